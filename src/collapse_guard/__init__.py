@@ -1,0 +1,67 @@
+"""collapse_guard: the instrument for model collapse.
+
+Measure every generation of a retrained generative model against frozen real data, decide whether diversity is leaking
+away, gate retraining, and re-inject real data. Names are loaded when they are first used, so that importing the
+package is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collapse_guard.assess import assess as assess
+    from collapse_guard.corpus import read_documents as read_documents
+    from collapse_guard.evidence import Evidence as Evidence
+    from collapse_guard.evidence import Losses as Losses
+    from collapse_guard.lightning import CausalLMProbe as CausalLMProbe
+    from collapse_guard.lightning import CollapseGuard as CollapseGuard
+    from collapse_guard.lightning import EmbeddingProbe as EmbeddingProbe
+    from collapse_guard.lightning import ReinjectionDataModule as ReinjectionDataModule
+    from collapse_guard.policy import Policy as Policy
+    from collapse_guard.records import Assessment as Assessment
+    from collapse_guard.records import Generation as Generation
+    from collapse_guard.records import Mixture as Mixture
+    from collapse_guard.records import Severity as Severity
+    from collapse_guard.records import Verdict as Verdict
+    from collapse_guard.store import open_store as open_store
+    from collapse_guard.wildtype import WildType as WildType
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Assessment": "records",
+    "CausalLMProbe": "lightning",
+    "CollapseGuard": "lightning",
+    "EmbeddingProbe": "lightning",
+    "Evidence": "evidence",
+    "Generation": "records",
+    "Losses": "evidence",
+    "Mixture": "records",
+    "Policy": "policy",
+    "ReinjectionDataModule": "lightning",
+    "Severity": "records",
+    "Verdict": "records",
+    "WildType": "wildtype",
+    "assess": "assess",
+    "open_store": "store",
+    "read_documents": "corpus",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room on first use."""
+    if name not in _HOMES:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; public names: {', '.join(sorted(_HOMES))}"
+        )
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,127 @@
+"""COMPARE: a reading against its baseline, as effect, interval and p-values against a margin.
+
+`compare` chooses the method from what the readings are: documents that can be paired (likelihood) are paired, groups
+of equal size (everything measured on samples) are compared as two samples. Both baselines of the guard go through it:
+the founder (what retraining did) and the wild type (what was lost in total).
+"""
+
+from __future__ import annotations
+
+import math
+
+from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
+from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
+from collapse_guard.comparison.two_sample import two_sample_log_ratio
+from collapse_guard.errors import InputError
+from collapse_guard.records import Baseline, Comparison, Reading
+
+__all__ = ["Contrast", "compare", "obstacle", "paired_difference", "paired_log_ratio", "two_sample_log_ratio"]
+
+
+def obstacle(reading: Reading, reference: Reading) -> str:
+    """Say why two readings cannot be compared, as a sentence; empty where they can.
+
+    Paired readings must be of the same documents with the same token counts, unpaired ones of groups of the same
+    size, and the baseline of a ratio must not be zero.
+    """
+    name = reading.indicator
+    for side, which in ((reading, "this generation"), (reference, "the baseline")):
+        if not side.is_usable:
+            return side.problem or f"{name} of {which} is not a number"
+    if reading.keys or reference.keys:
+        return _pairing_obstacle(reading, reference)
+    if reading.group != reference.group:
+        return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"
+    if math.fsum(reference.replicates) <= 0.0:
+        return f"{name} of the baseline is 0, so a ratio to it is not defined; take it out of `decides` in the policy"
+    return ""
+
+
+def _pairing_obstacle(reading: Reading, reference: Reading) -> str:
+    name, here = reading.indicator, dict(zip(reading.keys, reading.weights, strict=True))
+    missing = [key for key in reference.keys if key not in here]
+    if missing:
+        return (
+            f"{name} lacks {len(missing)} of its baseline's {len(reference.keys)} documents (first: {missing[0]}); "
+            "score the same documents in every generation"
+        )
+    if any(here[key] != weight for key, weight in zip(reference.keys, reference.weights, strict=True)):
+        return f"{name} counts other tokens than its baseline: another tokenizer? Compare bits_per_byte instead"
+    return ""
+
+
+def compare(
+    reading: Reading,
+    reference: Reading,
+    *,
+    baseline: Baseline,
+    baseline_generation: int | None = None,
+    margin: float,
+    watch: float,
+    level: float = 0.95,
+    alert_level: float = 0.05,
+    decides: bool = True,
+) -> Comparison:
+    """Compare a reading with its baseline against a margin of harm.
+
+    Args:
+        reading: This generation's reading.
+        reference: The baseline's reading of the same indicator.
+        baseline: What the reference is: "founder", "parent" or "wild_type".
+        baseline_generation: Index of the founder or parent.
+        margin: Harm that is still acceptable, in the unit of the effect (log ratio or nats); above 0.
+        watch: Harm from which on the generation is watched; above 0, at most `margin`.
+        level: Confidence of the two-sided interval; the within-margin test is one-sided at 1 - level.
+        alert_level: One-sided level at which an alert is raised; used only to say how many samples would decide.
+        decides: Whether the verdict rests on the comparison.
+
+    Returns:
+        The comparison. Its p-values are one-sided t tests; n grows the power, the margin does not shrink with n.
+
+    Raises:
+        InputError: When `obstacle` finds a reason why the two cannot be compared.
+    """
+    why_not = obstacle(reading, reference)
+    if why_not:
+        raise InputError(f"`reading` and `reference` cannot be compared: {why_not}")
+    contrast = contrast_of(reading, reference)
+    direction = reading.direction
+    low, high = interval(contrast, level)
+    p_beyond = beyond(contrast, margin, direction)
+    p_within = within(contrast, margin, direction)
+    undecided = p_beyond > alert_level and p_within > 1 - level
+    return Comparison(
+        indicator=reading.indicator,
+        baseline=baseline,
+        baseline_generation=baseline_generation,
+        observed=reading.value,
+        reference=reference.value,
+        effect=contrast.effect,
+        effect_unit="nats per token" if reading.scale == "difference" and "nats" in reading.unit else "log ratio",
+        standard_error=contrast.standard_error,
+        degrees_of_freedom=contrast.degrees_of_freedom,
+        low=low,
+        high=high,
+        level=level,
+        direction=direction,
+        margin=margin,
+        watch=watch,
+        p_beyond_margin=p_beyond,
+        p_beyond_watch=beyond(contrast, watch, direction),
+        p_within_margin=p_within,
+        method=contrast.method,
+        n=len(reading.replicates),
+        n_reference=len(reference.replicates),
+        n_needed=samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level) if undecided else None,
+        decides=decides,
+    )
+
+
+def contrast_of(reading: Reading, reference: Reading) -> Contrast:
+    """Choose the method: paired where replicates have keys, two samples where not."""
+    if not reading.keys:
+        return two_sample_log_ratio(observed=reading.replicates, reference=reference.replicates)
+    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    observed = [here[key] for key in reference.keys]
+    paired = paired_difference if reading.scale == "difference" else paired_log_ratio
+    return paired(observed=observed, reference=reference.replicates, weights=reference.weights)

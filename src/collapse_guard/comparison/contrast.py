@@ -1,0 +1,100 @@
+"""One effect with its uncertainty, and the questions asked of it: which interval, beyond a margin, within it?
+
+A `Contrast` knows how far the data are from a hypothetical effect, in standard errors (`statistic`); everything else
+follows. Interval and p-values invert the same statistic, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
+
+from collapse_guard.records import Direction
+
+POWER = 0.8
+LARGEST_EFFECT = 50.0
+LARGEST_GROWTH = 1000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """An estimated effect: 0 means "as the baseline", positive means larger than it."""
+
+    effect: float
+    """Log ratio, or difference in nats; -inf where the observed mean of a ratio is 0."""
+    standard_error: float
+    """Standard error of the effect (by linearisation for a ratio); NaN where the effect is infinite."""
+    degrees_of_freedom: float
+    """Degrees of freedom of the t distribution."""
+    statistic: Callable[[float], float]
+    """Effect under a hypothesis -> standardised distance of the data above it; decreasing."""
+    method: str
+    """Name of the method."""
+
+
+def studentised(distance: float, standard_error: float) -> float:
+    """Divide, where no spread means certainty: ±inf, and 0 for no distance."""
+    if standard_error > 0.0:
+        return distance / standard_error
+    return math.copysign(math.inf, distance) if distance else 0.0
+
+
+def p_above(contrast: Contrast, hypothesis: float) -> float:
+    """One-sided p-value against "the effect is at most `hypothesis`"."""
+    return float(stdtr(contrast.degrees_of_freedom, -contrast.statistic(hypothesis)))
+
+
+def p_below(contrast: Contrast, hypothesis: float) -> float:
+    """One-sided p-value against "the effect is at least `hypothesis`"."""
+    return float(stdtr(contrast.degrees_of_freedom, contrast.statistic(hypothesis)))
+
+
+def beyond(contrast: Contrast, margin: float, direction: Direction) -> float:
+    """p-value against "harm is at most the margin"; two-sided harm pays for looking at both sides (Bonferroni)."""
+    up, down = p_above(contrast, margin), p_below(contrast, -margin)
+    return {Direction.UP: up, Direction.DOWN: down, Direction.BOTH: min(1.0, 2.0 * min(up, down))}[direction]
+
+
+def within(contrast: Contrast, margin: float, direction: Direction) -> float:
+    """p-value against "harm is at least the margin"; two-sided harm takes the larger of two one-sided p (TOST)."""
+    below, above = p_below(contrast, margin), p_above(contrast, -margin)
+    return {Direction.UP: below, Direction.DOWN: above, Direction.BOTH: max(below, above)}[direction]
+
+
+def interval(contrast: Contrast, level: float) -> tuple[float, float]:
+    """Two-sided confidence interval of the effect: the hypotheses that the statistic does not reject at `level`."""
+    critical = float(stdtrit(contrast.degrees_of_freedom, 0.5 + level / 2.0))
+    return _effect_at(contrast, critical), _effect_at(contrast, -critical)
+
+
+def _effect_at(contrast: Contrast, value: float) -> float:
+    def gap(hypothesis: float) -> float:
+        return max(-1e12, min(1e12, contrast.statistic(hypothesis))) - value
+
+    if gap(-LARGEST_EFFECT) <= 0.0:
+        return -math.inf
+    if gap(LARGEST_EFFECT) >= 0.0:
+        return math.inf
+    return float(brentq(gap, -LARGEST_EFFECT, LARGEST_EFFECT, xtol=1e-12))
+
+
+def samples_needed(
+    contrast: Contrast, margin: float, direction: Direction, n: int, alert_level: float, pass_level: float
+) -> int | None:
+    """How many samples would decide at 80 % power, if effect and spread stay as they look and both sides grow alike.
+
+    The standard error shrinks as n^-1/2, so n' = n ((z_level + z_power) SE / distance to the margin)^2. None where
+    the effect is infinite, or so near the margin that a thousand times as many would not do.
+    """
+    signed = {Direction.UP: contrast.effect, Direction.DOWN: -contrast.effect, Direction.BOTH: abs(contrast.effect)}
+    distance = margin - signed[direction]
+    if not math.isfinite(distance) or abs(distance) < 1e-9 or not math.isfinite(contrast.standard_error):
+        return None
+    level = pass_level if distance > 0 else alert_level
+    quantiles = -float(stdtrit(contrast.degrees_of_freedom, level)) + float(stdtrit(contrast.degrees_of_freedom, POWER))
+    needed = n * (quantiles * contrast.standard_error / distance) ** 2
+    return max(n + 1, math.ceil(needed)) if needed <= LARGEST_GROWTH * n else None

@@ -1,0 +1,84 @@
+"""Every exception and warning that collapse_guard raises on purpose.
+
+CollapseGuardError
+├── InputError (ValueError)        an argument or a file is not usable
+│   ├── CorpusError                documents cannot be read: empty, not UTF-8, no such column
+│   ├── PolicyError                a policy file or value is not valid
+│   └── WildTypeError              a directory is not a wild type, or was changed
+│       └── FingerprintMismatchError   two wild types where there must be one
+├── LineageError                   a generation cannot be added or found
+│   └── LineageNotFoundError       no lineage of that name
+├── StoreUnreachableError          the lineage store does not answer
+└── CollapsedError                 the guard's action "raise": the verdict is COLLAPSED
+
+CollapseGuardWarning (UserWarning)  the guard alerts, or goes on with less than it was asked for
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class CollapseGuardError(Exception):
+    """Root of all exceptions of collapse_guard."""
+
+
+class InputError(CollapseGuardError, ValueError):
+    """An argument or a file is not usable; the message says what is required, what was got and what to do."""
+
+
+class CorpusError(InputError):
+    """Documents cannot be read."""
+
+
+class PolicyError(InputError):
+    """A policy file or value is not valid."""
+
+
+class WildTypeError(InputError):
+    """A directory is not a wild type, or was changed after it was saved."""
+
+
+class FingerprintMismatchError(WildTypeError):
+    """Generations of one lineage were measured against different wild types."""
+
+
+class LineageError(CollapseGuardError):
+    """A generation cannot be added to a lineage or found in it."""
+
+
+class LineageNotFoundError(LineageError):
+    """No lineage of that name is in the store."""
+
+
+class StoreUnreachableError(CollapseGuardError):
+    """The lineage store does not answer."""
+
+
+class CollapsedError(CollapseGuardError):
+    """Raised on all ranks by the action "raise"; `verdict` carries the reasons."""
+
+    def __init__(self, message: str, verdict: Any) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+class CollapseGuardWarning(UserWarning):
+    """The guard alerts, or goes on with less than it was asked for."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Phrase the names nearest to `name` for the end of an error message.
+
+    Example:
+        >>> near("perplexty", ["perplexity", "vendi"])
+        'did you mean `perplexity`? Known: perplexity, vendi'
+    """
+    names = sorted(known)
+    if not names:
+        return "there are none"
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    return f"{hint}Known: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"

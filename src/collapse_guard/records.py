@@ -1,0 +1,323 @@
+"""The records that cross rooms: frozen, keyword-only, validated on the way in, versioned on the way out.
+
+A record says what was seen and decided, never how it is shown. `to_dict` gives plain JSON types, in which a number that
+is not finite is the string "NaN", "Infinity" or "-Infinity"; `from_dict` refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from collapse_guard.errors import InputError
+
+Baseline = Literal["founder", "parent", "wild_type"]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, no unknown fields, `to_dict` and `from_dict` with a schema version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
+    schema_version: ClassVar[int] = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, with the schema version under "schema"."""
+        body: dict[str, Any] = json.loads(self.model_dump_json())
+        return {"schema": self.schema_version, **body}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild a record from `to_dict`; raises InputError on another schema version or on fields that do not fit."""
+        fields = dict(data)
+        version = fields.pop("schema", None)
+        if version != cls.schema_version:
+            raise InputError(
+                f"a {cls.__name__} of schema version {cls.schema_version} is required, but got version {version!r}: "
+                "it was written by another version of collapse_guard; read it with that version"
+            )
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise InputError(f"not a valid {cls.__name__}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "record"
+    return f"`{where}`: {problem['msg']}, got {problem['input']!r:.200}"
+
+
+class Direction(StrEnum):
+    """Which way an indicator moves when the model collapses."""
+
+    DOWN = "down"
+    UP = "up"
+    BOTH = "both"
+
+
+class Severity(StrEnum):
+    """What the guard says of a generation.
+
+    The order for combination, mildest first, is HEALTHY < WATCH < UNDECIDED < COLLAPSED. UNDECIDED stands above WATCH
+    because a WATCH is shown to be within its margin and an UNDECIDED is not: a gate must not pass what was not shown.
+
+    | worst of | HEALTHY   | WATCH     | UNDECIDED | COLLAPSED |
+    |----------|-----------|-----------|-----------|-----------|
+    | HEALTHY  | HEALTHY   | WATCH     | UNDECIDED | COLLAPSED |
+    | WATCH    | WATCH     | WATCH     | UNDECIDED | COLLAPSED |
+    | UNDECIDED| UNDECIDED | UNDECIDED | UNDECIDED | COLLAPSED |
+    | COLLAPSED| COLLAPSED | COLLAPSED | COLLAPSED | COLLAPSED |
+
+    Example:
+        >>> Severity.worst([Severity.WATCH, Severity.HEALTHY])
+        <Severity.WATCH: 'WATCH'>
+    """
+
+    HEALTHY = "HEALTHY"
+    WATCH = "WATCH"
+    UNDECIDED = "UNDECIDED"
+    COLLAPSED = "COLLAPSED"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of combination, 0 for the mildest."""
+        return list(Severity).index(self)
+
+    @staticmethod
+    def worst(severities: list[Severity]) -> Severity:
+        """Combine by the truth table above; HEALTHY where there is nothing to combine."""
+        return max(severities, key=lambda severity: severity.rank, default=Severity.HEALTHY)
+
+
+class Mixture(Record):
+    """The shares of real, earlier-synthetic and newest-synthetic data in a training set; they sum to one.
+
+    Example:
+        >>> Mixture(real=0.3, newest=0.7).real
+        0.3
+    """
+
+    real: Share
+    """Documents that people wrote, from the pool."""
+    earlier: Share = 0.0
+    """Samples of generations before the newest."""
+    newest: Share = 0.0
+    """Samples of the newest generation."""
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.real + self.earlier + self.newest
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"shares must sum to 1, but real + earlier + newest = {total:g}")
+        return self
+
+    @classmethod
+    def with_real(cls, real: float) -> Mixture:
+        """A mixture of a real share, the rest being samples of the newest generation."""
+        if not 0.0 <= real <= 1.0:
+            raise InputError(f"`real` must be a share between 0 and 1, but got {real!r}")
+        return cls(real=real, newest=1.0 - real)
+
+
+class Generation(Record):
+    """One whole train-then-generate cycle of a lineage. Index 0 is the founder, trained on real data only."""
+
+    lineage: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f'\"`]+$")]
+    """Name of the lineage that this generation belongs to."""
+    index: Annotated[int, Field(ge=0)]
+    """t; 0 is the founder."""
+    parents: tuple[int, ...] = ()
+    """Indices of the generations whose samples it was trained on; empty for the founder."""
+    mixture: Mixture | None = None
+    """What it was trained on, where known."""
+    wild_type: str = ""
+    """Fingerprint of the wild type that it is measured against."""
+
+    @model_validator(mode="after")
+    def _parents_come_before(self) -> Self:
+        late = [parent for parent in self.parents if not 0 <= parent < self.index]
+        if late:
+            raise ValueError(f"parents must be earlier generations than {self.index}, but got {late}")
+        return self
+
+
+class Reading(Record):
+    """An indicator's value for one generation, with its replicates and n."""
+
+    indicator: str
+    """Name of the indicator, as in the catalogue: "perplexity", "distinct_2"."""
+    family: str
+    """Family of the indicator: the MLflow metric is `<family>/<indicator>`."""
+    value: float
+    """The indicator in its unit; NaN where it is undefined, and `problem` says why."""
+    unit: str
+    """Unit of `value`."""
+    direction: Direction
+    """Which way is collapse."""
+    n: int
+    """How many documents or samples the value rests on."""
+    n_minimum: int
+    """How many documents or samples a comparison needs at least."""
+    replicates: tuple[float, ...] = ()
+    """Values of equal-sized groups (output indicators) or of documents (likelihood: a rate such as nats per token)."""
+    weights: tuple[float, ...] = ()
+    """Weight of each replicate (tokens or bytes of a document); empty: all equal."""
+    keys: tuple[str, ...] = ()
+    """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
+    scale: Literal["log_ratio", "difference"] = "log_ratio"
+    """How two readings are compared: "difference" of the weighted means of replicates that are logarithms already (nats),
+    or "log_ratio" of their means."""
+    group: str = ""
+    """What one replicate is: "4096 tokens", "128 samples", "document"."""
+    problem: str = ""
+    """Why there is no usable value, as a sentence; empty where there is one."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the reading is a finite number that rests on enough documents or samples."""
+        return not self.problem and math.isfinite(self.value)
+
+
+class TailStratum(Record):
+    """The founder's hardest wild-type documents and tokens, frozen: later generations are scored on the same ones."""
+
+    share: float
+    """Share of documents, and of tokens, that count as the tail."""
+    documents: tuple[str, ...]
+    """Ids of the founder's hardest documents by nats per token."""
+    tokens: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Document id -> positions of the founder's hardest tokens; empty where only sums per document were known."""
+
+
+class Comparison(Record):
+    """A reading against its baseline. Harm is the effect in the direction of collapse."""
+
+    indicator: str
+    """Name of the indicator."""
+    baseline: Baseline
+    """What it is compared with."""
+    baseline_generation: int | None = None
+    """Index of the founder or parent; None for the wild type."""
+    observed: float
+    """Value of this generation."""
+    reference: float
+    """Value of the baseline."""
+    effect: float
+    """ln(observed / reference), or the difference in the natural unit where `effect_unit` says so."""
+    effect_unit: str = "log ratio"
+    """Unit of effect, standard_error, low, high, margin and watch."""
+    standard_error: float
+    """Standard error of the effect."""
+    degrees_of_freedom: float
+    """Degrees of freedom of the t distribution that the interval and the p-values use."""
+    low: float
+    """Lower end of the two-sided interval of the effect at `level`."""
+    high: float
+    """Upper end of the interval."""
+    level: float
+    """Confidence level of the interval."""
+    direction: Direction
+    """Which way is collapse."""
+    margin: float
+    """How much harm is still acceptable, in the unit of the effect."""
+    watch: float
+    """From how much harm on the generation is watched, in the unit of the effect."""
+    p_beyond_margin: float
+    """p-value against "harm is at most the margin": small means collapsed."""
+    p_beyond_watch: float
+    """p-value against "harm is at most the watch level": small means watch."""
+    p_within_margin: float
+    """p-value against "harm is at least the margin": small means shown to be acceptable."""
+    method: str
+    """Name of the test."""
+    n: int
+    """Replicates of this generation."""
+    n_reference: int
+    """Replicates of the baseline."""
+    n_needed: int | None = None
+    """Samples or documents that would decide at 80 % power; None: it is decided, or no number would."""
+    seed: int | None = None
+    """Seed of a randomised method; None where nothing was drawn."""
+    decides: bool = True
+    """Whether the verdict rests on it; the others are shown."""
+
+    @property
+    def harm(self) -> float:
+        """The effect turned so that positive is toward collapse."""
+        return {Direction.UP: self.effect, Direction.DOWN: -self.effect, Direction.BOTH: abs(self.effect)}[
+            self.direction
+        ]
+
+
+class ReasonKind(StrEnum):
+    """Why a verdict is what it is."""
+
+    BEYOND_MARGIN = "beyond_margin"
+    BEYOND_WATCH = "beyond_watch"
+    NOT_SHOWN = "not_shown"
+    NOT_A_NUMBER = "not_a_number"
+    MISSING = "missing"
+    TOO_FEW = "too_few"
+    BASELINE = "baseline"
+    WITHIN_MARGIN = "within_margin"
+
+
+class Reason(Record):
+    """One statement that a verdict rests on, which a person can dispute."""
+
+    kind: ReasonKind
+    """What kind of statement."""
+    severity: Severity
+    """The severity that this statement alone would give."""
+    indicator: str = ""
+    """Indicator that it is about; empty where it is about the generation."""
+    sentence: str
+    """The statement in plain words, with the numbers."""
+
+
+class Verdict(Record):
+    """HEALTHY, WATCH, UNDECIDED or COLLAPSED, with the reasons, worst first."""
+
+    severity: Severity
+    """Worst of the reasons."""
+    reasons: tuple[Reason, ...]
+    """Worst first."""
+    lineage: str
+    """Lineage that it is about."""
+    generation: int
+    """Index of the generation that it is about."""
+    wild_type: str
+    """Fingerprint of the wild type."""
+    policy: str
+    """Fingerprint of the policy."""
+
+    def __str__(self) -> str:
+        """The severity and the worst reason, on one line."""
+        why = f": {self.reasons[0].sentence}" if self.reasons else ""
+        return f"{self.severity} (generation {self.generation} of {self.lineage}){why}"
+
+
+class Assessment(Record):
+    """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
+
+    generation: Generation
+    """The generation assessed."""
+    readings: dict[str, Reading]
+    """Indicator name -> reading."""
+    reference: dict[str, float] = Field(default_factory=dict)
+    """Indicator name -> the wild type's own value at the same group size, where it has one."""
+    comparisons: tuple[Comparison, ...]
+    """Against founder or wild type; `decides` marks those that the verdict rests on."""
+    verdict: Verdict
+    """The decision."""
+    stratum: TailStratum | None = None
+    """The tail of the founder, frozen; carried by every generation that was scored on it."""
+    prescription: Mixture | None = None
+    """The mixture that the guard asks for in the next generation; None: no opinion."""
+    seed: int = 0
+    """Seed of everything random in the assessment."""

@@ -1,0 +1,96 @@
+"""Ratio of group means against scipy, Fieller's closed form and the stated level."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from collapse_guard.comparison import two_sample_log_ratio
+from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
+from collapse_guard.records import Direction
+
+
+def test_without_margin_it_is_the_welch_test_of_scipy(rng):
+    x, y = rng.normal(5, 1, 12), rng.normal(5.5, 0.4, 30)
+    contrast = two_sample_log_ratio(observed=x, reference=y)
+    assert contrast.statistic(0.0) == pytest.approx(stats.ttest_ind(x, y, equal_var=False).statistic)
+
+
+def test_the_interval_solves_fiellers_quadratic(rng):
+    x, y = rng.normal(5, 1, 12), rng.normal(5.5, 0.9, 15)
+    contrast = two_sample_log_ratio(observed=x, reference=y)
+    t = stats.t.ppf(0.975, contrast.degrees_of_freedom)
+    vx, vy = x.var(ddof=1) / 12, y.var(ddof=1) / 15
+    a, b, c = y.mean() ** 2 - t**2 * vy, -2 * x.mean() * y.mean(), x.mean() ** 2 - t**2 * vx
+    roots = sorted(np.log(np.roots([a, b, c])))
+    assert interval(contrast, 0.95) == pytest.approx(tuple(roots))
+
+
+def test_the_delta_method_error_is_that_of_the_logarithms():
+    rng = np.random.default_rng(5)
+    effects = [
+        two_sample_log_ratio(observed=rng.normal(0.3, 0.02, 10), reference=rng.normal(0.4, 0.03, 20))
+        for _ in range(4_000)
+    ]
+    measured = float(np.std([c.effect for c in effects]))
+    assert np.mean([c.standard_error for c in effects]) == pytest.approx(measured, rel=0.04)
+
+
+@pytest.mark.parametrize(("n_x", "n_y"), [(5, 5), (5, 40), (40, 12)])
+def test_at_the_margin_alert_and_pass_fire_at_their_level(n_x, n_y):
+    rng, runs, margin = np.random.default_rng(3), 4_000, math.log(1.25)
+    alerts = passes = 0
+    for _ in range(runs):
+        y, x = rng.normal(1.0, 0.05, n_y), rng.normal(1.0, 0.05, n_x) / 1.25
+        contrast = two_sample_log_ratio(observed=x, reference=y)
+        alerts += beyond(contrast, margin, Direction.DOWN) <= 0.05
+        passes += within(contrast, margin, Direction.DOWN) <= 0.05
+    bound = stats.binom(runs, 0.05).ppf(0.9995) + 0.006 * runs  # Welch at 5 groups is liberal by about half a point
+    assert alerts <= bound
+    assert passes <= bound
+    assert min(alerts, passes) >= 0.03 * runs
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.5))
+@settings(deadline=None)
+def test_a_worse_generation_never_has_a_milder_p_value(seed, shift):
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0.5, 1.0, 8), rng.uniform(0.5, 1.0, 8)
+    worse = two_sample_log_ratio(observed=x * (1 - shift), reference=y)
+    same = two_sample_log_ratio(observed=x, reference=y)
+    assert worse.effect < same.effect
+    assert within(worse, 0.1, Direction.DOWN) >= within(same, 0.1, Direction.DOWN) - 1e-12
+
+
+def test_both_directions_pay_for_looking_twice():
+    contrast = two_sample_log_ratio(observed=[1.0, 1.1, 0.9, 1.2], reference=[2.0, 2.1, 1.9, 2.2])
+    assert beyond(contrast, 0.1, Direction.BOTH) == pytest.approx(2 * beyond(contrast, 0.1, Direction.DOWN))
+    assert beyond(contrast, 0.1, Direction.UP) > 0.99
+
+
+def test_the_number_of_samples_that_would_decide_decides_in_four_of_five_repetitions():
+    rng, n, margin = np.random.default_rng(8), 10, math.log(1.1)
+    true = math.log(1.05)
+    contrast = Contrast(
+        effect=-true,
+        standard_error=0.05 * math.sqrt(2 / n),
+        degrees_of_freedom=2 * n - 2,
+        statistic=lambda h: (-true - h) / (0.05 * math.sqrt(2 / n)),
+        method="known",
+    )
+    needed = samples_needed(contrast, margin, Direction.DOWN, n, 0.01, 0.05)
+    assert needed
+    assert needed > n
+    repetitions = [
+        within(
+            two_sample_log_ratio(observed=rng.normal(1 / 1.05, 0.05, needed), reference=rng.normal(1.0, 0.05, needed)),
+            margin,
+            Direction.DOWN,
+        )
+        <= 0.05
+        for _ in range(1_000)
+    ]
+    assert 0.74 <= np.mean(repetitions) <= 0.9
