@@ -81,7 +81,11 @@ DRIFT = {
     "effective_rank": Margin(margin=0.15, watch=0.075),
     "vendi": Margin(margin=0.15, watch=0.075),
 }
-DISTANCE = {"default": Margin(margin=4.0, watch=1.0)}
+DISTANCE = {
+    "default": Margin(margin=4.0, watch=1.0),
+    "rare_coverage": Margin(margin=19.0, watch=4.0),
+    "rare_mass": Margin(margin=19.0, watch=4.0),
+}
 
 
 class Policy(Setting):

@@ -170,8 +170,8 @@ class Reading(Record):
     keys: tuple[str, ...] = ()
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
     scale: Literal["log_ratio", "difference"] = "log_ratio"
-    """How two readings are compared: "difference" of the weighted means of replicates that are logarithms already (nats),
-    or "log_ratio" of their means."""
+    """How two readings are compared: "difference" of the weighted means of replicates that are logarithms already
+    (nats), or "log_ratio" of their means."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     problem: str = ""

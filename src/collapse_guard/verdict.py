@@ -19,6 +19,9 @@ from collections.abc import Sequence
 from collapse_guard.policy import Policy
 from collapse_guard.records import Comparison, Direction, Generation, Reason, ReasonKind, Severity, Verdict
 
+SMALLEST_P = 1e-99
+"""Smaller p-values are told as "less than this": the t distribution is not known so far out."""
+
 
 def decide(
     comparisons: Sequence[Comparison], *, generation: Generation, policy: Policy, obstacles: Sequence[Reason] = ()
@@ -112,7 +115,8 @@ def _position(comparison: Comparison, kind: ReasonKind, p_adjusted: float, alert
     sign = -1.0 if comparison.direction is Direction.DOWN else 1.0
     margin, watch = _percent(sign * comparison.margin), _percent(sign * comparison.watch)
     if kind is ReasonKind.BEYOND_MARGIN:
-        return f"{side} beyond the margin of {margin} (p = {p_adjusted:.1g} after correction, level {alert_level:.1g})"
+        p = f"p = {p_adjusted:.1g}" if p_adjusted >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+        return f"{side} beyond the margin of {margin} ({p} after correction, level {alert_level:.1g})"
     if kind is ReasonKind.BEYOND_WATCH:
         return f"{side} within the margin of {margin}, but beyond the watch level of {watch}"
     if kind is ReasonKind.WITHIN_MARGIN:

@@ -1,0 +1,196 @@
+"""REMEMBER: what every lineage store does, and the one rule of what may be appended."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from collapse_guard.errors import (
+    FingerprintMismatchError,
+    InputError,
+    LineageError,
+    LineageNotFoundError,
+    near,
+)
+from collapse_guard.records import Assessment
+
+NO_ATTACHMENTS: Mapping[str, str] = MappingProxyType({})
+OWN_FILES = ("assessment.json", "verdict.json", "readings.json")
+"""Files that a store writes itself; an attachment may not take their place."""
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+class LineageStore(ABC):
+    """The lineages of all models: append-only, one `Assessment` per generation.
+
+    An append counts whole or not at all, whatever happens to the process that makes it.
+    """
+
+    @property
+    @abstractmethod
+    def dashboard(self) -> str:
+        """Path of the dashboard behind the address of the store's user interface; empty where there is none."""
+
+    @abstractmethod
+    def lineages(self) -> list[str]:
+        """Return the names of all lineages with at least one generation, sorted.
+
+        Raises:
+            StoreUnreachableError: the store does not answer.
+        """
+
+    @abstractmethod
+    def history(self, lineage: str) -> list[Assessment]:
+        """Return the generations of a lineage, sorted by index.
+
+        Raises:
+            LineageNotFoundError: no such lineage; the message names those that are near.
+            LineageError: what was stored is not what was written.
+            StoreUnreachableError: the store does not answer.
+        """
+
+    @abstractmethod
+    def append(
+        self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS, run_id: str | None = None
+    ) -> None:
+        """Add one generation; appending again what is stored already changes nothing.
+
+        Args:
+            assessment: The generation. Indices need not come in order.
+            attachments: File name -> text, kept beside the assessment (a report). Not part of the record.
+            run_id: Run that the generation was trained in, for stores that have runs; None: the store makes one.
+
+        Raises:
+            LineageError: the store holds another content for this generation.
+            FingerprintMismatchError: the lineage was measured against another wild type.
+            InputError: an attachment's name is not a plain file name.
+            StoreUnreachableError: the store does not answer.
+        """
+
+    def latest(self, lineage: str) -> Assessment:
+        """Return the newest generation of a lineage; raises as `history`."""
+        return self.history(lineage)[-1]
+
+    def has(self, lineage: str) -> bool:
+        """Whether the store has a generation of that lineage."""
+        return lineage in self.lineages()
+
+
+def next_index(history: Sequence[Assessment]) -> int:
+    """Index of the generation that follows the newest one; 0 for an empty history.
+
+    Example:
+        >>> next_index([])
+        0
+    """
+    return 1 + max((assessment.generation.index for assessment in history), default=-1)
+
+
+def check_append(history: Iterable[Assessment], assessment: Assessment) -> bool:
+    """Whether `assessment` is new to the history of its lineage: the rule that every store shares.
+
+    Two assessments are the same when their JSON is the same: two NaN readings do not differ.
+
+    Args:
+        history: All generations stored of `assessment`'s lineage.
+        assessment: What is to be appended.
+
+    Returns:
+        True: append it. False: it is stored already, do nothing.
+
+    Raises:
+        LineageError: the same generation is stored with another content.
+        FingerprintMismatchError: the lineage was measured against another wild type.
+    """
+    for stored in history:
+        _check_same_wild_type(stored, assessment)
+        if stored.generation.index == assessment.generation.index:
+            _check_same_content(stored, assessment)
+            return False
+    return True
+
+
+def _check_same_wild_type(stored: Assessment, assessment: Assessment) -> None:
+    known, got = stored.verdict.wild_type, assessment.verdict.wild_type
+    if known != got:
+        raise FingerprintMismatchError(
+            f"all generations of lineage `{assessment.generation.lineage}` must be measured against the wild type "
+            f"{known}, but got generation {assessment.generation.index} measured against {got}: "
+            "assess it with the first wild type, or start a new lineage"
+        )
+
+
+def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
+    if stored.to_dict() != assessment.to_dict():
+        index, lineage = assessment.generation.index, assessment.generation.lineage
+        raise LineageError(
+            f"generation {index} of lineage `{lineage}` is stored and is never changed, but got another content for it "
+            f"({stored.verdict.severity} is stored, {assessment.verdict.severity} is new): "
+            "append it as the next generation, or start a new lineage"
+        )
+
+
+def check_attachments(attachments: Mapping[str, str]) -> None:
+    """Refuse attachments that are not plain files beside the store's own.
+
+    Raises:
+        InputError: a name has a directory in it, or belongs to a file of the store.
+
+    Example:
+        >>> check_attachments({"report.html": "<html></html>"})
+    """
+    for name in attachments:
+        if not _FILE_NAME.fullmatch(name) or name in OWN_FILES:
+            raise InputError(
+                "`attachments` must be named by plain file names (letters, digits, `_`, `.`, `-`) other than "
+                f"{', '.join(OWN_FILES)}, but got {name!r}: rename it"
+            )
+
+
+def lineage_not_found(lineage: str, known: Iterable[str]) -> LineageNotFoundError:
+    """The error for a lineage that is not in a store."""
+    return LineageNotFoundError(f"`lineage` must be in the store, but got {lineage!r}: {near(lineage, known)}")
+
+
+def to_text(assessment: Assessment) -> str:
+    """The whole record as JSON; `from_text` reads it back."""
+    return json.dumps(assessment.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
+    """Read `to_text` back. The text comes from outside: it may be damaged or made to deceive.
+
+    Args:
+        text: JSON of one assessment.
+        lineage: Lineage that it must speak of.
+        index: Generation that it must speak of.
+        where: What is being read, for the message.
+
+    Raises:
+        LineageError: the text is not an assessment of that generation.
+    """
+    try:
+        assessment = Assessment.from_dict(_object(text))
+    except (ValueError, RecursionError) as error:
+        raise LineageError(
+            f"{where} must be an assessment of generation {index} of lineage `{lineage}`, but it cannot be read: "
+            f"{error}. Restore the file, or delete the run and append the generation again"
+        ) from error
+    found = assessment.generation
+    if (found.lineage, found.index) != (lineage, index):
+        raise LineageError(
+            f"{where} must be an assessment of generation {index} of lineage `{lineage}`, "
+            f"but got one of generation {found.index} of `{found.lineage}`: restore the file, or delete the run"
+        )
+    return assessment
+
+
+def _object(text: str) -> dict[str, object]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise InputError(f"a JSON object is required, but got {type(value).__name__}")
+    return value

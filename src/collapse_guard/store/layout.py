@@ -1,0 +1,126 @@
+"""How an assessment lies in MLflow: the tags, metrics, datasets and files of a run. Pure; does not import MLflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from collapse_guard.records import Assessment
+from collapse_guard.store.base import to_text
+
+KIND = "collapse_guard.kind"
+LINEAGE = "collapse_guard.lineage"
+GENERATION = "collapse_guard.generation"
+VERDICT = "collapse_guard.verdict"
+COMPLETE = "collapse_guard.complete"
+"""Set last on the run of a generation: without it the run does not count."""
+EXPERIMENTS = "collapse_guard.experiments"
+"""On the run of a lineage: ids of the experiments that its generations are in, where training runs bring their own."""
+PARENT_RUN = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+
+SEVERITY_METRIC = "collapse_guard/severity"
+REAL_FRACTION_METRIC = "collapse_guard/real_fraction"
+
+TAG_LIMIT = 8000
+_DIGEST_BYTES = 16
+
+
+def generation_name(assessment: Assessment) -> str:
+    """Name of the run of a generation, as people say it: "newsbot generation 3"."""
+    return f"{assessment.generation.lineage} generation {assessment.generation.index}"
+
+
+def tags(assessment: Assessment) -> dict[str, str]:
+    """Tags of the run of a generation, cut to MLflow's limit; what is not known has no tag."""
+    generation, verdict = assessment.generation, assessment.verdict
+    optional = {
+        "collapse_guard.real_fraction": "" if generation.mixture is None else f"{generation.mixture.real:g}",
+        "collapse_guard.not_a_number": ",".join(not_a_number(assessment)),
+    }
+    return {
+        KIND: "generation",
+        LINEAGE: generation.lineage,
+        GENERATION: f"{generation.index:06d}",
+        "collapse_guard.parents": ",".join(str(parent) for parent in generation.parents),
+        VERDICT: verdict.severity.value,
+        "collapse_guard.reasons": cut("\n".join(reason.sentence for reason in verdict.reasons)),
+        "collapse_guard.wild_type": verdict.wild_type,
+        "collapse_guard.policy": verdict.policy,
+    } | {name: cut(value) for name, value in optional.items() if value}
+
+
+def metrics(assessment: Assessment) -> dict[str, float]:
+    """Metrics of a generation: every finite reading as `<family>/<indicator>`, the severity (0..3) and the real share.
+
+    A value that is not finite is no metric: MLflow would store infinity as 1.8e308, and its charts break on NaN.
+    """
+    readings = {f"{r.family}/{r.indicator}": r.value for r in assessment.readings.values() if math.isfinite(r.value)}
+    mixture = assessment.generation.mixture
+    shares = {} if mixture is None else {REAL_FRACTION_METRIC: mixture.real}
+    return readings | shares | {SEVERITY_METRIC: float(assessment.verdict.severity.rank)}
+
+
+def not_a_number(assessment: Assessment) -> list[str]:
+    """Names of the indicators whose value is not finite, sorted."""
+    return sorted(name for name, reading in assessment.readings.items() if not math.isfinite(reading.value))
+
+
+def files(assessment: Assessment) -> dict[str, str]:
+    """The artifacts of a generation, name -> text; `assessment.json` is the source of truth, the others for people."""
+    readings = {name: reading.to_dict() for name, reading in assessment.readings.items()}
+    return {
+        "assessment.json": to_text(assessment),
+        "verdict.json": _pretty(assessment.verdict.to_dict()),
+        "readings.json": _pretty({name: _without_replicates(reading) for name, reading in readings.items()}),
+    }
+
+
+def _without_replicates(reading: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reading.items() if name not in ("replicates", "weights", "keys")}
+
+
+def _pretty(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+class DatasetEntry(NamedTuple):
+    """A dataset that a generation was made from, as MLflow lists it under "inputs"."""
+
+    name: str
+    """What it is."""
+    digest: str
+    """Its identity, at most 36 characters."""
+    context: str
+    """What it was used for: "reference" or "training"."""
+    description: dict[str, Any]
+    """What is recorded of it, plain JSON types."""
+
+
+def datasets(assessment: Assessment) -> list[DatasetEntry]:
+    """The wild type and, where it is known, the training mixture."""
+    generation, wild_type = assessment.generation, assessment.verdict.wild_type
+    entries = [DatasetEntry("wild type", wild_type, "reference", {"fingerprint": wild_type})]
+    if generation.mixture is not None:
+        parents, mixture = list(generation.parents), generation.mixture.to_dict()
+        trained_on = {"lineage": generation.lineage, "parents": parents, "mixture": mixture}
+        entries.append(DatasetEntry("training mixture", _digest(trained_on), "training", trained_on))
+    return entries
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def cut(text: str, limit: int = TAG_LIMIT) -> str:
+    """Shorten a text to MLflow's limit of a tag, and show that it was shortened.
+
+    Example:
+        >>> cut("abcdef", limit=4)
+        'abc…'
+    """
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,250 @@
+"""Evidence that could not be assessed because the store did not answer, kept in a directory until it does.
+
+A directory of its own per generation, written whole or not at all, without pickle:
+
+    pending.json          what was asked for (`PendingRequest`)
+    samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
+    losses.parquet        one row per document
+    arrays.safetensors    samples that are vectors, and embeddings
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import AwareDatetime, Field
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence, Losses, Samples
+from collapse_guard.records import Mixture, Record
+
+SampleKind = Literal["none", "texts", "ids", "array"]
+
+_REQUEST, _SAMPLES, _LOSSES, _ARRAYS = "pending.json", "samples.parquet", "losses.parquet", "arrays.safetensors"
+
+
+class PendingRequest(Record):
+    """The assessment that was asked for; `index` and `parents` are None where the store was to find them."""
+
+    lineage: str
+    """Lineage of the generation."""
+    index: int | None = Field(default=None, ge=0)
+    """Index of the generation; None: one after the newest."""
+    parents: tuple[int, ...] | None = None
+    """Parents of the generation; None: the newest."""
+    mixture: Mixture | None = None
+    """What it was trained on, where known."""
+    wild_type_path: str
+    """Directory of the wild type."""
+    wild_type: str
+    """Fingerprint of the wild type that stood there."""
+    policy: dict[str, Any]
+    """Policy, as plain JSON types."""
+    seed: int
+    """Seed of the assessment."""
+    created: AwareDatetime
+    """When the evidence was collected."""
+
+
+class _Contents(Record):
+    """pending.json: the request, and which files belong to it."""
+
+    request: PendingRequest
+    samples: SampleKind
+    has_losses: bool
+    has_embeddings: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pending:
+    """Evidence read back, with what was asked for."""
+
+    path: Path
+    """Its directory."""
+    request: PendingRequest
+    """The assessment that was asked for."""
+    evidence: Evidence
+    """What was collected, exactly as it was."""
+
+
+def save_pending(directory: str | Path, *, evidence: Evidence, request: PendingRequest) -> Path:
+    """Keep evidence for later, and return its directory inside `directory`.
+
+    A process that is killed meanwhile leaves nothing that `list_pending` shows. Saving the same again changes nothing.
+
+    Raises:
+        InputError: the samples are neither texts, nor token ids, nor an array of numbers.
+    """
+    home = Path(directory)
+    home.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=home))
+    try:
+        _write(scratch, evidence, request)
+        target = home / f"{request.created.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{_digest(scratch)}"
+        if not target.exists():
+            scratch.rename(target)
+        return target
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def list_pending(directory: str | Path) -> list[Path]:
+    """Return the directories that `save_pending` made in `directory`, oldest first; none where it does not exist."""
+    found = (path for path in Path(directory).glob("*") if not path.name.startswith("."))
+    return sorted(path for path in found if (path / _REQUEST).is_file())
+
+
+def load_pending(path: str | Path) -> Pending:
+    """Read back what `save_pending` wrote.
+
+    Raises:
+        InputError: `path` is no such directory, or its files were changed.
+    """
+    folder = Path(path)
+    try:
+        contents = _Contents.from_dict(json.loads((folder / _REQUEST).read_bytes()))
+        return Pending(path=folder, request=contents.request, evidence=_read(folder, contents))
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, SafetensorError) as error:
+        raise InputError(
+            f"`path` must be a directory that save_pending wrote, but got {str(folder)!r}: {error}"
+        ) from error
+
+
+def discard_pending(path: str | Path) -> None:
+    """Delete a directory of pending evidence once it has been sent.
+
+    Raises:
+        InputError: `path` is not such a directory.
+    """
+    folder = Path(path)
+    if not (folder / _REQUEST).is_file():
+        raise InputError(f"`path` must be a directory that save_pending wrote, but got {str(folder)!r}")
+    (folder / _REQUEST).unlink()
+    shutil.rmtree(folder)
+
+
+def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
+    kind, samples = _normal(evidence.samples)
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if kind == "array":
+        arrays["samples"] = np.ascontiguousarray(samples)
+    elif kind != "none":
+        pq.write_table(_sample_table(kind, samples), folder / _SAMPLES)
+    if evidence.embeddings is not None:
+        arrays["embeddings"] = np.ascontiguousarray(evidence.embeddings)
+    if arrays:
+        save_file(arrays, folder / _ARRAYS)
+    if evidence.losses is not None:
+        pq.write_table(_loss_table(evidence.losses), folder / _LOSSES)
+    contents = _Contents(
+        request=request,
+        samples=kind,
+        has_losses=evidence.losses is not None,
+        has_embeddings=evidence.embeddings is not None,
+    )
+    (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
+    for file in folder.iterdir():
+        _flush(file)
+
+
+def _normal(samples: Samples | None) -> tuple[SampleKind, Any]:
+    """Name the kind of samples, and bring them into the form in which that kind is stored."""
+    if samples is None:
+        return "none", None
+    if isinstance(samples, np.ndarray) and samples.dtype.kind in "fiub":
+        return "array", samples
+    values = list(samples)
+    if all(isinstance(value, str) for value in values):
+        return "texts", [str(value) for value in values]
+    rows = [np.asarray(value) for value in values]
+    if all(row.ndim == 1 and (row.dtype.kind in "iu" or row.size == 0) for row in rows):
+        return "ids", [row.astype(np.int64) for row in rows]
+    raise InputError(
+        "`samples` must be texts, lists of token ids, or one array of numbers, "
+        f"but got a sequence of {type(values[0]).__name__}: turn vectors into one array"
+    )
+
+
+def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
+    if kind == "texts":
+        return pa.table({"text": pa.array(samples, pa.large_string())})
+    return pa.table({"ids": pa.array(samples, pa.large_list(pa.int64()))})
+
+
+def _loss_table(losses: Losses) -> pa.Table:
+    columns: dict[str, Any] = {
+        "document": pa.array(losses.documents, pa.large_string()),
+        "nll": pa.array(losses.nll, pa.float64(), from_pandas=False),
+        "n_tokens": pa.array(losses.n_tokens, pa.int64()),
+    }
+    if losses.n_bytes is not None:
+        columns["n_bytes"] = pa.array(np.asarray(losses.n_bytes), pa.int64())
+    if losses.token_nll is not None:
+        rows = [np.asarray(row, dtype=np.float64) for row in losses.token_nll]
+        columns["token_nll"] = pa.array(rows, pa.large_list(pa.float64()), from_pandas=False)
+    return pa.table(columns)
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _digest(folder: Path) -> str:
+    """Name of the contents: the same evidence and request give the same."""
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(folder.iterdir()):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(folder: Path, contents: _Contents) -> Evidence:
+    arrays = load_file(folder / _ARRAYS) if (folder / _ARRAYS).is_file() else {}
+    return Evidence(
+        samples=arrays["samples"]
+        if contents.samples == "array"
+        else _read_samples(folder / _SAMPLES, contents.samples),
+        losses=_read_losses(folder / _LOSSES) if contents.has_losses else None,
+        embeddings=arrays["embeddings"] if contents.has_embeddings else None,
+    )
+
+
+def _read_samples(path: Path, kind: SampleKind) -> Any:
+    if kind == "none":
+        return None
+    table = pq.read_table(path)
+    return table["text"].to_pylist() if kind == "texts" else _rows(table["ids"].combine_chunks())
+
+
+def _read_losses(path: Path) -> Losses:
+    table = pq.read_table(path)
+    n_bytes = table["n_bytes"].to_numpy() if "n_bytes" in table.column_names else None
+    token_nll = tuple(_rows(table["token_nll"].combine_chunks())) if "token_nll" in table.column_names else None
+    return Losses(
+        documents=tuple(table["document"].to_pylist()),
+        nll=table["nll"].to_numpy(),
+        n_tokens=table["n_tokens"].to_numpy(),
+        n_bytes=n_bytes,
+        token_nll=token_nll,
+    )
+
+
+def _rows(column: Any) -> list[npt.NDArray[Any]]:
+    """Rows of a list column as arrays; the values are never touched, so that NaN stays NaN."""
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return np.split(values, np.cumsum(column.value_lengths().to_numpy())[:-1]) if len(column) else []

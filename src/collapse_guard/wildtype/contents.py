@@ -1,0 +1,163 @@
+"""What a wild type consists of, and the fingerprint of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from tokenizers import Tokenizer
+
+from collapse_guard.corpus import Documents
+from collapse_guard.embedding import Embedder, TfidfEmbedder
+from collapse_guard.records import Record
+from collapse_guard.wildtype.tokenization import SMALLEST_VOCABULARY
+
+FloatArray = npt.NDArray[np.float64]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+
+SCHEMA = 1
+"""Version of the files and of the fingerprint."""
+
+
+class TextSettings(Record):
+    """How a wild type of texts was fitted."""
+
+    kind: Literal["text"] = "text"
+    """Texts."""
+    seed: Seed
+    """Of the split, of the search for near duplicates and of the embedder."""
+    evaluation_fraction: Fraction
+    """Share of the documents that are for evaluation, …"""
+    max_evaluation_documents: Count
+    """… but no more than this."""
+    n_folds: Count
+    """Parts of the evaluation documents."""
+    vocabulary_size: Annotated[int, Field(ge=SMALLEST_VOCABULARY)]
+    """Wanted size of the tokenizer's vocabulary."""
+    embedding_dim: Count
+    """Wanted dimensions of the default embedder."""
+    group_tokens: Count
+    """Token budget of a group of samples."""
+    group_samples: Annotated[int, Field(ge=2)]
+    """Samples in a group of vectors."""
+    rare_share: Fraction
+    """Largest part of all word occurrences that the rare words carry."""
+    near_duplicate_threshold: Annotated[float, Field(ge=0.1, le=1.0)]
+    """Jaccard similarity of word 5-grams from which on documents stay on one side of the split."""
+
+
+class VectorSettings(Record):
+    """How a wild type of vectors was fitted."""
+
+    kind: Literal["vectors"] = "vectors"
+    """Vectors."""
+    seed: Seed
+    """Of the split."""
+    evaluation_fraction: Fraction
+    """Share of the rows that are for evaluation."""
+    group_samples: Annotated[int, Field(ge=2)]
+    """Rows in a group."""
+
+
+Settings = TextSettings | VectorSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmbedderCheck:
+    """What stands in for an embedder that cannot be saved: its name and some of its output."""
+
+    name: str
+    """Name of the function or class."""
+    embeddings: FloatArray
+    """k d: embeddings of the first k evaluation documents."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextContents:
+    """Documents and the instruments fitted on them."""
+
+    evaluation: Documents
+    """Documents that are never trained on."""
+    pool: Documents
+    """Documents that may be trained on."""
+    tokenizer: Tokenizer
+    """Byte-level BPE trained on the pool."""
+    embedder: Embedder | None
+    """None where a custom embedder was not given again on loading."""
+    embedder_check: EmbedderCheck | None
+    """Set for a custom embedder."""
+    known_words: dict[str, int]
+    """word -> occurrences in evaluation and pool."""
+    rare_words: dict[str, int]
+    """The rare ones among them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VectorContents:
+    """Vectors."""
+
+    evaluation: FloatArray
+    """n d: rows that are never trained on."""
+    pool: FloatArray
+    """m d: rows that may be trained on."""
+
+
+Contents = TextContents | VectorContents
+
+
+def fingerprint(settings: Settings, contents: Contents) -> str:
+    """Identify a wild type: 32 hex digits of BLAKE2b over settings, documents with their roles, and frozen instruments.
+
+    The same documents in any order, with the same settings, have the same fingerprint on one machine; the embedder's
+    last bits may differ between processors, and so does then the fingerprint of a wild type that is fitted again
+    there. A saved one keeps it.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    parts = _text_parts(contents) if isinstance(contents, TextContents) else _vector_parts(contents)
+    for part in (_json({"schema": SCHEMA, **settings.model_dump(mode="json")}), *parts):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _text_parts(contents: TextContents) -> Iterable[bytes]:
+    for role, documents in (("evaluation", contents.evaluation), ("pool", contents.pool)):
+        yield _json({"role": role, "documents": len(documents)})
+        for content_hash, text in zip(documents.hashes, documents, strict=True):
+            yield content_hash.encode()
+            yield text.encode()
+    yield contents.tokenizer.to_str().encode()
+    yield from _embedder_parts(contents)
+    yield _json(contents.known_words)
+    yield _json(contents.rare_words)
+
+
+def _embedder_parts(contents: TextContents) -> Iterable[bytes]:
+    if contents.embedder_check is not None:
+        yield _json({"embedder": contents.embedder_check.name})
+        yield from _array_parts({"check": contents.embedder_check.embeddings})
+    elif isinstance(contents.embedder, TfidfEmbedder):
+        yield _json({"embedder": contents.embedder.name, "terms": contents.embedder.terms})
+        yield from _array_parts(contents.embedder.arrays())
+
+
+def _vector_parts(contents: VectorContents) -> Iterable[bytes]:
+    yield from _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
+
+
+def _array_parts(arrays: Mapping[str, FloatArray]) -> Iterable[bytes]:
+    for name, array in sorted(arrays.items()):
+        yield _json({"array": name, "shape": array.shape})
+        yield np.ascontiguousarray(array, dtype="<f8").tobytes()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()

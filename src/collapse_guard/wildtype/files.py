@@ -1,0 +1,227 @@
+"""A wild type as a directory: JSON, parquet and safetensors, written whole or not at all, and checked when read.
+
+wild-type.json        settings, fingerprint, name of the embedder
+documents.parquet     role ("evaluation" or "pool"), text             } kind "text"
+words.parquet         word, count, rare                               }
+tokenizer.json        byte-level BPE                                  }
+embedder.json         terms of the default embedder                   }
+embedder.safetensors  its numbers, or the check of a custom embedder  }
+vectors.safetensors   evaluation, pool                                  kind "vectors"
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.numpy import load_file
+
+from collapse_guard.corpus import Documents
+from collapse_guard.embedding import TfidfEmbedder, save_arrays
+from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.wildtype.contents import (
+    SCHEMA,
+    Contents,
+    EmbedderCheck,
+    Settings,
+    TextContents,
+    TextSettings,
+    VectorContents,
+    VectorSettings,
+    fingerprint,
+)
+from collapse_guard.wildtype.tokenization import read_tokenizer
+
+_MANIFEST = "wild-type.json"
+
+
+class Manifest(BaseModel):
+    """The content of `wild-type.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: Literal["collapse_guard wild type"] = "collapse_guard wild type"
+    """What the directory is."""
+    schema_version: int = SCHEMA
+    """Version of the layout."""
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    """Fingerprint of the contents."""
+    embedder: str | None = None
+    """Name of the embedder; None for vectors."""
+    settings: Annotated[TextSettings | VectorSettings, Field(discriminator="kind")]
+    """How it was fitted."""
+
+
+class Saved(NamedTuple):
+    """What a directory holds."""
+
+    settings: Settings
+    """How it was fitted."""
+    contents: Contents
+    """Documents and instruments."""
+    fingerprint: str
+    """Recomputed, and equal to the one that was written."""
+
+
+def write(path: Path, settings: Settings, contents: Contents) -> None:
+    """Write a wild type to a new directory: into a temporary sibling first, then renamed.
+
+    A path that already holds the same wild type is left as it is.
+
+    Raises:
+        InputError: something else is there.
+    """
+    manifest = Manifest(
+        fingerprint=fingerprint(settings, contents), embedder=_embedder_name(contents), settings=settings
+    )
+    if _is_taken(path, manifest.fingerprint):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    draft.mkdir()
+    try:
+        _write_contents(draft, contents)
+        (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+        draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read(path: Path) -> Saved:
+    """Read a wild type and check its fingerprint.
+
+    Raises:
+        WildTypeError: the directory is not a wild type, was written by another version, or was changed.
+    """
+    manifest = _read_manifest(path)
+    with _as_wild_type_error(path):
+        contents = (_read_texts if isinstance(manifest.settings, TextSettings) else _read_vectors)(path, manifest)
+    found = fingerprint(manifest.settings, contents)
+    if found != manifest.fingerprint:
+        raise WildTypeError(
+            f"{path} must hold the wild type with fingerprint {manifest.fingerprint}, but its files give {found}: "
+            "it was changed after it was saved; restore it, or fit a new one and start a new lineage"
+        )
+    return Saved(manifest.settings, contents, found)
+
+
+def _is_taken(path: Path, new: str) -> bool:
+    """Whether the same wild type is there already; raises where it is something else than an empty directory."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return False
+    try:
+        old = read(path).fingerprint
+    except WildTypeError as error:
+        raise InputError(f"`path` must be free or hold the same wild type, but {error}: choose another path") from error
+    if old != new:
+        raise InputError(
+            f"`path` must be free or hold the same wild type ({new}), but {path} holds {old}: "
+            "a wild type is never overwritten, its lineages depend on it; choose another path, or delete it yourself"
+        )
+    return True
+
+
+def _embedder_name(contents: Contents) -> str | None:
+    if isinstance(contents, VectorContents):
+        return None
+    return contents.embedder_check.name if contents.embedder_check else TfidfEmbedder.name
+
+
+def _write_contents(folder: Path, contents: Contents) -> None:
+    if isinstance(contents, VectorContents):
+        save_arrays({"evaluation": contents.evaluation, "pool": contents.pool}, folder / "vectors.safetensors")
+        return
+    roles = ["evaluation"] * len(contents.evaluation) + ["pool"] * len(contents.pool)
+    texts = pa.chunked_array([contents.evaluation.to_arrow(), contents.pool.to_arrow()])
+    pq.write_table(pa.table({"role": roles, "text": texts}), folder / "documents.parquet")
+    pq.write_table(_word_table(contents), folder / "words.parquet")
+    (folder / "tokenizer.json").write_text(contents.tokenizer.to_str(), encoding="utf-8")
+    if contents.embedder_check is not None:
+        save_arrays({"check": contents.embedder_check.embeddings}, folder / "embedder.safetensors")
+    elif isinstance(contents.embedder, TfidfEmbedder):
+        contents.embedder.save(folder)
+
+
+def _word_table(contents: TextContents) -> pa.Table:
+    rare = [word in contents.rare_words for word in contents.known_words]
+    return pa.table({"word": list(contents.known_words), "count": list(contents.known_words.values()), "rare": rare})
+
+
+def _read_manifest(path: Path) -> Manifest:
+    required = f"{path} must be a wild type (a directory with {_MANIFEST}, as `WildType.save` writes it)"
+    if not path.is_dir():
+        raise WildTypeError(f"{required}, but {'it is a file' if path.exists() else 'there is nothing'}")
+    file = path / _MANIFEST
+    if not file.is_file():
+        entries = sorted(entry.name for entry in path.iterdir())
+        raise WildTypeError(f"{required}, but got a directory with {', '.join(entries[:8]) or 'nothing'}")
+    return _parse_manifest(file.read_bytes(), required)
+
+
+def _parse_manifest(data: bytes, required: str) -> Manifest:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise WildTypeError(f"{required}, but {_MANIFEST} is not JSON: {error}") from error
+    version = body.get("schema_version") if isinstance(body, dict) else None
+    if isinstance(version, int) and version != SCHEMA:
+        raise WildTypeError(
+            f"{required} of schema version {SCHEMA}, but got version {version}: "
+            "it was written by another version of collapse_guard; read it with that version, or fit it again"
+        )
+    try:
+        return Manifest.model_validate(body)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "all of it"
+        got = f"{problem['msg']}, got {problem['input']!r:.200}"
+        raise WildTypeError(f"{required}, but in {_MANIFEST} `{where}` does not fit: {got}") from error
+
+
+@contextmanager
+def _as_wild_type_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise WildTypeError(f"{path} must hold the files of a wild type, but they cannot be read: {error}") from error
+
+
+def _read_vectors(path: Path, _: Manifest) -> VectorContents:
+    arrays = load_file(path / "vectors.safetensors")
+    for array in arrays.values():
+        array.setflags(write=False)
+    return VectorContents(evaluation=arrays["evaluation"], pool=arrays["pool"])
+
+
+def _read_texts(path: Path, manifest: Manifest) -> TextContents:
+    words = pq.read_table(path / "words.parquet").to_pydict()
+    counts = dict(zip(words["word"], words["count"], strict=True))
+    is_rare = dict(zip(words["word"], words["rare"], strict=True))
+    documents = pq.read_table(path / "documents.parquet")
+    is_custom = manifest.embedder != TfidfEmbedder.name
+    return TextContents(
+        evaluation=_with_role(documents, "evaluation"),
+        pool=_with_role(documents, "pool"),
+        tokenizer=read_tokenizer((path / "tokenizer.json").read_text(encoding="utf-8")),
+        embedder=None if is_custom else TfidfEmbedder.load(path),
+        embedder_check=_read_check(path, str(manifest.embedder)) if is_custom else None,
+        known_words=counts,
+        rare_words={word: count for word, count in counts.items() if is_rare[word]},
+    )
+
+
+def _read_check(path: Path, name: str) -> EmbedderCheck:
+    return EmbedderCheck(name=name, embeddings=load_file(path / "embedder.safetensors")["check"])
+
+
+def _with_role(documents: pa.Table, role: str) -> Documents:
+    texts = documents.filter(pc.field("role") == role).column("text")
+    return Documents.from_texts(text.as_py() for text in texts)

@@ -1,0 +1,147 @@
+"""Fitting: from documents or vectors to the contents of a wild type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from collapse_guard.corpus import Documents
+from collapse_guard.duplicates import near_duplicates
+from collapse_guard.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
+from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.lexicon import count_words, rare_words
+from collapse_guard.wildtype.contents import (
+    Contents,
+    EmbedderCheck,
+    FloatArray,
+    TextContents,
+    TextSettings,
+    VectorContents,
+    VectorSettings,
+)
+from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
+from collapse_guard.wildtype.tokenization import train_tokenizer
+
+FEWEST = 20
+"""Distinct documents or rows that a wild type needs."""
+N_CHECKED = 4
+"""Evaluation documents whose embeddings stand in for a custom embedder."""
+_EMBEDDER_TOLERANCE = 1e-3
+
+
+def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEmbedder | None) -> TextContents:
+    """Drop blank and duplicate documents, split the rest, and fit the instruments.
+
+    Tokenizer and embedder are fitted on the pool alone; words are counted in evaluation and pool.
+    """
+    unique = Documents.unique(documents)
+    split = _split_texts(unique, settings)
+    evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
+    counts = count_words(chain(evaluation, pool))
+    custom = None if embedder is None else CustomEmbedder(embedder)
+    return TextContents(
+        evaluation=evaluation,
+        pool=pool,
+        tokenizer=train_tokenizer(pool, vocabulary_size=settings.vocabulary_size),
+        embedder=custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed),
+        embedder_check=None if custom is None else check_of(custom, evaluation),
+        known_words=counts,
+        rare_words=rare_words(counts, share=settings.rare_share),
+    )
+
+
+def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
+    """Split rows by the hash of their bytes, so that equal rows stay on one side."""
+    rows = _checked_rows(x)
+    keys = row_keys(rows)
+    labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    n_distinct = len(set(keys))
+    _require(n_distinct, "distinct finite rows", "`x`")
+    wanted = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
+    split = split_clusters(labels, keys, n_evaluation=wanted, seed=settings.seed)
+    _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
+    return VectorContents(evaluation=_frozen(rows[split.evaluation]), pool=_frozen(rows[split.pool]))
+
+
+def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:
+    """Embed the first evaluation documents, to recognise the embedder by."""
+    return EmbedderCheck(name=embedder.name, embeddings=embedder(evaluation[:N_CHECKED]))
+
+
+def with_embedder(contents: Contents, embedder: TextEmbedder) -> TextContents:
+    """Put a custom embedder back; raises WildTypeError where it is not the one that the wild type was fitted with."""
+    check = contents.embedder_check if isinstance(contents, TextContents) else None
+    if not isinstance(contents, TextContents) or check is None:
+        raise WildTypeError("`embedder` must be left out: the wild type was not fitted with a custom embedder")
+    custom = CustomEmbedder(embedder)
+    again = check_of(custom, contents.evaluation).embeddings
+    if not _agree(again, check.embeddings):
+        raise WildTypeError(
+            f"`embedder` must be the one that the wild type was fitted with ({check.name}), but {custom.name} gives "
+            f"other vectors for the first evaluation documents (by more than {_EMBEDDER_TOLERANCE:g} of their norm)"
+        )
+    return replace(contents, embedder=custom)
+
+
+def _agree(again: FloatArray, before: FloatArray) -> bool:
+    if again.shape != before.shape:
+        return False
+    return bool(np.linalg.norm(again - before) <= _EMBEDDER_TOLERANCE * np.linalg.norm(before))
+
+
+def _split_texts(unique: Documents, settings: TextSettings) -> Split:
+    _require(len(unique), "distinct documents that are not blank", "`documents`")
+    labels = near_duplicates(unique, threshold=settings.near_duplicate_threshold, seed=settings.seed)
+    wanted = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
+    split = split_clusters(labels, unique.hashes, n_evaluation=wanted, seed=settings.seed)
+    _require_both_sides(
+        split,
+        settings.n_folds,
+        f"{len(unique)} documents in {int(labels.max()) + 1} clusters of near duplicates and "
+        f"`evaluation_fraction={settings.evaluation_fraction:g}`",
+    )
+    return split
+
+
+def _n_evaluation(n: int, fraction: float, most: int) -> int:
+    return min(n - 1, most, max(1, round(fraction * n)))
+
+
+def _require(n: int, what: str, argument: str) -> None:
+    if n < FEWEST:
+        raise InputError(
+            f"{argument} must hold at least {FEWEST} {what}, but got {n}: "
+            "give more real data, or cut long texts into documents (a paragraph each)"
+        )
+
+
+def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
+    if len(split.evaluation) < n_folds or not len(split.pool):
+        raise InputError(
+            f"a wild type must have at least {n_folds} for evaluation (one per fold) and 1 in the pool, but {got} give "
+            f"{len(split.evaluation)} and {len(split.pool)}: "
+            "give more different data, fewer `n_folds` or another `evaluation_fraction`"
+        )
+
+
+def _checked_rows(x: Any) -> FloatArray:
+    rows = np.asarray(x, dtype=np.float64)
+    if rows.ndim != 2 or not rows.shape[1]:
+        raise InputError(
+            f"`x` must be an n d array of vectors, but got shape {rows.shape}: flatten each sample to one row"
+        )
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"`x` must be finite, but {len(bad)} rows are not, the first is row {bad[0]}: drop or repair them"
+        )
+    return rows
+
+
+def _frozen(array: FloatArray) -> FloatArray:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,142 @@
+"""Fitting splits documents disjointly, completely, by clusters, and says what it cannot use."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collapse_guard.corpus import content_hash
+from collapse_guard.duplicates import near_duplicates
+from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.splitting import fold_slices, split_clusters
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+Corpus = Callable[..., list[str]]
+
+
+def test_evaluation_and_pool_are_disjoint_and_complete(wild_type: WildType, corpus: Corpus) -> None:
+    evaluation, pool = set(wild_type.evaluation.hashes), set(wild_type.pool.hashes)
+    assert not evaluation & pool
+    assert evaluation | pool == {content_hash(text) for text in corpus()}
+    assert len(evaluation) == len(wild_type.evaluation) == 30
+
+
+def test_folds_are_near_equal_disjoint_parts_of_evaluation(wild_type: WildType) -> None:
+    assert [len(fold) for fold in wild_type.folds] == [8, 8, 7, 7]
+    assert [text for fold in wild_type.folds for text in fold] == wild_type.evaluation.texts
+
+
+@given(st.integers(0, 50), st.integers(1, 9))
+def test_fold_slices_cut_as_numpy_does(n: int, n_folds: int) -> None:
+    parts = [list(range(n)[part]) for part in fold_slices(n, n_folds)]
+    assert parts == [part.tolist() for part in np.array_split(np.arange(n), n_folds)]
+
+
+def test_exact_duplicates_and_blanks_are_dropped(corpus: Corpus) -> None:
+    texts = corpus(60)
+    messy = [*texts, "", "  \n", *(f"  {text}\n" for text in texts)]
+    wild_type = WildType.fit(messy)
+    assert len(wild_type.evaluation) + len(wild_type.pool) == len(set(texts))
+
+
+def test_near_duplicates_stay_on_one_side(corpus: Corpus) -> None:
+    texts = corpus(80)
+    families = [f"{text} {ending}" for text in texts for ending in ("", "Applause", "Applause again")]
+    wild_type = WildType.fit(families, evaluation_fraction=0.3, near_duplicate_threshold=0.7)
+    both = wild_type.evaluation.texts + wild_type.pool.texts
+    labels = near_duplicates(both, threshold=0.7)
+    on_left, on_right = labels[: len(wild_type.evaluation)], labels[len(wild_type.evaluation) :]
+    assert len(set(labels.tolist())) <= 80
+    assert not set(on_left.tolist()) & set(on_right.tolist())
+    assert len(wild_type.evaluation) == 72
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.integers(0, 40), st.integers(0, 3), st.randoms())
+@settings(deadline=None)
+def test_the_split_draws_whole_clusters_and_ignores_the_order(
+    labels: list[int], n_evaluation: int, seed: int, random: object
+) -> None:
+    keys = [f"{label}-{place}" for place, label in enumerate(labels)]
+    split = split_clusters(np.array(labels), keys, n_evaluation=n_evaluation, seed=seed)
+    evaluation = [keys[i] for i in split.evaluation]
+    assert sorted([*split.evaluation.tolist(), *split.pool.tolist()]) == list(range(len(labels)))
+    assert len(evaluation) <= n_evaluation
+    assert not {labels[i] for i in split.evaluation} & {labels[i] for i in split.pool}
+    order = list(range(len(labels)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    again = split_clusters(
+        np.array([labels[i] for i in order]), [keys[i] for i in order], n_evaluation=n_evaluation, seed=seed
+    )
+    assert [keys[order[i]] for i in again.evaluation] == evaluation
+
+
+def test_each_document_is_for_evaluation_as_often_as_the_fraction_says() -> None:
+    keys = [str(i) for i in range(50)]
+    labels = np.arange(50)
+    n_drawn = Counter(
+        int(i) for seed in range(2000) for i in split_clusters(labels, keys, n_evaluation=10, seed=seed).evaluation
+    )
+    counts = np.array([n_drawn[i] for i in range(50)])
+    # Binomial(2000, 0.2): standard deviation 17.9; five of them over 50 documents fail once in 35,000 runs.
+    assert np.abs(counts - 400).max() < 5 * 17.9
+
+
+def test_a_document_of_any_length_belongs_to_a_wild_type(corpus: Corpus) -> None:
+    long = " ".join(corpus(100) * 200)
+    wild_type = WildType.fit([*corpus(60), long])
+    assert content_hash(long) in wild_type.evaluation.hashes + wild_type.pool.hashes
+
+
+def test_an_evaluation_document_among_training_texts_is_named(wild_type: WildType) -> None:
+    wild_type.check_training(wild_type.pool)
+    wild_type.check_training([])
+    held = wild_type.evaluation[0]
+    with pytest.raises(WildTypeError, match=f"but 2 are: .*{re.escape(held[:40])}"):
+        wild_type.check_training([*wild_type.pool, f" {held}\n", held])
+
+
+@pytest.mark.parametrize("n", [0, 1, 19])
+def test_too_few_documents_say_how_many_are_needed(corpus: Corpus, n: int) -> None:
+    repeated = [*corpus(n), "", " "] * 10
+    with pytest.raises(InputError, match=f"at least 20 distinct documents that are not blank, but got {n}"):
+        WildType.fit(repeated)
+
+
+def test_documents_that_are_all_alike_cannot_be_split() -> None:
+    texts = [f"{'in the matter of the petition it is hereby resolved that ' * 4} {i}" for i in range(40)]
+    with pytest.raises(InputError, match=r"at least 4 for evaluation .* 40 documents in 1 clusters .* give 0 and 40"):
+        WildType.fit(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", -1),
+        ("evaluation_fraction", 0.0),
+        ("evaluation_fraction", 1.0),
+        ("max_evaluation_documents", 0),
+        ("n_folds", 0),
+        ("vocabulary_size", 257),
+        ("embedding_dim", 0),
+        ("group_tokens", 0),
+        ("group_samples", 1),
+        ("rare_share", float("nan")),
+        ("near_duplicate_threshold", 0.05),
+    ],
+)
+def test_an_argument_out_of_range_is_named(name: str, value: float, corpus: Corpus) -> None:
+    with pytest.raises(InputError, match=f"`{name}`: Input should be .* got {value}"):
+        WildType.fit(corpus(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_more_folds_than_evaluation_documents_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(InputError, match=r"at least 4 for evaluation .* give 3 and 197"):
+        WildType.fit(corpus(), max_evaluation_documents=3)
