@@ -184,7 +184,8 @@ class Policy(Setting):
 def _policy_error(loc: tuple[Any, ...], kind: str, message: str, got: Any) -> PolicyError:
     key = ".".join(str(part) for part in loc)
     if kind == "extra_forbidden":
-        known = {1: Policy, 2: Reinjection}.get(len(loc), Margin)
+        settings: dict[int, type[Setting]] = {1: Policy, 2: Reinjection}
+        known = settings.get(len(loc), Margin)
         fault = PolicyError(f"unknown key `{key}`: {near(str(loc[-1]), known.model_fields)}")
     else:
         fault = PolicyError(f"`{key or 'policy'}`: {message.removeprefix('Value error, ')}, got {got!r:.120}")

@@ -1,0 +1,44 @@
+"""The commands of `collapse-guard`, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from collapse_guard import __version__
+from collapse_guard.cli.assess import assess
+from collapse_guard.cli.console import make_streams_forgiving, say
+from collapse_guard.cli.demo import demo
+from collapse_guard.cli.gate import gate
+from collapse_guard.cli.lineage import lineage
+from collapse_guard.cli.profile import profile
+from collapse_guard.cli.report import report
+from collapse_guard.cli.ui import ui
+
+app = typer.Typer(
+    name="collapse-guard",
+    help="The instrument for model collapse: measure every generation against frozen real data, and gate retraining.",
+    epilog="Exit codes: 0 passed, 1 collapsed, 2 wrong usage or unreadable input or unreachable store, 3 undecided.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (demo, profile, assess, gate, report, ui):
+    app.command()(command)
+app.add_typer(lineage, name="lineage")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"collapse-guard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    make_streams_forgiving()

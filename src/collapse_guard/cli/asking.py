@@ -1,0 +1,83 @@
+"""What `assess` is asked for on the command line, read and checked before the store is asked for anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from collapse_guard.cli.losses import read_losses
+from collapse_guard.cli.outputs import ReportFiles
+from collapse_guard.corpus import read_documents
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence
+from collapse_guard.policy import Policy
+from collapse_guard.records import Generation, Mixture
+from collapse_guard.store import PendingRequest
+from collapse_guard.wildtype import WildType
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The arguments of `assess` that describe one generation; None where one was not given."""
+
+    samples: Path | None
+    losses: Path | None
+    wild_type: Path | None
+    lineage: str | None
+    generation: int | None
+    parent: list[int] | None
+    real_fraction: float | None
+    policy: Path | None
+
+    def read(self, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
+        """Read all files that are named; raises InputError where one cannot be used, or is missing."""
+        if self.wild_type is None or self.lineage is None:
+            missing = "--wild-type" if self.wild_type is None else "--lineage"
+            raise InputError(f"`{missing}` is required, but was not given: see `collapse-guard assess --help`")
+        _check_lineage(self.lineage)
+        policy = Policy() if self.policy is None else Policy.load(self.policy)
+        wild_type = WildType.load(self.wild_type)
+        evidence = self._evidence(column)
+        return wild_type, self._request(self.lineage, wild_type, self.wild_type, policy, seed), evidence
+
+    def _evidence(self, column: str) -> Evidence:
+        if self.samples is None and self.losses is None:
+            raise InputError("`SAMPLES` or `--losses` is required, but got neither: see `collapse-guard assess --help`")
+        return Evidence(
+            samples=None if self.samples is None else list(read_documents(self.samples, column=column)),
+            losses=None if self.losses is None else read_losses(self.losses),
+        )
+
+    def _request(self, lineage: str, wild_type: WildType, path: Path, policy: Policy, seed: int) -> PendingRequest:
+        return PendingRequest(
+            lineage=lineage,
+            index=self.generation,
+            parents=None if self.parent is None else tuple(sorted(set(self.parent))),
+            mixture=None if self.real_fraction is None else Mixture.with_real(self.real_fraction),
+            wild_type_path=str(path.absolute()),
+            wild_type=wild_type.fingerprint,
+            policy=policy.model_dump(mode="json"),
+            seed=seed,
+            created=datetime.now(UTC),
+        )
+
+
+def check_alone(*groups: Asked | ReportFiles) -> None:
+    """Refuse arguments beside `--resume`, which sends what was asked for before; raises InputError."""
+    given = [field.name for group in groups for field in fields(group) if getattr(group, field.name) is not None]
+    if given:
+        named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"`--resume` sends what is kept as it was asked for then, but got {named} too: leave that out")
+
+
+def _check_lineage(name: str) -> None:
+    try:
+        Generation(lineage=name, index=0)
+    except ValidationError as error:
+        raise InputError(
+            "`--lineage` must be a name of 1 to 200 characters without / \\ ' \" ` and control characters, "
+            f"but got {name!r:.220}"
+        ) from error

@@ -1,0 +1,88 @@
+"""Printing for people and for pipes: colour and wrapping on a terminal only, and nothing is ever cut."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+PIPED_WIDTH = 160
+
+
+class _PatientConsole(Console):
+    """A console that outlives its reader: `| head` must not change the exit code."""
+
+    def on_broken_pipe(self) -> None:
+        """Drop what nobody reads any more; rich would exit with 1, which means collapsed."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def output() -> Console:
+    """The console on standard output."""
+    return _console(stderr=False)
+
+
+def errors() -> Console:
+    """The console on standard error."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = _PatientConsole(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_WIDTH
+    return console
+
+
+def say(text: str | Text, *, style: str = "", to: Console | None = None) -> None:
+    """Print text as it is, without markup; wrapped on a terminal only, so that a pipe gets whole lines."""
+    console = to or output()
+    plain = text if isinstance(text, Text) else Text(printable(text), style=style)
+    console.print(plain, soft_wrap=not console.is_terminal)
+
+
+def say_item(mark: Text, text: str) -> None:
+    """Print an item of a list behind its mark; on a terminal its further lines are indented."""
+    console = output()
+    if not console.is_terminal:
+        return say(Text.assemble("  ", mark, " ", printable(text)))
+    item = Table.grid(padding=(0, 1, 0, 0))
+    item.add_row(Text(" "), mark, Text(printable(text)))
+    return console.print(item)
+
+
+def say_error(message: str) -> None:
+    """Print why a command could not do its work, as one block on standard error."""
+    say(Text.assemble(("error: ", "bold red"), printable(message)), to=errors())
+
+
+def say_warning(message: str) -> None:
+    """Print what the user should know about a command that goes on, on standard error."""
+    say(Text.assemble(("warning: ", "bold yellow"), printable(message)), to=errors())
+
+
+def printable(text: str) -> str:
+    r"""Take out of a text from outside what could steer a terminal: escapes, direction overrides, halves of surrogates.
+
+    Example:
+        >>> printable("new\x1b[31ms\u202e\tbot")
+        'new[31ms bot'
+    """
+    return "".join(_as_printable(character) for character in text)
+
+
+def _as_printable(character: str) -> str:
+    if character.isprintable() or character == "\n":
+        return character
+    return " " if character.isspace() else ""
+
+
+def make_streams_forgiving() -> None:
+    """Let a terminal of a narrow encoding show `?` for a mark that it lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

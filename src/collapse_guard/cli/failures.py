@@ -1,0 +1,80 @@
+"""The border between commands and the process: what a command returns or raises becomes the exit code."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+import typer
+
+from collapse_guard.cli.console import errors, say, say_error, say_warning
+from collapse_guard.cli.exits import ExitCode
+from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
+
+P = ParamSpec("P")
+
+
+def exits(command: Callable[P, ExitCode]) -> Callable[P, None]:
+    """Make the process end with the code that a command returns, and with a readable message where it raises.
+
+    A `CollapseGuardError` is a sentence for people and exits with 2; anything else keeps its traceback and exits
+    with 70, so that no defect is ever taken for a verdict.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with _own_warnings(), _quiet_libraries():
+            raise typer.Exit(_code(functools.partial(command, *args, **kwargs)))
+
+    return run
+
+
+def _code(command: Callable[[], ExitCode]) -> ExitCode:
+    try:
+        return command()
+    except CollapseGuardError as error:
+        say_error(str(error))
+        return ExitCode.UNUSABLE
+    except KeyboardInterrupt:
+        say_error("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception:
+        say(traceback.format_exc(), to=errors())
+        say_error("this is a defect, of collapse_guard or of what it stands on: please report it with the lines above")
+        return ExitCode.DEFECT
+
+
+@contextmanager
+def _own_warnings() -> Iterator[None]:
+    """Show warnings of collapse_guard as sentences, without the line of code that they come from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CollapseGuardWarning)
+        show = warnings.showwarning
+
+        def showwarning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, CollapseGuardWarning):
+                say_warning(str(message))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = showwarning
+        yield
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep MLflow's notes about the tables that it makes off the screen; "mlflow" itself it sets anew when imported."""
+    loggers = [logging.getLogger(name) for name in ("mlflow.store", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,119 @@
+"""What commands take on the command line: each argument is named and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Lineage = Annotated[str, typer.Option("--lineage", help="Name of the lineage.", show_default=False)]
+Lineages = Annotated[
+    list[str], typer.Option("--lineage", help="Name of a lineage; repeat it to compare several.", show_default=False)
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URI",
+        help="Where lineages are kept: an MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else mlflow.db here.",
+    ),
+]
+Column = Annotated[str, typer.Option("--column", help="Column with the text, in files that have columns.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random; recorded.")]
+
+# profile
+Real = Annotated[
+    list[Path],
+    typer.Argument(metavar="REAL...", help="Real documents: parquet, arrow, jsonl, csv, txt files or directories."),
+]
+WildTypeOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where to write the wild type.", show_default=False)
+]
+GroupTokens = Annotated[
+    int, typer.Option("--group-tokens", help="Tokens in a group: the sample size at which all is compared.")
+]
+EvaluationFraction = Annotated[
+    float,
+    typer.Option("--evaluation-fraction", help="Share of the documents to measure on, which are never trained on."),
+]
+
+# assess
+Samples = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SAMPLES",
+        help="What the generation wrote: a parquet, arrow, jsonl, csv or txt file, or a directory of them.",
+    ),
+]
+WildTypeIn = Annotated[
+    Path | None, typer.Option("--wild-type", metavar="DIR", help="What `profile` wrote. Required.", show_default=False)
+]
+LossesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--losses",
+        metavar="FILE",
+        help="Losses on wild-type documents: columns document, nll (nats, summed over the document), n_tokens, and "
+        "n_bytes where known; the same documents in every generation.",
+    ),
+]
+NewLineage = Annotated[
+    str | None, typer.Option("--lineage", help="Name of the lineage; a new name begins one. Required.")
+]
+NewGeneration = Annotated[
+    int | None,
+    typer.Option("--generation", min=0, metavar="T", help="Its number; 0 is the founder. Default: after the newest."),
+]
+Parents = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--parent",
+        min=0,
+        metavar="T",
+        help="Generation whose samples it was trained on; may be repeated. Default: the newest before it.",
+    ),
+]
+RealFraction = Annotated[
+    float | None,
+    typer.Option(
+        "--real-fraction",
+        min=0.0,
+        max=1.0,
+        metavar="X",
+        help="Share of real data that it was trained on. Default: 1 for the founder, else not known.",
+    ),
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="Policy in TOML. Default: the built-in one.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Send the evidence that was kept here while the store did not answer.")
+]
+
+# gate
+Generation = Annotated[
+    int | None, typer.Option("--generation", min=0, metavar="T", help="Generation to judge. Default: the newest.")
+]
+NewPolicy = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="Decide anew by this policy. Default: the stored verdict counts."),
+]
+
+# assess and gate
+Strict = Annotated[bool, typer.Option("--strict", help="WATCH fails too: exit code 1. Reports still say WATCH.")]
+AllowUndecided = Annotated[
+    bool, typer.Option("--allow-undecided", help="UNDECIDED passes: exit code 0. Reports still say UNDECIDED.")
+]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole assessment as JSON.")]
+Summary = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary", metavar="FILE", help='Append a summary in Markdown; on GitHub: --summary "$GITHUB_STEP_SUMMARY".'
+    ),
+]
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a report in JUnit XML.")]
+
+# report, ui
+PageOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]

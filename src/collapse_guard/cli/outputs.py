@@ -1,0 +1,57 @@
+"""Files that a command writes about a verdict, before it exits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collapse_guard.errors import InputError
+from collapse_guard.records import Assessment
+from collapse_guard.report import json_text, junit, markdown
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFiles:
+    """Where a verdict goes besides the terminal; None: nowhere."""
+
+    json: Path | None = None
+    """The whole assessment."""
+    summary: Path | None = None
+    """Markdown, appended to what is there."""
+    junit: Path | None = None
+    """JUnit XML."""
+
+    def check(self) -> None:
+        """Refuse a path that cannot be written, before anything is measured or stored; raises InputError."""
+        for path, option in ((self.json, "--json"), (self.summary, "--summary"), (self.junit, "--junit")):
+            if path is not None:
+                check_writable(path, option)
+
+    def write(self, history: Sequence[Assessment]) -> None:
+        """Write what is asked for about the last of `history`."""
+        if self.json is not None:
+            write_text(self.json, json_text(history[-1]))
+        if self.junit is not None:
+            write_text(self.junit, junit(history[-1]))
+        if self.summary is not None:
+            write_text(self.summary, f"{markdown(history)}\n", mode="a")
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise InputError where `path` is a directory or stands in none."""
+    if path.is_dir():
+        raise InputError(f"`{option}` must be a file, but got the directory {str(path)!r}")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"`{option}` must be in a directory that exists, but got {str(path)!r}: make {path.parent} first"
+        )
+
+
+def write_text(path: Path, text: str, *, mode: str = "w") -> None:
+    """Write text as UTF-8; raises InputError that names the path where the system refuses."""
+    try:
+        with path.open(mode, encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written: {error.strerror}") from error

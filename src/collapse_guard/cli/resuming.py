@@ -1,0 +1,67 @@
+"""Sending what was kept while the store did not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from collapse_guard.cli.adding import PENDING, add_generation
+from collapse_guard.cli.console import say, say_error
+from collapse_guard.cli.exits import ExitCode, worst
+from collapse_guard.cli.showing import show_verdict
+from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, StoreUnreachableError
+from collapse_guard.records import Severity
+from collapse_guard.store import LineageStore, Pending, discard_pending, list_pending, load_pending, open_store
+from collapse_guard.wildtype import WildType
+
+
+def send_pending(store: str | None, code_of: Callable[[Severity], ExitCode]) -> ExitCode:
+    """Assess, append and discard what is kept, oldest first; the exit code is the worst of all.
+
+    What cannot be sent stays, and so does everything after it in the same lineage: generations keep their order.
+    """
+    waiting = list_pending(PENDING)
+    if not waiting:
+        say(f"Nothing is kept in {PENDING.absolute()}: there is nothing to send.")
+    lineages, stuck = open_store(store), set[str]()
+    codes = []
+    for path in waiting:
+        try:
+            codes.append(_send(lineages, path, stuck, code_of))
+        except StoreUnreachableError as error:
+            say_error(f"{error}\n{len(waiting) - len(codes)} of {len(waiting)} stay in {PENDING.absolute()}")
+            return worst([*codes, ExitCode.UNUSABLE])
+    return worst(codes)
+
+
+def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable[[Severity], ExitCode]) -> ExitCode:
+    lineage = ""
+    try:
+        pending = load_pending(path)
+        lineage = pending.request.lineage
+        if lineage in stuck:
+            say_error(f"{path} stays, because an earlier generation of lineage `{lineage}` does")
+            return ExitCode.UNUSABLE
+        severity = _add(lineages, pending, code_of)
+    except StoreUnreachableError:
+        raise
+    except CollapseGuardError as error:
+        stuck.add(lineage)
+        say_error(f"{path} stays: {error}")
+        return ExitCode.UNUSABLE
+    discard_pending(path)
+    return code_of(severity)
+
+
+def _add(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity], ExitCode]) -> Severity:
+    request = pending.request
+    wild_type = WildType.load(request.wild_type_path)
+    if wild_type.fingerprint != request.wild_type:
+        raise FingerprintMismatchError(
+            f"the evidence was collected for the wild type {request.wild_type}, but {request.wild_type_path} holds "
+            f"{wild_type.fingerprint} now: put the first one back"
+        )
+    added = add_generation(lineages, wild_type, request, pending.evidence, is_resent=True)
+    newest = added.history[-1]
+    show_verdict(newest, code_of(newest.verdict.severity), advice=added.note)
+    return newest.verdict.severity

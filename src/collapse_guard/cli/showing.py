@@ -1,0 +1,79 @@
+"""A verdict on the terminal: severity, reasons, the comparisons that it rests on, what is asked for, the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from collapse_guard.cli.console import output, printable, say, say_item
+from collapse_guard.cli.exits import ExitCode, meaning
+from collapse_guard.records import Assessment, Severity
+from collapse_guard.report import sentences, tables
+from collapse_guard.report.palette import SEVERITIES
+from collapse_guard.report.tables import Cell, Table
+
+_WIDTH = 6
+COLOURS = {
+    Severity.HEALTHY: "green",
+    Severity.WATCH: "yellow",
+    Severity.UNDECIDED: "magenta",
+    Severity.COLLAPSED: "bold red",
+}
+
+
+def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") -> None:
+    """Print all that a person needs to dispute the verdict, what to do, and which exit code it gives."""
+    show_headline(assessment)
+    show_reasons(assessment)
+    deciding = tuple(comparison for comparison in assessment.comparisons if comparison.decides)
+    if deciding:
+        say("")
+        show_table(_shortened(tables.comparisons(assessment.model_copy(update={"comparisons": deciding}))))
+        say("")
+    for sentence in (sentences.prescription(assessment), advice):
+        if sentence:
+            say(sentence)
+    say(f"{assessment.verdict.severity}: {meaning(assessment.verdict.severity, code)}")
+
+
+def show_headline(assessment: Assessment) -> None:
+    """Print the severity, and which generation it is about."""
+    headline = Text(printable(sentences.headline(assessment)))
+    headline.stylize(COLOURS[assessment.verdict.severity], 0, headline.plain.index(":"))
+    say(headline)
+
+
+def show_reasons(assessment: Assessment) -> None:
+    """Print the reasons, worst first, each with the mark of its own severity."""
+    for reason in assessment.verdict.reasons:
+        mark = Text(SEVERITIES[reason.severity].mark, style=COLOURS[reason.severity])
+        say_item(mark, sentences.one_line(reason.sentence))
+
+
+def severity_text(severity: Severity) -> Text:
+    """The name of a severity with its mark, coloured."""
+    return Text(f"{SEVERITIES[severity].mark} {severity}", style=COLOURS[severity])
+
+
+def show_table(table: Table) -> None:
+    """Print a table of a report; cells are folded where the terminal is narrow, and never cut."""
+    shown = RichTable(title=printable(table.caption), title_justify="left", title_style="", box=None)
+    for column in table.columns:
+        shown.add_column(column, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*map(_cell, row))
+    output().print(shown)
+
+
+def _shortened(table: Table) -> Table:
+    """Without method and n, which the reports have: the table fits most terminals."""
+    return replace(table, columns=table.columns[:_WIDTH], rows=tuple(row[:_WIDTH] for row in table.rows))
+
+
+def _cell(cell: Cell) -> Text:
+    text = printable(f"{cell.text} ({cell.detail})" if cell.detail else cell.text)
+    if cell.severity is None:
+        return Text(text)
+    return Text(f"{SEVERITIES[cell.severity].mark} {text}", style=COLOURS[cell.severity])

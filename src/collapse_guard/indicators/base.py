@@ -1,0 +1,118 @@
+"""Indicator: the base of all metrics of collapse, which declares what its number means."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.records import Direction, Reading
+
+EvidenceKind = Literal["losses", "tokens", "words", "vectors"]
+MINIMUM_GROUPS = 5
+"""Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
+
+
+class Indicator(Metric, ABC):
+    """A torchmetrics Metric that declares its name, unit, range and direction of collapse as class constants.
+
+    A subclass holds counts and sums only and leaves the formula to a pure function of its file, so that splitting over
+    batches, ranks or files and merging (`merge_state`) changes nothing. Its value is a float64 scalar, NaN where
+    undefined. States of metrics that count different things have different names: `MetricCollection` merges metrics
+    whose states have equal names and values after the first update.
+    """
+
+    name: ClassVar[str]
+    """Name in the catalogue, in readings and in MLflow. A class that declares one is an indicator of its own."""
+    family: ClassVar[str]
+    """Family in the catalogue; the name of the file."""
+    unit: ClassVar[str]
+    """Unit of the value."""
+    direction: ClassVar[Direction]
+    """Which way is collapse."""
+    value_range: ClassVar[tuple[float, float]]
+    """Smallest and largest value possible; an end may be infinite."""
+    minimum_n: ClassVar[int]
+    """Replicates that a comparison needs at least: documents for losses, groups of equal size for everything else."""
+    evidence: ClassVar[EvidenceKind]
+    """What it is computed from."""
+    undefined: ClassVar[str]
+    """When the value is NaN, as a clause."""
+    scale: ClassVar[Literal["log_ratio", "difference"]] = "log_ratio"
+    """How two readings are compared (`Reading.scale`)."""
+
+    is_differentiable = False
+    full_state_update = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Tell torchmetrics' trackers which way is better, from the direction of collapse."""
+        super().__init_subclass__(**kwargs)
+        if "direction" in cls.__dict__:
+            cls.higher_is_better = {Direction.DOWN: True, Direction.UP: False, Direction.BOTH: None}[cls.direction]
+
+    @classmethod
+    def reading(cls, *, value: float, n: int, n_minimum: int, **parts: Any) -> Reading:
+        """A `Reading` of this indicator, with what the class declares filled in."""
+        return Reading(
+            indicator=cls.name,
+            family=cls.family,
+            unit=cls.unit,
+            direction=cls.direction,
+            scale=cls.scale,
+            value=value,
+            n=n,
+            n_minimum=n_minimum,
+            **parts,
+        )
+
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        """Add the state of another metric, as if its updates had been made here."""
+        super().merge_state(incoming_state)
+        self._note_state_from_elsewhere(incoming_state._update_count if isinstance(incoming_state, Metric) else 1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        restores = any(prefix + state in state_dict for state in self._defaults)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if restores:
+            self._note_state_from_elsewhere(1)
+
+    def _note_state_from_elsewhere(self, updates: int) -> None:
+        # torchmetrics leaves the cached value, so the next compute() would give the one from before.
+        self._computed = None
+        self._update_count += updates
+
+    def _add_sum(self, name: str, *shape: int, dtype: torch.dtype = torch.float64) -> None:
+        """Declare a state that adds up over updates, merges and ranks."""
+        self.add_state(name, torch.zeros(shape, dtype=dtype), dist_reduce_fx="sum")
+
+    def _scalar(self, value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
+
+
+def all_indicators() -> dict[str, type[Indicator]]:
+    """Every indicator of the catalogue: name -> Metric class, in the order in which people read them.
+
+    Example:
+        >>> all_indicators()["perplexity"].direction
+        <Direction.UP: 'up'>
+    """
+    for family in FAMILIES:
+        importlib.import_module(f"collapse_guard.indicators.{family}")
+    found = {cls.name: cls for cls in _descendants(Indicator) if "name" in cls.__dict__ and _is_ours(cls)}
+    return {name: found.pop(name) for family in FAMILIES.values() for name in family if name in found} | found
+
+
+def _descendants(cls: type[Any]) -> Iterator[type[Any]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.startswith("collapse_guard.indicators.")

@@ -1,0 +1,53 @@
+"""The base classes of both Lightnings.
+
+`pytorch_lightning` and `lightning.pytorch` are two full copies that share no class: each trainer refuses the other's
+data modules and single callbacks. A class that inherits from both is at home in both. Installing `lightning` brings
+`pytorch_lightning` too, so only the second copy may be missing. It is imported where it is installed, not only where it
+was imported before: a script may well import collapse_guard first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytorch_lightning
+
+Trainer: TypeAlias = Any
+"""A trainer of either Lightning. They share no class, and set much of what a callback reads at run time."""
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback, LightningDataModule
+
+    class CallbackBase(Callback):
+        """A callback of both Lightnings."""
+
+    class DataModuleBase(LightningDataModule):
+        """A data module of both Lightnings."""
+else:
+
+    def _copies() -> list[Any]:
+        if find_spec("lightning") is None:
+            return [pytorch_lightning]
+        try:
+            return [pytorch_lightning, importlib.import_module("lightning.pytorch")]
+        except ImportError:  # another package of that name
+            return [pytorch_lightning]
+
+    class CallbackBase(*(copy.Callback for copy in _copies())):
+        """A callback of both Lightnings."""
+
+    class DataModuleBase(*(copy.LightningDataModule for copy in _copies())):
+        """A data module of both Lightnings."""
+
+
+def is_a(thing: object, class_name: str) -> bool:
+    """Whether `thing` is of a class of that name in either Lightning, or of a subclass.
+
+    Example:
+        >>> from pytorch_lightning.loggers import CSVLogger
+        >>> is_a(CSVLogger("."), "Logger"), is_a(CSVLogger("."), "MLFlowLogger")
+        (True, False)
+    """
+    return any(base.__name__ == class_name for base in type(thing).__mro__)

@@ -1,0 +1,265 @@
+"""CollapseGuard: the callback that measures a generation where it is trained. No formula, no threshold."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
+from collapse_guard.evidence import Evidence
+from collapse_guard.lightning import ranks
+from collapse_guard.lightning.bases import CallbackBase, Trainer
+from collapse_guard.lightning.isolation import untouched
+from collapse_guard.lightning.probes import Probe, at_least
+from collapse_guard.lightning.recording import Recorder, log_readings, plan, read_history, resolve_store, training_run
+from collapse_guard.lightning.sharding import merge, mixed_seed
+from collapse_guard.policy import Policy
+from collapse_guard.records import Assessment, Generation, Mixture, Severity, Verdict
+from collapse_guard.store import LineageStore
+from collapse_guard.wildtype import WildType
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
+
+ACTIONS = ("alert", "reinject", "stop", "raise")
+"""What a guard can do about a verdict."""
+
+
+class CollapseGuard(CallbackBase):
+    """Assesses the generation that a trainer trains, adds it to its lineage, and acts on the verdict.
+
+    When training starts, store, lineage and wild type are checked, so that nothing is trained that could not be
+    recorded. When it ends, all ranks collect evidence, rank 0 assesses it and appends the assessment to the store,
+    and all ranks get the same verdict. Nothing is recorded of a `fast_dev_run` or of training that raised. Measuring
+    leaves no trace: the weights are bit for bit those of a run without the guard, as long as it does not act.
+
+    | action     | what happens                                                                                       |
+    |------------|----------------------------------------------------------------------------------------------------|
+    | `alert`    | a `CollapseGuardWarning` with the verdict, when it turns to WATCH, UNDECIDED or COLLAPSED          |
+    | `reinject` | the assessment carries a prescription, which `ReinjectionDataModule` applies to the next generation|
+    | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
+    | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
+
+    A trainer may have several guards, each with a lineage of its own. The first one owns the trainer's MLflow run and
+    the plain metric names; the others log under `<lineage>/`.
+
+    Args:
+        wild_type: The frozen real data, or the directory of a saved one.
+        lineage: Name of the lineage.
+        probe: Collects the evidence: `CausalLMProbe`, `EmbeddingProbe`, or any object with `collect` (`Probe`).
+        policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
+        generation: Index; None: one after the newest in the lineage, 0 for a new one.
+        parents: Generations whose samples this one is trained on; None: as the data module says, else the newest.
+        store: A store or its address; None: the trainer's MLFlowLogger, else MLFLOW_TRACKING_URI, else
+            sqlite:///mlflow.db in the working directory.
+        actions: Any of `alert`, `reinject`, `stop`, `raise`.
+        assess_every_n_epochs: Assess during training too, at the end of every n-th epoch but the last; None: never.
+            In-run assessments are logged to the trainer's loggers and not added to the lineage.
+        mixture: What the generation is trained on, if known; that of a `ReinjectionDataModule` takes its place.
+        seed: Of all sampling; generation t uses a seed made of it and t.
+
+    Attributes:
+        assessment: The newest assessment, the same on all ranks; None before the first.
+        evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
+        generation: The generation in training, with parents and wild type; None before training.
+        prescription: The mixture that its newest parent's assessment asks for; None where it has no opinion.
+        looks: (global step, severity) of each in-run assessment so far.
+
+    Raises:
+        InputError: An argument will not do.
+    """
+
+    def __init__(
+        self,
+        wild_type: WildType | str | Path,
+        lineage: str,
+        probe: Probe,
+        *,
+        policy: Policy | str | Path | None = None,
+        generation: int | None = None,
+        parents: Sequence[int] | None = None,
+        store: LineageStore | str | None = None,
+        actions: Sequence[str] = ("alert",),
+        assess_every_n_epochs: int | None = None,
+        mixture: Mixture | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.wild_type = _wild_type(wild_type)
+        self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
+        self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
+        self.actions, self.assess_every_n_epochs = tuple(actions), assess_every_n_epochs
+        self.assessment: Assessment | None = None
+        self.evidence: Evidence | None = None
+        self.generation: Generation | None = None
+        self.prescription: Mixture | None = None
+        self.looks: list[tuple[int, str]] = []
+        self._recorder: Recorder | None = None
+        self._asked = generation, None if parents is None else tuple(parents)
+        self._check(actions)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest verdict, the same on all ranks; None before the first."""
+        return self.assessment.verdict if self.assessment else None
+
+    @property
+    def state_key(self) -> str:
+        """One state per lineage."""
+        return self._generate_state_key(lineage=self.lineage)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Check store, lineage and wild type before training is paid for; the same outcome on all ranks."""
+        if stage != "fit":
+            return
+        self.generation, self.prescription, self._recorder, self.looks = None, None, None, []
+        if not trainer.fast_dev_run:
+            self.generation, self.prescription = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Assess in the run, at the validation that ends an epoch: before checkpoints are saved."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
+            self._look(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Assess in the run where no validation ended the epoch."""
+        self._look(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Assess the generation, record it, act.
+
+        Raises:
+            CollapsedError: On all ranks, when the verdict is COLLAPSED and the actions include `raise`.
+        """
+        if self.generation is None:
+            return
+        verdict = self._assess(trainer, pl_module, self.generation, is_final=True)
+        if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
+            raise CollapsedError(str(verdict), verdict)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which generation is in training and how it was found in the run; never the policy."""
+        return {"generation": self.generation.index, "looks": self.looks} if self.generation else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the looks of an interrupted run of the same generation."""
+        if self.generation is None:
+            return
+        if state_dict["generation"] == self.generation.index:
+            self.looks = [(int(step), str(severity)) for step, severity in state_dict["looks"]]
+            return
+        message = (
+            f"the checkpoint is of generation {state_dict['generation']} of {self.lineage!r}, but this fit will be "
+            f"recorded as generation {self.generation.index}"
+        )
+        warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+
+    def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
+        store = resolve_store(self.store, trainer)
+        history = read_history(store, self.lineage)
+        index, parents = self._asked
+        fingerprint = self.wild_type.fingerprint
+        generation = plan(history, lineage=self.lineage, index=index, parents=parents, wild_type=fingerprint)
+        self._recorder = Recorder(store=store, history=history, wild_type=self.wild_type, policy=self.policy)
+        asked = {past.generation.index: past.prescription for past in history}
+        return generation, asked.get(max(generation.parents, default=-1))
+
+    def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.generation is None or not self._is_due(trainer):
+            return
+        verdict = self._assess(trainer, pl_module, self.generation, is_final=False)
+        self.looks.append((trainer.global_step, verdict.severity.value))
+        # All ranks have the same verdict: stopping on one alone would leave the others waiting for it.
+        if verdict.severity is Severity.COLLAPSED and {"stop", "raise"} & set(self.actions):
+            trainer.should_stop = True
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
+        if not every or epoch % every or epoch == trainer.max_epochs:
+            return False
+        return not self.looks or self.looks[-1][0] != trainer.global_step
+
+    def _assess(self, trainer: Trainer, module: LightningModule, generation: Generation, *, is_final: bool) -> Verdict:
+        """Collect on all ranks, judge on rank 0, and take the result over on all."""
+        with untouched(module):
+            parts = ranks.gather(trainer, lambda: self._collect(trainer, module, generation))
+            judge = partial(self._judge, trainer, parts, generation, is_final=is_final)
+            self.assessment = ranks.on_rank_zero(trainer, judge)
+        self._alert(trainer, self.assessment.verdict)
+        return self.assessment.verdict
+
+    def _collect(self, trainer: Trainer, module: LightningModule, generation: Generation) -> Evidence:
+        evidence = self.probe.collect(
+            module,
+            self.wild_type,
+            seed=mixed_seed(self.seed, generation.index),
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+        if not isinstance(evidence, Evidence):
+            raise InputError(f"`probe.collect` must return an Evidence, but got {type(evidence).__name__}")
+        return evidence
+
+    def _judge(
+        self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
+    ) -> Assessment:
+        recorder = cast("Recorder", self._recorder)
+        evidence = self.evidence = getattr(self.probe, "merge", merge)(parts)
+        assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed)
+        if "reinject" not in self.actions:
+            assessment = assessment.model_copy(update={"prescription": None})
+        is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
+        log_readings(trainer, assessment, under="" if is_first else f"{self.lineage}/")
+        if is_final:
+            recorder.record(assessment, evidence, run_id=training_run(recorder.store, trainer) if is_first else None)
+        return assessment
+
+    def _trained(self, trainer: Trainer, generation: Generation) -> Generation:
+        """The generation with what the data module knows of its training data."""
+        data = trainer.datamodule
+        applied, used = getattr(data, "applied", None), getattr(data, "parents", None)
+        known: dict[str, Any] = {"mixture": applied if isinstance(applied, Mixture) else self.mixture}
+        if self._asked[1] is None and isinstance(applied, Mixture) and used is not None:
+            known["parents"] = used
+        return generation.model_copy(update=known)
+
+    def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
+        """Warn on rank 0 when the verdict turns to anything but HEALTHY."""
+        before = self.looks[-1][1] if self.looks else Severity.HEALTHY
+        is_news = verdict.severity not in (before, Severity.HEALTHY)
+        if "alert" in self.actions and is_news and trainer.is_global_zero:
+            warnings.warn(str(verdict), CollapseGuardWarning, stacklevel=2)
+
+    def _check(self, actions: Sequence[str]) -> None:
+        for action in [actions] if isinstance(actions, str) else actions:
+            if action not in ACTIONS or isinstance(actions, str):
+                raise InputError(
+                    f"`actions` must be a sequence of actions, but got {action!r}: {near(action, ACTIONS)}"
+                )
+        if "stop" in actions and self.assess_every_n_epochs is None:
+            raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
+        at_least("assess_every_n_epochs", 1 if self.assess_every_n_epochs is None else self.assess_every_n_epochs, 1)
+        if not isinstance(self.mixture, Mixture | None):
+            raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
+        self._check_probe()
+        index, parents = self._asked
+        places = {} if parents is None or index is None else {"parents": parents}
+        Generation.from_dict({"schema": 1, "lineage": self.lineage, "index": index or 0, **places})
+
+    def _check_probe(self) -> None:
+        if not callable(getattr(self.probe, "collect", None)):
+            raise InputError(f"`probe` must have a method `collect`, but got {self.probe!r:.80}: see `Probe`")
+        kind = getattr(self.probe, "kind", self.wild_type.kind)
+        if kind != self.wild_type.kind:
+            raise InputError(f"`probe` must be for a wild type of {self.wild_type.kind}, but got one for {kind}")
+
+
+def _wild_type(given: WildType | str | Path) -> WildType:
+    if isinstance(given, WildType):
+        return given
+    if not isinstance(given, str | Path):
+        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {given!r:.80}")
+    return WildType.load(given)

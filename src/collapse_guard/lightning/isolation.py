@@ -1,0 +1,57 @@
+"""The guard leaves no trace: what measuring changes in a process is as before when it is done, also when it raises."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def untouched(module: nn.Module) -> Iterator[None]:
+    """Measure inside: `module` is in eval mode and builds no graph; afterwards everything is as before.
+
+    Restored are the random states of torch, CUDA, numpy and Python, the train/eval mode of every submodule one by one
+    (a user may keep a frozen part in eval mode), and `requires_grad`.
+
+    Gradients are switched off with `no_grad`, not `inference_mode`: what a module caches during its forward, such as
+    rotary tables, would otherwise break the next training step.
+
+    Example:
+        >>> layer = nn.Dropout()
+        >>> with untouched(layer):
+        ...     layer.training
+        False
+        >>> layer.training
+        True
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    needs_grad = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    with _random_states_kept():
+        try:
+            module.eval()
+            with torch.no_grad():
+                yield
+        finally:
+            for part, training in modes:
+                part.training = training
+            for parameter, required in needs_grad:
+                parameter.requires_grad_(required)
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+        for device, state in enumerate(cuda):
+            torch.cuda.set_rng_state(state, device)

@@ -1,0 +1,173 @@
+"""Probes: how the guard collects evidence of a module. `CausalLMProbe` is the one for language models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from torch import nn
+
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence
+from collapse_guard.lightning.isolation import untouched
+from collapse_guard.lightning.sampling import Decoding, generate
+from collapse_guard.lightning.scoring import Document, device_of, score
+from collapse_guard.lightning.sharding import batch_generator, batches, merge
+from collapse_guard.lightning.tokenizing import Codec
+from collapse_guard.wildtype import WildType
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """What `CollapseGuard` asks for evidence; any object with this method will do.
+
+    The guard calls it on all ranks, with the module in eval mode and without gradients, and puts the process back as
+    it was. Each rank returns its part of the evidence: the parts are joined in the order of the ranks, or by the
+    probe's own `merge(parts)` where it has one. No document may be in two parts.
+
+    Example:
+        >>> class Greetings:
+        ...     def collect(self, module, wild_type, *, seed, rank, world_size):
+        ...         return Evidence(samples=["hello"] * 4)
+        >>> isinstance(Greetings(), Probe)
+        True
+    """
+
+    def collect(self, module: nn.Module, wild_type: WildType, *, seed: int, rank: int, world_size: int) -> Evidence:
+        """Collect this rank's part of the evidence.
+
+        Args:
+            module: The LightningModule in training.
+            wild_type: The frozen real data; `wild_type.evaluation` are the documents to score.
+            seed: Of everything random; another one in each generation.
+            rank: This process, from 0.
+            world_size: Number of processes.
+        """
+        ...
+
+
+class CausalLMProbe:
+    """Collects evidence of a causal language model: losses on the wild type's evaluation documents, and samples.
+
+    The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), or an
+    object with `.logits` as Hugging Face models return. For fast sampling it may have `generate_step` (see
+    `sampling.generate`); else its forward runs on the whole prefix for every token. The evidence is the same for any
+    number of ranks; so are, up to rounding, the losses for any batch size. Sharded modules (FSDP), whose ranks must
+    forward together, need a probe of their own.
+
+    Args:
+        tokenizer: The model's: a `tokenizers.Tokenizer` or a Hugging Face one (`tokenizing.Codec`); never changed.
+        n_samples: Samples to draw; 0: none.
+        max_new_tokens: Most tokens of a sample.
+        temperature: As in `sampling.Decoding`.
+        top_k: As in `sampling.Decoding`.
+        top_p: As in `sampling.Decoding`.
+        prompts: Samples continue these in turn, and do not contain them; None: they start from nothing.
+        batch_size: Samples, and windows of documents, in a forward.
+        max_length: Most ids in a forward: longer documents are scored in windows, longer prefixes lose their beginning.
+        bos_token_id: Id that begins a document; None: the tokenizer's, else that of "<|bos|>".
+        eos_token_id: Id that ends a sample; None: the tokenizer's, if it has one.
+        n_documents: Score the first so many evaluation documents; None: all; 0: none.
+
+    Raises:
+        InputError: An argument is out of range, or the tokenizer will not do.
+    """
+
+    kind = "text"
+    """Kind of wild type that the evidence is of."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        n_samples: int = 2000,
+        max_new_tokens: int = 64,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        prompts: Sequence[str] | None = None,
+        batch_size: int = 64,
+        max_length: int = 256,
+        bos_token_id: int | None = None,
+        eos_token_id: int | None = None,
+        n_documents: int | None = None,
+    ) -> None:
+        at_least("n_samples", n_samples, 0)
+        at_least("max_new_tokens", max_new_tokens, 1)
+        at_least("batch_size", batch_size, 1)
+        at_least("max_length", max_length, 1)
+        at_least("n_documents", n_documents or 0, 0)
+        if n_samples == 0 and n_documents == 0:
+            raise InputError(
+                "`n_samples` or `n_documents` must be positive, but got 0 and 0: there would be no evidence"
+            )
+        self.codec = Codec(tokenizer, bos_token_id=bos_token_id, eos_token_id=eos_token_id)
+        self.decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
+        self.n_samples, self.max_new_tokens = n_samples, max_new_tokens
+        self.batch_size, self.max_length, self.n_documents = batch_size, max_length, n_documents
+        self._starts = [[self.codec.bos, *self.codec.encode(prompt)] for prompt in _texts("prompts", prompts)]
+
+    def collect(
+        self, module: nn.Module, wild_type: WildType, *, seed: int, rank: int = 0, world_size: int = 1
+    ) -> Evidence:
+        """Collect this rank's part; without ranks, all of it. Leaves the module and all random states as they were.
+
+        Raises:
+            InputError: The wild type is not of text, or the module does not return logits.
+        """
+        if wild_type.kind != self.kind:
+            raise InputError(f"`wild_type` must be of text, but got one of {wild_type.kind}: use an EmbeddingProbe")
+        documents = self._documents(wild_type)[rank::world_size]
+        with untouched(module):
+            return Evidence(
+                losses=None
+                if self.n_documents == 0
+                else score(
+                    module,
+                    documents,
+                    bos=self.codec.bos,
+                    max_length=self.max_length,
+                    batch_size=self.batch_size,
+                ),
+                samples=list(self._samples(module, seed, rank, world_size)) if self.n_samples else None,
+            )
+
+    def merge(self, parts: Sequence[Evidence]) -> Evidence:
+        """Put the parts of all ranks together, in the order that a single rank would have collected them in."""
+        return merge(parts, samples=self.batch_size, documents=1)
+
+    def _documents(self, wild_type: WildType) -> list[Document]:
+        """The evaluation documents that encode to anything."""
+        evaluation = wild_type.evaluation
+        identified = zip(evaluation.hashes[: self.n_documents], evaluation.texts[: self.n_documents], strict=True)
+        documents = (
+            Document(id=id_, tokens=self.codec.encode(text), n_bytes=len(text.encode())) for id_, text in identified
+        )
+        return [document for document in documents if document.tokens]
+
+    def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[str]:
+        for number, size in batches(self.n_samples, self.batch_size, rank=rank, world_size=world_size):
+            first = number * self.batch_size
+            rows = generate(
+                module,
+                [self._starts[sample % len(self._starts)] for sample in range(first, first + size)],
+                max_new_tokens=self.max_new_tokens,
+                decoding=self.decoding,
+                generator=batch_generator(seed, number, device_of(module)),
+                max_length=self.max_length,
+                eos=self.codec.eos,
+            )
+            yield from map(self.codec.decode, rows)
+
+
+def at_least(name: str, value: int, least: int) -> None:
+    """Refuse a count that is too small; raises InputError."""
+    if value < least:
+        raise InputError(f"`{name}` must be at least {least}, but got {value}")
+
+
+def _texts(name: str, texts: Sequence[str] | None) -> Sequence[str]:
+    """The texts, or one empty text for None."""
+    if isinstance(texts, str) or (texts is not None and not texts):
+        raise InputError(f"`{name}` must be a list with at least one text, or None, but got {texts!r:.80}")
+    return [""] if texts is None else texts

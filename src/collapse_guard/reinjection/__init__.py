@@ -1,0 +1,5 @@
+"""ACT on data: which documents a generation is trained on. Pure and seeded; no trainer is needed."""
+
+from collapse_guard.reinjection.sampler import MixtureSampler
+
+__all__ = ["MixtureSampler"]

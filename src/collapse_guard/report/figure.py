@@ -1,0 +1,249 @@
+"""Indicators over generations as Matplotlib figures: the same input gives the same bytes, without a window system.
+
+Every lineage is a line of its own colour and dashes, every verdict a marker of its own shape and colour. The dotted
+line is the founder's level, the band reaches from it to where the margin ends, and whiskers are intervals.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
+from matplotlib.typing import ColorType, LineStyleType
+
+from collapse_guard.records import Assessment, Comparison, Severity
+from collapse_guard.report import sentences
+from collapse_guard.report.palette import BAND, MUTED, PAPER, RULE, SEVERITIES, TEXT, LineageLook, lineage_look
+from collapse_guard.report.series import REAL_SHARE, Histories, Point, margin_ends, series
+from collapse_guard.report.tables import compared_with, in_order
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+LegendPlace = Literal["outside upper left", "outside lower left"]
+
+PANELS = ("perplexity", "tail_loss", "rare_coverage", REAL_SHARE)
+"""The panels of the picture in the README."""
+
+_LOGARITHMIC_FROM = 20.0
+_DOTS: LineStyleType = (0, (1.0, 1.6))
+_STYLE: dict[RcKeyType, Any] = {
+    "svg.hashsalt": "collapse_guard",
+    "svg.fonttype": "none",
+    "font.size": 9.0,
+    "text.color": TEXT.light,
+    "axes.edgecolor": RULE.light,
+    "axes.labelcolor": MUTED.light,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": RULE.light,
+    "ytick.color": RULE.light,
+    "xtick.labelcolor": MUTED.light,
+    "ytick.labelcolor": MUTED.light,
+    "grid.color": RULE.light,
+    "grid.linewidth": 0.6,
+    "text.parse_math": False,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.10,
+}
+
+
+@contextmanager
+def _house_style() -> Iterator[None]:
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def lineage_figure(
+    histories: Histories,
+    indicators: Sequence[str] = PANELS,
+    *,
+    size: tuple[float, float] | None = None,
+    with_legend: bool = True,
+) -> Figure:
+    """Draw one panel per indicator, two beside each other, with a line per lineage.
+
+    Args:
+        histories: Lineage name -> its generations. One without a usable reading is absent from the panel.
+        indicators: Names of indicators, or `REAL_SHARE`.
+        size: Width and height in inches; None: 4.5 by 3 for each panel.
+        with_legend: Whether to explain lines, markers and bands below the panels.
+
+    Returns:
+        A figure without a canvas of any window system. O(lineages x generations x indicators).
+    """
+    columns = min(2, len(indicators)) or 1
+    rows = max(1, math.ceil(len(indicators) / columns))
+    with _house_style():
+        figure = Figure(figsize=size or (4.5 * columns, 3.0 * rows), layout="constrained", facecolor=PAPER.light)
+        panels = figure.subplots(rows, columns, squeeze=False).flatten()
+        for axes, indicator in zip(panels, indicators, strict=False):
+            _draw_panel(axes, histories, indicator)
+        for axes in panels[len(indicators) :]:
+            axes.remove()
+        if with_legend:
+            _draw_legends(figure, histories)
+    return figure
+
+
+def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:
+    lines = {name: series(history, indicator) for name, history in histories.items()}
+    axes.set_facecolor(PAPER.light)
+    axes.set_title(sentences.title(indicator), loc="left", fontsize=10.5, fontweight="bold")
+    axes.set_title(_which_way(histories, indicator), loc="right", fontsize=8.5, color=MUTED.light)
+    axes.grid(axis="y")
+    _draw_founders(axes, histories, indicator)
+    for place, points in enumerate(lines.values()):
+        _draw_line(axes, points, lineage_look(place))
+    _number_generations(axes, [past.generation.index for history in histories.values() for past in history])
+    _scale_values(axes, [point.value for points in lines.values() for point in points], indicator)
+
+
+def _which_way(histories: Histories, indicator: str) -> str:
+    readings = (a.readings[indicator] for history in histories.values() for a in history if indicator in a.readings)
+    reading = next(readings, None)
+    return sentences.which_way(reading.direction) if reading else ""
+
+
+def _draw_founders(axes: Axes, histories: Histories, indicator: str) -> None:
+    """Draw the founder's level and the margin once where lineages share them, else for each lineage in its colour."""
+    drifts = {
+        place: drift for place, past in enumerate(histories.values()) if (drift := _newest_drift(past, indicator))
+    }
+    levels = {tuple(f"{end:.3g}" for end in (drift.reference, *margin_ends(drift))) for drift in drifts.values()}
+    if len(levels) == 1:
+        _draw_founder(axes, next(iter(drifts.values())), line=MUTED.light, band=BAND.light)
+        return
+    for place, drift in drifts.items():
+        ink = lineage_look(place).ink.light
+        _draw_founder(axes, drift, line=ink, band=(ink, 0.12))
+
+
+def _draw_founder(axes: Axes, drift: Comparison, *, line: ColorType, band: ColorType) -> None:
+    if drift.decides:
+        axes.axhspan(*margin_ends(drift), facecolor=band, edgecolor="none")
+    axes.axhline(drift.reference, color=line, linewidth=0.9, linestyle=_DOTS)
+
+
+def _newest_drift(history: Sequence[Assessment], indicator: str) -> Comparison | None:
+    drifts = [drift for past in in_order(history) if (drift := compared_with(past, indicator, "founder"))]
+    return drifts[-1] if drifts else None
+
+
+def _draw_line(axes: Axes, points: Sequence[Point], look: LineageLook) -> None:
+    generations, values = [point.generation for point in points], [point.value for point in points]
+    axes.vlines(
+        generations, [p.low for p in points], [p.high for p in points], color=look.ink.light, linewidth=1.2, alpha=0.55
+    )
+    axes.plot(generations, values, color=look.ink.light, linewidth=1.6, linestyle=_dashes(look))
+    for severity in Severity:
+        judged = [point for point in points if point.severity is severity]
+        if judged:
+            axes.add_line(_marks(severity, [p.generation for p in judged], [p.value for p in judged]))
+
+
+def _dashes(look: LineageLook) -> LineStyleType:
+    return (0, look.dashes) if look.dashes else "solid"
+
+
+def _marks(severity: Severity, x: Sequence[float], y: Sequence[float]) -> Line2D:
+    look = SEVERITIES[severity]
+    return Line2D(
+        x,
+        y,
+        linestyle="none",
+        marker=look.marker,
+        markersize=look.size,
+        markerfacecolor=PAPER.light if look.is_hollow else look.ink.light,
+        markeredgecolor=look.ink.light if look.is_hollow else PAPER.light,
+        markeredgewidth=1.4 if look.is_hollow else 0.8,
+        zorder=3,
+    )
+
+
+def _number_generations(axes: Axes, generations: Sequence[int]) -> None:
+    """Give every panel the same generations, so that a gap is seen as one."""
+    axes.set_xlabel("generation", fontsize=8.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1) if generations else NullLocator())
+    axes.tick_params(length=0, labelsize=8.5)
+    if generations:
+        axes.set_xlim(min(generations) - 0.3, max(generations) + 0.3)
+
+
+def _scale_values(axes: Axes, values: Sequence[float], indicator: str) -> None:
+    if not values:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=MUTED.light)
+        axes.yaxis.set_major_locator(NullLocator())
+    elif indicator == REAL_SHARE:
+        axes.set_ylim(-0.06, 1.06)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    elif 0 < min(values) < max(values) / _LOGARITHMIC_FROM:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_legends(figure: Figure, histories: Histories) -> None:
+    lines: list[tuple[Artist, str]] = []
+    for place, (name, history) in enumerate(histories.items()):
+        look, newest = lineage_look(place), in_order(history)[-1:]
+        verdict = f"now {newest[0].verdict.severity}" if newest else "not assessed yet"
+        lines.append(
+            (Line2D([], [], color=look.ink.light, linewidth=2.0, linestyle=_dashes(look)), f"{name}: {verdict}")
+        )
+    seen = {assessment.verdict.severity for history in histories.values() for assessment in history}
+    marks: list[tuple[Artist, str]] = [
+        (_marks(severity, [], []), str(severity)) for severity in Severity if severity in seen
+    ]
+    marks.append((Line2D([], [], color=MUTED.light, linewidth=0.9, linestyle=_DOTS), "founder"))
+    marks.append((Patch(facecolor=BAND.light, edgecolor="none"), "within the margin"))
+    _draw_legend(figure, lines, place="outside upper left", fontsize=10.5, columns=3)
+    _draw_legend(figure, marks, place="outside lower left", fontsize=9.0, columns=6)
+
+
+def _draw_legend(
+    figure: Figure, entries: Sequence[tuple[Artist, str]], *, place: LegendPlace, fontsize: float, columns: int
+) -> None:
+    """The names are set after the legend is made: Matplotlib would hide one that starts with "_"."""
+    legend = figure.legend(
+        [key for key, _ in entries],
+        [str(number) for number in range(len(entries))],
+        loc=place,
+        ncols=columns,
+        frameon=False,
+        fontsize=fontsize,
+        borderaxespad=0.2,
+    )
+    for shown, (_, name) in zip(legend.get_texts(), entries, strict=True):
+        shown.set_text(sentences.one_line(name))
+
+
+def figure_svg(figure: Figure) -> str:
+    """A figure as SVG with text as text; the same whatever the day and the Matplotlib settings of the user."""
+    out = io.StringIO()
+    with _house_style():
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return out.getvalue()
+
+
+def figure_png(histories: Histories, *, indicators: Sequence[str] = PANELS, dots_per_inch: int = 200) -> bytes:
+    """The lineages as a PNG, 1,800 pixels wide by default: the picture for a README or a slide."""
+    figure = lineage_figure(histories, indicators)
+    out = io.BytesIO()
+    with _house_style():
+        figure.savefig(out, format="png", dpi=dots_per_inch, metadata={"Software": None})
+    return out.getvalue()

@@ -1,0 +1,140 @@
+"""The report page: one HTML file without scripts or fetches, so that it also opens inside MLflow's sandbox.
+
+What comes from outside is escaped by Jinja, and a content security policy forbids scripts and requests altogether.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from collapse_guard.records import Assessment, Reason, Severity
+from collapse_guard.report import sentences, tables
+from collapse_guard.report.figure import figure_svg, lineage_figure
+from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
+from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
+from collapse_guard.report.tables import Table
+
+_CHART_INCHES = (4.2, 2.7)
+_REASONS_UP_FRONT = 3
+_CHARTS_UP_FRONT = 5
+
+_SIZE = re.compile(r' width="[\d.]+pt" height="[\d.]+pt"')
+_FONT = re.compile(r" font-family: [^;\"]*;")
+_STYLESHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+_REFERENCE = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """One small picture of the page."""
+
+    svg: Markup
+    """The picture, with the colours of the page."""
+    alternative: str
+    """What it shows, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineageView:
+    """What the page says of one lineage that has at least one generation."""
+
+    name: str
+    """Its name, on one line."""
+    look: LineageLook
+    """How it is drawn."""
+    newest: Assessment
+    """Its newest generation."""
+    track: tuple[tuple[int, Severity], ...]
+    """Generation and verdict, oldest first."""
+    prescription: str
+    """What the guard asks for next; empty: nothing."""
+    needed: tuple[str, ...]
+    """What would decide where the verdict is undecided."""
+    tables: tuple[Table, ...]
+    """Generations, then comparisons of the newest one where there are any."""
+
+    @property
+    def first_reasons(self) -> tuple[Reason, ...]:
+        """The worst reasons, which are always in view."""
+        return self.newest.verdict.reasons[:_REASONS_UP_FRONT]
+
+    @property
+    def other_reasons(self) -> tuple[Reason, ...]:
+        """The rest of the reasons."""
+        return self.newest.verdict.reasons[_REASONS_UP_FRONT:]
+
+
+def html(histories: Histories, *, title: str = "Lineage report") -> str:
+    """Tell lineages as one self-contained HTML page.
+
+    Args:
+        histories: Lineage name -> its generations; a lineage without any is named as not assessed.
+        title: Heading of the page.
+
+    Returns:
+        The page; the same for the same input. O(generations) text and, for each indicator, one SVG figure.
+    """
+    read = tables.indicators(assessment for history in histories.values() for assessment in history)
+    drawn = [name for name in read if has_series(histories, name)]
+    first = [*drawn[:_CHARTS_UP_FRONT], *([REAL_SHARE] if has_series(histories, REAL_SHARE) else [])]
+    return _template().render(
+        title=sentences.one_line(title),
+        inks=INKS,
+        severities=SEVERITIES,
+        lineages=[_view(name, history, place) for place, (name, history) in enumerate(histories.items()) if history],
+        not_assessed=[sentences.one_line(name) for name, history in histories.items() if not history],
+        first_charts=_charts(histories, first, prefix="first"),
+        other_charts=_charts(histories, drawn[_CHARTS_UP_FRONT:], prefix="other"),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = resources.files("collapse_guard.report").joinpath("report.html.j2")
+    return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
+    ordered = tables.in_order(history)
+    newest = ordered[-1]
+    shown = [tables.generations(ordered), *([tables.comparisons(newest)] if newest.comparisons else [])]
+    return LineageView(
+        name=sentences.one_line(name),
+        look=lineage_look(place),
+        newest=newest,
+        track=tuple((past.generation.index, past.verdict.severity) for past in ordered),
+        prescription=sentences.prescription(newest),
+        needed=tuple(sentences.deciding_samples(newest)),
+        tables=tuple(shown),
+    )
+
+
+def _charts(histories: Histories, indicators: Sequence[str], *, prefix: str) -> list[Chart]:
+    charts = []
+    for place, indicator in enumerate(indicators):
+        figure = lineage_figure(histories, [indicator], size=_CHART_INCHES, with_legend=False)
+        svg = inline_svg(figure_svg(figure), prefix=f"{prefix}-{place}-")
+        charts.append(Chart(svg=Markup(svg), alternative=description(histories, indicator)))  # noqa: S704 - our own SVG
+    return charts
+
+
+def inline_svg(svg: str, *, prefix: str) -> str:
+    """Fit a figure of `figure_svg` into a page: colours and font become the page's, ids are unique, the size is fluid.
+
+    Args:
+        svg: A whole SVG file.
+        prefix: Stands before every id, so that several figures can be in one page.
+    """
+    body = _STYLESHEET.sub("", svg[svg.index("<svg") :])
+    body = _REFERENCE.sub(prefix, _FONT.sub("", _SIZE.sub("", body, count=1)))
+    for ink in INKS:
+        body = body.replace(ink.light, f"var(--{ink.name})")
+    return body.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)

@@ -1,0 +1,144 @@
+"""A lineage as Markdown, for `$GITHUB_STEP_SUMMARY`, comments on pull requests and run notes.
+
+What comes from outside (names, sentences, methods) is escaped: it cannot open a tag, a link, a table cell or a heading,
+and it mentions nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from collapse_guard.errors import InputError
+from collapse_guard.records import Assessment
+from collapse_guard.report import sentences, tables
+from collapse_guard.report.palette import SEVERITIES
+from collapse_guard.report.tables import Cell, Table
+
+SMALLEST = 8_000
+"""Below this many characters not even headline and headings are sure to fit."""
+
+_SPECIAL = re.compile(r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_LINKED = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=\w)(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
+_BLOCK_OPENER = re.compile(r"^(\d*)([-+=>#.)])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Lines that always stay, then rows that may be cut from the end."""
+
+    head: tuple[str, ...]
+    rows: tuple[str, ...] = ()
+    noun: str = "rows"
+
+
+def markdown(history: Sequence[Assessment], *, max_chars: int = 60_000) -> str:
+    """Tell a lineage in Markdown: newest verdict, reasons, what would decide, generations, comparisons.
+
+    Args:
+        history: The generations of one lineage.
+        max_chars: Longest text allowed; whole rows are left out to keep it, and the text says how many. The default
+            fits a comment on a pull request (65,536 characters) and a step summary (1 MiB).
+
+    Returns:
+        Markdown that ends in a line break.
+
+    Raises:
+        InputError: When `max_chars` is below 8,000.
+    """
+    if max_chars < SMALLEST:
+        raise InputError(
+            f"`max_chars` must be at least {SMALLEST}, but got {max_chars}: headline and headings need them"
+        )
+    if not history:
+        return "No generation of this lineage has been assessed yet.\n"
+    return _fit(list(_blocks(tables.in_order(history))), max_chars)
+
+
+def escape(text: str) -> str:
+    r"""Escape a text from outside so that Markdown shows it letter by letter, on one line.
+
+    An empty comment parts what GitHub would link or notify: "@team", "#12", "http://".
+
+    Example:
+        >>> print(escape("<b>|`x`_y_ tail_loss @all"))
+        \<b>\|\`x\`\_y\_ tail_loss @<!-- -->all
+    """
+    return _LINKED.sub("<!-- -->", _SPECIAL.sub(r"\\\g<0>", sentences.one_line(text)))
+
+
+def _item(text: str) -> str:
+    return f"- {_BLOCK_OPENER.sub(_escaped_opener, escape(text))}"
+
+
+def _escaped_opener(found: re.Match[str]) -> str:
+    return f"{found[1]}\\{found[2]}"
+
+
+def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
+    newest = history[-1]
+    yield _Block(head=(f"## {escape(sentences.headline(newest))}", "", *_asked(newest)))
+    yield _Block(
+        head=(),
+        rows=tuple(_item(reason.sentence) for reason in newest.verdict.reasons),
+        noun="reasons",
+    )
+    needed = sentences.deciding_samples(newest)
+    if needed:
+        yield _Block(head=("", "**What would decide**", ""), rows=tuple(map(_item, needed)))
+    yield _table(tables.generations(history), "generations")
+    if newest.comparisons:
+        yield _table(tables.comparisons(newest), "comparisons")
+    yield _Block(
+        head=("", f"Wild type {_code(newest.verdict.wild_type[:64])}, policy {_code(newest.verdict.policy[:64])}.")
+    )
+
+
+def _asked(newest: Assessment) -> Iterable[str]:
+    sentence = sentences.prescription(newest)
+    return (sentence, "") if sentence else ()
+
+
+def _table(table: Table, noun: str) -> _Block:
+    return _Block(
+        head=("", f"**{table.caption}**", "", _row(map(escape, table.columns)), _row("---" for _ in table.columns)),
+        rows=tuple(_row(map(_cell, row)) for row in table.rows),
+        noun=noun,
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell) -> str:
+    mark = f"{SEVERITIES[cell.severity].mark} " if cell.severity else ""
+    text = _code(cell.text) if cell.is_name else escape(cell.text)
+    return f"{mark}{text}{f' ({escape(cell.detail)})' if cell.detail else ''}"
+
+
+def _code(name: str) -> str:
+    plain = sentences.one_line(name).replace("`", "'").replace("|", "\\|")
+    return f"`{plain}`" if plain else sentences.MISSING
+
+
+def _fit(blocks: Sequence[_Block], max_chars: int) -> str:
+    notice = 80
+    spare = max_chars - sum(sum(len(line) + 1 for line in block.head) + notice for block in blocks)
+    lines: list[str] = []
+    for block in blocks:
+        kept = _how_many_fit(block.rows, spare)
+        spare -= sum(len(row) + 1 for row in block.rows[:kept])
+        lines += [*block.head, *block.rows[:kept]]
+        if kept < len(block.rows):
+            lines += ["", f"*{len(block.rows) - kept:,} more {block.noun} left out to keep this short.*"]
+    return "\n".join(lines) + "\n"
+
+
+def _how_many_fit(rows: Sequence[str], spare: int) -> int:
+    for place, row in enumerate(rows):
+        spare -= len(row) + 1
+        if spare < 0:
+            return place
+    return len(rows)

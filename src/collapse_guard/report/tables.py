@@ -1,0 +1,138 @@
+"""The tables of a report, before they become Markdown or HTML: one row per generation, one row per comparison.
+
+A cell is text for people plus what it means; how it is marked up is the business of the two writers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from collapse_guard.records import Assessment, Comparison, Severity
+from collapse_guard.report import sentences
+from collapse_guard.report.sentences import MISSING, Status
+
+HEADLINE = {
+    "perplexity": "perplexity",
+    "tail_loss": "tail loss",
+    "distinct_2": "distinct-2",
+    "rare_coverage": "rare coverage",
+    "total_variance": "spread",
+}
+"""Indicators that come first, with their headings in the table of generations."""
+
+_COLUMNS = 5
+_ORDER = list(Status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    """What it says."""
+    detail: str = ""
+    """What stands beside it in smaller print."""
+    severity: Severity | None = None
+    """The severity that it tells of; None where it tells of none."""
+    is_name: bool = False
+    """Whether the text is a name to be shown as it is, such as an indicator's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table whose rows all have one cell per column."""
+
+    caption: str
+    """What the table shows."""
+    columns: tuple[str, ...]
+    """Headings."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """Cells, row by row, the most important row first."""
+
+
+def in_order(history: Iterable[Assessment]) -> list[Assessment]:
+    """Generations by index, the founder first."""
+    return sorted(history, key=lambda assessment: assessment.generation.index)
+
+
+def indicators(history: Iterable[Assessment]) -> list[str]:
+    """All indicators that were read: the headline ones first, then by family and name."""
+    families = {name: reading.family for assessment in history for name, reading in assessment.readings.items()}
+    first = [name for name in HEADLINE if name in families]
+    return first + sorted(families.keys() - HEADLINE.keys(), key=lambda name: (families[name], name))
+
+
+def compared_with(assessment: Assessment, indicator: str, baseline: str) -> Comparison | None:
+    """The comparison of an indicator with a baseline; None where there is none."""
+    found = (c for c in assessment.comparisons if c.indicator == indicator and c.baseline == baseline)
+    return next(found, None)
+
+
+def generations(history: Sequence[Assessment]) -> Table:
+    """A row per generation, the newest first: verdict, real share, and the headline indicators with their change.
+
+    A lineage that lacks some headline indicators shows others in their place, at most five in all.
+    """
+    shown = indicators(history)[:_COLUMNS]
+    return Table(
+        caption="Generations, newest first; changes against the founder",
+        columns=("generation", "verdict", "real share", *(HEADLINE.get(name, sentences.title(name)) for name in shown)),
+        rows=tuple(_generation_row(assessment, shown) for assessment in reversed(in_order(history))),
+    )
+
+
+def _generation_row(assessment: Assessment, shown: Sequence[str]) -> tuple[Cell, ...]:
+    severity = assessment.verdict.severity
+    return (
+        Cell(text=str(assessment.generation.index)),
+        Cell(text=str(severity), severity=severity),
+        Cell(text=sentences.share(assessment.generation.mixture)),
+        *(_reading_cell(assessment, name) for name in shown),
+    )
+
+
+def _reading_cell(assessment: Assessment, indicator: str) -> Cell:
+    reading = assessment.readings.get(indicator)
+    if reading is None or not reading.is_usable:
+        return Cell(text=MISSING, severity=_trouble(assessment, indicator))
+    drift = compared_with(assessment, indicator, "founder")
+    detail = sentences.change(drift.effect, drift.effect_unit) if drift else ""
+    return Cell(text=sentences.number(reading.value), detail=detail, severity=_trouble(assessment, indicator))
+
+
+def _trouble(assessment: Assessment, indicator: str) -> Severity | None:
+    reason = sentences.reason_for(indicator, assessment.verdict)
+    return reason.severity if reason and reason.severity is not Severity.HEALTHY else None
+
+
+def comparisons(assessment: Assessment) -> Table:
+    """A row per comparison of one generation: those that the verdict rests on first, worst first."""
+    rows = sorted(
+        assessment.comparisons,
+        key=lambda comparison: _ORDER.index(sentences.status(comparison, assessment.verdict)),
+    )
+    levels = " or ".join(sorted({f"{100 * comparison.level:.4g} %" for comparison in rows}))
+    return Table(
+        caption=f"Comparisons of generation {assessment.generation.index}; intervals at {levels or MISSING}",
+        columns=("indicator", "status", "observed", "reference", "change (interval)", "margin", "method", "n"),
+        rows=tuple(_comparison_row(comparison, assessment) for comparison in rows),
+    )
+
+
+def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cell, ...]:
+    status = sentences.status(comparison, assessment.verdict)
+    return (
+        Cell(text=comparison.indicator, is_name=True),
+        Cell(text=str(status), severity=status.severity),
+        _value_cell(comparison.observed),
+        _value_cell(comparison.reference, detail=sentences.baseline(comparison)),
+        Cell(text=sentences.change_with_interval(comparison)),
+        Cell(text=sentences.margin(comparison)),
+        Cell(text=comparison.method),
+        Cell(text=f"{comparison.n:,}", detail=f"against {comparison.n_reference:,}"),
+    )
+
+
+def _value_cell(value: float, *, detail: str = "") -> Cell:
+    return Cell(text=sentences.number(value) if value == value else MISSING, detail=detail)

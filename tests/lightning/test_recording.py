@@ -1,0 +1,187 @@
+"""With real MLflow stores: which run a generation gets, and what happens when the store goes away."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import pytorch_lightning as pl
+from mlflow import MlflowClient
+
+from collapse_guard.errors import CollapseGuardWarning, LineageError, StoreUnreachableError
+from collapse_guard.lightning import CollapseGuard, recording
+from collapse_guard.records import Severity
+from collapse_guard.store import MemoryStore, list_pending, load_pending, open_store
+from collapse_guard.wildtype import WildType
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """One database for the module: MLflow takes seconds to make one."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def train(wild_type, scripted, trainer_of, model_of, loader):
+    def run(lineage, *, namespace=pl, logger=False, store=None, **settings):
+        guard = CollapseGuard(wild_type, lineage, scripted("healthy"), store=store, actions=(), **settings)
+        trainer_of(guard, namespace=namespace, max_epochs=2, logger=logger).fit(model_of(namespace), loader)
+        return guard
+
+    return run
+
+
+def mlflow_logger(uri, tmp_path, namespace=pl):
+    return namespace.loggers.MLFlowLogger("training", tracking_uri=uri, artifact_location=tmp_path.as_uri())
+
+
+def runs_of(uri, lineage):
+    """Tags of the runs of a lineage's generations, and the runs."""
+    client = MlflowClient(uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    query = f"tags.`collapse_guard.lineage` = '{lineage}' AND tags.`collapse_guard.kind` = 'generation'"
+    return client.search_runs(experiments, query)
+
+
+class TestWithAnMLFlowLogger:
+    def test_its_run_is_the_run_of_the_generation(self, train, uri, tmp_path, namespace):
+        logger, lineage = mlflow_logger(uri, tmp_path, namespace), f"of {namespace.__name__}"
+        train(lineage, namespace=namespace, logger=logger, assess_every_n_epochs=1)
+        [run] = runs_of(uri, lineage)
+        assert run.info.run_id == logger.run_id
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["collapse_guard.verdict"] == "HEALTHY"
+        assert open_store(uri).latest(lineage).verdict.severity is Severity.HEALTHY
+        series = MlflowClient(uri).get_metric_history(logger.run_id, "likelihood/perplexity")
+        assert [metric.step for metric in series] == [4, 8]
+
+    def test_only_the_first_of_several_guards_owns_it(
+        self, wild_type, scripted, trainer_of, model, loader, uri, tmp_path
+    ):
+        logger = mlflow_logger(uri, tmp_path)
+        guards = [CollapseGuard(wild_type, name, scripted("healthy"), actions=()) for name in ("first", "second")]
+        trainer_of(*guards, logger=logger, max_epochs=1).fit(model, loader)
+        [[first], [second]] = [runs_of(uri, name) for name in ("first", "second")]
+        assert first.info.run_id == logger.run_id != second.info.run_id
+
+    def test_training_that_raises_leaves_a_failed_run_without_a_generation(
+        self, wild_type, scripted, trainer_of, model, loader, uri, tmp_path
+    ):
+        def explode(batch, batch_idx):
+            raise ZeroDivisionError("loss")
+
+        model.training_step = explode
+        logger = mlflow_logger(uri, tmp_path)
+        guard = CollapseGuard(wild_type, "exploded", scripted("healthy"))
+        with pytest.raises(ZeroDivisionError, match="loss"):
+            trainer_of(guard, logger=logger).fit(model, loader)
+        run = MlflowClient(uri).get_run(logger.run_id)
+        assert run.info.status == "FAILED"
+        assert not any(tag.startswith("collapse_guard") for tag in run.data.tags)
+        assert not open_store(uri).has("exploded")
+
+    def test_the_report_of_the_whole_lineage_is_beside_the_assessment(self, train, uri, tmp_path):
+        logger = mlflow_logger(uri, tmp_path)
+        train("reported", logger=logger)
+        names = {file.path for file in MlflowClient(uri).list_artifacts(logger.run_id)}
+        assert {"assessment.json", "report.html"} <= names
+
+
+class MLFlowLogger:
+    """What matters of a logger, under its name."""
+
+    run_id = "of the logger"
+
+    def __init__(self, uri):
+        self._tracking_uri = uri
+
+
+class TestTheTrainersRun:
+    def run(self, store, *loggers):
+        return recording.training_run(store, SimpleNamespace(loggers=loggers))
+
+    def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        store = open_store(f"sqlite:///{tmp_path}/mlflow.db")
+        assert self.run(store, object(), MLFlowLogger("sqlite:///mlflow.db")) == "of the logger"
+
+    @pytest.mark.parametrize("uri", ["sqlite:///other.db", "http://localhost:1", "file:./mlruns"])
+    def test_is_not_where_the_logger_is_elsewhere(self, uri, tmp_path):
+        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db"), MLFlowLogger(uri)) is None
+
+    def test_is_not_where_there_is_no_mlflow(self, tmp_path):
+        assert self.run(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db")) is None
+        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db")) is None
+
+
+class TestWithoutOne:
+    def test_the_store_is_that_of_the_environment_or_of_the_working_directory(self, train, uri, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        train("environment")
+        assert open_store(uri).has("environment")
+        assert not (tmp_path / "mlflow.db").exists()
+
+
+class Failing(MemoryStore):
+    """Answers until the generation is to be recorded."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def append(self, *args, **settings):
+        raise self.error
+
+
+class TestWhenTheStoreFailsAtTheEnd:
+    @pytest.mark.parametrize(
+        "error", [StoreUnreachableError("the network is down"), LineageError("somebody was faster")]
+    )
+    def test_the_evidence_is_kept_and_training_is_not_lost(self, train, tmp_path, monkeypatch, wild_type, error):
+        monkeypatch.chdir(tmp_path)
+        with pytest.warns(CollapseGuardWarning, match=f"generation 0 of 'kept' is not in the store: {error}.*--resume"):
+            guard = train("kept", store=Failing(error), seed=3)
+        assert guard.verdict.severity is Severity.HEALTHY
+        [path] = list_pending(".collapse_guard/pending")
+        pending = load_pending(path)
+        assert (pending.request.lineage, pending.request.index, pending.request.seed) == ("kept", 0, 3)
+        assert pending.evidence.losses.documents == wild_type.evaluation.hashes
+        assert WildType.load(pending.request.wild_type_path).fingerprint == wild_type.fingerprint
+        assert Path(pending.request.wild_type_path).is_absolute()
+
+    def test_keeping_twice_is_fine(self, train, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for _ in range(2):
+            with pytest.warns(CollapseGuardWarning, match="kept in"):
+                train("kept", store=Failing(StoreUnreachableError("down")))
+        assert len(list_pending(".collapse_guard/pending")) == 2
+
+    def test_another_error_is_not_hidden(self, train):
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            train("kept", store=Failing(ZeroDivisionError("a bug")))
+
+
+class TestPlan:
+    def plan(self, history, **settings):
+        usual = {"lineage": "newsbot", "index": None, "parents": None, "wild_type": "w"}
+        return recording.plan(history, **{**usual, **settings})
+
+    @pytest.fixture
+    def history(self, train, store, wild_type):
+        for index in (0, 2):
+            train("newsbot", store=store, generation=index)
+        return store.history("newsbot")
+
+    def test_of_a_new_lineage_is_its_founder(self):
+        founder = self.plan([])
+        assert (founder.index, founder.parents, founder.wild_type) == (0, (), "w")
+
+    @pytest.mark.parametrize(
+        ("index", "parents", "planned"), [(None, None, (3, (2,))), (1, None, (1, (0,))), (4, (0, 2), (4, (0, 2)))]
+    )
+    def test_goes_on_from_the_newest_before_it(self, history, wild_type, index, parents, planned):
+        generation = self.plan(history, index=index, parents=parents, wild_type=wild_type.fingerprint)
+        assert (generation.index, generation.parents) == planned
+
+    def test_gives_no_parents_where_they_are_said_to_be_none(self, history, wild_type):
+        assert self.plan(history, parents=(), wild_type=wild_type.fingerprint).parents == ()

@@ -1,0 +1,158 @@
+"""A guard on real trainers: which verdict comes of which evidence."""
+
+import lightning.pytorch as lp
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence
+from collapse_guard.lightning import CausalLMProbe, CollapseGuard
+from collapse_guard.policy import Policy
+from collapse_guard.records import Mixture, Severity
+
+
+class TestTheVerdict:
+    def test_is_that_of_the_founder_first(self, fit, guard, store):
+        first = guard("healthy")
+        assert first.verdict is first.assessment is None
+        fit(first)
+        assert first.verdict.severity is Severity.HEALTHY
+        assert (first.verdict.lineage, first.verdict.generation) == ("newsbot", 0)
+        assert store.history("newsbot") == [first.assessment]
+
+    @pytest.mark.parametrize(
+        ("rate", "severity"),
+        [
+            ("healthy", Severity.HEALTHY),
+            ("watch", Severity.WATCH),
+            ("collapsed", Severity.COLLAPSED),
+            ("undecided", Severity.UNDECIDED),
+        ],
+    )
+    def test_follows_the_evidence(self, fit, guard, founder, store, rate, severity):
+        child = guard(rate)
+        fit(child)
+        assert child.verdict.severity is severity
+        assert [past.verdict.severity for past in store.history("newsbot")] == [Severity.HEALTHY, severity]
+        assert store.latest("newsbot").generation.parents == (0,)
+
+    def test_is_made_with_the_policy_given(self, fit, guard, founder, tmp_path):
+        path = tmp_path / "policy.toml"
+        path.write_text("[drift.default]\nmargin = 30.0\nwatch = 30.0\n")
+        for policy in (path, str(path), Policy.load(path)):
+            lenient = guard("collapsed", policy=policy)
+            fit(lenient)
+            assert lenient.verdict.severity is Severity.HEALTHY
+            assert lenient.verdict.policy == Policy.load(path).fingerprint
+
+    def test_comes_from_both_lightnings(self, namespace, model_of, trainer_of, loader, guard):
+        own = guard("healthy")
+        trainer_of(own, namespace=namespace).fit(model_of(namespace), loader)
+        assert own.verdict.severity is Severity.HEALTHY
+
+    def test_comes_from_a_callback_that_is_given_alone(self, namespace, guard, tmp_path):
+        trainer = namespace.Trainer(
+            callbacks=guard("healthy"), logger=False, accelerator="cpu", default_root_dir=tmp_path
+        )
+        assert any(isinstance(callback, CollapseGuard) for callback in trainer.callbacks)
+
+    def test_of_a_saved_wild_type_is_the_same(self, fit, wild_type, scripted, store, tmp_path):
+        loaded = CollapseGuard(wild_type.save(tmp_path / "wild-type"), "newsbot", scripted("healthy"), store=store)
+        fit(loaded)
+        assert loaded.verdict.wild_type == wild_type.fingerprint
+
+    def test_carries_mixture_and_parents_that_are_given(self, fit, guard, founder, store):
+        fit(guard("healthy"))
+        fit(guard("healthy", parents=[0], mixture=Mixture.with_real(0.4), generation=7))
+        generation = store.latest("newsbot").generation
+        assert (generation.index, generation.parents, generation.mixture) == (7, (0,), Mixture.with_real(0.4))
+
+    def test_of_an_earlier_index_rests_on_the_generations_before_it(self, fit, guard, founder, store):
+        fit(guard("collapsed", generation=5))
+        between = guard("healthy", generation=3)
+        fit(between)
+        assert between.assessment.generation.parents == (0,)
+        assert [past.generation.index for past in store.history("newsbot")] == [0, 3, 5]
+
+
+class TestALanguageModel:
+    """Nothing is scripted here."""
+
+    @pytest.fixture
+    def probe(self, wild_type):
+        return CausalLMProbe(wild_type.tokenizer, n_samples=256, max_new_tokens=24, max_length=64)
+
+    def test_trained_on_one_document_has_collapsed(self, fit, wild_type, store, probe, loader, encode, model):
+        fit(CollapseGuard(wild_type, "newsbot", probe, store=store), max_epochs=8)
+        one = torch.utils.data.DataLoader([encode(wild_type.pool[0])] * 64, batch_size=16)
+        child = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=())
+        fit(child, data=one, max_epochs=8)
+        assert child.verdict.severity is Severity.COLLAPSED
+        beyond = {reason.indicator for reason in child.verdict.reasons if reason.severity is Severity.COLLAPSED}
+        assert {"perplexity", "distinct_2"} <= beyond
+
+    def test_is_trained_bit_for_bit_as_without_a_guard(self, model_of, trainer_of, loader, wild_type, store, probe):
+        def train(*guards):
+            pl.seed_everything(3, verbose=False)
+            module = model_of(pl)
+            trainer_of(*guards, max_epochs=3, num_sanity_val_steps=1).fit(module, loader, loader)
+            return module
+
+        guard = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=(), assess_every_n_epochs=1)
+        without, guarded = train(), train(guard)
+        assert len(guard.looks) == 2
+        assert guarded.losses == without.losses
+        for name, weight in without.state_dict().items():
+            assert torch.equal(guarded.state_dict()[name], weight), name
+
+
+class TestTheProbe:
+    def test_is_asked_in_eval_mode_with_a_seed_for_each_generation(self, fit, guard, model):
+        first, second = guard("healthy"), guard("healthy")
+        fit(first)
+        fit(second)
+        calls = [*first.probe.calls, *second.probe.calls]
+        assert [(call["rank"], call["world_size"], call["training"]) for call in calls] == [(0, 1, False)] * 2
+        assert calls[0]["seed"] != calls[1]["seed"]
+        assert model.training
+
+    def test_that_raises_restores_the_process_and_records_nothing(self, fit, guard, model, store):
+        class Failing:
+            def collect(self, module, wild_type, **place):
+                self.before = torch.get_rng_state()
+                torch.rand(3)
+                np.random.normal()
+                raise RuntimeError("out of memory")
+
+        own = guard("healthy")
+        own.probe = Failing()
+        with pytest.raises(RuntimeError, match="out of memory"):
+            fit(own)
+        assert torch.equal(torch.get_rng_state(), own.probe.before)
+        assert model.training
+        assert store.lineages() == []
+
+    def test_that_returns_something_else_is_named(self, fit, guard):
+        own = guard("healthy")
+        own.probe.collect = lambda *args, **place: {"samples": []}
+        with pytest.raises(InputError, match=r"`probe.collect` must return an Evidence, but got dict"):
+            fit(own)
+
+    def test_of_the_users_own_gives_losses_and_samples(self, fit, wild_type, store):
+        class Mine:
+            def collect(self, module, wild_type, *, seed, rank, world_size):
+                probe = CausalLMProbe(wild_type.tokenizer, n_samples=0, n_documents=40)
+                losses = probe.collect(module, wild_type, seed=seed, rank=rank, world_size=world_size).losses
+                return Evidence(losses=losses, samples=list(wild_type.pool[:200]))
+
+        own = CollapseGuard(wild_type, "newsbot", Mine(), store=store)
+        fit(own)
+        assert {"perplexity", "distinct_2"} <= own.assessment.readings.keys()
+        assert own.evidence.samples == list(wild_type.pool[:200])
+
+
+def test_the_callback_is_one_of_both_lightnings():
+    assert issubclass(CollapseGuard, pl.Callback)
+    assert issubclass(CollapseGuard, lp.Callback)

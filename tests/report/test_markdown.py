@@ -1,0 +1,187 @@
+"""The Markdown report, read back with a CommonMark parser: whole tables, exact text, no name that opens anything."""
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from collapse_guard.errors import InputError
+from collapse_guard.records import Reason, ReasonKind, Severity
+from collapse_guard.report import markdown
+from collapse_guard.report.markdown import SMALLEST, escape
+from collapse_guard.report.sentences import one_line
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "a | b || c \\| d",
+    "`code` ``more``",
+    "[link](javascript:alert(1)) ![x](y)",
+    "# heading\n\n---\n\n| a | b |\n| --- | --- |",
+    "1. one\n- two\n> three\n    four",
+    "**bold** _it_ __it__ ~~gone~~ $x$",
+    "@everyone #12 https://example.org www.example.org",
+    "&lt;b&gt; &amp; &#64;all",
+    "<!-- comment --> <details>",
+    "\\",
+    "+ plus",
+    "=",
+]
+COMMENT = "<!-- -->"
+hostile_text = st.one_of(
+    st.sampled_from(HOSTILE), st.text(), st.text(alphabet="|`\\<>&[]()*_~#$@!-+=.1 \n", max_size=40)
+)
+
+
+def parse(text):
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+
+def plain(inline):
+    """The text that a reader sees; anything but text, code and our own empty comment fails."""
+    seen = []
+    for token in inline.children:
+        assert token.type in {"text", "code_inline", "html_inline", "text_special", "strong_open", "strong_close"} | {
+            "em_open",
+            "em_close",
+        }
+        if token.type == "html_inline":
+            assert token.content == COMMENT
+        else:
+            seen.append(token.content)
+    return "".join(seen)
+
+
+def rows_by_table(text):
+    """Cells of each row of each table, heading first."""
+    found = []
+    tokens = parse(text)
+    for place, token in enumerate(tokens):
+        if token.type == "table_open":
+            found.append([])
+        elif token.type == "tr_open":
+            found[-1].append([])
+        elif token.type in {"th_open", "td_open"}:
+            found[-1][-1].append(plain(tokens[place + 1]))
+    return found
+
+
+def items(text):
+    tokens = parse(text)
+    starts = [place for place, token in enumerate(tokens) if token.type == "list_item_open"]
+    return [plain(tokens[place + 2]) if tokens[place + 2].type == "inline" else "" for place in starts]
+
+
+def test_the_first_line_tells_the_newest_verdict(replace, guarded):
+    assert markdown(replace).splitlines()[0] == "## ✖ COLLAPSED: generation 4 of demo-replace"
+    assert markdown(guarded).splitlines()[0] == "## ● HEALTHY: generation 4 of demo-guarded"
+    assert markdown(guarded[:4][::-1]).splitlines()[0] == "## ◇ UNDECIDED: generation 3 of demo-guarded"
+
+
+def test_the_reasons_stand_as_they_are_worst_first(guarded):
+    for assessment in guarded[1:]:
+        assert items(markdown([assessment])) == [reason.sentence for reason in assessment.verdict.reasons]
+
+
+def test_both_tables_come_back_whole(replace):
+    generations, comparisons = rows_by_table(markdown(replace))
+    assert len(generations) == 1 + 5
+    assert len(comparisons) == 1 + 7
+    assert generations[1][:4] == ["4", "✖ COLLAPSED", "0 %", "✖ 760.3 (+726 %)"]
+    assert comparisons[1][:2] == ["perplexity", "✖ collapsed"]
+
+
+def test_a_founder_alone_has_one_table_and_no_prescription(replace):
+    text = markdown(replace[:1])
+    assert len(rows_by_table(text)) == 1
+    assert "asks for" not in text
+
+
+def test_no_generation_is_said():
+    assert markdown([]) == "No generation of this lineage has been assessed yet.\n"
+
+
+def test_what_the_guard_asks_for_and_what_would_decide_are_told(build, read, compared, guarded):
+    assert "The guard asks for 50 % real data in generation 2." in markdown(guarded[:2])
+    unsure = compared("vendi", 20.0, 21.4, p_within_margin=0.4, p_beyond_margin=0.4, n_needed=1900)
+    text = markdown([build("newsbot", 3, {"vendi": read("vendi", 20.0)}, [unsure])])
+    assert "- vendi: about 1,900 would decide; there are 400." in text
+
+
+@given(hostile_text)
+@example("_a_ a_b _")
+@example("a\\|b")
+@settings(deadline=None)
+def test_an_escaped_text_is_read_letter_by_letter_in_a_paragraph_of_its_own(text):
+    tokens = parse(f"x{escape(text)}x")
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    assert {token.type for token in tokens[1].children} <= {"text", "text_special", "html_inline"}
+    assert plain(tokens[1]) == f"x{one_line(text)}x"
+
+
+@given(indicator=hostile_text, sentence=hostile_text, method=hostile_text)
+@example(indicator="a|b`c`", sentence="| - |", method="x\n| y")
+@example(indicator="", sentence="", method="")
+@settings(deadline=None, max_examples=60)
+def test_no_name_breaks_a_table_or_leaves_its_place(build, read, compared, indicator, sentence, method):
+    reasons = [
+        Reason(kind=ReasonKind.BEYOND_MARGIN, severity=Severity.COLLAPSED, indicator=indicator, sentence=sentence)
+    ]
+    comparison = compared("vendi", 20.0, 30.0).model_copy(update={"indicator": indicator, "method": method})
+    text = markdown([build("evil|<b> @all", 1, {indicator: read("vendi", 20.0)}, [comparison], reasons=reasons)])
+    generations, comparisons = rows_by_table(text)
+    assert [len(row) for row in generations] == [4, 4]
+    assert [len(row) for row in comparisons] == [8, 8]
+    assert comparisons[1][6].strip() == one_line(method)
+    assert items(text) == [one_line(sentence)]
+    kinds = {token.type for token in parse(text)}
+    assert not kinds & {"html_block", "fence", "code_block", "hr", "blockquote_open", "ordered_list_open"}
+
+
+def test_nobody_is_mentioned_and_nothing_is_linked():
+    text = escape("@octocat #12 https://example.org www.example.org")
+    assert not re.search(r"@\w|#\d|\w://|www\.\w", text)
+
+
+@pytest.fixture(scope="module")
+def long_history(build, read, compared):
+    reasons = [
+        Reason(kind=ReasonKind.BEYOND_MARGIN, severity=Severity.COLLAPSED, indicator="vendi", sentence="ü" * 300)
+    ] * 40
+    readings = {"vendi": read("vendi", 20.0)}
+    return [build("newsbot", t, readings, [compared("vendi", 20.0, 30.0)], reasons=reasons) for t in range(1000)]
+
+
+@pytest.mark.parametrize("max_chars", [SMALLEST, 20_000, 40_000])
+def test_a_long_report_is_cut_by_whole_rows_and_says_how_many(long_history, max_chars):
+    text = markdown(long_history, max_chars=max_chars)
+    assert max_chars * 0.9 < len(text) <= max_chars
+    generations = rows_by_table(text)[0]
+    left_out = re.search(r"\*([\d,]+) more generations left out", text)
+    assert len(generations) - 1 + int(left_out[1].replace(",", "")) == 1000
+    assert {len(row) for row in generations} == {4}
+    if len(generations) > 1:
+        assert generations[1][0] == "999"
+
+
+def test_the_default_fits_a_step_summary_in_bytes(long_history):
+    assert len(markdown(long_history).encode()) < 1 << 20
+
+
+def test_nothing_is_cut_where_everything_fits(replace):
+    assert "left out" not in markdown(replace)
+    assert markdown(replace) == markdown(replace, max_chars=10**9)
+
+
+def test_a_budget_that_cannot_hold_the_headings_is_refused(replace):
+    with pytest.raises(InputError, match=r"`max_chars` must be at least 8000, but got 100"):
+        markdown(replace, max_chars=100)
+
+
+def test_the_smallest_budget_holds_the_longest_headings(build, read):
+    hostile = [f"{letter}{'@a#1' * 40}" for letter in "abcde"]
+    readings = {name: read("vendi", 20.0, indicator=name) for name in hostile}
+    text = markdown([build("#1@a" * 50, 0, readings)], max_chars=SMALLEST)
+    assert len(text) <= SMALLEST

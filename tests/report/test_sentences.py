@@ -1,0 +1,172 @@
+"""Numbers, changes and statuses as people read them: hand-made oracles, and what must hold for every float and text."""
+
+import math
+import unicodedata
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from collapse_guard.records import Direction, Mixture, Reason, ReasonKind, Severity, Verdict
+from collapse_guard.report import sentences
+from collapse_guard.report.sentences import Status
+
+LN_1_1 = math.log(1.1)
+
+
+def verdict_with(*reasons):
+    return Verdict(
+        severity=Severity.worst([reason.severity for reason in reasons]),
+        reasons=reasons,
+        lineage="newsbot",
+        generation=3,
+        wild_type="w",
+        policy="p",
+    )
+
+
+def reason(indicator, kind, severity):
+    return Reason(kind=kind, severity=severity, indicator=indicator, sentence="as it is")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (999.96, "1000"),
+        (1000.4, "1,000"),
+        (-1234567.0, "-1,234,567"),
+        (1.5e7, "1.500e+07"),
+        (0.00012346, "0.0001235"),
+        (9.9e-5, "9.900e-05"),
+        (math.inf, "infinite"),
+        (-math.inf, "minus infinite"),
+        (math.nan, "not a number"),
+    ],
+)
+def test_a_number_has_three_to_four_digits_or_a_name(value, text):
+    assert sentences.number(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
+def test_a_number_reads_back_to_four_digits(value):
+    assume(value == 0 or 1e-300 < abs(value) < 1e300)
+    assert float(sentences.number(value).replace(",", "")) == pytest.approx(value, rel=5.1e-4)
+
+
+@given(value=st.floats(), unit=st.sampled_from(["log ratio", "nats per token", "words"]))
+@example(value=math.nan, unit="words")
+@example(value=math.inf, unit="log ratio")
+@example(value=1e308, unit="nats per token")
+@settings(deadline=None)
+def test_no_float_is_ever_shown_as_nan_or_inf(value, unit):
+    for text in (sentences.number(value), sentences.percent(value), sentences.change(value, unit)):
+        assert text
+        assert "nan" not in text.lower()
+        assert "inf" not in text.lower().replace("infinite", "")
+
+
+def test_a_change_in_nats_is_told_as_the_change_of_perplexity():
+    assert sentences.change(math.log(1.5), "nats per token") == "+50.0 %"
+    assert sentences.change(math.log(0.25), "log ratio") == "-75.0 %"
+    assert sentences.change(-math.inf, "log ratio") == "-100 %"
+
+
+def test_a_change_by_orders_of_magnitude_is_a_factor():
+    assert sentences.change(math.log(3e6), "log ratio") == "×3,000,000"
+    assert sentences.change(800.0, "log ratio") == "infinite"
+
+
+def test_a_change_in_another_unit_keeps_it():
+    assert sentences.change(2.5, "words") == "+2.500 words"
+    assert sentences.change(-2.5, "words") == "-2.500 words"
+
+
+@pytest.mark.parametrize(
+    ("direction", "text"),
+    [(Direction.UP, "+10.0 %"), (Direction.DOWN, "-9.1 %"), (Direction.BOTH, "-9.1 % … +10.0 %")],
+)
+def test_a_margin_is_told_on_the_side_of_collapse(compared, direction, text):
+    comparison = compared("vendi", 20.0, 21.0, direction=direction, margin=LN_1_1)
+    assert sentences.margin(comparison) == text
+
+
+def test_an_interval_that_has_no_end_says_so(compared):
+    comparison = compared("vendi", 20.0, 20.0, effect=0.0, low=-math.inf, high=math.inf)
+    assert sentences.change_with_interval(comparison) == "±0.0 % (-100 % to infinite)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "status"),
+    [
+        (ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED, Status.COLLAPSED),
+        (ReasonKind.BEYOND_WATCH, Severity.WATCH, Status.WATCH),
+        (ReasonKind.NOT_SHOWN, Severity.UNDECIDED, Status.NOT_SHOWN),
+        (ReasonKind.TOO_FEW, Severity.UNDECIDED, Status.NOT_SHOWN),
+        (ReasonKind.WITHIN_MARGIN, Severity.HEALTHY, Status.WITHIN),
+    ],
+)
+def test_the_status_follows_the_reason_whatever_the_p_values_say(compared, kind, severity, status):
+    for p in (0.0, 1.0):
+        comparison = compared("vendi", 20.0, 21.0, p_beyond_margin=p, p_within_margin=1 - p, p_beyond_watch=p)
+        assert sentences.status(comparison, verdict_with(reason("vendi", kind, severity))) is status
+
+
+def test_the_worst_of_two_reasons_about_an_indicator_is_its_status(compared):
+    verdict = verdict_with(
+        reason("vendi", ReasonKind.WITHIN_MARGIN, Severity.HEALTHY),
+        reason("vendi", ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED),
+        reason("perplexity", ReasonKind.BEYOND_WATCH, Severity.WATCH),
+    )
+    assert sentences.status(compared("vendi", 20.0, 21.0), verdict) is Status.COLLAPSED
+
+
+def test_a_comparison_without_a_reason_is_not_shown_and_one_that_does_not_decide_is_informative(compared):
+    verdict = verdict_with(reason("vendi", ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED))
+    assert sentences.status(compared("perplexity", 92.0, 92.0), verdict) is Status.NOT_SHOWN
+    assert sentences.status(compared("vendi", 20.0, 21.0, decides=False), verdict) is Status.INFORMATIVE
+
+
+@given(st.text())
+@example("\x00\x1b[31m\ud800\u202e\ufffe\r\n\x0b\u2028")
+@settings(deadline=None)
+def test_one_line_is_one_line_of_legal_xml_without_direction_overrides(text):
+    line = sentences.one_line(text)
+    parsed = ElementTree.fromstring(f"<a>{escape(line)}</a>").text or ""  # noqa: S314 - what we wrote
+    assert parsed == line
+    assert len(line.splitlines()) <= 1
+    assert not {"RLO", "LRO", "RLI", "LRI"} & {unicodedata.bidirectional(letter) for letter in line}
+
+
+def test_one_line_keeps_what_people_write():
+    name = "gpt-Ω «modèle» 模型 #3 می‌خواهم"
+    assert sentences.one_line(name) == name
+
+
+def test_what_the_guard_asks_for_is_a_sentence_or_nothing(build):
+    assert sentences.prescription(build("newsbot", 3, {})) == ""
+    asked = build("newsbot", 3, {}, prescription=Mixture.with_real(0.55))
+    assert sentences.prescription(asked) == "The guard asks for 55 % real data in generation 4."
+
+
+def test_what_would_decide_is_told_for_undecided_indicators_only(build, read, compared):
+    assessment = build(
+        "newsbot",
+        3,
+        {"vendi": read("vendi", 20.0), "perplexity": read("perplexity", 120.0)},
+        [
+            compared("vendi", 20.0, 21.4, p_within_margin=0.4, p_beyond_margin=0.4, n_needed=1900),
+            compared("perplexity", 120.0, 92.0, n_needed=999),
+        ],
+    )
+    assert sentences.deciding_samples(assessment) == ["vendi: about 1,900 would decide; there are 400."]
+
+
+def test_too_few_samples_name_the_minimum(build, read):
+    few = read("vendi", math.nan, n=12, problem="vendi needs at least 50 samples, but got 12")
+    told = reason("vendi", ReasonKind.TOO_FEW, Severity.UNDECIDED)
+    assessment = build("newsbot", 3, {"vendi": few}, reasons=[told])
+    assert sentences.deciding_samples(assessment) == ["vendi: at least 50 are needed; there are 12."]

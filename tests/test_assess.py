@@ -1,0 +1,153 @@
+"""assess() on real text: healthy, collapsed, missing, broken and too little evidence; real words, no model."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from collapse_guard import Evidence, Generation, Losses, Policy, Severity, WildType, assess
+from collapse_guard.demo.corpus import passages
+from collapse_guard.errors import FingerprintMismatchError, InputError
+from collapse_guard.records import Assessment, ReasonKind
+
+
+@pytest.fixture(scope="module")
+def wild_type():
+    return WildType.fit(list(passages())[::3], seed=0, group_tokens=1024, group_samples=32)
+
+
+@pytest.fixture(scope="module")
+def founder(wild_type):
+    return assess(wild_type, Evidence(samples=real(wild_type, 0), losses=losses(wild_type)), generation=zero())
+
+
+def zero():
+    return Generation(lineage="newsbot", index=0)
+
+
+def real(wild_type, part, n=500):
+    return list(wild_type.pool)[part * n : (part + 1) * n]
+
+
+def losses(wild_type, shift=0.0, seed=0, spread=0.02):
+    """Losses as a model might have them: documents differ a lot, retraining moves each a little."""
+    rng = np.random.default_rng(99)
+    tokens = rng.integers(40, 80, len(wild_type.evaluation))
+    rate = rng.normal(4.5, 0.4, len(tokens)) + shift + np.random.default_rng(seed).normal(0, spread, len(tokens))
+    return Losses(documents=wild_type.evaluation.hashes, nll=rate * tokens, n_tokens=tokens)
+
+
+def kinds(assessment):
+    return {(reason.kind, reason.indicator) for reason in assessment.verdict.reasons}
+
+
+def test_the_founder_is_the_baseline_of_its_losses_and_is_compared_with_the_wild_type(founder):
+    assert founder.verdict.severity is Severity.HEALTHY
+    assert (ReasonKind.BASELINE, "perplexity") in kinds(founder)
+    assert {c.baseline for c in founder.comparisons if c.decides} == {"wild_type"}
+    assert founder.stratum is not None
+    assert founder.prescription is None
+
+
+def test_fresh_real_text_is_healthy_and_the_report_of_it_survives_json(wild_type, founder):
+    child = assess(wild_type, Evidence(samples=real(wild_type, 1), losses=losses(wild_type, seed=1)), history=[founder])
+    assert child.generation.index == 1
+    assert child.verdict.severity is Severity.HEALTHY
+    assert {c.baseline for c in child.comparisons if c.decides} == {"founder"}
+    assert Assessment.from_dict(child.to_dict()) == child
+
+
+@pytest.mark.parametrize(
+    ("evidence", "guilty"),
+    [
+        (lambda w: Evidence(samples=real(w, 1), losses=losses(w, shift=math.log(1.3))), "perplexity"),
+        (
+            lambda w: Evidence(samples=[re.sub(r"\w{7,}", "thing", t) for t in real(w, 1)], losses=losses(w)),
+            "rare_mass",
+        ),
+        (lambda w: Evidence(samples=real(w, 1, 5) * 100, losses=losses(w)), "distinct_2"),
+    ],
+    ids=["losses rise by 30 %", "long words vanish", "five texts repeated"],
+)
+def test_a_planted_collapse_is_found_and_the_guilty_indicator_named(wild_type, founder, evidence, guilty):
+    child = assess(wild_type, evidence(wild_type), history=[founder])
+    assert child.verdict.severity is Severity.COLLAPSED
+    assert (ReasonKind.BEYOND_MARGIN, guilty) in kinds(child)
+    assert child.prescription is not None
+    assert child.prescription.real > 0.5
+
+
+def test_a_loss_that_rose_in_the_founders_hardest_documents_only_is_found_in_the_tail(wild_type, founder):
+    usual = losses(wild_type)
+    hard = np.isin(usual.documents, founder.stratum.documents)
+    tail = Losses(documents=usual.documents, nll=usual.nll * np.where(hard, 1.06, 1.0), n_tokens=usual.n_tokens)
+    child = assess(wild_type, Evidence(samples=real(wild_type, 1), losses=tail), history=[founder])
+    assert (ReasonKind.BEYOND_MARGIN, "tail_loss") in kinds(child)
+    assert (ReasonKind.WITHIN_MARGIN, "perplexity") in kinds(child)
+
+
+def test_what_the_founder_had_and_this_generation_lacks_is_undecided(wild_type, founder):
+    child = assess(wild_type, Evidence(samples=real(wild_type, 1)), history=[founder])
+    assert child.verdict.severity is Severity.UNDECIDED
+    assert (ReasonKind.MISSING, "perplexity") in kinds(child)
+
+
+def test_a_loss_that_is_not_a_number_is_undecided_and_named(wild_type, founder):
+    broken = losses(wild_type)
+    broken.nll[3] = math.nan
+    child = assess(wild_type, Evidence(samples=real(wild_type, 1), losses=broken), history=[founder])
+    assert child.verdict.severity is Severity.UNDECIDED
+    assert any(broken.documents[3] in reason.sentence for reason in child.verdict.reasons)
+
+
+def test_too_few_samples_are_undecided_with_the_number_that_would_do_and_that_number_does(wild_type, founder):
+    few = assess(wild_type, Evidence(samples=real(wild_type, 1, 20), losses=losses(wild_type)), history=[founder])
+    assert few.verdict.severity is Severity.UNDECIDED
+    sentences = [reason.sentence for reason in few.verdict.reasons if reason.kind is ReasonKind.TOO_FEW]
+    needed = max(int(re.search(r"(\d[\d,]*) samples would do", s)[1].replace(",", "")) for s in sentences)
+    enough = list(wild_type.pool)[500 : 500 + needed + needed // 10]
+    more = assess(wild_type, Evidence(samples=enough, losses=losses(wild_type)), history=[founder])
+    assert not [reason for reason in more.verdict.reasons if reason.kind is ReasonKind.TOO_FEW]
+
+
+def test_without_a_founder_the_wild_type_decides_with_the_wide_margin(wild_type):
+    third = Generation(lineage="newsbot", index=3)
+    fine = assess(wild_type, Evidence(samples=real(wild_type, 1)), generation=third)
+    gone = assess(wild_type, Evidence(samples=["the the the"] * 3000), generation=third)
+    assert fine.verdict.severity is Severity.HEALTHY
+    assert gone.verdict.severity is Severity.COLLAPSED
+
+
+def test_losses_alone_need_a_founder(wild_type):
+    third = assess(wild_type, Evidence(losses=losses(wild_type)), generation=Generation(lineage="newsbot", index=3))
+    assert third.verdict.severity is Severity.UNDECIDED
+    assert "founder" in third.verdict.reasons[0].sentence
+
+
+def test_a_required_indicator_that_nobody_measured_is_undecided(wild_type):
+    policy = Policy(required=("perplexity",))
+    founder = assess(wild_type, Evidence(samples=real(wild_type, 0)), policy=policy, generation=zero())
+    assert founder.verdict.severity is Severity.UNDECIDED
+
+
+def test_the_order_of_samples_and_documents_changes_nothing(wild_type, founder):
+    samples, scored = real(wild_type, 1), losses(wild_type, seed=2)
+    turned = Losses(
+        documents=scored.documents[::-1], nll=scored.nll[::-1].copy(), n_tokens=scored.n_tokens[::-1].copy()
+    )
+    here = assess(wild_type, Evidence(samples=samples, losses=scored), history=[founder])
+    there = assess(wild_type, Evidence(samples=samples[::-1], losses=turned), history=[founder])
+    assert [c.effect for c in here.comparisons] == pytest.approx([c.effect for c in there.comparisons])
+    assert here.verdict.severity is there.verdict.severity
+
+
+def test_another_wild_type_than_the_lineages_is_refused_with_both_fingerprints(founder):
+    other = WildType.fit(list(passages())[1::30], seed=1)
+    with pytest.raises(FingerprintMismatchError, match=f"{founder.generation.wild_type}.*{other.fingerprint}"):
+        assess(other, Evidence(samples=list(other.pool)), history=[founder])
+
+
+def test_history_must_come_before(wild_type, founder):
+    with pytest.raises(InputError, match="generations before 0 only, but got 0"):
+        assess(wild_type, Evidence(samples=real(wild_type, 1)), history=[founder], generation=zero())

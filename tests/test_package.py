@@ -1,0 +1,64 @@
+"""What a user can import, what importing costs, and which way the rooms import each other."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import collapse_guard
+
+ROOT = Path(__file__).parents[1]
+
+PUBLIC = [
+    "Assessment",
+    "CausalLMProbe",
+    "CollapseGuard",
+    "EmbeddingProbe",
+    "Evidence",
+    "Generation",
+    "Losses",
+    "Mixture",
+    "Policy",
+    "ReinjectionDataModule",
+    "Severity",
+    "Verdict",
+    "WildType",
+    "__version__",
+    "assess",
+    "open_store",
+    "read_documents",
+]
+
+
+def test_the_public_names_are_pinned_and_each_can_be_imported():
+    assert sorted(collapse_guard.__all__) == sorted(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(collapse_guard, name) is not None
+
+
+def test_an_unknown_name_lists_the_public_ones():
+    with pytest.raises(AttributeError, match=r"public names: .*WildType"):
+        collapse_guard.WildTyp  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["collapse_guard", "collapse_guard.store", "collapse_guard.cli"])
+def test_importing_it_loads_neither_lightning_nor_mlflow_nor_torch(module):
+    heavy = ("torch", "mlflow", "pytorch_lightning", "lightning")
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_the_rooms_import_one_way():
+    out = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert out.returncode == 0, out.stdout
+
+
+def test_nothing_pickles():
+    forbidden = ("import pickle", "torch.load(", "joblib", "np.load(", "allow_pickle=True", "cloudpickle")
+    for path in (ROOT / "src").rglob("*.py"):
+        found = [word for word in forbidden if word in path.read_text(encoding="utf-8")]
+        assert not found, f"{path.name}: {found}"
