@@ -194,8 +194,9 @@ def test_distances_from_the_wild_type_are_held_against_another_policy_as_if_meas
 def test_what_could_not_be_compared_with_the_wild_type_stays_undecided(world):
     stored = world.store.history("bot")[0]
     without = stored.model_copy(update={"comparisons": tuple(c for c in stored.comparisons if c.indicator != "vendi")})
-    (reason,) = [r for r in rejudge(without, [], Policy()).verdict.reasons if r.indicator == "vendi"]
-    assert (reason.kind, reason.severity) == (ReasonKind.MISSING, Severity.UNDECIDED)
+    verdict = rejudge(without, [], Policy(required=("perplexity",))).verdict
+    missing = {r.indicator: r.severity for r in verdict.reasons if r.kind is ReasonKind.MISSING}
+    assert missing == {"vendi": Severity.UNDECIDED, "perplexity": Severity.UNDECIDED}
 
 
 def test_an_indicator_that_fell_to_nothing_is_collapsed_by_every_margin(world):
@@ -211,6 +212,7 @@ def test_an_indicator_that_fell_to_nothing_is_collapsed_by_every_margin(world):
     fallen = stored.model_copy(update={"comparisons": (vendi.model_copy(update=nothing),)})
     again = rejudge(fallen, [], Policy(distance={"default": {"margin": 99.0, "watch": 50.0}}))
     assert again.verdict.severity is Severity.COLLAPSED
+    assert again.comparisons[0].p_beyond_margin == 1e-9
 
 
 def test_the_gate_decides_by_a_policy_file_and_leaves_the_store_as_it_was(run, world, tmp_path):
