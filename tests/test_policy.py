@@ -1,6 +1,8 @@
 """Policies: defaults, files, and errors that say where and what."""
 
 import math
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,15 @@ def test_a_file_changes_what_it_names_and_keeps_the_rest(tmp_path):
     assert policy.margin("vendi", "founder") == Policy().margin("vendi", "founder")
     assert policy.margin("perplexity", "wild_type") == Policy().distance["default"]
     assert policy.fingerprint != Policy().fingerprint
+
+
+def test_the_documented_defaults_are_the_defaults():
+    documented = Path(__file__).parents[1] / "examples" / "policy.toml"
+    assert Policy.load(documented) == Policy()
+    written = tomllib.loads(documented.read_text())
+    assert written.keys() == Policy().model_dump().keys()
+    assert written["drift"].keys() == Policy().drift.keys()
+    assert written["distance"].keys() == Policy().distance.keys()
 
 
 def test_an_empty_file_is_the_default_policy(tmp_path):

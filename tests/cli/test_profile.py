@@ -66,6 +66,14 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --generation 0" in outcome.out
 
 
+def test_seed_group_and_share_are_those_asked_for(run, tmp_path, texts):
+    WRITERS["txt"](tmp_path / "real.txt", texts)
+    options = ("--seed", 5, "--group-tokens", 300, "--evaluation-fraction", 0.4)
+    assert run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type", *options).code == 0
+    settings = WildType.load(tmp_path / "wild-type").settings
+    assert (settings.seed, settings.group_tokens, settings.evaluation_fraction) == (5, 300, 0.4)
+
+
 def test_near_duplicates_are_counted_without_the_ones_that_they_resemble(run, tmp_path, texts):
     alike = [f"{text} once more" for text in texts[:7]]
     WRITERS["txt"](tmp_path / "real.txt", [*texts, *alike, f"{alike[0]} again"])

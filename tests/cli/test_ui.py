@@ -38,13 +38,25 @@ def _wait_until(condition, seconds=90):
     return False
 
 
+def _heed_ctrl_c():
+    """A shell starts its background jobs deaf to Ctrl-C, and they hand that on; this suite may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
     port = _free_port()
     program = Path(sys.executable).with_name("collapse-guard")
     command = [program, "ui", "--store", world.uri, "--port", str(port)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        preexec_fn=_heed_ctrl_c,
+    )
     try:
         assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard}\n"
         assert _wait_until(lambda: _answers(port))
@@ -67,7 +79,7 @@ time.sleep(60)
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
     code = f"import sys; from collapse_guard.cli.ui import _serve; sys.exit(_serve([sys.executable, '-c', {SERVER!r}]))"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c)
     try:
         worker = int(process.stdout.readline())
         process.send_signal(ending)
