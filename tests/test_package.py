@@ -62,3 +62,14 @@ def test_nothing_pickles():
     for path in (ROOT / "src").rglob("*.py"):
         found = [word for word in forbidden if word in path.read_text(encoding="utf-8")]
         assert not found, f"{path.name}: {found}"
+
+
+def test_assess_is_the_function_whatever_was_imported_before():
+    code = "import collapse_guard.lightning, collapse_guard; print(callable(collapse_guard.assess))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "True"
+
+
+def test_no_public_name_is_hidden_by_a_room_of_the_same_name():
+    rooms = {path.stem for path in (ROOT / "src" / "collapse_guard").iterdir()}
+    assert not rooms & set(PUBLIC)

@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collapse_guard.assess import assess as assess
+    from collapse_guard.assessment import assess as assess
     from collapse_guard.corpus import read_documents as read_documents
     from collapse_guard.evidence import Evidence as Evidence
     from collapse_guard.evidence import Losses as Losses
@@ -44,7 +44,7 @@ _HOMES = {
     "Severity": "records",
     "Verdict": "records",
     "WildType": "wildtype",
-    "assess": "assess",
+    "assess": "assessment",
     "open_store": "store",
     "read_documents": "corpus",
 }

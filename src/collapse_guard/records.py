@@ -309,8 +309,8 @@ class Assessment(Record):
     """The generation assessed."""
     readings: dict[str, Reading]
     """Indicator name -> reading."""
-    reference: dict[str, float] = Field(default_factory=dict)
-    """Indicator name -> the wild type's own value at the same group size, where it has one."""
+    reference: dict[str, Reading] = Field(default_factory=dict)
+    """Indicator name -> the wild type's own reading at the same group size, where it has one."""
     comparisons: tuple[Comparison, ...]
     """Against founder or wild type; `decides` marks those that the verdict rests on."""
     verdict: Verdict

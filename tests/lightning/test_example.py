@@ -27,6 +27,7 @@ def test_it_has_at_most_40_lines():
     assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) <= 40
 
 
+@pytest.mark.slow
 def test_documents_of_ones_own_give_a_lineage_with_a_founder(tmp_path):
     rng = np.random.default_rng(0)
     words = [f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "nrst"]

@@ -137,7 +137,7 @@ def test_the_svg_is_xml_and_the_same_for_the_same_input_whatever_the_user_has_se
     plain = figure_svg(lineage_figure(histories))
     assert ElementTree.fromstring(plain.encode()).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314
     with matplotlib.rc_context(
-        {"svg.hashsalt": "other", "axes.facecolor": "red", "font.size": 30, "svg.fonttype": "path"}
+        {"svg.hashsalt": "other", "axes.facecolor": "red", "font.size": 30, "svg.fonttype": "path", "axes.titlepad": 40}
     ):
         assert figure_svg(lineage_figure(histories)) == plain
 

@@ -140,6 +140,14 @@ def test_no_name_breaks_a_table_or_leaves_its_place(build, read, compared, indic
     assert not kinds & {"html_block", "fence", "code_block", "hr", "blockquote_open", "ordered_list_open"}
 
 
+@pytest.mark.parametrize(
+    "sentence", ["# one", "1. two", "1) three", "- four", "+ five", "> six", "---", "| a |", "* a"]
+)
+def test_a_reason_that_starts_like_a_block_is_still_a_sentence(build, sentence):
+    reasons = [Reason(kind=ReasonKind.NOT_SHOWN, severity=Severity.UNDECIDED, sentence=sentence)] * 2
+    assert items(markdown([build("newsbot", 1, {}, reasons=reasons)])) == [sentence] * 2
+
+
 def test_nobody_is_mentioned_and_nothing_is_linked():
     text = escape("@octocat #12 https://example.org www.example.org")
     assert not re.search(r"@\w|#\d|\w://|www\.\w", text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collapse_guard.assess import assess
+from collapse_guard.assessment import assess
 from collapse_guard.errors import LineageError, StoreUnreachableError
 from collapse_guard.evidence import Evidence
 from collapse_guard.policy import Policy

@@ -51,9 +51,9 @@ def _judged(
     *earlier, judged = _up_to(stored, lineage, generation)
     if policy is None:
         return [*earlier, judged]
-    from collapse_guard.cli.rejudging import rejudge
+    from collapse_guard.assessment import reassess
 
-    return [*earlier, rejudge(judged, earlier, policy)]
+    return [*earlier, reassess(judged, history=earlier, policy=policy)]
 
 
 def _up_to(stored: Sequence[Assessment], lineage: str, generation: int | None) -> list[Assessment]:

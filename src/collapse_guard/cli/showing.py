@@ -15,12 +15,6 @@ from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
 _WIDTH = 6
-COLOURS = {
-    Severity.HEALTHY: "green",
-    Severity.WATCH: "yellow",
-    Severity.UNDECIDED: "magenta",
-    Severity.COLLAPSED: "bold red",
-}
 
 
 def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") -> None:
@@ -41,20 +35,20 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
 def show_headline(assessment: Assessment) -> None:
     """Print the severity, and which generation it is about."""
     headline = Text(printable(sentences.headline(assessment)))
-    headline.stylize(COLOURS[assessment.verdict.severity], 0, headline.plain.index(":"))
+    headline.stylize(SEVERITIES[assessment.verdict.severity].terminal, 0, headline.plain.index(":"))
     say(headline)
 
 
 def show_reasons(assessment: Assessment) -> None:
     """Print the reasons, worst first, each with the mark of its own severity."""
     for reason in assessment.verdict.reasons:
-        mark = Text(SEVERITIES[reason.severity].mark, style=COLOURS[reason.severity])
+        mark = Text(SEVERITIES[reason.severity].mark, style=SEVERITIES[reason.severity].terminal)
         say_item(mark, sentences.one_line(reason.sentence))
 
 
 def severity_text(severity: Severity) -> Text:
     """The name of a severity with its mark, coloured."""
-    return Text(f"{SEVERITIES[severity].mark} {severity}", style=COLOURS[severity])
+    return Text(f"{SEVERITIES[severity].mark} {severity}", style=SEVERITIES[severity].terminal)
 
 
 def show_table(table: Table) -> None:
@@ -76,4 +70,4 @@ def _cell(cell: Cell) -> Text:
     text = printable(f"{cell.text} ({cell.detail})" if cell.detail else cell.text)
     if cell.severity is None:
         return Text(text)
-    return Text(f"{SEVERITIES[cell.severity].mark} {text}", style=COLOURS[cell.severity])
+    return Text(f"{SEVERITIES[cell.severity].mark} {text}", style=SEVERITIES[cell.severity].terminal)

@@ -27,7 +27,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
     name = reading.indicator
     for side, which in ((reading, "this generation"), (reference, "the baseline")):
         if not side.is_usable:
-            return side.problem or f"{name} of {which} is not a number"
+            return f"{name} of {which}: {side.problem or 'it is not a number'}"
     if reading.keys or reference.keys:
         return _pairing_obstacle(reading, reference)
     if reading.group != reference.group:

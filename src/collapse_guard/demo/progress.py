@@ -9,14 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from collapse_guard.records import Assessment, Severity
+from collapse_guard.records import Assessment
+from collapse_guard.report.palette import SEVERITIES
 
-COLOURS = {
-    Severity.HEALTHY: "green",
-    Severity.WATCH: "yellow",
-    Severity.UNDECIDED: "magenta",
-    Severity.COLLAPSED: "bold red",
-}
 COLUMNS = {
     "perplexity": ("ppl", "{:.1f}", 6),
     "tail_loss": ("tail", "{:.2f}", 5),
@@ -72,7 +67,7 @@ def row(assessment: Assessment) -> Table:
     values = {name: assessment.readings[name].value for name in COLUMNS if name in assessment.readings}
     readings = [pattern.format(values[name]) if name in values else "n/a" for name, (_, pattern, _) in COLUMNS.items()]
     share = f"{generation.mixture.real:.0%}" if generation.mixture else "n/a"
-    colour = COLOURS[severity]
+    colour = SEVERITIES[severity].terminal
     table = _grid()
     table.add_row(generation.lineage, str(generation.index), f"[{colour}]{severity}[/{colour}]", *readings, share)
     return table

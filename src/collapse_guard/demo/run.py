@@ -28,12 +28,13 @@ from torch import nn
 from collapse_guard.corpus import Documents
 from collapse_guard.demo.corpus import passages
 from collapse_guard.demo.model import TinyLanguageModel, encoder
-from collapse_guard.demo.progress import COLOURS, LEGEND, TrainingBar, header, progress_display, row
+from collapse_guard.demo.progress import LEGEND, TrainingBar, header, progress_display, row
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CausalLMProbe, CollapseGuard, ReinjectionDataModule
 from collapse_guard.records import Mixture
 from collapse_guard.report import figure_png, html
+from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.store import LineageStore, dashboard_link, open_store
 from collapse_guard.wildtype import WildType
 
@@ -45,7 +46,7 @@ ACTIONS = {"demo-replace": ("alert",), "demo-guarded": ("alert", "reinject")}
 class Sizes:
     """How large the demo is; the defaults take about four minutes on two cores."""
 
-    training_passages: int = 3000
+    training_passages: int = 2500
     epochs: int = 2
     batch_size: int = 16
     tokens: int = 48
@@ -262,7 +263,7 @@ def _conclude(console: Console, bench: Bench, names: list[str], seconds: float) 
     option = "" if bench.uri.endswith("/mlflow.db") and bench.out == Path() else f" --store {bench.uri}"
     for name, history in histories.items():
         verdict = history[-1].verdict
-        colour = COLOURS[verdict.severity]
+        colour = SEVERITIES[verdict.severity].terminal
         console.print(f"\n[bold]{escape(name)}[/bold]: [{colour}]{verdict.severity}[/{colour}]")
         for reason in [r for r in verdict.reasons if r.severity is verdict.severity][:3]:
             console.print(f"  {escape(reason.sentence)}", highlight=False)

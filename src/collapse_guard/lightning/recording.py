@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collapse_guard.assess import assess
+from collapse_guard.assessment import assess
 from collapse_guard.errors import (
     CollapseGuardWarning,
     FingerprintMismatchError,

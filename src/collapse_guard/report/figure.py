@@ -218,18 +218,15 @@ def _draw_legends(figure: Figure, histories: Histories) -> None:
 def _draw_legend(
     figure: Figure, entries: Sequence[tuple[Artist, str]], *, place: LegendPlace, fontsize: float, columns: int
 ) -> None:
-    """The names are set after the legend is made: Matplotlib would hide one that starts with "_"."""
-    legend = figure.legend(
+    figure.legend(
         [key for key, _ in entries],
-        [str(number) for number in range(len(entries))],
+        [sentences.one_line(name) for _, name in entries],
         loc=place,
         ncols=columns,
         frameon=False,
         fontsize=fontsize,
         borderaxespad=0.2,
     )
-    for shown, (_, name) in zip(legend.get_texts(), entries, strict=True):
-        shown.set_text(sentences.one_line(name))
 
 
 def figure_svg(figure: Figure) -> str:

@@ -19,7 +19,7 @@ from collapse_guard.report.tables import Cell, Table
 SMALLEST = 8_000
 """Below this many characters not even headline and headings are sure to fit."""
 
-_SPECIAL = re.compile(r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_SPECIAL = re.compile(r"[\\`*\[\]<|~$]|_(?![^\W_])|&(?=#?\w+;)")
 _LINKED = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=\w)(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
 _BLOCK_OPENER = re.compile(r"^(\d*)([-+=>#.)])")
 
@@ -62,8 +62,8 @@ def escape(text: str) -> str:
     An empty comment parts what GitHub would link or notify: "@team", "#12", "http://".
 
     Example:
-        >>> print(escape("<b>|`x`_y_ tail_loss @all"))
-        \<b>\|\`x\`\_y\_ tail_loss @<!-- -->all
+        >>> print(escape("<b>|`x` _y_ tail_loss @all"))
+        \<b>\|\`x\` _y\_ tail_loss @<!-- -->all
     """
     return _LINKED.sub("<!-- -->", _SPECIAL.sub(r"\\\g<0>", sentences.one_line(text)))
 

@@ -37,6 +37,8 @@ class SeverityLook:
     """Whether the marker is an outline."""
     ink: Ink
     """Its colour."""
+    terminal: str
+    """Its style in a terminal, as rich names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +59,36 @@ BAND = Ink(name="band", light="#e6edf3", dark="#242c36")
 
 SEVERITIES = {
     Severity.HEALTHY: SeverityLook(
-        mark="●", marker="o", size=7.5, is_hollow=False, ink=Ink(name="healthy", light="#0a7a5c", dark="#4fcba5")
+        mark="●",
+        marker="o",
+        size=7.5,
+        is_hollow=False,
+        ink=Ink(name="healthy", light="#0a7a5c", dark="#4fcba5"),
+        terminal="green",
     ),
     Severity.WATCH: SeverityLook(
-        mark="▲", marker="^", size=8.5, is_hollow=False, ink=Ink(name="watch", light="#9a5b00", dark="#f2b84b")
+        mark="▲",
+        marker="^",
+        size=8.5,
+        is_hollow=False,
+        ink=Ink(name="watch", light="#9a5b00", dark="#f2b84b"),
+        terminal="yellow",
     ),
     Severity.UNDECIDED: SeverityLook(
-        mark="◇", marker="D", size=6.0, is_hollow=True, ink=Ink(name="undecided", light="#57606c", dark="#a9b3bf")
+        mark="◇",
+        marker="D",
+        size=6.0,
+        is_hollow=True,
+        ink=Ink(name="undecided", light="#57606c", dark="#a9b3bf"),
+        terminal="magenta",
     ),
     Severity.COLLAPSED: SeverityLook(
-        mark="✖", marker="X", size=9.0, is_hollow=False, ink=Ink(name="collapsed", light="#b3261e", dark="#ff8577")
+        mark="✖",
+        marker="X",
+        size=9.0,
+        is_hollow=False,
+        ink=Ink(name="collapsed", light="#b3261e", dark="#ff8577"),
+        terminal="bold red",
     ),
 }
 

@@ -191,19 +191,14 @@ def prescription(assessment: Assessment) -> str:
 
 def deciding_samples(assessment: Assessment) -> list[str]:
     """What would decide where the verdict is undecided, a sentence for each such indicator."""
-    sentences = []
+    told = []
     for comparison in assessment.comparisons:
-        reading = assessment.readings.get(comparison.indicator)
-        if (
-            comparison.decides
-            and comparison.n_needed
-            and reading
-            and status(comparison, assessment.verdict) is Status.NOT_SHOWN
-        ):
-            sentences.append(
+        reading, is_open = assessment.readings.get(comparison.indicator), comparison.n_needed is not None
+        if reading and is_open and status(comparison, assessment.verdict) is Status.NOT_SHOWN:
+            told.append(
                 f"{title(comparison.indicator)}: about {comparison.n_needed:,} would decide; there are {reading.n:,}."
             )
     for name, reading in assessment.readings.items():
         if reading.n < reading.n_minimum and reason_for(name, assessment.verdict):
-            sentences.append(f"{title(name)}: at least {reading.n_minimum:,} are needed; there are {reading.n:,}.")
-    return sentences
+            told.append(f"{title(name)}: at least {reading.n_minimum:,} are needed; there are {reading.n:,}.")
+    return told

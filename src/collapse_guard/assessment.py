@@ -62,6 +62,25 @@ def assess(
     return conclude(generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed)
 
 
+def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
+    """Decide on a stored generation by another policy; what was measured stays as it is.
+
+    Args:
+        stored: The generation.
+        history: Those of its lineage before it.
+        policy: What decides now.
+    """
+    return conclude(
+        stored.generation,
+        stored.readings,
+        stored.reference,
+        history=history,
+        policy=policy,
+        stratum=stored.stratum,
+        seed=stored.seed,
+    )
+
+
 def conclude(
     generation: Generation,
     readings: Readings,
@@ -69,10 +88,10 @@ def conclude(
     *,
     history: Sequence[Assessment],
     policy: Policy,
-    stratum: TailStratum | None,
-    seed: int,
+    stratum: TailStratum | None = None,
+    seed: int = 0,
 ) -> Assessment:
-    """Compare and decide on readings that are already there: the second half of `assess`."""
+    """Compare and decide on readings that are already there: the second half of `assess`, without the evidence."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
     comparisons = [
@@ -84,7 +103,7 @@ def conclude(
     return Assessment(
         generation=generation,
         readings=dict(readings),
-        reference={name: reading.value for name, reading in reference.items() if name in readings},
+        reference={name: reading for name, reading in reference.items() if name in readings},
         comparisons=tuple(comparisons),
         verdict=verdict,
         stratum=stratum,
