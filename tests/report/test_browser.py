@@ -19,6 +19,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: t
 # A frame in a process of its own may be painted after the screenshot is taken.
 IN_PROCESS = "--disable-features=IsolateSandboxedIframes"
 DARK = "--blink-settings=preferredColorScheme=0"
+ALONE = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def browse(tmp_path):
     def run(source, *flags):
         page = tmp_path / "page.html"
         page.write_text(source, encoding="utf-8")
-        command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        command = [CHROMIUM, *ALONE]
         command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", *flags, page.as_uri()]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 

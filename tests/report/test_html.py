@@ -144,6 +144,17 @@ def test_nothing_from_outside_becomes_markup(build, read, compared, evil):
     assert len(page.of("style")) == 1
 
 
+def test_nothing_from_outside_controls_a_terminal_or_turns_the_text_around(build, read, compared):
+    evil = "a\x00\x1b[31m\x85b\u202ec\u2066d"
+    reason = Reason(kind=ReasonKind.NOT_SHOWN, severity=Severity.UNDECIDED, indicator="vendi", sentence=evil)
+    comparison = compared("vendi", 20.0, 30.0).model_copy(update={"method": evil, "effect_unit": evil})
+    told = build("x", 1, {"vendi": read("vendi", 20.0)}, [comparison], reasons=[reason])
+    told = told.model_copy(update={"verdict": told.verdict.model_copy(update={"wild_type": evil, "policy": evil})})
+    source = html({"x": [told]}, title=evil)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", source)
+    assert Page(source).text.count("a[31m bcd") >= 6
+
+
 def test_no_lineage_and_no_generation_are_said():
     assert "No lineage has been assessed yet." in Page(html({})).text
     text = Page(html({"newsbot": []})).text

@@ -85,6 +85,19 @@ def test_properties_come_before_cases_and_name_what_was_judged(guarded):
     assert properties["policy"] == guarded[2].verdict.policy
 
 
+def test_the_worst_cases_come_first_and_the_totals_of_the_document_are_right(build):
+    reasons = [
+        told(ReasonKind.WITHIN_MARGIN, Severity.HEALTHY, "a"),
+        told(ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED, "b"),
+        told(ReasonKind.NOT_SHOWN, Severity.UNDECIDED, "c"),
+    ]
+    assessment = build("newsbot", 2, {}, reasons=[])
+    verdict = assessment.verdict.model_copy(update={"reasons": tuple(reasons), "severity": Severity.COLLAPSED})
+    root = ElementTree.fromstring(junit(assessment.model_copy(update={"verdict": verdict})))  # noqa: S314
+    assert [case.get("name") for case in root.iter("testcase")] == ["b", "c", "a"]
+    assert [root.get(total) for total in ("tests", "failures", "errors")] == ["3", "1", "1"]
+
+
 @given(sentence=st.text(), indicator=st.text())
 @example(sentence="\x00\x1b]0;x\x07\ufffe<a> & ]]> \r\n", indicator="\x08")
 @settings(deadline=None)

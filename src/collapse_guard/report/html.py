@@ -97,9 +97,17 @@ def html(histories: Histories, *, title: str = "Lineage report") -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_printable
+    )
+    environment.filters["one_line"] = sentences.one_line
     source = resources.files("collapse_guard.report").joinpath("report.html.j2")
     return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+def _printable(value: object) -> object:
+    """Text on one line, without what controls a terminal or turns text around; markup is ours and stays."""
+    return sentences.one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
