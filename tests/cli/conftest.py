@@ -67,7 +67,8 @@ Run = Callable[..., Outcome]
 
 
 def run_here(*arguments: object) -> Outcome:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    piped = {"COLUMNS": None, "FORCE_COLOR": None}  # pytest-xdist sets a width of 80
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=piped)
     return Outcome(result.exit_code, result.stdout, result.stderr)
 
 
