@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from collapse_guard.errors import InputError
-from collapse_guard.lightning.sampling import Decoding, cumulative, generate
+from collapse_guard.lightning.sampling import Decoding, cumulative, generate, invert
 
 LOGITS = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
 
@@ -179,3 +179,10 @@ def test_a_step_that_returns_all_positions_is_refused():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         Decoding(**settings)
+
+
+def test_the_largest_number_below_one_falls_on_the_last_token_that_has_a_weight():
+    sums = cumulative(torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0]]))
+    almost_one = torch.nextafter(torch.ones(1, 1, dtype=sums.dtype), torch.zeros(1, 1, dtype=sums.dtype))
+    assert invert(sums, almost_one).tolist() == [3]
+    assert invert(sums, torch.zeros_like(almost_one)).tolist() == [1]

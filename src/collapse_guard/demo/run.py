@@ -46,7 +46,7 @@ ACTIONS = {"demo-replace": ("alert",), "demo-guarded": ("alert", "reinject")}
 class Sizes:
     """How large the demo is; the defaults take about four minutes on two cores."""
 
-    training_passages: int = 2500
+    training_passages: int = 3000
     epochs: int = 2
     batch_size: int = 16
     tokens: int = 48
