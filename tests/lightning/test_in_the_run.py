@@ -57,6 +57,16 @@ class TestInTheRun:
         assert len(own.probe.calls) == 1
         assert own.verdict is not None
 
+    def test_nor_in_the_sanity_check_of_a_second_fit(self, trainer_of, guard, model, loader):
+        own = guard("healthy", assess_every_n_epochs=1)
+        trainer = trainer_of(own, num_sanity_val_steps=2, max_epochs=1)
+        trainer.fit(model, loader, loader)
+        seen = []
+        own.on_sanity_check_end = lambda *_: seen.append(len(own.probe.calls))
+        trainer.fit_loop.max_epochs = 3
+        trainer.fit(model, loader, loader)
+        assert seen == [1]
+
     def test_readings_go_to_every_logger_at_the_global_step_without_what_is_no_number(self, fit, guard, founder):
         ledgers = [Ledger(), Ledger()]
         fit(guard("healthy", "undecided", "healthy", assess_every_n_epochs=1), logger=ledgers, max_epochs=3)
