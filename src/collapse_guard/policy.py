@@ -76,8 +76,8 @@ class Reinjection(Setting):
 
 DRIFT = {
     "default": Margin(margin=0.10, watch=0.05),
-    "rare_coverage": Margin(margin=0.25, watch=0.10),
-    "rare_mass": Margin(margin=0.25, watch=0.10),
+    "rare_coverage": Margin(margin=1.0, watch=0.5),
+    "rare_mass": Margin(margin=1.0, watch=0.5),
     "effective_rank": Margin(margin=0.15, watch=0.075),
     "vendi": Margin(margin=0.15, watch=0.075),
 }

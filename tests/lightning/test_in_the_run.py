@@ -83,8 +83,11 @@ class TestInTheRun:
         assert [severity for _, severity in own.looks] == ["COLLAPSED", "COLLAPSED"]
         assert [past.verdict.severity for past in store.history("newsbot")] == [Severity.HEALTHY] * 2
 
-    def test_are_made_before_the_checkpoint_of_the_epoch(self, fit, guard, founder, tmp_path):
-        checkpoints = pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
+    @pytest.mark.parametrize("at_epoch_end", [True, False], ids=["end of epoch", "validation"])
+    def test_are_made_before_the_checkpoint_of_the_epoch(self, fit, guard, founder, tmp_path, at_epoch_end):
+        checkpoints = pl.callbacks.ModelCheckpoint(
+            tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=at_epoch_end
+        )
         fit(guard("healthy", assess_every_n_epochs=1), checkpoints, enable_checkpointing=True, validate=True)
         saved = torch.load(tmp_path / "epoch=0.ckpt", weights_only=True)
         assert saved["callbacks"]["CollapseGuard{'lineage': 'newsbot'}"] == {"generation": 1, "looks": [(4, "HEALTHY")]}

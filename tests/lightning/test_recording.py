@@ -1,5 +1,6 @@
 """With real MLflow stores: which run a generation gets, and what happens when the store goes away."""
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,7 +60,9 @@ class TestWithAnMLFlowLogger:
     ):
         logger = mlflow_logger(uri, tmp_path)
         guards = [CollapseGuard(wild_type, name, scripted("healthy"), actions=()) for name in ("first", "second")]
-        trainer_of(*guards, logger=logger, max_epochs=1).fit(model, loader)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CollapseGuardWarning)
+            trainer_of(*guards, logger=logger, max_epochs=1).fit(model, loader)
         [[first], [second]] = [runs_of(uri, name) for name in ("first", "second")]
         assert first.info.run_id == logger.run_id != second.info.run_id
 
