@@ -138,3 +138,4 @@ if __name__ == "__main__":
     report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture()}
     rank = torch.distributed.get_rank()
     Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(report))
+    torch.distributed.barrier()  # whoever ends first ends the other

@@ -1,7 +1,9 @@
 """Two real gloo processes. Every test is about both ranks, and none passes with one."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +22,15 @@ def ranks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ddp")
     script = Path(__file__).with_name("guarded_training.py")
     environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    errors = folder / "errors.txt"
+    with errors.open("w") as stream:
+        command = [sys.executable, str(script), str(folder)]
+        process = subprocess.Popen(command, cwd=folder, env=environment, stderr=stream, start_new_session=True)
+    try:
+        assert process.wait(timeout=240) == 0, errors.read_text()[-4000:]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a rank that waits for ever is no reason to stay behind
     reports = [json.loads(path.read_text()) for path in sorted(folder.glob("rank*.json"))]
     assert len(reports) == 2, "the guard must be tested in two processes"
     assert [report["model"]["world_size"] for report in reports] == [2, 2]
