@@ -92,7 +92,7 @@ def test_losses_that_contradict_themselves_are_refused(changes, message):
 
 
 def test_evidence_of_nothing_and_a_single_text_are_refused():
-    with pytest.raises(InputError, match="needs `samples`, `losses` or `embeddings`"):
+    with pytest.raises(InputError, match="needs one of `samples`, `losses`, `embeddings`"):
         Evidence()
     with pytest.raises(InputError, match="got one str: wrap it in a list"):
         Evidence(samples="hello")

@@ -123,7 +123,7 @@ def reading(values, indicator="distinct_2"):
 
 
 def judged(founder, values, policy=POLICY, index=1):
-    margin, watch = policy.margin("distinct_2", "founder").effects
+    margin, watch = policy.margin("distinct_2", "founder").effects()
     against = compare(
         reading(values), reading(founder), baseline="founder", baseline_generation=0, margin=margin, watch=watch
     )
@@ -144,7 +144,7 @@ def test_a_lineage_at_its_margin_gets_a_false_collapsed_at_most_alpha_of_the_tim
     """The promise: nine indicators, ten generations, harm exactly at the margin, the founder shared by all
     comparisons."""
     rng, policy, lineages = np.random.default_rng(4), Policy(alpha=0.05), 300
-    margin, watch = policy.margin("distinct_2", "founder").effects
+    margin, watch = policy.margin("distinct_2", "founder").effects()
     alarms = 0
     for _ in range(lineages):
         founders = [reading(0.6 + 0.02 * rng.normal(size=15)) for _ in range(9)]

@@ -7,7 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from collapse_guard.comparison import compare, obstacle
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.indicators.lineage_readings import lineage_readings
+from collapse_guard.indicators.lost import what_was_lost
 from collapse_guard.indicators.measure import freeze_tail, measure, reference_readings, sample_tokens
+from collapse_guard.indicators.samples import with_embeddings
 from collapse_guard.policy import Policy
 from collapse_guard.prescription import prescribe
 from collapse_guard.records import (
@@ -57,9 +60,13 @@ def assess(
     generation = _stamp(generation or _next(history), wild_type, history)
     founder = next((past for past in history if past.generation.index == 0), None)
     stratum = _stratum(evidence, founder, generation)
+    evidence = with_embeddings(wild_type, evidence)
     readings = measure(wild_type, evidence, stratum=stratum)
+    readings |= _of_lineage(readings, generation, history)
     reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, evidence))
-    return conclude(generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed)
+    lost = what_was_lost(wild_type, evidence.samples, embeddings=evidence.embeddings)
+    concluded = conclude(generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed)
+    return concluded.model_copy(update={"lost": lost})
 
 
 def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
@@ -70,7 +77,7 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         history: Those of its lineage before it.
         policy: What decides now.
     """
-    return conclude(
+    decided = conclude(
         stored.generation,
         stored.readings,
         stored.reference,
@@ -79,6 +86,7 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         stratum=stored.stratum,
         seed=stored.seed,
     )
+    return decided.model_copy(update={"lost": stored.lost})
 
 
 def conclude(
@@ -134,6 +142,12 @@ def _stamp(generation: Generation, wild_type: WildType, history: Sequence[Assess
     return generation.model_copy(update={"wild_type": wild_type.fingerprint})
 
 
+def _of_lineage(readings: Readings, generation: Generation, history: Sequence[Assessment]) -> dict[str, Reading]:
+    past = {earlier.generation.index: earlier.readings for earlier in history}
+    parent = past.get(max(generation.parents), {}) if generation.parents else {}
+    return lineage_readings(readings, founder=past.get(0, {}), parent=parent)
+
+
 def _stratum(evidence: Evidence, founder: Assessment | None, generation: Generation) -> TailStratum | None:
     if founder:
         return founder.stratum
@@ -145,9 +159,9 @@ def _against(
 ) -> list[Comparison]:
     comparisons = []
     for name, reading in readings.items():
-        if name not in baseline or obstacle(reading, baseline[name]):
+        if name not in baseline or not reading.replicates or obstacle(reading, baseline[name]):
             continue
-        margin, watch = policy.margin(name, kind).effects
+        margin, watch = policy.margin(name, kind).effects(reading.scale)
         comparisons.append(
             compare(
                 reading,

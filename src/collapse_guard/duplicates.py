@@ -130,14 +130,28 @@ def jaccard(shingles: ShingleSets, pairs: IntArray) -> FloatArray:
         [0.5]
     """
     sizes = np.diff(shingles.members.indptr)
-    shared = np.zeros(len(pairs))
-    for start in range(0, len(pairs), _CHUNK_PAIRS):
-        left, right = pairs[start : start + _CHUNK_PAIRS].T
-        both = shingles.members[left].multiply(shingles.members[right])
-        shared[start : start + _CHUNK_PAIRS] = both.sum(axis=1)
+    shared = overlaps(shingles.members, shingles.members, pairs)
     union = sizes[pairs[:, 0]] + sizes[pairs[:, 1]] - shared
     similarity: FloatArray = np.divide(shared, union, out=np.full(len(pairs), np.nan), where=union > 0)
     return similarity
+
+
+def overlaps(left: sparse.csr_array, right: sparse.csr_array, pairs: IntArray) -> FloatArray:
+    """Count the shingles that a document on the left shares with one on the right, for each pair.
+
+    Args:
+        left: n v: 1 where document i has shingle j.
+        right: m v: the same shingles of other documents.
+        pairs: p 2: numbers of documents on the left and on the right.
+
+    Returns:
+        p: sizes of the intersections.
+    """
+    shared = np.zeros(len(pairs))
+    for start in range(0, len(pairs), _CHUNK_PAIRS):
+        one, other = pairs[start : start + _CHUNK_PAIRS].T
+        shared[start : start + _CHUNK_PAIRS] = left[one].multiply(right[other]).sum(axis=1)
+    return shared
 
 
 def candidates(shingles: ShingleSets, threshold: float, seed: int) -> IntArray:

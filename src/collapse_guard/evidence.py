@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from collapse_guard.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Losses:
-    """Sums of nats over wild-type documents; the same documents in every generation.
+    """Sums of nats over documents: those of the wild type, the same ones in every generation, or samples.
 
     Pads and BOS are not counted. A document of zero tokens is refused: it has no loss.
     """
@@ -34,12 +36,21 @@ class Losses:
     token_nll: tuple[FloatArray, ...] | None = None
     """Per document, the nats of each scored token, where known: the token stratum of the tail needs them."""
 
+    entropy: FloatArray | None = None
+    """d: entropies in nats of the next-token distributions, summed over the document; None where not known."""
+
     def __post_init__(self) -> None:
         """Check that all parts speak of the same documents."""
-        object.__setattr__(self, "nll", np.asarray(self.nll, dtype=np.float64))
-        object.__setattr__(self, "n_tokens", np.asarray(self.n_tokens, dtype=np.int64))
+        for name, dtype in (
+            ("nll", np.float64),
+            ("n_tokens", np.int64),
+            ("n_bytes", np.int64),
+            ("entropy", np.float64),
+        ):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
         count = len(self.documents)
-        for name in ("nll", "n_tokens", "n_bytes", "token_nll"):
+        for name in ("nll", "n_tokens", "n_bytes", "token_nll", "entropy"):
             part = getattr(self, name)
             if part is not None and len(part) != count:
                 raise InputError(f"`{name}` must have one entry per document ({count}), but got {len(part)}")
@@ -66,9 +77,27 @@ class Evidence:
     embeddings: npt.NDArray[np.floating[Any]] | None = None
     """n d: embeddings of the samples; None: the wild type's frozen embedder makes them from texts."""
 
+    own_losses: Losses | None = None
+    """Losses of the generation on its own samples, whose documents are the numbers of the samples: "0", "1", ..."""
+    founder_losses: Losses | None = None
+    """Losses of the founder on the samples of this generation, whose documents are the numbers of the samples."""
+
     def __post_init__(self) -> None:
-        """Refuse evidence of nothing and a single text where a list of texts is meant."""
-        if self.samples is None and self.losses is None and self.embeddings is None:
-            raise InputError("an Evidence needs `samples`, `losses` or `embeddings`, but got none of them")
+        """Refuse evidence of nothing, a single text where a list of texts is meant, and samples without a number."""
+        if all(getattr(self, field.name) is None for field in fields(self)):
+            names = ", ".join(f"`{field.name}`" for field in fields(self))
+            raise InputError(f"an Evidence needs one of {names}, but got none of them")
         if isinstance(self.samples, str):
             raise InputError("`samples` must be a sequence of texts, but got one str: wrap it in a list")
+        _check_numbers("own_losses", self.own_losses)
+        _check_numbers("founder_losses", self.founder_losses)
+
+
+def _check_numbers(name: str, losses: Losses | None) -> None:
+    documents = () if losses is None else losses.documents
+    wrong = next((document for document in documents if not _NUMBER.fullmatch(document)), None)
+    if wrong is not None:
+        raise InputError(
+            f"`{name}` must have the numbers of samples as documents, from 0, but got {wrong!r:.80}: "
+            "losses on wild-type documents are `losses`"
+        )

@@ -1,6 +1,7 @@
 """Policy: what counts as harm, how sure the guard must be, and how it re-injects. Never read from a checkpoint.
 
-Margins are fractions: 0.10 means "worse by a factor of 1.10", whatever the indicator and its direction.
+Margins are fractions: 0.10 means "worse by a factor of 1.10", whatever the indicator and its direction. Indicators that
+may be 0 or negative (`scale = "absolute"`) are compared by difference, and 0.10 means 0.10 in their unit.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ DECIDES = (
     "tail_loss",
     "distinct_2",
     "distinct_4",
+    "unique_samples",
     "rare_coverage",
     "rare_mass",
     "total_variance",
@@ -42,7 +44,7 @@ class Margin(Setting):
     """How much harm is acceptable, and from where on a generation is watched.
 
     Example:
-        >>> round(Margin(margin=0.10, watch=0.05).effects[0], 4)
+        >>> round(Margin(margin=0.10, watch=0.05).effects()[0], 4)
         0.0953
     """
 
@@ -57,9 +59,10 @@ class Margin(Setting):
             raise ValueError(f"`watch` must be at most `margin` ({self.margin:g}), but got {self.watch:g}")
         return self
 
-    @property
-    def effects(self) -> tuple[float, float]:
-        """Margin and watch level as log ratios: ln(1 + fraction)."""
+    def effects(self, scale: str = "log_ratio") -> tuple[float, float]:
+        """Margin and watch level as effects: log ratios ln(1 + fraction), or as they are on an absolute scale."""
+        if scale == "absolute":
+            return self.margin, self.watch
         return math.log1p(self.margin), math.log1p(self.watch)
 
 
@@ -85,6 +88,12 @@ DISTANCE = {
     "default": Margin(margin=4.0, watch=1.0),
     "rare_coverage": Margin(margin=19.0, watch=4.0),
     "rare_mass": Margin(margin=19.0, watch=4.0),
+    # Compared by difference: a half, a fifth.
+    "lost_ngrams": Margin(margin=0.5, watch=0.2),
+    "mmd": Margin(margin=0.5, watch=0.2),
+    "copied_ngrams": Margin(margin=0.5, watch=0.2),
+    "near_duplicates": Margin(margin=0.5, watch=0.2),
+    "fixation_index": Margin(margin=0.5, watch=0.2),
 }
 
 

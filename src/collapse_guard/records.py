@@ -169,9 +169,9 @@ class Reading(Record):
     """Weight of each replicate (tokens or bytes of a document); empty: all equal."""
     keys: tuple[str, ...] = ()
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
-    scale: Literal["log_ratio", "difference"] = "log_ratio"
-    """How two readings are compared: "difference" of the weighted means of replicates that are logarithms already
-    (nats), or "log_ratio" of their means."""
+    scale: Literal["log_ratio", "difference", "absolute"] = "log_ratio"
+    """How two readings are compared: "log_ratio" of the means of their replicates, "difference" of means that are
+    logarithms already (nats), or "absolute" difference in the unit, for numbers that may be 0 or negative."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     problem: str = ""
@@ -208,7 +208,7 @@ class Comparison(Record):
     reference: float
     """Value of the baseline."""
     effect: float
-    """ln(observed / reference), or the difference in the natural unit where `effect_unit` says so."""
+    """ln(observed / reference), or the difference in the indicator's unit where `effect_unit` says so."""
     effect_unit: str = "log ratio"
     """Unit of effect, standard_error, low, high, margin and watch."""
     standard_error: float
@@ -302,6 +302,26 @@ class Verdict(Record):
         return f"{self.severity} (generation {self.generation} of {self.lineage}){why}"
 
 
+class LostItem(Record):
+    """Something that real data show and a generation does not, or shows too rarely to be chance."""
+
+    kind: Literal["word", "2-gram", "3-gram", "cluster", "document"]
+    """What is lost: a word, words in a row, a cluster of the wild type, or the surroundings of one real document."""
+    what: str
+    """The words; for a cluster its most typical real document, shortened; for vectors "row 17" of those for evaluation.
+    Text from outside: escape it before it is shown."""
+    real_count: int
+    """Occurrences in the wild type; for a cluster or a document, how many real documents lie there."""
+    expected: float
+    """Occurrences that as much real text, or as many real documents, as there are samples would show on average."""
+    observed: int
+    """Occurrences in the samples."""
+    chance: float
+    """Probability of so few or fewer if the samples were real."""
+    lost_in_all: int = 1
+    """How many of its kind are lost; a table holds only the worst of them."""
+
+
 class Assessment(Record):
     """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
 
@@ -319,5 +339,7 @@ class Assessment(Record):
     """The tail of the founder, frozen; carried by every generation that was scored on it."""
     prescription: Mixture | None = None
     """The mixture that the guard asks for in the next generation; None: no opinion."""
+    lost: tuple[LostItem, ...] = ()
+    """What the wild type has and the samples have not: the worst of each kind first. Empty: nothing, or not asked."""
     seed: int = 0
     """Seed of everything random in the assessment."""

@@ -101,19 +101,19 @@ def _movement(comparison: Comparison) -> str:
         "wild_type": "the wild type",
         "parent": f"its parent, generation {comparison.baseline_generation}",
     }[comparison.baseline]
-    ends = sorted((_percent(comparison.low), _percent(comparison.high)), key=lambda text: float(text.rstrip(" %")))
+    effect, low, high = (_change(end, comparison) for end in (comparison.effect, comparison.low, comparison.high))
     what = "perplexity on these documents" if "nats" in comparison.effect_unit else "it"
     return (
         f"{comparison.indicator} is {_number(comparison.observed)} against {_number(comparison.reference)} "
         f"of {against}: "
-        f"{what} changed by {_percent(comparison.effect)} ({comparison.level:.0%} interval {ends[0]} to {ends[1]})"
+        f"{what} changed by {effect} ({comparison.level:.0%} interval {low} to {high})"
     )
 
 
 def _position(comparison: Comparison, kind: ReasonKind, p_adjusted: float, alert_level: float) -> str:
     side = {Direction.UP: "a rise", Direction.DOWN: "a fall", Direction.BOTH: "a change"}[comparison.direction]
     sign = -1.0 if comparison.direction is Direction.DOWN else 1.0
-    margin, watch = _percent(sign * comparison.margin), _percent(sign * comparison.watch)
+    margin, watch = (_change(sign * level, comparison) for level in (comparison.margin, comparison.watch))
     if kind is ReasonKind.BEYOND_MARGIN:
         p = f"p = {p_adjusted:.1g}" if p_adjusted >= SMALLEST_P else f"p < {SMALLEST_P:g}"
         return f"{side} beyond the margin of {margin} ({p} after correction, level {alert_level:.1g})"
@@ -125,7 +125,9 @@ def _position(comparison: Comparison, kind: ReasonKind, p_adjusted: float, alert
     return f"this is too uncertain to say on which side of the margin of {margin} it is{more}"
 
 
-def _percent(effect: float) -> str:
+def _change(effect: float, comparison: Comparison) -> str:
+    if comparison.effect_unit != "log ratio" and "nats" not in comparison.effect_unit:
+        return f"{effect:+.4g}"
     if math.isnan(effect):
         return "nan %"
     return "+inf %" if effect > 20 else f"{100.0 * math.expm1(effect):+.1f} %"

@@ -13,6 +13,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from collapse_guard.evidence import Evidence
 from collapse_guard.records import Assessment, Mixture, Severity
 from collapse_guard.wildtype import WildType
 
@@ -139,6 +140,40 @@ def test_losses_alone_decide_and_a_tail_is_frozen_at_the_founder(run, world, tmp
     assert math.isclose(stored[1].readings["perplexity"].value / stored[0].readings["perplexity"].value, math.exp(0.5))
 
 
+def _of_samples(path, n):
+    rows = [f"{number},{20 * (3.0 + 0.1 * (number % 7))},20" for number in range(n)]
+    path.write_text("\n".join(["document,nll,n_tokens", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_losses_on_samples_and_entropies_reach_the_evidence(run, world, tmp_path, wild_type, monkeypatch):
+    from collapse_guard.cli import asking
+
+    seen = []
+    monkeypatch.setattr(asking, "Evidence", lambda **parts: seen.append(Evidence(**parts)) or seen[-1])
+    losses = _losses(tmp_path / "losses.csv", wild_type)
+    lines = losses.read_text("utf-8").splitlines()
+    losses.write_text("\n".join([lines[0] + ",entropy", *(f"{line},40" for line in lines[1:])]), encoding="utf-8")
+    own, by_founder = _of_samples(tmp_path / "own.csv", 700), _of_samples(tmp_path / "founder.csv", 650)
+    common = ("--losses", losses, "--own-losses", own, "--founder-losses", by_founder)
+    _json(run, world, tmp_path / "out.json", world.founder, *common)
+    (evidence,) = seen
+    assert evidence.losses.entropy[0] == 40.0
+    assert (len(evidence.own_losses), len(evidence.founder_losses)) == (700, 650)
+    assert evidence.founder_losses.documents[-1] == "649"
+
+
+@pytest.mark.parametrize("option", ["--own-losses", "--founder-losses"])
+def test_losses_on_other_samples_than_those_given_are_refused(run, world, tmp_path, wild_type, option):
+    common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", option)
+    more = run("assess", world.founder, *common, _of_samples(tmp_path / "more.csv", 701))
+    assert more.code == 2
+    assert f"`{option}` must be of the samples given, numbered from 0 to 699, but got one of sample 700" in more.err
+    documents = run("assess", world.founder, *common, _losses(tmp_path / "documents.csv", wild_type))
+    assert documents.code == 2
+    assert f"`{option[2:].replace('-', '_')}` must have the numbers of samples as documents" in documents.err
+
+
 @pytest.mark.parametrize("bad", ["nan", "inf"])
 def test_a_loss_that_is_not_a_number_is_undecided_and_not_an_error(run, world, tmp_path, wild_type, bad):
     path = _losses(tmp_path / "losses.csv", wild_type, bad=bad)
@@ -257,6 +292,14 @@ USAGE = {
     "not UTF-8": (("latin.txt",), r"latin\.txt must be UTF-8, but byte 3 \(0xe9\)"),
     "no such column": (("table.csv", "--column", "txet"), r"column `txet`.*did you mean `text`"),
     "losses without a column": (("--losses", "table.csv"), r"no `document`.*Known: n, text"),
+    "losses on samples without a column": (
+        ("good.txt", "--own-losses", "table.csv"),
+        r"no `document`.*Known: n, text",
+    ),
+    "resume with losses on samples": (
+        ("--resume", "--own-losses", "own.csv", "--founder-losses", "founder.csv"),
+        r"but got --own-losses, --founder-losses, --wild-type, --lineage too",
+    ),
     "policy with a misspelt key": (
         ("good.txt", "--policy", "policy.toml"),
         r"policy\.toml', line 1: unknown key `alpa`",

@@ -14,6 +14,7 @@ from collapse_guard.cli.losses import read_losses
 from collapse_guard.errors import InputError
 
 ROWS = {"document": ["001", "b", "c"], "nll": [1.5, math.nan, math.inf], "n_tokens": [3, 4, 5], "n_bytes": [9, 8, 7]}
+ROWS["entropy"] = [0.5, math.nan, 2.5]
 
 
 def _write_csv(path, rows):
@@ -43,6 +44,7 @@ def test_every_format_gives_the_same_losses_and_keeps_what_is_not_finite(tmp_pat
     np.testing.assert_array_equal(losses.nll, ROWS["nll"])
     assert losses.n_tokens.tolist() == ROWS["n_tokens"]
     assert list(losses.n_bytes) == ROWS["n_bytes"]
+    np.testing.assert_array_equal(losses.entropy, ROWS["entropy"])
 
 
 def test_numbers_of_documents_become_their_names_and_whole_floats_become_counts(tmp_path):
@@ -52,6 +54,7 @@ def test_numbers_of_documents_become_their_names_and_whole_floats_become_counts(
     assert losses.documents == ("7", "8")
     assert losses.n_tokens.tolist() == [3, 4]
     assert losses.n_bytes is None
+    assert losses.entropy is None
 
 
 def test_a_byte_order_mark_and_other_columns_do_no_harm(tmp_path):
@@ -71,6 +74,11 @@ FAULTS = {
     "null document": ("document,nll,n_tokens\n,1,2\n", r"`document` is null in row 1"),
     "word for a number": ("document,nll,n_tokens\na,1,2\nb,much,2\n", r"numbers as `nll`, but has 'much' in row 2"),
     "negative": ("document,nll,n_tokens\na,1,2\nb,-3.5,2\n", r"`nll` is -3.5 in row 2: negate log-likelihoods"),
+    "negative entropy": (
+        "document,nll,n_tokens,entropy\na,1,2,-3\n",
+        r"`entropy` is -3 in row 1: entropy is the mean of -ln p",
+    ),
+    "null entropy": ("document,nll,n_tokens,entropy\na,1,2,\n", r"`entropy` is null in row 1"),
     "no tokens": ("document,nll,n_tokens\na,1,0\n", r"at least 1 as `n_tokens`, but has 0 in row 1"),
     "half a token": (
         "document,nll,n_tokens\na,1,1.5\n",

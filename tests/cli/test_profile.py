@@ -85,7 +85,7 @@ def test_a_wild_type_too_small_to_be_a_baseline_is_told_now_and_not_at_the_first
     WRITERS["txt"](tmp_path / "real.txt", texts)
     outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
     assert outcome.code == 0
-    assert "warning: no founder can be judged by total_variance, effective_rank, vendi: " in outcome.err
+    assert "warning: no founder can be judged by unique_samples, total_variance, effective_rank, vendi: " in outcome.err
     assert "640 windows of the wild type would do" in outcome.err
     enough = run("profile", files.real, "--out", tmp_path / "larger", *SMALL)
     assert enough.err == ""

@@ -1,4 +1,4 @@
-"""Ratio of group means against scipy, Fieller's closed form and the stated level."""
+"""Ratio and difference of group means against scipy, Fieller's closed form and the stated level."""
 
 import math
 
@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from collapse_guard.comparison import two_sample_log_ratio
+from collapse_guard.comparison import compare, obstacle, two_sample_difference, two_sample_log_ratio
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
-from collapse_guard.records import Direction
+from collapse_guard.policy import Margin
+from collapse_guard.records import Direction, Reading
 
 
 def test_without_margin_it_is_the_welch_test_of_scipy(rng):
@@ -94,3 +95,52 @@ def test_the_number_of_samples_that_would_decide_decides_in_four_of_five_repetit
         for _ in range(1_000)
     ]
     assert 0.74 <= np.mean(repetitions) <= 0.9
+
+
+def test_a_difference_of_groups_is_the_welch_test_of_scipy(rng):
+    x, y = rng.normal(-0.1, 1, 12), rng.normal(0.2, 0.4, 30)
+    contrast, expected = (
+        two_sample_difference(observed=x, reference=y),
+        stats.ttest_ind(x, y, equal_var=False),
+    )
+    assert contrast.statistic(0.0) == pytest.approx(expected.statistic)
+    assert contrast.degrees_of_freedom == pytest.approx(expected.df)
+    assert interval(contrast, 0.95) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def near_zero(values, scale="absolute", unit="share of samples"):
+    return Reading(
+        indicator="near_duplicates",
+        family="novelty",
+        value=float(np.mean(values)),
+        unit=unit,
+        direction=Direction.UP,
+        scale=scale,
+        n=len(values) * 64,
+        n_minimum=320,
+        replicates=tuple(values),
+        group="64 samples",
+    )
+
+
+def test_a_number_that_is_0_in_real_text_is_compared_by_difference_in_its_unit():
+    real, copied = [0.0] * 8, [0.25, 0.3, 0.2, 0.25, 0.3, 0.2]
+    margin, watch = Margin(margin=0.1, watch=0.05).effects("absolute")
+    found = compare(near_zero(copied), near_zero(real), baseline="founder", margin=margin, watch=watch)
+    assert (found.effect, found.effect_unit, found.margin) == (pytest.approx(0.25), "share of samples", 0.1)
+    assert found.p_beyond_margin == pytest.approx(stats.ttest_1samp(copied, 0.1, alternative="greater").pvalue)
+    assert obstacle(near_zero(copied, "log_ratio"), near_zero(real, "log_ratio")).startswith("near_duplicates of the")
+
+
+def test_group_values_in_nats_are_compared_by_difference_and_told_as_a_ratio():
+    before, after = [3.0, 3.1, 2.9, 3.0, 3.2], [2.0, 2.1, 1.9, 2.0, 2.2]
+    margin, watch = Margin(margin=0.1, watch=0.05).effects("difference")
+    found = compare(
+        near_zero(after, "difference", "choices per token"),
+        near_zero(before, "difference", "choices per token"),
+        baseline="founder",
+        margin=margin,
+        watch=watch,
+    )
+    assert (found.effect, found.effect_unit) == (pytest.approx(-1.0), "log ratio")
+    assert found.margin == pytest.approx(math.log(1.1))

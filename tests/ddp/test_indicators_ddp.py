@@ -16,15 +16,15 @@ import pytest
 import torch
 import torch.distributed as dist
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from collapse_guard.indicators.base import all_indicators
-from collapse_guard.indicators.diversity import Distinct
-from collapse_guard.indicators.likelihood import BitsPerByte, Perplexity, TailLoss, TailTokenLoss
-from collapse_guard.indicators.spread import EffectiveRank, TotalVariance, Vendi
-from collapse_guard.indicators.tails import RareCoverage, RareMass
+from contract_cases import CASES
+from contract_cases.case import ITEMS
 
 pytestmark = [pytest.mark.ddp, pytest.mark.xdist_group("indicators_ddp")]
 
-N, VOCABULARY = 12, 50
+N = ITEMS
 SHARES = {
     "uneven": {0: range(3), 1: range(3, N)},
     "second rank empty": {0: range(N), 1: range(0)},
@@ -33,40 +33,10 @@ SHARES = {
 }
 
 
-def indicators():
-    return {
-        "perplexity": Perplexity(),
-        "bits_per_byte": BitsPerByte(),
-        "tail_loss": TailLoss(),
-        "tail_token_loss": TailTokenLoss(),
-        **{f"distinct_{n}": Distinct(n, VOCABULARY) for n in (1, 2, 3, 4)},
-        "rare_coverage": RareCoverage(rare=range(30, VOCABULARY), n_types=VOCABULARY),
-        "rare_mass": RareMass(rare=range(30, VOCABULARY), n_types=VOCABULARY),
-        "total_variance": TotalVariance(4),
-        "effective_rank": EffectiveRank(4),
-        "vendi": Vendi(4),
-    }
-
-
 def update(name, metric, chosen):
     """Add some of the same N items, whoever asks."""
-    rng = np.random.default_rng(0)
-    logits, labels = torch.tensor(rng.normal(size=(N, 3, 7))), torch.tensor(rng.integers(7, size=(N, 3)))
-    nats, units = torch.tensor(rng.gamma(3.0, size=N)), torch.tensor(rng.integers(1, 9, size=N))
-    sequences = [torch.tensor(rng.zipf(1.5, size=9 + i).clip(max=VOCABULARY) - 1) for i in range(N)]
-    x, tail = torch.tensor(rng.normal(size=(N, 4))), torch.arange(N) % 3 > 0
-    chosen = list(chosen)
-    batches = {
-        "perplexity": (logits[chosen], labels[chosen]),
-        "bits_per_byte": (nats[chosen], units[chosen]),
-        "tail_loss": (nats[chosen], units[chosen], tail[chosen]),
-        "tail_token_loss": (nats[chosen], tail[chosen]),
-        "distinct": ([sequences[i] for i in chosen],),
-        "rare": (torch.cat([sequences[i] for i in chosen]),) if chosen else (torch.zeros(0),),
-        "spread": (x[chosen],),
-    }
-    kind = "rare" if name.startswith("rare") else "distinct" if name.startswith("distinct") else name
-    metric.update(*batches.get(kind, batches["spread"]))
+    items = CASES[name].items(np.random.default_rng(0))
+    metric.update(*CASES[name].batch([items[i] for i in chosen]))
 
 
 def run(rank, world_size, folder):
@@ -77,7 +47,8 @@ def run(rank, world_size, folder):
     )
     found = {"world_size": dist.get_world_size(), "pid": os.getpid(), "values": {}}
     for share, parts in SHARES.items():
-        for name, metric in indicators().items():
+        for name, case in CASES.items():
+            metric = case.metric()
             if parts[rank]:
                 update(name, metric, parts[rank])
             found["values"][f"{share}: {name}"] = metric.compute().item()
@@ -105,7 +76,7 @@ def test_there_were_two_processes_of_one_world(reports):
 
 
 def test_every_indicator_was_reduced(reports):
-    assert set(indicators()) == set(all_indicators())
+    assert set(CASES) == set(all_indicators())
     assert len(reports[0]["values"]) == 2 * len(SHARES) * len(all_indicators())
 
 
@@ -113,7 +84,7 @@ def test_every_indicator_was_reduced(reports):
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("name", all_indicators())
 def test_both_ranks_have_the_value_of_one_process_that_saw_everything(reports, share, name):
-    whole = indicators()[name]
+    whole = CASES[name].metric()
     for part in SHARES[share].values():
         if part:
             update(name, whole, part)
@@ -124,7 +95,7 @@ def test_both_ranks_have_the_value_of_one_process_that_saw_everything(reports, s
         assert report["values"][f"{share}: {name}"] == pytest.approx(expected, rel=1e-12, nan_ok=True)
         later = report["values"][f"{share}: {name}, later"]
         assert later == pytest.approx(whole.compute().item(), rel=1e-12), "a sum was kept twice"
-    assert math.isnan(expected) == (share == "all empty" and name != "rare_coverage")
+    assert math.isnan(expected) == (share == "all empty" and "empty" not in CASES[name].exempt)
 
 
 if __name__ == "__main__":

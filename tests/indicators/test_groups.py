@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.groups import content_order, equal_groups, group_samples, samples_needed, windows
+from collapse_guard.indicators.replicates import groups_of_vectors
 
 sequences = st.lists(st.lists(st.integers(0, 3), max_size=9), max_size=25)
 
@@ -75,9 +76,9 @@ def test_empty_samples_and_an_unfilled_last_group_add_nothing():
 
 def test_vectors_are_grouped_in_an_order_of_their_own(rng):
     x = rng.normal(size=(23, 3))
-    groups = group_samples(x, 5)
+    groups = groups_of_vectors(x, 5).members
     assert [group.shape for group in groups] == [(5, 3)] * 4
-    shuffled = group_samples(x[rng.permutation(23)], 5)
+    shuffled = groups_of_vectors(x[rng.permutation(23)], 5).members
     assert all(np.array_equal(a, b) for a, b in zip(groups, shuffled, strict=True))
 
 
@@ -85,9 +86,9 @@ def test_embeddings_are_grouped_in_the_order_of_their_samples(rng):
     contents = [str(i).encode() for i in range(20)]
     x = rng.normal(size=(20, 3))
     rounded = x + 1e-12 * rng.normal(size=x.shape)
-    near = zip(group_samples(x, 5, contents=contents), group_samples(rounded, 5, contents=contents), strict=True)
-    assert all(np.allclose(a, b) for a, b in near)
-    assert not np.allclose(group_samples(x, 5)[0], group_samples(rounded, 5)[0])
+    one, other = (groups_of_vectors(rows, 5, contents=contents).members for rows in (x, rounded))
+    assert all(np.allclose(a, b) for a, b in zip(one, other, strict=True))
+    assert not np.allclose(groups_of_vectors(x, 5).members[0], groups_of_vectors(rounded, 5).members[0])
 
 
 @settings(deadline=None)
@@ -105,7 +106,7 @@ def test_windows_keep_the_text_but_for_short_ends(sizes, length):
         assert all(2 * len(window) >= length for window in mine[1:])
 
 
-@pytest.mark.parametrize("call", [equal_groups, windows, lambda s, n: group_samples(np.eye(2), n)])
+@pytest.mark.parametrize("call", [equal_groups, windows, lambda s, n: group_samples([b""], n)])
 def test_a_size_below_one_is_refused(call):
     with pytest.raises(InputError, match="must be at least 1, but got 0"):
         call([[1]], 0)

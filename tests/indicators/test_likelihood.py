@@ -11,14 +11,25 @@ from torchmetrics.text import Perplexity as TorchmetricsPerplexity
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators import likelihood
+from collapse_guard.indicators import logits as of_logits
 from collapse_guard.indicators.likelihood import (
+    CvarLoss,
+    Entropy,
+    FounderPerplexity,
+    OwnPerplexity,
     Perplexity,
     bits_per_byte,
+    cvar_loss,
+    entropy,
+    founder_perplexity,
+    own_perplexity,
     perplexity,
     tail_loss,
     tail_token_loss,
+    token_entropy,
     token_nll,
 )
+from collapse_guard.indicators.nats import cvar_parts
 
 
 def logits_and_labels(*shape, vocabulary=37, scale=3.0, seed=0):
@@ -74,25 +85,181 @@ def test_perplexity_agrees_with_torchmetrics_on_tame_logits():
     assert ours.compute().item() == pytest.approx(theirs.compute().item(), rel=1e-5)
 
 
-def test_chunks_and_shifted_views_give_the_same_nats_as_one_piece(monkeypatch):
+@pytest.mark.parametrize("measured", [token_nll, token_entropy])
+def test_chunks_and_shifted_views_give_the_same_nats_as_one_piece(monkeypatch, measured):
     logits, labels = logits_and_labels(3, 9)
-    whole = token_nll(logits[:, :-1], labels[:, 1:])
+    whole = measured(logits[:, :-1], labels[:, 1:])
     for chunk in (1, 40, 37 * 8, 37 * 17):
-        monkeypatch.setattr(likelihood, "_CHUNK", chunk)
-        assert torch.equal(token_nll(logits[:, :-1], labels[:, 1:]), whole), chunk
+        monkeypatch.setattr(of_logits, "_CHUNK", chunk)
+        assert torch.equal(measured(logits[:, :-1], labels[:, 1:]), whole), chunk
 
 
-def test_chunks_bound_the_rows_that_are_normalised_at_once(monkeypatch):
-    rows = []
+@pytest.mark.parametrize(
+    ("measured", "where", "normaliser"),
+    [(token_nll, of_logits.F, "cross_entropy"), (token_entropy, torch.Tensor, "log_softmax")],
+)
+def test_chunks_bound_the_rows_that_are_normalised_at_once(monkeypatch, measured, where, normaliser):
+    rows, whole = [], getattr(where, normaliser)
 
-    def spy(z, y, **options):
+    def spy(z, *arguments, **options):
         rows.append(len(z))
-        return torch.zeros(len(y))
+        return whole(z, *arguments, **options)
 
-    monkeypatch.setattr(likelihood.F, "cross_entropy", spy)
-    monkeypatch.setattr(likelihood, "_CHUNK", 37 * 4)
-    token_nll(*logits_and_labels(3, 9))
+    monkeypatch.setattr(where, normaliser, spy)
+    monkeypatch.setattr(of_logits, "_CHUNK", 37 * 4)
+    measured(*logits_and_labels(3, 9))
     assert rows == [4, 4, 1] * 3
+
+
+@pytest.mark.parametrize("measured", [token_nll, token_entropy])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_large_logits_are_never_copied_whole(measured, dtype):
+    logits, labels = torch.zeros(4, 128, 16_000, dtype=dtype), torch.zeros(4, 128, dtype=torch.long)
+    with torch.profiler.profile(profile_memory=True) as profile:
+        measured(logits, labels)
+    largest = max(event.self_cpu_memory_usage / event.count for event in profile.key_averages())
+    assert 0 < largest <= 4 * of_logits._CHUNK < logits.numel() * logits.element_size()
+
+
+def test_perplexity_is_finite_in_bfloat16_at_a_gap_of_200_nats_where_a_softmax_underflows():
+    logits = torch.zeros(1, 2, 5, dtype=torch.bfloat16)
+    logits[0, 1, 0] = 200.0
+    metric = Perplexity()
+    metric.update(logits, torch.tensor([[0, 3]]))
+    assert metric.compute().item() == pytest.approx(math.exp((math.log(5) + 200) / 2), rel=1e-5)
+    theirs = TorchmetricsPerplexity()
+    theirs.update(logits, torch.tensor([[0, 3]]))
+    assert math.isinf(theirs.compute())
+
+
+class TestEntropy:
+    @staticmethod
+    def slow(logits):
+        """The definition, one position at a time, in Python floats."""
+        found = []
+        for z in logits.double().reshape(-1, logits.shape[-1]).tolist():
+            top = max(z)
+            total = math.fsum(math.exp(value - top) for value in z)
+            shares = [math.exp(value - top) / total for value in z]
+            found.append(-math.fsum(share * math.log(share) for share in shares if share))
+        return found
+
+    def test_of_tokens_is_the_definition_and_that_of_torch(self):
+        logits, labels = logits_and_labels(3, 5)
+        assert token_entropy(logits, labels).flatten().tolist() == pytest.approx(self.slow(logits), abs=1e-5)
+        doubled = token_entropy(logits.double(), labels)
+        assert doubled.flatten().tolist() == pytest.approx(self.slow(logits), abs=1e-13)
+        torch.testing.assert_close(doubled, torch.distributions.Categorical(logits=logits.double()).entropy())
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_logits_lose_nothing_beyond_their_own_rounding(self, dtype):
+        logits, labels = logits_and_labels(4, 64, vocabulary=5000)
+        halved = logits.to(dtype)
+        assert token_entropy(halved, labels).dtype == torch.float32
+        assert token_entropy(halved, labels).flatten().tolist() == pytest.approx(self.slow(halved), rel=1e-5)
+
+    def test_is_0_where_one_token_is_certain_and_not_minus_0(self):
+        gap = torch.tensor([[200.0, 0.0, -50.0]], dtype=torch.bfloat16)
+        impossible = torch.tensor([[0.0, -math.inf, -math.inf]])
+        for logits in (gap, impossible):
+            found = token_entropy(logits, torch.zeros(1))
+            assert found.item() == 0.0
+            assert not torch.signbit(found)
+
+    def test_of_impossible_tokens_is_nothing_where_0_times_infinity_would_be_no_number(self):
+        logits = torch.tensor([[0.0, 0.0, -math.inf]])
+        assert token_entropy(logits, torch.zeros(1)).item() == pytest.approx(math.log(2))
+
+    def test_of_no_distribution_is_no_number_and_of_pads_nothing(self):
+        logits = torch.full((2, 4), math.nan)
+        found = token_entropy(logits, torch.tensor([1, -100]))
+        assert math.isnan(found[0])
+        assert found[1] == 0.0
+
+    def test_of_uniform_logits_is_the_logarithm_of_the_vocabulary(self):
+        metric = Entropy(ignore_index=3)
+        metric.update(torch.zeros(2, 3, 50), torch.tensor([[1, 2, 3], [3, 3, 3]]))
+        assert metric.compute().item() == pytest.approx(math.log(50), rel=1e-6)
+        assert math.isnan(entropy([], []))
+
+    def test_does_not_look_at_what_the_label_is(self):
+        logits, labels = logits_and_labels(2, 6)
+        assert torch.equal(token_entropy(logits, labels), token_entropy(logits, labels.flip(-1)))
+
+    def test_and_perplexity_of_the_same_batches_stay_apart_in_a_collection(self):
+        kinds = (Perplexity, OwnPerplexity, FounderPerplexity, Entropy)
+        states = [state for kind in kinds for state in kind().metric_state]
+        assert len(set(states)) == len(states)
+
+
+class TestConditionalValueAtRisk:
+    TEN = (range(1, 11), [1] * 10)
+
+    @pytest.mark.parametrize(("q", "expected"), [(0.1, 10.0), (0.2, 9.5), (0.25, 9.2)])
+    def test_of_one_to_ten_is_that_of_science_section_4(self, q, expected):
+        assert cvar_loss(list(self.TEN[0]), self.TEN[1], q=q) == pytest.approx(expected, rel=1e-12)
+
+    @settings(deadline=None)
+    @given(
+        st.lists(st.tuples(st.floats(0, 100), st.integers(1, 9)), min_size=1, max_size=30),
+        st.floats(0.01, 1.0),
+        st.randoms(use_true_random=False),
+    )
+    def test_is_the_mean_over_the_worst_documents_in_any_order(self, documents, q, random):
+        left, total = q * len(documents), 0.0
+        for rate in sorted((nats / tokens for nats, tokens in documents), reverse=True):
+            total, left = total + min(1.0, left) * rate, left - min(1.0, left)
+        nats, tokens = zip(*random.sample(documents, len(documents)), strict=True)
+        assert cvar_loss(nats, tokens, q) == pytest.approx(total / (q * len(documents)), rel=1e-9, abs=1e-9)
+        assert cvar_parts(nats, tokens, q).mean() == cvar_loss(nats, tokens, q)
+
+    def test_of_all_documents_is_their_mean_in_which_long_ones_weigh_no_more(self):
+        assert cvar_loss([1.0, 30.0], [1, 10], q=1.0) == pytest.approx((1 + 3) / 2)
+
+    def test_sees_harm_to_documents_outside_the_frozen_tail_and_is_blind_to_an_exchange_of_hard_ones(self):
+        founder, tail = np.array([9.0, 1.0, 1.0, 1.0]), np.array([True, False, False, False])
+        ones = np.ones(4)
+        elsewhere, exchanged = np.array([9.0, 12.0, 1.0, 1.0]), np.array([1.0, 9.0, 1.0, 1.0])
+        assert cvar_loss(elsewhere, ones, 0.25) > cvar_loss(founder, ones, 0.25)
+        assert tail_loss(elsewhere, ones, tail) == tail_loss(founder, ones, tail)
+        assert cvar_loss(exchanged, ones, 0.25) == cvar_loss(founder, ones, 0.25)
+        assert tail_loss(exchanged, ones, tail) != tail_loss(founder, ones, tail)
+
+    def test_is_undefined_without_documents_or_with_one_that_has_no_number(self):
+        assert math.isnan(cvar_loss([], []))
+        assert math.isnan(cvar_loss([1.0, math.nan], [1, 1]))
+        assert math.isnan(cvar_loss([1.0, 2.0], [1, 0]))
+        assert cvar_loss([1.0, math.inf, math.inf], [1, 1, 1], q=0.5) == math.inf
+
+    @pytest.mark.parametrize("q", [0.0, -0.1, 1.01, math.nan])
+    def test_of_a_share_out_of_range_is_refused(self, q):
+        with pytest.raises(InputError, match="`q` must be above 0 and at most 1, but got"):
+            cvar_loss([1.0], [1], q=q)
+        with pytest.raises(InputError, match="`q` must be above 0 and at most 1, but got"):
+            CvarLoss(q=q)
+
+    def test_keeps_no_more_documents_than_it_says(self, monkeypatch):
+        monkeypatch.setattr(likelihood, "_MOST_DOCUMENTS", 5)
+        metric = CvarLoss()
+        metric.update(torch.ones(3), torch.ones(3))
+        with pytest.raises(InputError, match="at most 5 documents in all, but got 6: score a random part"):
+            metric.update(torch.ones(3), torch.ones(3))
+
+    def test_of_two_shares_may_share_a_state_in_a_collection(self):
+        from torchmetrics import MetricCollection
+
+        collection = MetricCollection({"tenth": CvarLoss(q=0.1), "quarter": CvarLoss(q=0.25)})
+        for part in (torch.arange(1, 6), torch.arange(6, 11)):
+            collection.update(part, torch.ones(5))
+        assert {name: value.item() for name, value in collection.compute().items()} == {"tenth": 10.0, "quarter": 9.2}
+
+
+@pytest.mark.parametrize("formula", [own_perplexity, founder_perplexity])
+def test_perplexity_of_samples_is_perplexity_and_both_ways_are_collapse(formula):
+    nats, tokens = [math.log(4), 3 * math.log(2)], [1, 3]
+    assert formula(nats, tokens) == perplexity(nats, tokens)
+    assert math.isnan(formula([], []))
+    assert math.isinf(formula([710.0], [1]))
 
 
 def test_ignored_positions_have_no_nats_and_no_weight():

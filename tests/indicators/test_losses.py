@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collapse_guard.comparison import obstacle
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Losses
-from collapse_guard.indicators.loss_readings import loss_readings
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.indicators.likelihood import cvar_loss
+from collapse_guard.indicators.loss_readings import loss_readings, output_readings
 from collapse_guard.indicators.stratum import freeze_tail
 from collapse_guard.records import TailStratum
 
@@ -60,6 +62,121 @@ def test_bits_per_byte_is_the_weighted_mean_of_its_replicates(rng):
     assert reading.value == pytest.approx(losses.nll.sum() / losses.n_bytes.sum() / math.log(2))
     assert np.average(reading.replicates, weights=reading.weights) == pytest.approx(reading.value)
     assert "bits_per_byte" not in read(replace(losses, n_bytes=None))
+
+
+def test_cvar_is_the_mean_of_its_replicates_which_are_paired_by_document(rng):
+    losses = losses_of(rng)
+    reading = read(losses)["cvar_loss"]
+    rates = np.sort(losses.nll / losses.n_tokens)
+    assert reading.value == pytest.approx(rates[-20:].mean())
+    assert np.average(reading.replicates, weights=reading.weights) == pytest.approx(reading.value)
+    assert reading.keys == losses.documents
+    assert (reading.scale, reading.unit, reading.group) == ("difference", "nats per token", "document")
+    assert (reading.n, reading.n_minimum, reading.problem) == (200, 100, "")
+    assert len(set(reading.weights)) == 1, "documents weigh the same"
+
+
+def test_the_spread_of_the_replicates_of_cvar_is_that_of_cvar_over_documents_drawn_anew(rng):
+    """The standard error of a mean of replicates that hold an estimated quantile, against the plain simulation."""
+    drawn = [losses_of(rng, n=200, tokens=3) for _ in range(300)]
+    values = [cvar_loss(losses.nll, losses.n_tokens) for losses in drawn]
+    errors = [np.std(read(losses)["cvar_loss"].replicates, ddof=1) / math.sqrt(200) for losses in drawn[:60]]
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_cvar_under_another_tokenizer_is_not_compared(rng):
+    one, other = losses_of(rng), losses_of(rng, tokens=30)
+    assert obstacle(read(one)["cvar_loss"], read(losses_of(rng))["cvar_loss"]) == ""
+    assert "another tokenizer?" in obstacle(read(other)["cvar_loss"], read(one)["cvar_loss"])
+
+
+def test_entropy_is_read_where_it_is_known_and_paired_like_perplexity(rng):
+    losses = losses_of(rng)
+    assert "entropy" not in read(losses)
+    nats = rng.gamma(3.0, size=200) * losses.n_tokens
+    readings = read(replace(losses, entropy=nats))
+    reading, perplexity = readings["entropy"], readings["perplexity"]
+    assert reading.value == pytest.approx(nats.sum() / losses.n_tokens.sum())
+    assert np.average(reading.replicates, weights=reading.weights) == pytest.approx(reading.value)
+    assert (reading.keys, reading.weights) == (perplexity.keys, perplexity.weights)
+    assert (reading.scale, reading.unit, reading.n_minimum) == ("log_ratio", "nats", 30)
+    nats[7] = math.nan
+    broken = read(replace(losses, entropy=nats))["entropy"]
+    assert math.isnan(broken.value)
+    assert broken.problem == "1 of 200 entropies are not finite (first: document 'd007')"
+
+
+def samples_of(rng, n=64, *, harm=1.0):
+    """Losses on samples: their numbers are their documents."""
+    n_tokens = rng.integers(1, 9, size=n)
+    return Losses(documents=tuple(map(str, range(n))), nll=harm * rng.gamma(2.0, size=n) * n_tokens, n_tokens=n_tokens)
+
+
+class TestSamples:
+    def test_are_read_in_groups_that_are_not_paired(self, rng):
+        own, founder = samples_of(rng), samples_of(rng, harm=3.0)
+        readings = output_readings(own, founder, 10)
+        assert [reading.indicator for reading in readings] == ["own_perplexity", "founder_perplexity"]
+        for reading, losses in zip(readings, (own, founder), strict=True):
+            assert reading.value == pytest.approx(math.exp(losses.nll.sum() / losses.n_tokens.sum()))
+            assert (len(reading.replicates), reading.keys, reading.weights) == (6, (), ())
+            assert (reading.group, reading.scale, reading.direction) == ("10 samples", "difference", "both")
+            assert (reading.n, reading.n_minimum, reading.problem) == (64, 50, "")
+
+    def test_each_group_is_as_many_samples_and_no_two_share_one(self, rng):
+        owners = 2.0 ** np.arange(40)
+        losses = Losses(documents=tuple(map(str, range(40))), nll=owners, n_tokens=np.ones(40))
+        (reading,) = output_readings(losses, None, 8)
+        held = [{i for i in range(40) if int(8 * rate) >> i & 1} for rate in reading.replicates]
+        assert [len(group) for group in held] == [8] * 5
+        assert set.union(*held) == set(range(40))
+        assert held[0] != set(range(8)), "a drift along the run must not be a difference between groups"
+
+    @settings(deadline=None, max_examples=20)
+    @given(st.randoms(use_true_random=False))
+    def test_are_read_the_same_in_any_order(self, random):
+        losses = samples_of(np.random.default_rng(0))
+        order = random.sample(range(64), 64)
+        shuffled = Losses(
+            documents=tuple(str(i) for i in order), nll=losses.nll[order], n_tokens=losses.n_tokens[order]
+        )
+        (one,), (other,) = output_readings(losses, None, 10), output_readings(shuffled, None, 10)
+        assert other.replicates == pytest.approx(one.replicates)
+
+    def test_that_are_too_few_say_how_many_would_do(self, rng):
+        (reading,) = output_readings(None, samples_of(rng, 49), 10)
+        assert reading.problem == "49 samples were scored, 50 are needed"
+        (empty,) = output_readings(samples_of(rng, 0), None, 10)
+        assert math.isnan(empty.value)
+        assert empty.problem == "0 samples were scored, 50 are needed"
+
+    def test_whose_loss_is_not_finite_give_no_value_and_are_named(self, rng):
+        losses = samples_of(rng)
+        losses.nll[[5, 6]] = math.inf
+        (reading,) = output_readings(losses, None, 10)
+        assert math.isnan(reading.value)
+        assert reading.problem == "2 of 64 losses are not finite (first: sample '5')"
+
+    def test_that_were_not_scored_are_not_read(self):
+        assert output_readings(None, None, 10) == []
+
+    def test_alone_are_evidence_and_must_have_numbers(self, rng):
+        assert Evidence(own_losses=samples_of(rng)).samples is None
+        assert Evidence(founder_losses=samples_of(rng)).losses is None
+        for name in ("own_losses", "founder_losses"):
+            for wrong in ("a", "01", "-1", "", "1" * 5000):
+                losses = Losses(documents=("0", wrong), nll=np.ones(2), n_tokens=np.ones(2))
+                with pytest.raises(InputError, match=f"`{name}` must have the numbers of samples as documents, from 0"):
+                    Evidence(**{name: losses})
+
+    def test_and_everything_else_may_not_all_be_missing(self):
+        with pytest.raises(InputError, match=r"an Evidence needs one of `samples`, `losses`, .*`founder_losses`, but"):
+            Evidence()
+
+
+def test_entropies_must_be_of_the_same_documents():
+    with pytest.raises(InputError, match=r"`entropy` must have one entry per document \(2\), but got 3"):
+        Losses(documents=("a", "b"), nll=np.ones(2), n_tokens=np.ones(2), entropy=np.ones(3))
 
 
 def test_the_tail_is_the_hardest_tenth_of_documents_and_of_tokens(rng):
@@ -142,7 +259,7 @@ def test_losses_that_are_not_finite_give_no_value_and_are_named(rng, poison):
     stratum = TailStratum(share=0.1, documents=losses.documents[:20])
     for name, reading in read(replace(losses, nll=nll), stratum).items():
         assert math.isnan(reading.value), name
-        assert "2 of " in reading.problem
+        assert "2 of " in reading.problem, name
         assert "not finite (first: document 'd007')" in reading.problem
         assert not reading.is_usable
 

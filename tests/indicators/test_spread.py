@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.spread import (
     EffectiveRank,
+    MeanDistance,
     TotalVariance,
     Vendi,
+    Vendi2,
     effective_rank,
+    mean_distance,
     total_variance,
     vendi,
+    vendi_2,
 )
 
 ORDERS = [0.5, 1.0, 2.0, math.inf]
@@ -81,6 +85,65 @@ def test_vendi_of_order_2_is_one_over_the_mean_squared_cosine(rng):
 def test_vendi_is_its_slow_definition_for_tall_and_wide_samples(n, d, q, seed):
     x = np.random.default_rng(seed).normal(size=(n, d)) * np.random.default_rng(seed).integers(0, 2, size=(n, 1))
     assert vendi(x, q) == pytest.approx(slow_vendi(x, q), rel=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**16))
+def test_vendi_2_is_vendi_of_order_2_without_eigenvalues(n, d, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)) * rng.integers(0, 2, size=(n, 1))
+    assert vendi_2(x) == pytest.approx(vendi(x, q=2), rel=1e-9)
+    assert vendi_2(x) == pytest.approx(slow_vendi(x, 2), rel=1e-9)
+    metrics = Vendi2(d), Vendi(d, q=2)
+    for metric in metrics:
+        for part in np.array_split(x, 3):
+            metric.update(torch.from_numpy(part))
+    assert metrics[0].compute().item() == pytest.approx(metrics[1].compute().item(), rel=1e-9)
+
+
+def test_vendi_2_has_the_values_of_section_4():
+    assert vendi_2(rows_with_kernel([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])) == pytest.approx(1.948052, abs=5e-7)
+    assert vendi_2(rows_with_kernel([[1, 0.5], [0.5, 1]])) == pytest.approx(1.6)
+    assert (vendi_2(np.eye(7)), vendi_2(np.ones((7, 3)))) == pytest.approx((7.0, 1.0))
+
+
+def slow_mean_distance(x):
+    """Over all pairs of different rows; rows of zeros are equal to each other and at a right angle to the others."""
+    distances = []
+    for i, a in enumerate(x):
+        for j, b in enumerate(x):
+            lengths = np.linalg.norm(a), np.linalg.norm(b)
+            cosine = float(lengths[0] == lengths[1]) if 0 in lengths else a @ b / math.prod(lengths)
+            distances += [1 - cosine] if i != j else []
+    return np.mean(distances)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(2, 12), st.integers(1, 8), st.integers(0, 2**16))
+def test_mean_distance_is_its_double_loop(n, d, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)) * rng.integers(0, 2, size=(n, 1))
+    assert mean_distance(x) == pytest.approx(slow_mean_distance(x), abs=1e-12)
+
+
+def test_mean_distance_leaves_out_the_zero_self_distances_that_the_diversity_package_averages_in(rng):
+    assert mean_distance(np.eye(4)) == 1.0
+    assert mean_distance([[1.0, 0.0], [-1.0, 0.0]]) == 2.0
+    values = np.array([mean_distance(rng.normal(size=(4, 3))) for _ in range(2000)])
+    # Directions in all ways alike: the expectation is 1 at any n; with self distances it would be 0.75.
+    assert abs(values.mean() - 1.0) < 4 * values.std() / math.sqrt(2000) < 0.1
+
+
+def test_mean_distance_of_equal_directions_is_zero_whatever_rounding_says(rng):
+    for row in rng.normal(size=(50, 3)):
+        assert mean_distance(np.outer(rng.uniform(1, 9, size=7), row)) == pytest.approx(0.0, abs=1e-14)
+        metric = MeanDistance(3)
+        metric.update(torch.from_numpy(np.tile(row, (7, 1))))
+        assert metric.compute().item() >= 0.0
+
+
+def test_numbers_of_a_list_are_not_rounded_to_float32():
+    assert total_variance([[0.1], [0.7]]) == pytest.approx(0.18, rel=1e-14)
 
 
 def test_rows_of_zeros_are_equal_to_each_other_and_to_nothing_else():
@@ -157,13 +220,15 @@ def test_a_large_mean_does_not_drown_the_spread(rng):
     assert far.compute().item() == pytest.approx(total_variance(x), rel=1e-4)
 
 
-@pytest.mark.parametrize(("function", "fewest"), [(total_variance, 2), (effective_rank, 2), (vendi, 1)])
+@pytest.mark.parametrize(
+    ("function", "fewest"), [(total_variance, 2), (effective_rank, 2), (vendi, 1), (vendi_2, 1), (mean_distance, 2)]
+)
 def test_too_few_rows_are_not_a_number(function, fewest):
     for n in range(fewest):
         assert math.isnan(function(np.ones((n, 3)))), n
 
 
-@pytest.mark.parametrize("function", [total_variance, effective_rank, vendi])
+@pytest.mark.parametrize("function", [total_variance, effective_rank, vendi, vendi_2, mean_distance])
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 def test_a_number_that_is_not_finite_is_never_hidden(function, poison, rng):
     x = rng.normal(size=(10, 3))
@@ -179,6 +244,6 @@ def test_what_has_no_rows_is_refused(x):
 
 
 def test_rows_of_another_dimension_are_refused_by_a_metric():
-    for metric in (TotalVariance(3), EffectiveRank(3), Vendi(3)):
+    for metric in (TotalVariance(3), EffectiveRank(3), Vendi(3), Vendi2(3), MeanDistance(3)):
         with pytest.raises(InputError, match=r"must have the shape \(n, 3\).*got \(5, 4\)"):
             metric.update(torch.zeros(5, 4))

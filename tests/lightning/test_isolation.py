@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from collapse_guard.lightning.isolation import untouched
+from collapse_guard.lightning.isolation import placed, untouched
 
 
 @pytest.fixture
@@ -95,3 +95,36 @@ def test_what_a_module_caches_meanwhile_can_still_be_trained_on():
         module()
     module().backward()
     assert module.weight.grad.tolist() == [0.0, 1.0]
+
+
+class Movable(nn.Linear):
+    """A module that says where it was sent, and stays where it is."""
+
+    def __init__(self, device=None):
+        super().__init__(2, 2, device=device)
+        self.sent = []
+
+    def to(self, device):
+        self.sent.append(str(device))
+        return self
+
+
+def test_a_module_on_the_cpu_is_placed_and_put_back_also_when_measuring_raises():
+    module, seen = Movable(), []
+
+    def measure():
+        with placed(module, torch.device("cuda", 1)):
+            seen.extend(module.sent)
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        measure()
+    assert seen == ["cuda:1"]
+    assert module.sent == ["cuda:1", "cpu"]
+
+
+def test_a_module_that_lies_elsewhere_or_where_it_is_wanted_stays_there():
+    for module, device in ((Movable("meta"), "cuda"), (Movable(), "cpu")):
+        with placed(module, torch.device(device)):
+            pass
+        assert module.sent == []

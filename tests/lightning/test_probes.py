@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from collapse_guard.errors import InputError
-from collapse_guard.lightning import CausalLMProbe, EmbeddingProbe, Probe
+from collapse_guard.lightning import CausalLMProbe, CollapseGuard, EmbeddingProbe, Probe, probes
+from collapse_guard.lightning.sampling import generate
 from collapse_guard.wildtype import WildType
 
 
@@ -81,16 +83,139 @@ def test_prompts_are_taken_in_turn_and_left_out(small, wild_type):
     assert samples == [prompts[number % 3] * 6 for number in range(10)]
 
 
+def nats_of(module, prompt, ids):
+    """The definition, with a forward of its own for the whole text."""
+    text = [0, *prompt, *ids]
+    log_p = module(torch.tensor([text[:-1]]))[0].double().log_softmax(-1)
+    return -sum(log_p[place - 1, text[place]].item() for place in range(1 + len(prompt), len(text)))
+
+
+@pytest.fixture
+def other(model_of):
+    """A founder: another model of the same kind, in training mode."""
+    torch.manual_seed(7)
+    return model_of(pl)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The ids that were drawn, row by row."""
+    rows = []
+
+    def spy(*arguments, **settings):
+        found = generate(*arguments, **settings)
+        rows.extend(found)
+        return found
+
+    monkeypatch.setattr(probes, "generate", spy)
+    return rows
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("prompts", [None, ["ban ben", "tat"]])
+def test_samples_are_scored_as_they_were_drawn_by_the_module_and_by_the_founder(
+    small, model, other, wild_type, drawn, prompts
+):
+    evidence = collect(small(founder=other, prompts=prompts, top_k=5), model, wild_type)
+    starts = [wild_type.tokenizer.encode(prompt).ids for prompt in prompts or [""]]
+    for losses, module in ((evidence.own_losses, model.eval()), (evidence.founder_losses, other.eval())):
+        assert losses.documents == tuple(map(str, range(10)))
+        expected = [nats_of(module, starts[i % len(starts)], ids) for i, ids in enumerate(drawn)]
+        assert losses.nll.tolist() == pytest.approx(expected, rel=1e-5)
+        assert losses.n_tokens.tolist() == [len(ids) for ids in drawn]
+        assert losses.token_nll is None
+    assert evidence.own_losses.nll.sum() != pytest.approx(evidence.founder_losses.nll.sum(), rel=1e-3)
+
+
+@torch.no_grad()
+def test_the_losses_of_documents_come_with_their_entropies(small, model, wild_type):
+    losses = collect(small(n_documents=1), model, wild_type).losses
+    ids = [0, *wild_type.tokenizer.encode(wild_type.evaluation[0]).ids]
+    expected = torch.distributions.Categorical(logits=model.eval()(torch.tensor([ids[:-1]]))).entropy().sum().item()
+    assert losses.entropy.tolist() == pytest.approx([expected], rel=1e-5)
+
+
+def test_samples_of_no_tokens_have_no_loss_and_the_others_keep_their_numbers(small, model, wild_type, monkeypatch):
+    monkeypatch.setattr(probes, "generate", lambda module, prompts, **settings: [[], *[[3, 4]] * (len(prompts) - 1)])
+    losses = collect(small(n_documents=0), model, wild_type).own_losses
+    assert losses.documents == ("1", "2", "3", "5", "6", "7", "9")
+
+
+def test_neither_score_is_taken_unless_asked_for(small, model, other, wild_type):
+    alone = collect(small(score_samples=False), model, wild_type)
+    assert alone.own_losses is alone.founder_losses is None
+    by_founder = collect(small(score_samples=False, founder=other), model, wild_type)
+    assert by_founder.own_losses is None
+    assert len(by_founder.founder_losses) == 10
+    assert by_founder.samples == alone.samples == collect(small(), model, wild_type).samples
+    assert collect(small(n_samples=0), model, wild_type).own_losses is None
+
+
+def test_the_founder_is_left_as_it_was_and_is_no_part_of_the_module(small, model, other, wild_type):
+    other.dropout.eval()
+    other.head.bias.requires_grad_(False)
+    before = [parameter.clone() for parameter in other.parameters()]
+    names, modes = set(model.state_dict()), [part.training for part in other.modules()]
+    first, second = (collect(small(founder=other), model, wild_type).founder_losses for _ in range(2))
+    assert first.nll.tolist() == second.nll.tolist(), "dropout is off while it scores"
+    assert [part.training for part in other.modules()] == modes
+    assert [parameter.requires_grad for parameter in other.parameters()].count(False) == 1
+    assert all(parameter.grad is None for parameter in other.parameters())
+    assert all(map(torch.equal, before, other.parameters()))
+    assert set(model.state_dict()) == names
+    assert other not in set(model.modules())
+
+
+def test_the_founder_may_be_the_module_itself(small, model, wild_type):
+    evidence = collect(small(founder=model), model.train(), wild_type)
+    assert evidence.founder_losses.nll.tolist() == evidence.own_losses.nll.tolist()
+    assert model.training
+
+
+def test_training_with_scored_samples_and_a_founder_gives_the_weights_of_training_without(
+    wild_type, model_of, other, trainer_of, encode, store
+):
+    def weights(*callbacks):
+        torch.manual_seed(3)
+        module = model_of(pl)
+        items = [encode(text) for text in wild_type.pool[:32]]
+        loader = torch.utils.data.DataLoader(items, batch_size=8, shuffle=True)
+        trainer_of(*callbacks).fit(module, loader)
+        return module.state_dict()
+
+    probe = CausalLMProbe(wild_type.tokenizer, n_samples=10, max_new_tokens=6, n_documents=9, founder=other)
+    guard = CollapseGuard(wild_type, "measured", probe, store=store, actions=(), assess_every_n_epochs=1)
+    guarded, plain = weights(guard), weights()
+    assert guarded.keys() == plain.keys()
+    assert all(torch.equal(guarded[name], plain[name]) for name in plain)
+    assert len(guard.evidence.own_losses) == len(guard.evidence.founder_losses) == 10
+    assert guard.evidence.losses.entropy.shape == (9,)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="moving a founder between devices needs a GPU")
+def test_a_founder_on_the_cpu_scores_on_the_device_of_the_module_and_comes_back(small, model, other, wild_type):
+    expected = collect(small(founder=other), other, wild_type)
+    found = collect(small(founder=other), model.cuda(), wild_type)
+    assert len(found.founder_losses) == len(expected.founder_losses)
+    assert {parameter.device.type for parameter in other.parameters()} == {"cpu"}
+
+
 @pytest.mark.parametrize("world_size", [2, 3, 7])
-def test_the_evidence_does_not_depend_on_the_number_of_ranks(small, model, wild_type, world_size):
-    probe = small()
+def test_the_evidence_does_not_depend_on_the_number_of_ranks(small, model, other, wild_type, world_size):
+    probe = small(founder=other)
     alone = collect(probe, model, wild_type)
+    assert len(alone.own_losses) == len(alone.founder_losses) == 10
     parts = [collect(probe, model, wild_type, rank=rank, world_size=world_size) for rank in range(world_size)]
     together = probe.merge(parts)
     assert sum(len(part.samples) > 0 for part in parts) > 1
     assert together.samples == alone.samples
     assert together.losses.documents == alone.losses.documents
-    np.testing.assert_allclose(together.losses.nll, alone.losses.nll, rtol=1e-5)
+    for name in ("losses", "own_losses", "founder_losses"):
+        one, several = getattr(alone, name), getattr(together, name)
+        assert several.documents == one.documents
+        np.testing.assert_allclose(several.nll, one.nll, rtol=1e-5)
+        np.testing.assert_allclose(several.entropy, one.entropy, rtol=1e-5)
+        assert several.n_tokens.tolist() == one.n_tokens.tolist()
 
 
 def test_documents_that_encode_to_nothing_are_left_out(wild_type, model):
@@ -134,6 +259,7 @@ def test_a_module_of_nan_gives_evidence_and_not_an_error(small, model, wild_type
     evidence = collect(small(), model, wild_type)
     assert np.isnan(evidence.losses.nll).all()
     assert evidence.samples == [""] * 10
+    assert len(evidence.own_losses) == 0
 
 
 def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type):
@@ -152,6 +278,8 @@ def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type)
         ({"n_samples": 0, "n_documents": 0}, "`n_samples` or `n_documents` must be positive, but got 0 and 0"),
         ({"prompts": []}, "`prompts` must be a list with at least one text, or None, but got"),
         ({"prompts": "once"}, "`prompts` must be a list with at least one text, or None, but got 'once'"),
+        ({"founder": "founder.ckpt"}, "`founder` must be an nn.Module, or None, but got str: load it first"),
+        ({"founder": nn.Identity(), "n_samples": 0}, "`n_samples` must be positive where a `founder`"),
         ({"temperature": -1}, "`temperature` must be a number from 0 on"),
     ],
 )

@@ -62,12 +62,54 @@ def test_each_token_is_scored_once_under_what_comes_before_it_in_its_window(max_
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("max_length", [1, 3, 8, 100])
+def test_entropies_are_of_the_distributions_that_the_tokens_are_scored_by(max_length):
+    module, texts = Causal(), documents(7, 1, 16, 8)
+    found = score(module, texts, bos=BOS, max_length=max_length, batch_size=3).entropy
+    for text, entropy in zip(texts, found, strict=True):
+        expected = 0.0
+        for start in range(0, len(text.tokens), max_length):
+            window = [text.tokens[start - 1] if start else BOS, *text.tokens[start : start + max_length]]
+            expected += torch.distributions.Categorical(logits=module(torch.tensor([window[:-1]]))).entropy().sum()
+        assert entropy == pytest.approx(expected.item(), abs=1e-9)
+
+
+@torch.no_grad()
+def test_losses_and_entropies_take_one_forward():
+    module = Causal()
+    score(module, documents(9, 1), bos=BOS, max_length=10, batch_size=2)
+    assert len(module.shapes) == 1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("max_length", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("given", [0, 1, 4, 6])
+def test_a_prompt_is_read_and_not_scored(given, max_length):
+    """The same as the end of a document that begins with the prompt, also where windows cut through either."""
+    module, texts = Causal(), documents(7, 12, 8)
+    whole = score(module, texts, bos=BOS, max_length=max_length, batch_size=2)
+    ends = [Document(id=t.id, prompt=t.tokens[:given], tokens=t.tokens[given:], n_bytes=t.n_bytes) for t in texts]
+    found = score(module, ends, bos=BOS, max_length=max_length, batch_size=2)
+    for nats, of_all in zip(found.token_nll, whole.token_nll, strict=True):
+        assert nats.tolist() == pytest.approx(of_all[given:].tolist(), abs=1e-9)
+    assert found.n_tokens.tolist() == [7 - given, 12 - given, 8 - given]
+
+
+@torch.no_grad()
+def test_windows_of_prompt_alone_cost_no_forward():
+    module = Causal()
+    score(module, [Document(id="0", prompt=[1] * 9, tokens=[2], n_bytes=1)], bos=BOS, max_length=3, batch_size=1)
+    assert module.shapes == [(1, 1)]
+
+
+@torch.no_grad()
 def test_neither_batch_size_nor_neighbours_matter():
     texts = documents(5, 40, 1, 13, 13, 2, 29)
     alone = score(Causal(), texts, bos=BOS, max_length=16, batch_size=1)
     for batch_size in (2, 3, 64):
         together = score(Causal(), texts, bos=BOS, max_length=16, batch_size=batch_size)
         np.testing.assert_allclose(together.nll, alone.nll, rtol=1e-12)
+        np.testing.assert_allclose(together.entropy, alone.entropy, rtol=1e-12)
 
 
 @torch.no_grad()

@@ -42,13 +42,33 @@ def test_generators_depend_on_seed_and_number_and_on_nothing_else():
 
 
 def test_all_parts_of_the_losses_stay_with_their_document():
-    full = {"n_bytes": np.array([5, 6]), "token_nll": (np.array([1.0, 2.0]), np.array([3.0]))}
-    other = {"n_bytes": np.array([7]), "token_nll": (np.array([4.0, 5.0]),)}
+    full = {
+        "n_bytes": np.array([5, 6]),
+        "token_nll": (np.array([1.0, 2.0]), np.array([3.0])),
+        "entropy": np.array([0.1, 0.2]),
+    }
+    other = {"n_bytes": np.array([7]), "token_nll": (np.array([4.0, 5.0]),), "entropy": np.array([0.3])}
     merged = merge([Evidence(losses=losses("ac", **full)), Evidence(losses=losses("b", **other))], documents=1).losses
     assert merged.documents == ("a", "b", "c")
     assert merged.nll.tolist() == [97, 98, 99]
     assert merged.n_bytes.tolist() == [5, 7, 6]
     assert [part.tolist() for part in merged.token_nll] == [[1, 2], [4, 5], [3]]
+    assert merged.entropy.tolist() == [0.1, 0.3, 0.2]
+
+
+@pytest.mark.parametrize("name", ["own_losses", "founder_losses"])
+def test_losses_on_samples_are_put_in_the_order_of_the_samples(name):
+    def part(*numbers):
+        values = np.array(numbers, dtype=float)
+        scored = Losses(documents=tuple(map(str, numbers)), nll=values, n_tokens=np.ones(len(numbers)), entropy=values)
+        return Evidence(**{name: scored})
+
+    merged = getattr(merge([part(0, 3, 10), part(), part(2, 9)], samples=2), name)
+    assert merged.documents == ("0", "2", "3", "9", "10")
+    assert merged.nll.tolist() == merged.entropy.tolist() == [0, 2, 3, 9, 10]
+    assert merged.n_bytes is merged.token_nll is None
+    with pytest.raises(InputError, match="'3' stands twice"):
+        merge([part(3), part(3)])
 
 
 def test_parts_are_joined_in_rank_order_where_nothing_else_is_said():

@@ -16,6 +16,7 @@ from collapse_guard.records import (
     Comparison,
     Direction,
     Generation,
+    LostItem,
     Mixture,
     Reading,
     Reason,
@@ -180,6 +181,12 @@ def make_history(lineage: str, values: Mapping[str, Sequence[float]], shares: Se
     return history
 
 
+def make_lost(kind: str, what: str, *, observed: int = 0, total: int = 1) -> LostItem:
+    return LostItem(
+        kind=kind, what=what, real_count=100, expected=12.5, observed=observed, chance=3.7e-6, lost_in_all=total
+    )
+
+
 @pytest.fixture(scope="session")
 def replace() -> list[Assessment]:
     return make_history("demo-replace", REPLACE, REAL_SHARES["replace"])
@@ -208,3 +215,8 @@ def read() -> Callable[..., Reading]:
 @pytest.fixture(scope="session")
 def compared() -> Callable[..., Comparison]:
     return make_comparison
+
+
+@pytest.fixture(scope="session")
+def lose() -> Callable[..., LostItem]:
+    return make_lost

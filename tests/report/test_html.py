@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from collapse_guard.records import Mixture, Reason, ReasonKind, Severity
-from collapse_guard.report import html
+from collapse_guard.report import html, sentences
 from collapse_guard.report.figure import figure_svg, lineage_figure
 from collapse_guard.report.html import inline_svg
 from collapse_guard.report.palette import INKS
@@ -87,11 +87,70 @@ def test_each_lineage_has_its_verdict_its_reasons_and_what_is_asked_for(page, re
 
 
 def test_all_rows_of_all_tables_are_there_and_have_scoped_headings(page):
-    assert Counter(page.cells) == {8: 2 * (1 + 5) + 2 * (1 + 7)}
+    generations, deciding, informative = 1 + 5, 1 + 6, 1 + 1
+    assert Counter(page.cells) == {8: 2 * (generations + deciding + informative)}
     assert len(page.of("caption")) == 4
-    assert len(page.of("th", scope="col")) == 4 * 8
-    assert len(page.of("th", scope="row")) == 2 * 5 + 2 * 7
-    assert len(page.of("th")) == 4 * 8 + 2 * 5 + 2 * 7
+    assert len(page.of("th", scope="col")) == 6 * 8
+    assert len(page.of("th", scope="row")) == 2 * 5 + 2 * 6 + 2 * 1
+    assert len(page.of("th")) == 6 * 8 + 2 * 5 + 2 * 7
+
+
+def test_comparisons_that_decide_nothing_are_folded_by_family_in_the_order_of_the_catalogue(build, read, compared):
+    names = ("recall", "distinct_1", "vendi", "tail_token_loss", "of my own")
+    moved = compared("vendi", 14.0, 20.0, indicator="recall", decides=False)
+    still = [compared("vendi", 19.9, 20.0, indicator=name, decides=name == "vendi") for name in names[1:]]
+    readings = {name: read("vendi", 20.0, indicator=name, family="spread") for name in names}
+    readings["of my own"] = read("vendi", 20.0, indicator="of my own", family="<b>mine")
+    page = Page(html({"x": [build("x", 1, readings, [moved, *still])]}))
+    headings = [part.strip() for part in page.texts if "more comparison" in part]
+    assert headings == [
+        "likelihood: 1 more comparison",
+        "diversity: 1 more comparison",
+        "distance: 1 more comparison, 1 beyond its watch level",
+        "<b>mine: 1 more comparison",
+    ]
+    assert all("open" not in attrs for attrs in page.of("details", **{"class": "group"}))
+    assert page.text.count("informative beyond its watch level") == 1
+    assert not page.of("b")
+
+
+def test_many_indicators_have_charts_for_those_that_decide_or_moved_and_the_rest_is_counted(build, read, compared):
+    names = [f"of_my_own_{place:02}" for place in range(30)]
+    comparisons = [
+        compared("vendi", 20.0, 20.0, indicator=names[20]),
+        compared("vendi", 14.0, 20.0, indicator=names[21], decides=False),
+        compared("vendi", 20.0, 20.0, indicator=names[22], decides=False),
+    ]
+    history = [build("x", 0, {name: read("vendi", 20.0, indicator=name) for name in names}, comparisons)]
+    page = Page(html({"x": history}))
+    drawn = [attrs["aria-label"].split(" over generations")[0] for attrs in page.of("figure")]
+    assert drawn[5:7] == ["of my own-20", "of my own-21"]
+    assert len(drawn) == 5 + 12
+    assert "13 more indicators that decide nothing have no chart" in page.text
+    all_decide = [compared("vendi", 20.0, 20.0, indicator=name) for name in names]
+    assert len(Page(html({"x": [history[0].model_copy(update={"comparisons": tuple(all_decide)})]})).of("figure")) == 30
+
+
+def test_what_was_lost_is_a_folded_table_for_each_kind_under_a_sentence(build, lose):
+    items = [lose("word", "tariff", total=40), lose("word", "duties", observed=1), lose("cluster", "We the people")]
+    page = Page(html({"x": [build("x", 1, {}).model_copy(update={"lost": tuple(items)})]}))
+    folds = page.of("details", **{"class": "group lost"})
+    assert [("open" in attrs) for attrs in folds] == [True, False]
+    assert "40 words that real text of this size would show are gone or nearly so; the worst 2 are listed" in page.text
+    assert "1 cluster of real data that as many real samples would fill is empty or nearly so" in page.text
+    assert "tariff 100 12.50 0 3.700e-06" in page.text
+    assert Counter(page.cells)[5] == 2 + 3
+    assert "What was lost" not in Page(html({"x": [build("x", 1, {})]})).text.split("How to read this")[0]
+
+
+@pytest.mark.parametrize("evil", [SCRIPT, BREAKOUT, "{{ 7 * 7 }}{% raw %}", "a\x00\x1b[31m\x85b\u202ec\u2066d\n<i>"])
+@pytest.mark.parametrize("kind", ["word", "3-gram", "cluster", "document"])
+def test_nothing_lost_becomes_markup_or_steers_anything(build, lose, kind, evil):
+    source = html({"x": [build("x", 1, {}).model_copy(update={"lost": (lose(kind, evil),)})]})
+    page = Page(source)
+    assert not [tag for tag in ("script", "img", "i") if page.of(tag)]
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", source)
+    assert sentences.one_line(evil) in page.text
 
 
 def test_every_figure_is_told_in_words(page):

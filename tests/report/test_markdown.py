@@ -93,6 +93,54 @@ def test_both_tables_come_back_whole(replace):
     assert comparisons[1][:2] == ["perplexity", "✖ collapsed"]
 
 
+def test_comparisons_that_decide_nothing_are_counted_unless_they_moved(build, read, compared):
+    names = ["vendi", "distinct_1", "distinct_3", "entropy", "recall"]
+    values = [19.9, 19.9, 20.1, 20.0, 14.0]
+    comparisons = [
+        compared("vendi", value, 20.0, indicator=name, decides=name == "vendi")
+        for name, value in zip(names, values, strict=True)
+    ]
+    text = markdown([build("x", 1, {name: read("vendi", 20.0, indicator=name) for name in names}, comparisons)])
+    rows = rows_by_table(text)[1][1:]
+    assert [row[0] for row in rows] == ["vendi", "recall"]
+    assert rows[1][1] == "informative (beyond its watch level)"
+    assert (
+        "Not listed: 3 comparisons that decide nothing and did not clearly move (likelihood 1, diversity 2).\n" in text
+    )
+
+
+def test_without_a_deciding_comparison_there_is_no_table_of_them_but_a_count(build, read, compared):
+    comparison = compared("vendi", 19.9, 20.0, decides=False)
+    text = markdown([build("x", 1, {"vendi": read("vendi", 20.0)}, [comparison])])
+    assert len(rows_by_table(text)) == 1
+    assert "Not listed: 1 comparison that decides nothing and did not clearly move (spread 1)." in text
+
+
+def test_the_five_worst_words_and_runs_of_words_are_listed_and_no_clusters(build, lose):
+    lost = [lose("word", f"w{i}", total=224) for i in range(20)] + [lose("2-gram", "a b", observed=2)]
+    lost += [lose("cluster", "We the people")]
+    text = markdown([build("x", 1, {}).model_copy(update={"lost": tuple(lost)})])
+    (_, table) = rows_by_table(text)
+    assert table[0] == ["kind", "what", "in real data", "expected", "in the samples"]
+    assert [row[:2] for row in table[1:]] == [*(["word", f"w{i}"] for i in range(5)), ["2-gram", "a b"]]
+    assert table[-1][2:] == ["100", "12.50", "2"]
+    assert "What was lost: 224 words and 1 run of two words that real text of this size would show" in text
+    assert "people" not in text
+    only_cluster = build("x", 1, {}).model_copy(update={"lost": tuple(lost[-1:])})
+    assert "What was lost" not in markdown([only_cluster])
+
+
+@given(what=hostile_text)
+@settings(deadline=None, max_examples=60)
+def test_nothing_lost_breaks_its_table(build, lose, what):
+    told = build("x", 1, {}).model_copy(update={"lost": (lose("word", what), lose("3-gram", what))})
+    text = markdown([told])
+    (_, table) = rows_by_table(text)
+    assert [row[1].strip() for row in table[1:]] == [one_line(what) or "n/a"] * 2
+    kinds = {token.type for token in parse(text)}
+    assert not kinds & {"html_block", "fence", "code_block", "hr", "blockquote_open", "ordered_list_open"}
+
+
 def test_a_founder_alone_has_one_table_and_no_prescription(replace):
     text = markdown(replace[:1])
     assert len(rows_by_table(text)) == 1
@@ -188,8 +236,13 @@ def test_a_budget_that_cannot_hold_the_headings_is_refused(replace):
         markdown(replace, max_chars=100)
 
 
-def test_the_smallest_budget_holds_the_longest_headings(build, read):
+def test_the_smallest_budget_holds_the_longest_headings(build, read, compared, lose):
     hostile = [f"{letter}{'@a#1' * 40}" for letter in "abcde"]
-    readings = {name: read("vendi", 20.0, indicator=name) for name in hostile}
-    text = markdown([build("#1@a" * 50, 0, readings)], max_chars=SMALLEST)
+    readings = {name: read("vendi", 20.0, indicator=name, family=9 * name) for name in hostile}
+    comparisons = [compared("vendi", 20.0, 20.0, indicator=name, decides=name == hostile[0]) for name in hostile]
+    lost = tuple(lose(kind, hostile[0] * 99) for kind in ("word", "2-gram", "3-gram"))
+    told = build("#1@a" * 50, 0, readings, comparisons).model_copy(update={"lost": lost})
+    text = markdown([told], max_chars=SMALLEST)
     assert len(text) <= SMALLEST
+    assert "Not listed: 4 comparisons that decide nothing and did not clearly move (other 4)." in text
+    assert "3 more things lost left out" in text

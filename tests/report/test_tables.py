@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from collapse_guard.records import Reason, ReasonKind, Severity
-from collapse_guard.report import tables
+from collapse_guard.records import Direction, Reason, ReasonKind, Severity
+from collapse_guard.report import losses, tables
 
 
 def texts(row):
@@ -89,3 +89,41 @@ def test_a_comparison_of_what_is_not_a_number_is_not_available(build, compared):
     comparison = compared("vendi", 20.0, 30.0).model_copy(update=holes)
     row = tables.comparisons(build("newsbot", 1, {}, [comparison])).rows[0]
     assert (row[2].text, row[4].text) == ("n/a", "n/a")
+
+
+def test_indicators_come_as_in_the_catalogue_after_the_headline_ones(build, read):
+    names = ["of_my_own", "vendi", "distinct_1", "bits_per_byte", "perplexity", "recall"]
+    history = [build("x", 0, {name: read("vendi", 1.0, indicator=name) for name in names})]
+    assert tables.indicators(history) == ["perplexity", "bits_per_byte", "distinct_1", "vendi", "recall", "of_my_own"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "has_moved"),
+    [
+        (Direction.UP, 0.06, 0.2, True),
+        (Direction.UP, 0.04, 0.2, False),
+        (Direction.UP, -0.2, -0.06, False),
+        (Direction.DOWN, -0.2, -0.06, True),
+        (Direction.DOWN, -0.2, -0.04, False),
+        (Direction.DOWN, 0.06, 0.2, False),
+        (Direction.BOTH, 0.06, 0.2, True),
+        (Direction.BOTH, -0.2, -0.06, True),
+        (Direction.BOTH, -0.2, 0.2, False),
+        (Direction.BOTH, math.nan, math.nan, False),
+    ],
+)
+def test_an_indicator_has_moved_where_its_whole_interval_is_beyond_the_watch_level(
+    compared, direction, low, high, has_moved
+):
+    comparison = compared("vendi", 20.0, 20.0, direction=direction, low=low, high=high, watch=0.05, decides=False)
+    assert tables.has_moved(comparison) == has_moved
+
+
+def test_what_was_lost_counts_all_of_a_kind_and_shows_small_chances_as_such(build, lose):
+    items = (lose("document", "row 17", total=2), lose("3-gram", "").model_copy(update={"chance": 1e-40}))
+    first, second = losses.tables(build("x", 1, {}).model_copy(update={"lost": items}))
+    assert first.caption == "1 run of three words that real text of this size would show is gone or nearly so"
+    assert texts(first.rows[0]) == ["n/a", "100", "12.50", "0", "below 1e-15"]
+    assert second.caption == "2 real documents have no samples near them, or too few; the worst 1 are listed"
+    assert losses.tables(build("x", 1, {})) == ()
+    assert losses.summary(build("x", 1, {})) is None

@@ -85,6 +85,7 @@ def losses(draw):
         n_tokens=np.array(n_tokens, dtype=np.int64),
         n_bytes=draw(st.sampled_from([None, np.arange(count, dtype=np.int64)])),
         token_nll=draw(st.sampled_from([None, token_nll])),
+        entropy=draw(st.sampled_from([None, np.linspace(-0.0, np.inf, count)])),
     )
 
 
@@ -101,6 +102,27 @@ def test_losses_come_back_to_the_bit_also_where_they_are_not_numbers(directory, 
     if before.token_nll is not None:
         assert len(back.token_nll) == len(before.token_nll)
         assert all(map(identical, back.token_nll, before.token_nll))
+    assert (back.entropy is None) == (before.entropy is None)
+    assert before.entropy is None or identical(back.entropy, before.entropy)
+
+
+@pytest.mark.parametrize("name", ["own_losses", "founder_losses"])
+def test_losses_on_samples_come_back_under_their_own_name(tmp_path, name):
+    scored = Losses(documents=("0", "2"), nll=[1.5, np.nan], n_tokens=[3, 4], entropy=[0.5, 0.25])
+    back = round_trip(tmp_path, Evidence(samples=["a", "b", "c"], **{name: scored}))
+    (other,) = {"losses", "own_losses", "founder_losses"} - {name, "losses"}
+    assert getattr(back, name).documents == scored.documents
+    assert identical(getattr(back, name).nll, scored.nll)
+    assert identical(getattr(back, name).entropy, scored.entropy)
+    assert back.losses is getattr(back, other) is None
+
+
+def test_evidence_that_was_kept_before_samples_were_scored_is_still_read(tmp_path):
+    kept = save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=request())
+    contents = json.loads((kept / "pending.json").read_text("utf-8"))
+    del contents["has_own_losses"], contents["has_founder_losses"]
+    (kept / "pending.json").write_text(json.dumps(contents), encoding="utf-8")
+    assert load_pending(kept).evidence.own_losses is None
 
 
 def test_parts_that_were_not_collected_stay_missing(tmp_path):

@@ -36,7 +36,7 @@ def test_a_wild_type_is_read_back_whole(wild_type: WildType, saved: Path, corpus
 
 def test_files_are_json_parquet_and_safetensors_and_carry_no_pickle(saved: Path) -> None:
     kinds = {".json": b"{", ".parquet": b"PAR1", ".safetensors": b""}
-    assert len(list(saved.iterdir())) == 6
+    assert len(list(saved.iterdir())) == 7
     for file in saved.iterdir():
         assert file.read_bytes().startswith(kinds[file.suffix])
 
@@ -123,7 +123,7 @@ def edit_manifest(saved: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"schema_version": 2}, "of schema version 1, but got version 2: it was written by another version"),
+        ({"schema_version": 1}, "of schema version 2, but got version 1: it was written by another version"),
         ({"fingerprint": "0"}, "`fingerprint` does not fit"),
         ({"surprise": 1}, "`surprise` does not fit"),
         ({"format": "something else"}, "`format` does not fit"),
@@ -146,7 +146,14 @@ def test_a_manifest_that_is_no_json_object_is_refused(saved: Path, body: bytes) 
         WildType.load(saved)
 
 
-FILES = ["documents.parquet", "words.parquet", "tokenizer.json", "embedder.json", "embedder.safetensors"]
+FILES = [
+    "documents.parquet",
+    "words.parquet",
+    "tokenizer.json",
+    "embedder.json",
+    "embedder.safetensors",
+    "geometry.safetensors",
+]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -205,6 +212,12 @@ def change_terms(saved: Path) -> None:
     (saved / "embedder.json").write_text(json.dumps(body), encoding="utf-8")
 
 
+def change_geometry(saved: Path) -> None:
+    arrays = load_file(saved / "geometry.safetensors")
+    arrays["codebook"][0, 0] += 1e-12
+    save_file(arrays, saved / "geometry.safetensors")
+
+
 def change_settings(saved: Path) -> None:
     body = json.loads((saved / "wild-type.json").read_text(encoding="utf-8"))
     edit_manifest(saved, settings={**body["settings"], "group_tokens": 17})
@@ -220,6 +233,7 @@ def change_settings(saved: Path) -> None:
         change_tokenizer,
         change_embedder,
         change_terms,
+        change_geometry,
         change_settings,
     ],
 )

@@ -39,6 +39,7 @@ def variants(corpus: Corpus) -> dict[str, WildType]:
         "group_samples": 10,
         "rare_share": 0.2,
         "near_duplicate_threshold": 1.0,
+        "n_clusters": 5,
         "embedder": lengths,
     }
     base = {"seed": 3, "max_evaluation_documents": 30}

@@ -130,11 +130,18 @@ def test_documents_that_are_all_alike_cannot_be_split() -> None:
         ("group_samples", 1),
         ("rare_share", float("nan")),
         ("near_duplicate_threshold", 0.05),
+        ("n_clusters", 1),
     ],
 )
 def test_an_argument_out_of_range_is_named(name: str, value: float, corpus: Corpus) -> None:
     with pytest.raises(InputError, match=f"`{name}`: Input should be .* got {value}"):
         WildType.fit(corpus(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_pool_that_is_too_small_for_the_neighbours_of_a_document_is_refused(corpus: Corpus) -> None:
+    with pytest.raises(InputError, match=r"at least 4 for evaluation .* and 6 in the pool, but .* give 15 and 5"):
+        WildType.fit(corpus(20), evaluation_fraction=0.75)
+    assert len(WildType.fit(corpus(20), evaluation_fraction=0.7).pool) == 6
 
 
 def test_more_folds_than_evaluation_documents_are_refused(corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ from collapse_guard.cli.losses import read_losses
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.corpus import read_documents
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence
+from collapse_guard.evidence import Evidence, Losses, Samples
 from collapse_guard.policy import Policy
 from collapse_guard.records import Generation, Mixture
 from collapse_guard.store import PendingRequest
@@ -25,6 +25,8 @@ class Asked:
 
     samples: Path | None
     losses: Path | None
+    own_losses: Path | None
+    founder_losses: Path | None
     wild_type: Path | None
     lineage: str | None
     generation: int | None
@@ -44,12 +46,17 @@ class Asked:
         return wild_type, self._request(self.lineage, wild_type, self.wild_type, policy, seed), evidence
 
     def _evidence(self, column: str) -> Evidence:
-        if self.samples is None and self.losses is None:
+        if not any((self.samples, self.losses, self.own_losses, self.founder_losses)):
             raise InputError("`SAMPLES` or `--losses` is required, but got neither: see `collapse-guard assess --help`")
-        return Evidence(
+        evidence = Evidence(
             samples=None if self.samples is None else list(read_documents(self.samples, column=column)),
-            losses=None if self.losses is None else read_losses(self.losses),
+            losses=_losses(self.losses),
+            own_losses=_losses(self.own_losses),
+            founder_losses=_losses(self.founder_losses),
         )
+        _check_samples("--own-losses", evidence.own_losses, evidence.samples)
+        _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
+        return evidence
 
     def _request(self, lineage: str, wild_type: WildType, path: Path, policy: Policy, seed: int) -> PendingRequest:
         return PendingRequest(
@@ -71,6 +78,22 @@ def check_alone(*groups: Asked | ReportFiles) -> None:
     if given:
         named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"`--resume` sends what is kept as it was asked for then, but got {named} too: leave that out")
+
+
+def _losses(path: Path | None) -> Losses | None:
+    return None if path is None else read_losses(path)
+
+
+def _check_samples(option: str, losses: Losses | None, samples: Samples | None) -> None:
+    """Refuse losses on samples that are not there: they are of another generation."""
+    if losses is None or samples is None:
+        return
+    last = max(map(int, losses.documents))
+    if last >= len(samples):
+        raise InputError(
+            f"`{option}` must be of the samples given, numbered from 0 to {len(samples) - 1}, but got one of sample "
+            f"{last}: score the same file of samples"
+        )
 
 
 def _check_lineage(name: str) -> None:

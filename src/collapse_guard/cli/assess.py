@@ -18,6 +18,8 @@ def assess(
     samples: options.Samples = None,
     wild_type: options.WildTypeIn = None,
     losses: options.LossesFile = None,
+    own_losses: options.OwnLossesFile = None,
+    founder_losses: options.FounderLossesFile = None,
     lineage: options.NewLineage = None,
     generation: options.NewGeneration = None,
     parent: options.Parents = None,
@@ -46,6 +48,8 @@ def assess(
     asked = Asked(
         samples=samples,
         losses=losses,
+        own_losses=own_losses,
+        founder_losses=founder_losses,
         wild_type=wild_type,
         lineage=lineage,
         generation=generation,

@@ -1,11 +1,12 @@
-"""Losses of a generation from a file: a row per wild-type document, with `document`, `nll` and `n_tokens`.
+"""Losses from a file: a row per wild-type document or per sample, with `document`, `nll` and `n_tokens`.
 
-| column     | meaning                                                                        |
-|------------|--------------------------------------------------------------------------------|
-| `document` | id or number of the document; the same in every generation                     |
-| `nll`      | negative log-likelihood in nats, summed over the document; NaN is kept as NaN   |
-| `n_tokens` | scored tokens of the document, at least 1                                      |
-| `n_bytes`  | UTF-8 bytes of the scored text, for bits per byte; may be left out             |
+| column     | meaning                                                                                       |
+|------------|-----------------------------------------------------------------------------------------------|
+| `document` | id or number of the document, the same in every generation; of a sample its number, from 0    |
+| `nll`      | negative log-likelihood in nats, summed over the document; NaN is kept as NaN                 |
+| `n_tokens` | scored tokens of the document, at least 1                                                     |
+| `n_bytes`  | UTF-8 bytes of the scored text, for bits per byte; may be left out                            |
+| `entropy`  | entropies in nats of the next-token distributions, summed over the document; may be left out  |
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pyarrow.feather as pa_feather
 import pyarrow.parquet as pa_parquet
 
 from collapse_guard.errors import InputError, near
-from collapse_guard.evidence import IntArray, Losses
+from collapse_guard.evidence import FloatArray, IntArray, Losses
 
 Columns = dict[str, list[Any]]
 
@@ -33,7 +34,7 @@ _LARGEST = 2**63 - 1
 
 
 def read_losses(path: str | Path) -> Losses:
-    """Read the losses of one generation from a parquet, arrow, feather, jsonl or csv file.
+    """Read losses from a parquet, arrow, feather, jsonl or csv file.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or holds a null, something that is no number, a negative
@@ -65,9 +66,10 @@ def _losses(columns: Columns, file: Path) -> Losses:
     _check_unique(documents, file)
     return Losses(
         documents=tuple(documents),
-        nll=np.array([_nats(value, row, file) for row, value in _rows(columns, "nll", file)]),
+        nll=_sums(columns, "nll", file),
         n_tokens=_counts(columns, "n_tokens", file),
         n_bytes=_counts(columns, "n_bytes", file) if "n_bytes" in columns else None,
+        entropy=_sums(columns, "entropy", file) if "entropy" in columns else None,
     )
 
 
@@ -92,12 +94,15 @@ def _rows(columns: Columns, name: str, file: Path) -> Iterator[tuple[int, Any]]:
         yield row, value
 
 
-def _nats(value: Any, row: int, file: Path) -> float:
-    number = _number(value, "nll", row, file)
+def _sums(columns: Columns, name: str, file: Path) -> FloatArray:
+    return np.array([_nats(value, name, row, file) for row, value in _rows(columns, name, file)])
+
+
+def _nats(value: Any, name: str, row: int, file: Path) -> float:
+    number = _number(value, name, row, file)
     if number < 0:
-        raise _fault(
-            file, f"must have sums of nats, 0 or more, but `nll` is {number:g} in row {row}: negate log-likelihoods"
-        )
+        advice = "negate log-likelihoods" if name == "nll" else "entropy is the mean of -ln p"
+        raise _fault(file, f"must have sums of nats, 0 or more, but `{name}` is {number:g} in row {row}: {advice}")
     return number
 
 

@@ -55,7 +55,24 @@ LossesFile = Annotated[
         "--losses",
         metavar="FILE",
         help="Losses on wild-type documents: columns document, nll (nats, summed over the document), n_tokens, and "
-        "n_bytes where known; the same documents in every generation.",
+        "n_bytes and entropy (nats, summed) where known; the same documents in every generation.",
+    ),
+]
+OwnLossesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--own-losses",
+        metavar="FILE",
+        help="Losses of the generation on its own samples: columns as in --losses; a document is the number of a "
+        "sample, from 0.",
+    ),
+]
+FounderLossesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--founder-losses",
+        metavar="FILE",
+        help="Losses of the founder on the samples of this generation: columns as in --own-losses.",
     ),
 ]
 NewLineage = Annotated[

@@ -85,8 +85,10 @@ def _n_alike(wild_type: WildType) -> int:
 def _gaps(wild_type: WildType) -> list[str]:
     """What the wild type is too small to be a baseline of, found out now and not at the first verdict."""
     from collapse_guard.indicators.measure import reference_readings
+    from collapse_guard.policy import DECIDES
 
-    readings = reference_readings(wild_type, sample_tokens=None).values()
+    found = reference_readings(wild_type, sample_tokens=None)
+    readings = [found[name] for name in found if name in DECIDES]
     lacking = {
         problem: [r.indicator for r in readings if r.problem == problem] for problem in (r.problem for r in readings)
     }

@@ -1,4 +1,4 @@
-"""A verdict on the terminal: severity, reasons, the comparisons that it rests on, what is asked for, the exit code."""
+"""A verdict on the terminal: severity, reasons, its comparisons, what was lost, what to do, the exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 from collapse_guard.cli.console import output, printable, say, say_item
 from collapse_guard.cli.exits import ExitCode, meaning
 from collapse_guard.records import Assessment, Severity
-from collapse_guard.report import sentences, tables
+from collapse_guard.report import losses, sentences, tables
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -21,10 +21,14 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
     """Print all that a person needs to dispute the verdict, what to do, and which exit code it gives."""
     show_headline(assessment)
     show_reasons(assessment)
-    deciding = tuple(comparison for comparison in assessment.comparisons if comparison.decides)
+    deciding, gone = tables.deciding(assessment), losses.summary(assessment)
     if deciding:
         say("")
-        show_table(_shortened(tables.comparisons(assessment.model_copy(update={"comparisons": deciding}))))
+        show_table(_shortened(tables.comparisons(assessment, deciding)))
+    if gone:
+        say("")
+        show_table(gone)
+    if deciding or gone:
         say("")
     for sentence in (sentences.prescription(assessment), advice):
         if sentence:
@@ -52,8 +56,9 @@ def severity_text(severity: Severity) -> Text:
 
 
 def show_table(table: Table) -> None:
-    """Print a table of a report; cells are folded where the terminal is narrow, and never cut."""
-    shown = RichTable(title=printable(table.caption), title_justify="left", title_style="", box=None)
+    """Print a table of a report under its caption; cells are folded where the terminal is narrow, and never cut."""
+    say(table.caption)
+    shown = RichTable(box=None)
     for column in table.columns:
         shown.add_column(column, overflow="fold")
     for row in table.rows:

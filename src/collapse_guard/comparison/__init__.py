@@ -11,11 +11,19 @@ import math
 
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
-from collapse_guard.comparison.two_sample import two_sample_log_ratio
+from collapse_guard.comparison.two_sample import two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
 from collapse_guard.records import Baseline, Comparison, Reading
 
-__all__ = ["Contrast", "compare", "obstacle", "paired_difference", "paired_log_ratio", "two_sample_log_ratio"]
+__all__ = [
+    "Contrast",
+    "compare",
+    "obstacle",
+    "paired_difference",
+    "paired_log_ratio",
+    "two_sample_difference",
+    "two_sample_log_ratio",
+]
 
 
 def obstacle(reading: Reading, reference: Reading) -> str:
@@ -32,7 +40,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
         return _pairing_obstacle(reading, reference)
     if reading.group != reference.group:
         return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"
-    if math.fsum(reference.replicates) <= 0.0:
+    if reading.scale == "log_ratio" and math.fsum(reference.replicates) <= 0.0:
         return f"{name} of the baseline is 0, so a ratio to it is not defined; take it out of `decides` in the policy"
     return ""
 
@@ -69,7 +77,7 @@ def compare(
         reference: The baseline's reading of the same indicator.
         baseline: What the reference is: "founder", "parent" or "wild_type".
         baseline_generation: Index of the founder or parent.
-        margin: Harm that is still acceptable, in the unit of the effect (log ratio or nats); above 0.
+        margin: Harm that is still acceptable, in the unit of the effect; above 0.
         watch: Harm from which on the generation is watched; above 0, at most `margin`.
         level: Confidence of the two-sided interval; the within-margin test is one-sided at 1 - level.
         alert_level: One-sided level at which an alert is raised; used only to say how many samples would decide.
@@ -97,7 +105,7 @@ def compare(
         observed=reading.value,
         reference=reference.value,
         effect=contrast.effect,
-        effect_unit="nats per token" if reading.scale == "difference" and "nats" in reading.unit else "log ratio",
+        effect_unit=effect_unit(reading),
         standard_error=contrast.standard_error,
         degrees_of_freedom=contrast.degrees_of_freedom,
         low=low,
@@ -117,11 +125,19 @@ def compare(
     )
 
 
+def effect_unit(reading: Reading) -> str:
+    """Unit of the effect: that of the indicator for absolute differences; exp(effect) is a ratio for all others."""
+    if reading.scale == "absolute":
+        return reading.unit
+    return "nats per token" if reading.scale == "difference" and "nats" in reading.unit else "log ratio"
+
+
 def contrast_of(reading: Reading, reference: Reading) -> Contrast:
     """Choose the method: paired where replicates have keys, two samples where not."""
     if not reading.keys:
-        return two_sample_log_ratio(observed=reading.replicates, reference=reference.replicates)
+        two_sample = two_sample_log_ratio if reading.scale == "log_ratio" else two_sample_difference
+        return two_sample(observed=reading.replicates, reference=reference.replicates)
     here = dict(zip(reading.keys, reading.replicates, strict=True))
     observed = [here[key] for key in reference.keys]
-    paired = paired_difference if reading.scale == "difference" else paired_log_ratio
+    paired = paired_log_ratio if reading.scale == "log_ratio" else paired_difference
     return paired(observed=observed, reference=reference.replicates, weights=reference.weights)

@@ -1,4 +1,4 @@
-"""Two-sample comparison of group values: groups of equal size, this generation's against the baseline's."""
+"""Two-sample comparisons of group values: groups of equal size, this generation's against the baseline's."""
 
 from __future__ import annotations
 
@@ -45,6 +45,35 @@ def two_sample_log_ratio(*, observed: Sequence[float], reference: Sequence[float
         degrees_of_freedom=_welch(v_x, len(x), ratio**2 * v_y, len(y)),
         statistic=statistic,
         method="ratio of group means t (Fieller, Welch)",
+    )
+
+
+def two_sample_difference(*, observed: Sequence[float], reference: Sequence[float]) -> Contrast:
+    r"""Difference of two means by Welch's t test: for numbers that may be 0 or negative, or are logarithms already.
+
+    .. math:: T(h) = \frac{\bar x - \bar y - h}{\sqrt{s_x^2/n_x + s_y^2/n_y}}
+
+    O(n). Welch (1947), Biometrika 34:28.
+
+    Args:
+        observed: g: group values of this generation; at least 2.
+        reference: h: group values of the baseline, at least 2.
+
+    Example:
+        >>> c = two_sample_difference(observed=[0.1, 0.2, 0.3], reference=[0.0, 0.0, 0.0])
+        >>> round(c.effect, 4), round(c.standard_error, 4), round(c.degrees_of_freedom, 4)
+        (0.2, 0.0577, 2.0)
+    """
+    x, y = np.asarray(observed, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    difference = float(x.mean() - y.mean())
+    v_x, v_y = float(x.var(ddof=1)) / len(x), float(y.var(ddof=1)) / len(y)
+    error = math.sqrt(v_x + v_y)
+    return Contrast(
+        effect=difference,
+        standard_error=error,
+        degrees_of_freedom=_welch(v_x, len(x), v_y, len(y)),
+        statistic=lambda hypothesis: studentised(difference - hypothesis, error),
+        method="difference of group means t (Welch)",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,9 +15,24 @@ from torchmetrics import Metric
 from collapse_guard.indicators.catalogue import FAMILIES
 from collapse_guard.records import Direction, Reading
 
-EvidenceKind = Literal["losses", "tokens", "words", "vectors"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "lineage"]
+Scale = Literal["log_ratio", "difference", "absolute"]
 MINIMUM_GROUPS = 5
 """Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
+DEFINITIONS = {
+    1: "catastrophic rise of the risk",
+    2: "any rise of the risk",
+    3: "asymptotic divergence",
+    4: "collapse of the variance",
+    5: "change of the scaling law",
+    6: "disappearance of modes",
+    7: "disappearance of the tail",
+    8: "hallucinated, unreal data",
+}
+"""The eight definitions of model collapse that Schaeffer et al. (2025), arXiv:2503.03150, found in the literature."""
 
 
 class Indicator(Metric, ABC):
@@ -44,8 +60,14 @@ class Indicator(Metric, ABC):
     """What it is computed from."""
     undefined: ClassVar[str]
     """When the value is NaN, as a clause."""
-    scale: ClassVar[Literal["log_ratio", "difference"]] = "log_ratio"
+    scale: ClassVar[Scale] = "log_ratio"
     """How two readings are compared (`Reading.scale`)."""
+    cost: ClassVar[str]
+    """How the time grows with n."""
+    misses: ClassVar[str]
+    """What it does not see, as a clause."""
+    definitions: ClassVar[tuple[int, ...]]
+    """Which of the eight definitions of collapse (Schaeffer et al. 2025) it speaks to; see `DEFINITIONS`."""
 
     is_differentiable = False
     full_state_update = False
@@ -55,6 +77,10 @@ class Indicator(Metric, ABC):
         super().__init_subclass__(**kwargs)
         if "direction" in cls.__dict__:
             cls.higher_is_better = {Direction.DOWN: True, Direction.UP: False, Direction.BOTH: None}[cls.direction]
+        if "value_range" in cls.__dict__:
+            low, high = cls.value_range
+            cls.plot_lower_bound = low if math.isfinite(low) else None
+            cls.plot_upper_bound = high if math.isfinite(high) else None
 
     @classmethod
     def reading(cls, *, value: float, n: int, n_minimum: int, **parts: Any) -> Reading:
@@ -70,6 +96,14 @@ class Indicator(Metric, ABC):
             n_minimum=n_minimum,
             **parts,
         )
+
+    def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Axes | None = None) -> Any:
+        """Plot one value, or a series of values, within the declared range; None: the value of now.
+
+        Returns:
+            Figure and axes, as torchmetrics gives them.
+        """
+        return self._plot(val, ax)
 
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
         """Add the state of another metric, as if its updates had been made here."""

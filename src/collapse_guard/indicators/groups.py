@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import FloatArray, IntArray
+from collapse_guard.evidence import IntArray
 
 _KEY = b"collapse_guard group order"
 
@@ -76,26 +76,26 @@ def equal_groups(sequences: Sequence[npt.ArrayLike], budget: int) -> list[list[I
     return groups
 
 
-def group_samples(vectors: npt.NDArray[Any], size: int, *, contents: Sequence[bytes] | None = None) -> list[FloatArray]:
-    """Cut vectors into groups of exactly `size` rows in content order; the last group is dropped unless it is full.
+def group_samples(contents: Sequence[bytes], size: int) -> list[IntArray]:
+    """Cut samples into groups of exactly `size` in content order; the last group is dropped unless it is full.
 
     Args:
-        vectors: n d.
-        size: Rows in a group, at least 1.
-        contents: n: what the order goes by; None: the rows themselves. Give the samples where rows are their
-            embeddings: an embedder may round a row differently in another batch.
+        contents: n: what the order goes by: the samples themselves.
+        size: Samples in a group, at least 1.
+
+    Returns:
+        Groups, each the numbers of its samples.
 
     Raises:
         InputError: `size` is below 1.
 
     Example:
-        >>> [group.shape for group in group_samples(np.eye(7), size=3)]
-        [(3, 7), (3, 7)]
+        >>> [len(group) for group in group_samples([bytes([i]) for i in range(7)], size=3)]
+        [3, 3]
     """
     _check_size("size", size)
-    rows = np.ascontiguousarray(vectors, dtype=np.float64)
-    order = content_order([row.tobytes() for row in rows] if contents is None else contents)
-    return [rows[order[start : start + size]] for start in range(0, len(rows) - size + 1, size)]
+    order = content_order(contents)
+    return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
 
 
 def samples_needed(sequences: Sequence[npt.ArrayLike], budget: int, n_groups: int) -> int | None:

@@ -1,145 +1,54 @@
-"""Likelihood: how surprised a model is by real text. A mean is always a sum of nats / a sum of units."""
+"""Likelihood: how surprised a model is by real text, and how sure it is of its own; logits and losses as metrics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import EvidenceKind, Indicator
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.indicators.logits import token_entropy, token_nll
+from collapse_guard.indicators.nats import (
+    bits_per_byte,
+    check_share,
+    cvar_loss,
+    entropy,
+    founder_perplexity,
+    own_perplexity,
+    perplexity,
+    rate,
+    tail_loss,
+    tail_token_loss,
+)
+from collapse_guard.indicators.ngrams import gather_joined
 from collapse_guard.records import Direction
 
-_CHUNK = 2**22
-"""Logits that are normalised at once: bounds the memory beside the logits themselves, and keeps it in cache."""
+__all__ = [
+    "BitsPerByte",
+    "CvarLoss",
+    "Entropy",
+    "FounderPerplexity",
+    "OwnPerplexity",
+    "Perplexity",
+    "TailLoss",
+    "TailTokenLoss",
+    "bits_per_byte",
+    "cvar_loss",
+    "entropy",
+    "founder_perplexity",
+    "own_perplexity",
+    "perplexity",
+    "tail_loss",
+    "tail_token_loss",
+    "token_entropy",
+    "token_nll",
+]
 
-
-def token_nll(logits: Tensor, labels: Tensor, ignore_index: int = -100) -> Tensor:
-    r"""Nats of each label under its logits: `logsumexp(z) - z[label]`, in float32 or better.
-
-    Logits are normalised a chunk at a time, so neither half-precision nor shifted (not contiguous) ones are ever copied
-    whole, and the memory beside them is bounded.
-
-    Args:
-        logits: (..., V) of any float type.
-        labels: (...) token ids, already shifted: `labels[t]` is what `logits[t]` predicts.
-        ignore_index: Label of positions that are not scored.
-
-    Returns:
-        (...) nats >= 0, in float64 for float64 logits and in float32 otherwise; 0 where the label is `ignore_index`.
-
-    Raises:
-        InputError: The shapes do not fit.
-
-    Example:
-        >>> token_nll(torch.tensor([[0.0, 0.0], [200.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1, -100]))
-        tensor([  0.6931, 200.0000,   0.0000])
-    """
-    if logits.ndim < 2 or logits.shape[:-1] != labels.shape:
-        raise InputError(
-            f"`logits` must have the shape of `labels` and an axis of the vocabulary, but got {tuple(logits.shape)} "
-            f"and labels of {tuple(labels.shape)}: shift and cut the labels first"
-        )
-    return torch.cat(list(_chunk_nll(logits, labels.long(), ignore_index))).reshape(labels.shape)
-
-
-def _chunk_nll(logits: Tensor, labels: Tensor, ignore_index: int) -> Iterator[Tensor]:
-    size = max(1, _CHUNK * len(logits) // max(1, logits.numel()))
-    for z, y in zip(torch.split(logits, size), torch.split(labels, size), strict=True):
-        if z.numel() > _CHUNK and z.ndim > 2:
-            yield from _chunk_nll(z[0], y[0], ignore_index)
-        else:
-            rows = z.reshape(-1, z.shape[-1])
-            rows = rows if rows.dtype == torch.float64 else rows.float()
-            yield F.cross_entropy(rows, y.reshape(-1), ignore_index=ignore_index, reduction="none")
-
-
-def perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
-    r"""Perplexity: the number of equally likely tokens that would be as surprising, `exp(sum nats / sum tokens)`.
-
-    Unit: choices per token. Range: [1, inf). Collapse: up, though a series need not be monotone. Undefined (NaN)
-    without tokens; infinite above 709 nats per token. O(d) for d documents. Depends on the tokenizer, not on batches
-    or their order.
-
-    Args:
-        nats: Sums of nats, of documents or of anything else.
-        n_tokens: Scored tokens of each.
-
-    Source: Jelinek et al. (1977), J. Acoust. Soc. Am. 62:S63.
-
-    Example:
-        >>> round(perplexity([math.log(8), math.log(2)], [1, 3]), 6)
-        2.0
-    """
-    rate = _rate(nats, n_tokens)
-    return math.exp(rate) if not rate > 709.0 else math.inf
-
-
-def bits_per_byte(nats: ArrayLike | Tensor, n_bytes: ArrayLike | Tensor) -> float:
-    r"""Bits needed for a byte of UTF-8 text: `sum nats / (ln 2 * sum bytes)`; comparable across tokenizers.
-
-    Range: [0, inf). Collapse: up. Undefined (NaN) without bytes. O(d).
-
-    Args:
-        nats: Sums of nats of documents.
-        n_bytes: UTF-8 bytes of the scored text of each.
-
-    Source: Gao et al. (2020), The Pile, section 3.1.
-
-    Example:
-        >>> bits_per_byte([16 * math.log(2)], [8])
-        2.0
-    """
-    return _rate(nats, n_bytes) / math.log(2)
-
-
-def tail_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, in_tail: ArrayLike | Tensor) -> float:
-    r"""Nats per token over the documents that the founder found hardest: `sum nats / sum tokens` over the frozen tail.
-
-    Unit: nats per token. Range: [0, inf). Collapse: up, and before perplexity does: the tail is forgotten first.
-    Undefined (NaN) without documents in the tail. O(d).
-
-    The documents were chosen for their loss at the founder, so the founder's own value is biased up (regression to the
-    mean) and a healthy generation reads slightly better than its founder: the bias hides harm, it never invents any.
-
-    Args:
-        nats: d: sums of nats of documents.
-        n_tokens: d: scored tokens.
-        in_tail: d: whether the document belongs to the founder's frozen tail (`stratum.freeze_tail`).
-
-    Source: Shumailov et al. (2024), Nature 631:755 (early collapse is the loss of tails).
-
-    Example:
-        >>> tail_loss([2.0, 9.0, 6.0], [2, 3, 2], [False, True, True])
-        3.0
-    """
-    chosen = _tensor(in_tail).bool()
-    return _rate(_tensor(nats)[chosen], _tensor(n_tokens)[chosen])
-
-
-def tail_token_loss(token_nats: ArrayLike | Tensor, in_tail: ArrayLike | Tensor) -> float:
-    r"""Mean nats over the tokens that the founder found hardest, wherever they stand.
-
-    Unit: nats per token. Range: [0, inf). Collapse: up. Undefined (NaN) without tokens in the tail. O(t). The
-    selection biases the founder's value up as in `tail_loss`, and more so: single tokens vary more than documents.
-
-    Args:
-        token_nats: t: nats of scored tokens.
-        in_tail: t: whether the token belongs to the founder's frozen tail.
-
-    Source: Shumailov et al. (2024), Nature 631:755.
-
-    Example:
-        >>> tail_token_loss([0.5, 8.0, 6.0], [False, True, True])
-        7.0
-    """
-    chosen = _tensor(token_nats)[_tensor(in_tail).bool()]
-    return _rate(chosen, torch.ones_like(chosen))
+_MOST_DOCUMENTS = 10**6
+"""Documents that `CvarLoss` keeps at most: 8 MB."""
 
 
 class _OfLosses(Indicator):
@@ -147,9 +56,38 @@ class _OfLosses(Indicator):
     direction = Direction.UP
     value_range = (0.0, math.inf)
     evidence: ClassVar[EvidenceKind] = "losses"
+    definitions: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    misses = "what a model writes: a model may score well and sample poorly"
 
 
-class Perplexity(_OfLosses):
+class _OfTokens(_OfLosses):
+    """Base of means over the scored tokens of batches of logits; its states are named after what adds up."""
+
+    cost = "O(T V) for T tokens and V logits each"
+    minimum_n = 30
+    scale: ClassVar[Scale] = "difference"
+    undefined = "no token is scored"
+    _of: ClassVar[str]
+
+    def __init__(self, ignore_index: int = -100, **kwargs: Any) -> None:
+        """Begin without tokens."""
+        super().__init__(**kwargs)
+        self.ignore_index = ignore_index
+        # The setting is part of the names: see Indicator.
+        self._nats, self._tokens = (f"{part}_{self._of}_ignoring_{ignore_index}" for part in ("nats", "n_tokens"))
+        self._add_sum(self._nats)
+        self._add_sum(self._tokens, dtype=torch.int64)
+
+    def _add(self, nats: Tensor, labels: Tensor) -> None:
+        setattr(self, self._nats, getattr(self, self._nats) + nats.sum(dtype=torch.float64))
+        setattr(self, self._tokens, getattr(self, self._tokens) + (labels != self.ignore_index).sum())
+
+    @property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        return getattr(self, self._nats), getattr(self, self._tokens)
+
+
+class Perplexity(_OfTokens):
     """Perplexity over batches of logits; see `perplexity`.
 
     As input to `update`: `logits` (B, T, V) of any float type, and `labels` (B, T), already shifted. Nats add up in
@@ -169,28 +107,106 @@ class Perplexity(_OfLosses):
     name = "perplexity"
     unit = "choices per token"
     value_range = (1.0, math.inf)
-    minimum_n = 30
-    scale = "difference"
-    undefined = "no token is scored"
-
-    def __init__(self, ignore_index: int = -100, **kwargs: Any) -> None:
-        """Begin without tokens."""
-        super().__init__(**kwargs)
-        self.ignore_index = ignore_index
-        # The setting is part of the names: see Indicator.
-        self._nats, self._tokens = f"nats_ignoring_{ignore_index}", f"n_tokens_ignoring_{ignore_index}"
-        self._add_sum(self._nats)
-        self._add_sum(self._tokens, dtype=torch.int64)
+    _of = "of_real_text"
 
     def update(self, logits: Tensor, labels: Tensor) -> None:
         """Add a batch."""
-        nll = token_nll(logits.detach(), labels, self.ignore_index)
-        setattr(self, self._nats, getattr(self, self._nats) + nll.sum(dtype=torch.float64))
-        setattr(self, self._tokens, getattr(self, self._tokens) + (labels != self.ignore_index).sum())
+        self._add(token_nll(logits.detach(), labels, self.ignore_index), labels)
 
     def compute(self) -> Tensor:
         """Perplexity of everything since the last reset; NaN where every label was ignored."""
-        return self._scalar(perplexity(getattr(self, self._nats), getattr(self, self._tokens)))
+        return self._scalar(perplexity(*self._sums))
+
+
+class OwnPerplexity(Perplexity):
+    """Perplexity of a model on its own samples, over batches of logits; see `own_perplexity`.
+
+    As input to `update`: `logits` (B, T, V) of the model on its samples, and the samples as `labels` (B, T), already
+    shifted. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads and prompts.
+
+    Example:
+        >>> metric = OwnPerplexity()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(50.0000, dtype=torch.float64)
+    """
+
+    name = "own_perplexity"
+    direction = Direction.BOTH
+    minimum_n = MINIMUM_GROUPS
+    evidence = "outputs"
+    definitions = (4, 7)
+    misses = "whether the text is right: a model may be sure of nonsense; and narrowing and noise that cancel out"
+    _of = "of_own_samples"
+
+    def compute(self) -> Tensor:
+        """Perplexity of the model on all its samples since the last reset."""
+        return self._scalar(own_perplexity(*self._sums))
+
+
+class FounderPerplexity(Perplexity):
+    """Perplexity of the founder on samples of a generation, over batches of logits; see `founder_perplexity`.
+
+    As input to `update`: `logits` (B, T, V) of the founder on the samples, and the samples as `labels` (B, T), already
+    shifted. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads and prompts.
+
+    Example:
+        >>> metric = FounderPerplexity()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(50.0000, dtype=torch.float64)
+    """
+
+    name = "founder_perplexity"
+    direction = Direction.BOTH
+    minimum_n = MINIMUM_GROUPS
+    evidence = "outputs"
+    definitions = (7, 8)
+    misses = "lost tails and new errors at once: they cancel out in the mean"
+    _of = "of_samples_at_the_founder"
+
+    def compute(self) -> Tensor:
+        """Perplexity of the founder on all samples since the last reset."""
+        return self._scalar(founder_perplexity(*self._sums))
+
+
+class Entropy(_OfTokens):
+    """Mean entropy of next-token distributions over batches of logits; see `entropy`.
+
+    As input to `update`: `logits` (B, T, V) on real text, of any float type, and `labels` (B, T), already shifted, of
+    which only those that are ignored matter. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads.
+
+    Example:
+        >>> metric = Entropy()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(3.9120, dtype=torch.float64)
+    """
+
+    name = "entropy"
+    unit = "nats"
+    scale = "log_ratio"
+    direction = Direction.BOTH
+    definitions = (4, 7)
+    misses = "whether the model is right: it may be as unsure as before, of other words"
+    _of = "of_entropy"
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        self._add(token_entropy(logits.detach(), labels, self.ignore_index), labels)
+
+    def compute(self) -> Tensor:
+        """Mean entropy of everything since the last reset; NaN where every label was ignored."""
+        return self._scalar(entropy(*self._sums))
 
 
 class BitsPerByte(_OfLosses):
@@ -207,6 +223,7 @@ class BitsPerByte(_OfLosses):
 
     name = "bits_per_byte"
     unit = "bits per byte"
+    cost = "O(d) for d documents"
     minimum_n = 30
     undefined = "the scored text has no bytes"
 
@@ -243,6 +260,11 @@ class TailLoss(_OfLosses):
 
     name = "tail_loss"
     unit = "nats per token"
+    cost = "O(d) for d documents"
+    misses = (
+        "tails that the founder knew well; and it reads low after the founder, whose tail was chosen by its own loss"
+    )
+    definitions = (2, 7)
     minimum_n = 10
     scale = "difference"
     undefined = "no document of the tail is scored"
@@ -280,6 +302,9 @@ class TailTokenLoss(_OfLosses):
 
     name = "tail_token_loss"
     unit = "nats per token"
+    cost = "O(t) for t tokens"
+    misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
+    definitions = (2, 7)
     minimum_n = 10
     scale = "difference"
     undefined = "no token of the tail is scored"
@@ -300,13 +325,58 @@ class TailTokenLoss(_OfLosses):
 
     def compute(self) -> Tensor:
         """Mean nats over the tail tokens since the last reset."""
-        return self._scalar(_rate(self.hard_nats, self.n_hard))
+        return self._scalar(rate(self.hard_nats, self.n_hard))
 
 
-def _rate(nats: ArrayLike | Tensor, units: ArrayLike | Tensor) -> float:
-    total = float(_tensor(units).sum())
-    return float(_tensor(nats).sum()) / total if total else math.nan
+class CvarLoss(_OfLosses):
+    """Conditional value at risk over documents; see `cvar_loss`.
 
+    As input to `update`: `nats` (d,) and `n_tokens` (d,) of d documents. Value: float64. The worst documents are only
+    known at the end, so one float64 is kept for each: at most a million documents, 8 MB.
 
-def _tensor(values: ArrayLike | Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float64)
+    Args:
+        q: Share of the documents that are the worst.
+
+    Raises:
+        InputError: `q` is out of range, or there are too many documents.
+
+    Example:
+        >>> metric = CvarLoss(q=0.25)
+        >>> metric.update(torch.arange(1, 11), torch.ones(10))
+        >>> metric.compute()
+        tensor(9.2000, dtype=torch.float64)
+    """
+
+    name = "cvar_loss"
+    unit = "nats per token"
+    cost = "O(d log d) for d documents"
+    misses = "hard documents that others take the place of: the worst are found anew in each generation"
+    definitions = (2, 7)
+    minimum_n = 100
+    scale = "difference"
+    undefined = "no document is scored"
+
+    rates_of_documents: Tensor
+
+    def __init__(self, q: float = 0.1, **kwargs: Any) -> None:
+        """Begin without documents."""
+        # Ranks hold different numbers of documents, and torchmetrics stacks what it gathers: a stack of one, if joined.
+        kwargs.setdefault("dist_sync_fn", gather_joined)
+        super().__init__(**kwargs)
+        check_share("q", q)
+        self.q = q
+        self.add_state("rates_of_documents", torch.zeros(0, dtype=torch.float64), dist_reduce_fx="cat")
+
+    def update(self, nats: Tensor, n_tokens: Tensor) -> None:
+        """Add documents."""
+        if len(self.rates_of_documents) + len(nats) > _MOST_DOCUMENTS:
+            raise InputError(
+                f"`nats` must be of at most {_MOST_DOCUMENTS} documents in all, but got "
+                f"{len(self.rates_of_documents) + len(nats)}: score a random part of them"
+            )
+        self.rates_of_documents = torch.cat([self.rates_of_documents, nats.double() / n_tokens])
+
+    def compute(self) -> Tensor:
+        """Conditional value at risk of all documents since the last reset."""
+        rates = self.rates_of_documents.flatten()
+        return self._scalar(cvar_loss(rates, torch.ones_like(rates), self.q))

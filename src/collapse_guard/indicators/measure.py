@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence
+from collapse_guard.evidence import Evidence, FloatArray
 from collapse_guard.indicators.catalogue import names
 from collapse_guard.indicators.groups import content_order, windows
-from collapse_guard.indicators.loss_readings import loss_readings
+from collapse_guard.indicators.instruments import space, text_instruments
+from collapse_guard.indicators.loss_readings import loss_readings, output_readings
+from collapse_guard.indicators.replicates import groups_of_samples, groups_of_units, groups_of_vectors
 from collapse_guard.indicators.sample_readings import (
     missing_vector_readings,
+    row_readings,
+    text_readings,
     token_readings,
     vector_readings,
     word_readings,
 )
-from collapse_guard.indicators.samples import TextSamples, text_samples, vector_samples
+from collapse_guard.indicators.samples import TextSamples, text_samples, vector_samples, with_embeddings
 from collapse_guard.indicators.stratum import freeze_tail
-from collapse_guard.indicators.tails import UNKNOWN
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
 
 __all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
 
+NO_EMBEDDER = (
+    "the custom embedder of the wild type is not saved with it: give it again, `WildType.load(path, embedder=...)`"
+)
+"""Why there are no vectors of texts."""
 _CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
 _references: OrderedDict[tuple[str, int | None, bool], dict[str, Reading]] = OrderedDict()
@@ -35,11 +44,18 @@ _references: OrderedDict[tuple[str, int | None, bool], dict[str, Reading]] = Ord
 def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | None = None) -> dict[str, Reading]:
     """Read every indicator that the evidence allows.
 
-    Losses give perplexity and, where known, bits_per_byte (bytes), tail_loss (a stratum) and tail_token_loss (losses of
-    tokens). Samples of text give distinct_1 to distinct_4 in groups of `wild_type.group_tokens` tokens of the wild
-    type's tokenizer, rare_coverage and rare_mass in groups of as many words, and the spread of their embeddings in
-    groups of `wild_type.group_samples`. Vectors give the spread alone. Nothing is drawn at random, and the order of
-    samples does not matter. O(n) for n samples.
+    | evidence              | indicators                                                                     |
+    |-----------------------|--------------------------------------------------------------------------------|
+    | losses                | likelihood: bits_per_byte needs bytes, tails need a stratum, entropy entropies |
+    | own, founder losses   | own_perplexity, founder_perplexity                                             |
+    | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens           |
+    | … and their vectors   | spread, distance                                                               |
+    | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
+
+    Tokens are those of the wild type's tokenizer, in groups of `wild_type.group_tokens`; words come in groups of as
+    many, samples and vectors in groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is
+    drawn at random, and the order of samples does not matter. O(n) for n samples, after O(pool) once for each wild
+    type.
 
     Args:
         wild_type: The frozen real data.
@@ -58,10 +74,11 @@ def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | N
     Example:
         >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
         >>> readings = measure(wild_type, Evidence(samples=np.random.default_rng(1).normal(size=(60, 2))))
-        >>> list(readings), len(readings["vendi"].replicates)
-        (['total_variance', 'effective_rank', 'vendi'], 6)
+        >>> len(readings["vendi"].replicates), readings["vendi"].group
+        (6, '10 samples')
     """
     readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum)
+    readings += output_readings(evidence.own_losses, evidence.founder_losses, wild_type.group_samples)
     readings += _of_vectors(wild_type, evidence) if wild_type.kind == "vectors" else _of_texts(wild_type, evidence)
     return _in_order(readings)
 
@@ -81,8 +98,7 @@ def reference_readings(wild_type: WildType, *, sample_tokens: int | None) -> dic
         Indicator name -> reading; likelihood is not among them.
     """
     # With and without its custom embedder a wild type has the same fingerprint.
-    can_embed = wild_type.kind == "text" and _embedding_dimension(wild_type) is not None
-    key = (wild_type.fingerprint, sample_tokens, can_embed)
+    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed)
     if key not in _references:
         _references[key] = _in_order(_of_wild_type(wild_type, sample_tokens))
         while len(_references) > _CACHED_REFERENCES:
@@ -103,67 +119,77 @@ def _of_vectors(wild_type: WildType, evidence: Evidence) -> list[Reading]:
     values = evidence.samples if evidence.embeddings is None else evidence.embeddings
     if values is None:
         return []
-    vectors = vector_samples(values, dimension=wild_type.evaluation_vectors.shape[1])
-    return vector_readings(vectors, wild_type.group_samples)
+    return _of_points(wild_type, vector_samples(values, dimension=wild_type.geometry.dimension), "samples")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Groups are small: a second thread gains nothing, and costs ten times as much as soon as anything else runs."""
+    before = torch.get_num_threads()
+    with threadpool_limits(1):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@_one_thread()
+def _of_points(wild_type: WildType, vectors: FloatArray, source: str) -> list[Reading]:
+    groups, frozen = groups_of_vectors(vectors, wild_type.group_samples, source=source), space(wild_type)
+    return [*vector_readings(groups, frozen), *row_readings(groups, frozen)]
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence) -> list[Reading]:
-    samples = None if evidence.samples is None else text_samples(wild_type, evidence.samples)
-    readings = [] if samples is None else _of_units(wild_type, samples, "samples")
-    if evidence.embeddings is not None:
-        return readings + _of_embeddings(wild_type, evidence.embeddings, samples)
-    return readings if samples is None else readings + _of_embedded(wild_type, samples, "samples")
+    if evidence.samples is None:
+        return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None)
+    samples = text_samples(wild_type, evidence.samples)
+    embeddings = with_embeddings(wild_type, evidence).embeddings
+    written = _of_written(wild_type, samples, "samples")
+    if embeddings is None:
+        return written + missing_vector_readings(len(samples.texts), wild_type.group_samples, NO_EMBEDDER)
+    return written + _of_embeddings(wild_type, embeddings, samples)
 
 
-def _of_units(wild_type: WildType, samples: TextSamples, source: str) -> list[Reading]:
-    ids = {word: i for i, word in enumerate(wild_type.known_words)}
-    types = [np.array([ids.get(word, UNKNOWN) for word in wild_type.words(text)], np.int64) for text in samples.texts]
-    rare = [ids[word] for word in wild_type.rare_words]
+@_one_thread()
+def _of_written(wild_type: WildType, samples: TextSamples, source: str) -> list[Reading]:
+    instruments, budget = text_instruments(wild_type), wild_type.group_tokens
+    types = instruments.types(samples.texts)
+    numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
     return [
-        *token_readings(samples.tokens, wild_type.group_tokens, source=source),
-        *word_readings(types, rare, len(ids), wild_type.group_tokens, source=source),
+        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), instruments),
+        *word_readings(groups_of_units(types, budget, "words", source), instruments),
+        *text_readings(numbers, samples.texts, instruments),
     ]
 
 
-def _of_embedded(wild_type: WildType, samples: TextSamples, source: str, *, most: int | None = None) -> list[Reading]:
-    """Spread of texts, embedded in content order: an embedder that rounds by batch gives the same for any order."""
-    contents = samples.contents
-    order = content_order(contents)[:most]
-    try:
-        vectors = wild_type.embed([samples.texts[i] for i in order])
-    except InputError as error:
-        return missing_vector_readings(len(samples.texts), wild_type.group_samples, str(error))
-    ordered = [contents[i] for i in order]
-    return vector_readings(vectors, wild_type.group_samples, contents=ordered, source=source)
-
-
+@_one_thread()
 def _of_embeddings(wild_type: WildType, embeddings: Any, samples: TextSamples | None) -> list[Reading]:
     n = None if samples is None else len(samples.texts)
-    vectors = vector_samples(embeddings, n=n, dimension=_embedding_dimension(wild_type))
+    vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
     contents = None if samples is None else samples.contents
-    return vector_readings(vectors, wild_type.group_samples, contents=contents)
-
-
-def _embedding_dimension(wild_type: WildType) -> int | None:
-    """None where a custom embedder was not loaded: what it would give is then not known."""
-    try:
-        return int(wild_type.embed([wild_type.evaluation[0]]).shape[1])
-    except InputError:
-        return None
+    return vector_readings(groups_of_vectors(vectors, wild_type.group_samples, contents=contents), space(wild_type))
 
 
 def _of_wild_type(wild_type: WildType, sample_tokens: int | None) -> list[Reading]:
     source = "windows of the wild type"
     if wild_type.kind == "vectors":
-        return vector_readings(wild_type.evaluation_vectors, wild_type.group_samples, source=source)
+        return _of_points(wild_type, wild_type.evaluation_vectors, source)
     texts = list(wild_type.evaluation)
     tokens = list(wild_type.encode(texts))
     if sample_tokens is not None:
         tokens = windows(tokens, sample_tokens)
         texts = wild_type.decode(tokens)
     samples = TextSamples(texts, tokens)
-    most = _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples
-    return _of_units(wild_type, samples, source) + _of_embedded(wild_type, samples, source, most=most)
+    written = _of_written(wild_type, samples, source)
+    if not wild_type.can_embed:
+        return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER)
+    order = content_order(samples.contents)[: _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples]
+    contents = [samples.contents[i] for i in order]
+    vectors = wild_type.embed([texts[i] for i in order])
+    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
+    with _one_thread():
+        return written + vector_readings(groups, space(wild_type))
 
 
 def _in_order(readings: Sequence[Reading]) -> dict[str, Reading]:

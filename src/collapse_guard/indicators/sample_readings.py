@@ -1,118 +1,161 @@
-"""Readings of generated samples: one replicate per group of a fixed size, so that any two readings are comparable."""
+"""Readings of generated samples: which formula is read from which groups, by which frozen instrument.
+
+| groups                  | what is read from each                                       |
+|-------------------------|--------------------------------------------------------------|
+| `group_tokens` tokens   | diversity but unique samples, copied n-grams, homozygosity   |
+| `group_tokens` words    | tails                                                        |
+| `group_samples` samples | unique samples, near duplicates                              |
+| `group_samples` vectors | spread, distance; where there is no text homozygosity as well |
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+import torch
 
-from collapse_guard.evidence import IntArray
-from collapse_guard.indicators.base import MINIMUM_GROUPS, Indicator
-from collapse_guard.indicators.diversity import Distinct1, Distinct2, Distinct3, Distinct4, distinct_n
-from collapse_guard.indicators.groups import equal_groups, group_samples, samples_needed
-from collapse_guard.indicators.spread import EffectiveRank, TotalVariance, Vendi, effective_rank, total_variance, vendi
-from collapse_guard.indicators.tails import RareCoverage, RareMass, count_types, rare_coverage, rare_mass
+from collapse_guard.evidence import FloatArray, IntArray
+from collapse_guard.indicators.base import all_indicators
+from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.indicators.divergences import jensen_shannon, mauve
+from collapse_guard.indicators.diversity import (
+    compression_ratio,
+    distinct_n,
+    entropy_n,
+    repetition,
+    self_bleu,
+    self_distinct_n,
+    unique_samples,
+)
+from collapse_guard.indicators.genetics import fixation_index, homozygosity
+from collapse_guard.indicators.instruments import Space, TextInstruments, pair_keys
+from collapse_guard.indicators.replicates import Groups, no_groups
+from collapse_guard.indicators.richness import missing_mass
+from collapse_guard.indicators.spread import effective_rank, mean_distance, total_variance, vendi, vendi_2
+from collapse_guard.indicators.tails import hill_index, lost_ngrams, rare_coverage, rare_mass
 from collapse_guard.records import Reading
 
-Member = TypeVar("Member")
+INDICATORS = all_indicators()
+_ORDERS = (1, 2, 3, 4)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Groups(Generic[Member]):
-    members: list[Member]
-    label: str
-    """What a group is: "4096 tokens"."""
-    n: int
-    n_minimum: int
-    problem: str
-
-    def read(self, metric: type[Indicator], formula: Callable[[Member], float]) -> Reading:
-        values = [formula(member) for member in self.members]
-        undefined = sum(math.isnan(value) for value in values)
-        why = f"{metric.name} is undefined in {undefined} of {len(values)} groups of {self.label}: {metric.undefined}"
-        return metric.reading(
-            value=float(np.mean(values)) if values else math.nan,
-            n=self.n,
-            n_minimum=self.n_minimum,
-            replicates=tuple(values),
-            group=self.label,
-            problem=self.problem or (why if undefined else ""),
-        )
+def token_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) -> list[Reading]:
+    """Diversity, copies and homozygosity of groups of tokens."""
+    readings = _read(
+        groups,
+        {
+            **{f"distinct_{n}": partial(distinct_n, n=n) for n in _ORDERS},
+            **{f"self_distinct_{n}": partial(self_distinct_n, n=n) for n in _ORDERS},
+            **{f"entropy_{n}": partial(entropy_n, n=n) for n in _ORDERS},
+            "self_bleu": self_bleu,
+            "repetition": repetition,
+            "compression_ratio": lambda group: compression_ratio(instruments.decode(group)),
+            "copied_ngrams": lambda group: _share(instruments.copied.contained(group)),
+        },
+    )
+    counts = groups.of([np.bincount(np.concatenate(group)) for group in groups.members])
+    return readings + _homozygosity(counts, lambda: instruments.token_homozygosity)
 
 
-def token_readings(tokens: Sequence[IntArray], budget: int, *, source: str = "samples") -> list[Reading]:
-    """distinct_1 to distinct_4 of groups of `budget` tokens; `source` is the word for samples in problems."""
-    groups = _of_units(tokens, budget, "tokens", source)
+def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) -> list[Reading]:
+    """Tails of groups of words, given as `TextInstruments.types`."""
+    rare, pairs, n_words = instruments.rare, instruments.pairs, len(instruments.word_ids)
+
+    def lost(group: list[IntArray]) -> float:
+        keys = pair_keys(group)
+        return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
+
+    counts = groups.of([torch.from_numpy(np.bincount(np.concatenate(g), minlength=n_words)) for g in groups.members])
     return [
-        groups.read(Distinct1, partial(distinct_n, n=1)),
-        groups.read(Distinct2, partial(distinct_n, n=2)),
-        groups.read(Distinct3, partial(distinct_n, n=3)),
-        groups.read(Distinct4, partial(distinct_n, n=4)),
+        *_read(
+            counts,
+            {
+                "rare_coverage": lambda group: rare_coverage(group, rare),
+                "rare_mass": lambda group: rare_mass(group, rare),
+                "missing_mass": missing_mass,
+                "hill_index": hill_index,
+            },
+        ),
+        *_read(groups, {"lost_ngrams": lost}),
     ]
 
 
-def word_readings(
-    types: Sequence[IntArray], rare: Collection[int], n_types: int, budget: int, *, source: str = "samples"
-) -> list[Reading]:
-    """rare_coverage and rare_mass of groups of `budget` words, given as type ids (`tails.UNKNOWN` for unknown ones)."""
+def text_readings(groups: Groups[IntArray], texts: Sequence[str], instruments: TextInstruments) -> list[Reading]:
+    """Unique samples and near duplicates of training documents; groups are numbers of texts."""
+    is_copy = instruments.training.contained(texts)
+    return _read(
+        groups,
+        {
+            "unique_samples": lambda group: unique_samples([texts[i] for i in group]),
+            "near_duplicates": lambda group: _share(is_copy[group]),
+        },
+    )
 
-    def counts(group: list[IntArray]) -> Tensor:
-        return count_types(np.concatenate(group), n_types)
 
-    groups = _of_units(types, budget, "words", source)
-    ids = np.array(sorted(rare), dtype=np.int64)
+def vector_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
+    """Spread of groups of vectors, and their distance to the frozen reference."""
+    geometry = space.geometry
+    scores = groups.of([space.scores(group) for group in groups.members])
+    histograms = groups.of([space.histogram(group) for group in groups.members])
     return [
-        groups.read(RareCoverage, lambda group: rare_coverage(counts(group), ids)),
-        groups.read(RareMass, lambda group: rare_mass(counts(group), ids)),
+        *_read(
+            groups,
+            {
+                "total_variance": total_variance,
+                "effective_rank": effective_rank,
+                "vendi": vendi,
+                "vendi_2": vendi_2,
+                "mean_distance": mean_distance,
+                "mmd": space.mmd,
+                "frechet": space.frechet,
+            },
+        ),
+        *_read(
+            histograms,
+            {
+                "jensen_shannon": lambda counts: jensen_shannon(counts, geometry.histogram),
+                "mauve": lambda counts: mauve(counts, geometry.histogram),
+            },
+        ),
+        *_read(scores, {name: attrgetter(name) for name in ("precision", "recall", "density", "coverage")}),
     ]
 
 
-def vector_readings(
-    vectors: npt.NDArray[Any], size: int, *, contents: Sequence[bytes] | None = None, source: str = "samples"
-) -> list[Reading]:
-    """total_variance, effective_rank and vendi of groups of `size` vectors; `contents` as in `group_samples`."""
-    n, n_minimum, label = len(vectors), MINIMUM_GROUPS * size, f"{size} samples"
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
-        return missing_vector_readings(n, size, f"{len(bad)} of {n} vectors are not finite (first: row {bad[0]})")
-    members = group_samples(vectors, size, contents=contents)
-    problem = _too_few(n, len(members), label, n_minimum, source)
-    return _read_spread(_Groups(members=members, label=label, n=n, n_minimum=n_minimum, problem=problem))
+def row_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
+    """What rows have in common with texts: unique samples, and homozygosity with clusters in the place of tokens."""
+    histograms = groups.of([space.histogram(group) for group in groups.members])
+    rows = groups.of([[row.tobytes() for row in group] for group in groups.members])
+    return [
+        *_read(rows, {"unique_samples": unique_samples}),
+        *_homozygosity(histograms, lambda: space.cluster_homozygosity),
+    ]
 
 
 def missing_vector_readings(n: int, size: int, problem: str) -> list[Reading]:
-    """total_variance, effective_rank and vendi where there are no vectors, and why."""
-    groups: _Groups[npt.NDArray[Any]] = _Groups(
-        members=[], label=f"{size} samples", n=n, n_minimum=MINIMUM_GROUPS * size, problem=problem
+    """Spread and distance where there are no vectors, and why."""
+    groups: Groups[Any] = no_groups(n, size, problem)
+    return [groups.of_values(INDICATORS[name], []) for name in (*FAMILIES["spread"], *FAMILIES["distance"])]
+
+
+def _homozygosity(counts: Groups[IntArray], reference: Callable[[], float]) -> list[Reading]:
+    return _read(
+        counts,
+        {
+            "homozygosity": homozygosity,
+            "fixation_index": lambda group: fixation_index(homozygosity(group), reference()),
+        },
     )
-    return _read_spread(groups)
 
 
-def _read_spread(groups: _Groups[npt.NDArray[Any]]) -> list[Reading]:
-    return [
-        groups.read(TotalVariance, total_variance),
-        groups.read(EffectiveRank, effective_rank),
-        groups.read(Vendi, vendi),
-    ]
+def _read(groups: Groups[Any], formulas: Mapping[str, Callable[[Any], float]]) -> list[Reading]:
+    return [groups.read(INDICATORS[name], formula) for name, formula in formulas.items()]
 
 
-def _of_units(sequences: Sequence[IntArray], budget: int, unit: str, source: str) -> _Groups[list[IntArray]]:
-    members = equal_groups(sequences, budget)
-    needed = samples_needed(sequences, budget, MINIMUM_GROUPS)
-    label, n_minimum = f"{budget} {unit}", needed or MINIMUM_GROUPS * budget
-    problem = _too_few(len(sequences), len(members), label, n_minimum, source)
-    if needed is None and len(sequences):
-        problem = f"none of the {len(sequences)} {source} has any {unit}"
-    return _Groups(members=members, label=label, n=len(sequences), n_minimum=n_minimum, problem=problem)
-
-
-def _too_few(n: int, n_groups: int, label: str, n_minimum: int, source: str) -> str:
-    if n_groups >= MINIMUM_GROUPS:
-        return ""
-    return f"{n} {source} fill {n_groups} groups of {label}, {MINIMUM_GROUPS} are needed: {n_minimum} {source} would do"
+def _share(flags: npt.NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if len(flags) else math.nan

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import FloatArray, IntArray, Samples
+from collapse_guard.evidence import Evidence, FloatArray, IntArray, Samples
+from collapse_guard.indicators.groups import content_order
 from collapse_guard.wildtype import WildType
 
 _N_SPECIAL = 2
@@ -39,6 +41,21 @@ def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
         return TextSamples(texts, list(wild_type.encode(texts)))
     tokens = [_checked_ids(i, sample, wild_type.vocabulary_size) for i, sample in enumerate(samples)]
     return TextSamples(wild_type.decode(tokens), tokens)
+
+
+def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
+    """Embed samples of text once for all that need it; evidence that has embeddings, or cannot have any, is returned.
+
+    They are embedded in content order: an embedder that rounds by place in the batch gives the same for any order.
+    """
+    if evidence.samples is None or evidence.embeddings is not None or not wild_type.can_embed:
+        return evidence
+    samples = text_samples(wild_type, evidence.samples)
+    order = content_order(samples.contents)
+    ordered = wild_type.embed([samples.texts[i] for i in order])
+    embeddings = np.empty_like(ordered)
+    embeddings[order] = ordered
+    return replace(evidence, embeddings=embeddings)
 
 
 def vector_samples(values: Any, *, n: int | None = None, dimension: int | None = None) -> FloatArray:

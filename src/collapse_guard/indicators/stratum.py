@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import InputError
 from collapse_guard.evidence import FloatArray, IntArray, Losses
+from collapse_guard.indicators.nats import check_share
 from collapse_guard.records import TailStratum
 
 
@@ -30,8 +30,7 @@ def freeze_tail(losses: Losses, *, share: float = 0.1) -> TailStratum:
         >>> freeze_tail(founder, share=0.3).documents
         ('b',)
     """
-    if not 0.0 < share <= 1.0:
-        raise InputError(f"`share` must be above 0 and at most 1, but got {share!r}: 0.1 is the hardest tenth")
+    check_share("share", share)
     ranked = sorted((i for i in range(len(losses)) if math.isfinite(losses.nll[i])), key=lambda i: losses.documents[i])
     rates = losses.nll[ranked] / losses.n_tokens[ranked]
     documents = tuple(losses.documents[ranked[i]] for i in _largest(rates, share))

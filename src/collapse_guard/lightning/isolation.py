@@ -44,6 +44,26 @@ def untouched(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def placed(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Have a module that lies on the CPU on `device` inside, and back on the CPU afterwards; its bits do not change.
+
+    A module that lies elsewhere stays there: it may be spread over devices.
+
+    Example:
+        >>> with placed(nn.Linear(2, 2), torch.device("cpu")):
+        ...     pass
+    """
+    moves = device.type != "cpu" and {part.device.type for part in module.parameters()} == {"cpu"}
+    try:
+        if moves:
+            module.to(device)
+        yield
+    finally:
+        if moves:
+            module.to("cpu")
+
+
+@contextmanager
 def _random_states_kept() -> Iterator[None]:
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()

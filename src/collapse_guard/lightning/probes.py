@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import nn
 
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence
-from collapse_guard.lightning.isolation import untouched
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.lightning.isolation import placed, untouched
 from collapse_guard.lightning.sampling import Decoding, generate
 from collapse_guard.lightning.scoring import Document, device_of, score
 from collapse_guard.lightning.sharding import batch_generator, batches, merge
@@ -49,6 +51,10 @@ class Probe(Protocol):
 class CausalLMProbe:
     """Collects evidence of a causal language model: losses on the wild type's evaluation documents, and samples.
 
+    The samples are scored too: under the module itself (own_perplexity) and, where it is given, under the founder
+    (founder_perplexity). They are scored as the ids that were drawn, after their prompts, under the whole distribution
+    whatever the decoding; the end of a sample is not scored, and samples of no tokens are left out.
+
     The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), or an
     object with `.logits` as Hugging Face models return. For fast sampling it may have `generate_step` (see
     `sampling.generate`); else its forward runs on the whole prefix for every token. The evidence is the same for any
@@ -68,6 +74,11 @@ class CausalLMProbe:
         bos_token_id: Id that begins a document; None: the tokenizer's, else that of "<|bos|>".
         eos_token_id: Id that ends a sample; None: the tokenizer's, if it has one.
         n_documents: Score the first so many evaluation documents; None: all; 0: none.
+        score_samples: Whether the module scores its own samples, which costs one more forward over them: little beside
+            drawing them, which takes one for every token.
+        founder: The model of generation 0, of the same tokenizer, which scores the samples at the same cost; None: no
+            founder_perplexity. It is kept here and nowhere else, in particular not as a part of the module in
+            training, and left as it was. One on the CPU is moved to the module's device while it is measured.
 
     Raises:
         InputError: An argument is out of range, or the tokenizer will not do.
@@ -91,6 +102,8 @@ class CausalLMProbe:
         bos_token_id: int | None = None,
         eos_token_id: int | None = None,
         n_documents: int | None = None,
+        score_samples: bool = True,
+        founder: nn.Module | None = None,
     ) -> None:
         at_least("n_samples", n_samples, 0)
         at_least("max_new_tokens", max_new_tokens, 1)
@@ -101,10 +114,12 @@ class CausalLMProbe:
             raise InputError(
                 "`n_samples` or `n_documents` must be positive, but got 0 and 0: there would be no evidence"
             )
+        _check_founder(founder, n_samples)
         self.codec = Codec(tokenizer, bos_token_id=bos_token_id, eos_token_id=eos_token_id)
         self.decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
         self.n_samples, self.max_new_tokens = n_samples, max_new_tokens
         self.batch_size, self.max_length, self.n_documents = batch_size, max_length, n_documents
+        self.score_samples, self.founder = score_samples, founder
         self._starts = [[self.codec.bos, *self.codec.encode(prompt)] for prompt in _texts("prompts", prompts)]
 
     def collect(
@@ -119,17 +134,16 @@ class CausalLMProbe:
             raise InputError(f"`wild_type` must be of text, but got one of {wild_type.kind}: use an EmbeddingProbe")
         documents = self._documents(wild_type)[rank::world_size]
         with untouched(module):
+            losses = None if self.n_documents == 0 else self._score(module, documents)
+            if not self.n_samples:
+                return Evidence(losses=losses)
+            samples = list(self._samples(module, seed, rank, world_size))
+            written = [sample for _, sample in samples if sample.tokens]
             return Evidence(
-                losses=None
-                if self.n_documents == 0
-                else score(
-                    module,
-                    documents,
-                    bos=self.codec.bos,
-                    max_length=self.max_length,
-                    batch_size=self.batch_size,
-                ),
-                samples=list(self._samples(module, seed, rank, world_size)) if self.n_samples else None,
+                losses=losses,
+                samples=[text for text, _ in samples],
+                own_losses=_sums_of(self._score(module, written)) if self.score_samples else None,
+                founder_losses=self._at_founder(written, device_of(module)),
             )
 
     def merge(self, parts: Sequence[Evidence]) -> Evidence:
@@ -145,19 +159,32 @@ class CausalLMProbe:
         )
         return [document for document in documents if document.tokens]
 
-    def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[str]:
+    def _score(self, module: nn.Module, documents: Sequence[Document]) -> Losses:
+        return score(module, documents, bos=self.codec.bos, max_length=self.max_length, batch_size=self.batch_size)
+
+    def _at_founder(self, samples: Sequence[Document], device: torch.device) -> Losses | None:
+        if self.founder is None:
+            return None
+        with placed(self.founder, device), untouched(self.founder):
+            return _sums_of(self._score(self.founder, samples))
+
+    def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[tuple[str, Document]]:
+        """Each sample as text, and as the ids to score, by its number among the samples of all ranks."""
         for number, size in batches(self.n_samples, self.batch_size, rank=rank, world_size=world_size):
-            first = number * self.batch_size
+            numbers = range(number * self.batch_size, number * self.batch_size + size)
+            starts = [self._starts[sample % len(self._starts)] for sample in numbers]
             rows = generate(
                 module,
-                [self._starts[sample % len(self._starts)] for sample in range(first, first + size)],
+                starts,
                 max_new_tokens=self.max_new_tokens,
                 decoding=self.decoding,
                 generator=batch_generator(seed, number, device_of(module)),
                 max_length=self.max_length,
                 eos=self.codec.eos,
             )
-            yield from map(self.codec.decode, rows)
+            for sample, start, ids in zip(numbers, starts, rows, strict=True):
+                text = self.codec.decode(ids)
+                yield text, Document(id=str(sample), tokens=ids, n_bytes=len(text.encode()), prompt=start[1:])
 
 
 def at_least(name: str, value: int, least: int) -> None:
@@ -171,3 +198,17 @@ def _texts(name: str, texts: Sequence[str] | None) -> Sequence[str]:
     if isinstance(texts, str) or (texts is not None and not texts):
         raise InputError(f"`{name}` must be a list with at least one text, or None, but got {texts!r:.80}")
     return [""] if texts is None else texts
+
+
+def _sums_of(losses: Losses) -> Losses:
+    """The losses without those of single tokens, which nothing reads of samples."""
+    return replace(losses, token_nll=None)
+
+
+def _check_founder(founder: nn.Module | None, n_samples: int) -> None:
+    if founder is None:
+        return
+    if not isinstance(founder, nn.Module):
+        raise InputError(f"`founder` must be an nn.Module, or None, but got {type(founder).__name__}: load it first")
+    if n_samples == 0:
+        raise InputError("`n_samples` must be positive where a `founder` is to score the samples, but got 0")

@@ -1,4 +1,4 @@
-"""The losses of a causal language model on documents: every token once, in nats."""
+"""The losses of a causal language model on documents: every token once, in nats, with the entropy at its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import FloatArray, Losses
-from collapse_guard.indicators.likelihood import token_nll
+from collapse_guard.indicators.logits import token_entropy, token_nll
 
 IGNORED = -100
 """Label of a pad."""
@@ -25,14 +25,21 @@ class Document:
     id: str
     tokens: Sequence[int]
     n_bytes: int
+    prompt: Sequence[int] = ()
+    """What the tokens continue; it is read and not scored."""
 
 
 @dataclass(frozen=True)
 class _Window:
     document: int
     start: int
+    """Of what is scored, in the tokens of the document."""
     before: int
+    prompt: Sequence[int]
     tokens: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.tokens)
 
 
 def logits_of(output: Any) -> Tensor:
@@ -59,6 +66,8 @@ def device_of(module: nn.Module) -> torch.device:
 def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_length: int, batch_size: int) -> Losses:
     r"""Losses of the documents under the module: \(-\sum_t \ln p(x_t \mid \text{bos}, x_{<t})\) for each.
 
+    The entropies of these distributions come from the same forward.
+
     A document longer than `max_length` is cut into consecutive windows, so every token is scored exactly once and sees
     tokens before it in its window: the first window begins with `bos`, a later one with the last token of the one
     before (as "rolling" perplexity in lm-evaluation-harness). Windows of like length share a batch, are padded on the
@@ -75,43 +84,56 @@ def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_len
         InputError: The module does not return logits.
     """
     token_losses = [np.empty(len(document.tokens)) for document in documents]
+    entropies = np.zeros(len(documents))
     for batch in _batches(documents, bos, max_length, batch_size):
-        for window, nll in zip(batch, _nll(module, batch), strict=True):
+        for window, (nll, entropy) in zip(batch, _nats(module, batch), strict=True):
             token_losses[window.document][window.start : window.start + len(nll)] = nll
+            entropies[window.document] += entropy.sum()
     return Losses(
         documents=tuple(document.id for document in documents),
         nll=np.array([losses.sum() for losses in token_losses]),
         n_tokens=np.array([len(losses) for losses in token_losses], dtype=np.int64),
         n_bytes=np.array([document.n_bytes for document in documents], dtype=np.int64),
         token_nll=tuple(token_losses),
+        entropy=entropies,
     )
 
 
 def _batches(documents: Sequence[Document], bos: int, max_length: int, batch_size: int) -> Iterator[list[_Window]]:
     windows = [
-        _Window(
-            number, start, document.tokens[start - 1] if start else bos, document.tokens[start : start + max_length]
-        )
+        window
         for number, document in enumerate(documents)
-        for start in range(0, len(document.tokens), max_length)
+        for window in _windows(number, document, bos, max_length)
+        if window.tokens
     ]
-    windows.sort(
-        key=lambda window: -len(window.tokens)
-    )  # the longest first: where memory is too small, it shows at once
+    windows.sort(key=lambda window: -len(window))  # the longest first: where memory is too small, it shows at once
     for start in range(0, len(windows), batch_size):
         yield windows[start : start + batch_size]
 
 
-def _nll(module: nn.Module, batch: Sequence[_Window]) -> list[FloatArray]:
-    """Nats of each token of each window."""
-    longest = max(len(window.tokens) for window in batch)
+def _windows(number: int, document: Document, bos: int, max_length: int) -> Iterator[_Window]:
+    """Consecutive windows of prompt and tokens, also those that hold nothing but prompt."""
+    ids, given = [*document.prompt, *document.tokens], len(document.prompt)
+    for start in range(0, len(ids), max_length):
+        first, end = max(start, given), start + max_length
+        before = ids[start - 1] if start else bos
+        yield _Window(number, first - given, before, ids[start : min(given, end)], ids[first:end])
+
+
+def _nats(module: nn.Module, batch: Sequence[_Window]) -> list[tuple[FloatArray, FloatArray]]:
+    """Nats of each token of each window, and entropies of what the module expected there."""
+    longest = max(map(len, batch))
     labels = np.full((len(batch), longest), IGNORED, dtype=np.int64)
-    for row, window in zip(labels, batch, strict=True):
-        row[: len(window.tokens)] = window.tokens
-    inputs = np.empty_like(labels)
-    inputs[:, 0] = [window.before for window in batch]
-    inputs[:, 1:] = np.where(labels == IGNORED, 0, labels)[:, :-1]
+    inputs = np.zeros_like(labels)
+    for ids, targets, window in zip(inputs, labels, batch, strict=True):
+        ids[: len(window)] = [window.before, *window.prompt, *window.tokens][:-1]
+        targets[len(window.prompt) : len(window)] = window.tokens
     device = device_of(module)
     logits = logits_of(module(torch.from_numpy(inputs).to(device)))
-    nll = token_nll(logits, torch.from_numpy(labels).to(device), ignore_index=IGNORED).double().cpu().numpy()
-    return [row[: len(window.tokens)] for row, window in zip(nll, batch, strict=True)]
+    on_device = torch.from_numpy(labels).to(device)
+    nll, entropy = (
+        measured(logits, on_device, ignore_index=IGNORED).double().cpu().numpy()
+        for measured in (token_nll, token_entropy)
+    )
+    scored = [slice(len(window.prompt), len(window)) for window in batch]
+    return [(nll[row, place], entropy[row, place]) for row, place in enumerate(scored)]

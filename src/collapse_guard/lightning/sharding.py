@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -61,22 +62,38 @@ def merge(parts: Sequence[Evidence], *, samples: int | None = None, documents: i
     """
     return Evidence(
         samples=_column(parts, "samples", samples),
-        losses=_merge_losses([part.losses for part in parts if part.losses is not None], documents),
+        losses=_merge_losses([part.losses for part in parts], documents),
         embeddings=_column(parts, "embeddings", samples),
+        own_losses=_merge_numbered([part.own_losses for part in parts]),
+        founder_losses=_merge_numbered([part.founder_losses for part in parts]),
     )
 
 
-def _merge_losses(parts: Sequence[Losses], documents: int | None) -> Losses | None:
-    if not parts:
+def _merge_losses(parts: Sequence[Losses | None], documents: int | None) -> Losses | None:
+    known = [part for part in parts if part is not None]
+    if not known:
         return None
-    token_nll = _column(parts, "token_nll", documents)
-    return Losses(
-        documents=tuple(_column(parts, "documents", documents)),
-        nll=_column(parts, "nll", documents),
-        n_tokens=_column(parts, "n_tokens", documents),
-        n_bytes=_column(parts, "n_bytes", documents),
-        token_nll=None if token_nll is None else tuple(token_nll),
-    )
+    columns: dict[str, Any] = {}
+    for field in fields(Losses):
+        column = _column(known, field.name, documents)
+        columns[field.name] = tuple(column) if isinstance(column, list) else column
+    return Losses(**columns)
+
+
+def _merge_numbered(parts: Sequence[Losses | None]) -> Losses | None:
+    """Losses on samples, in the order of their numbers: how many a rank scored depends on what it drew."""
+    merged = _merge_losses(parts, None)
+    if merged is None:
+        return None
+    order = sorted(range(len(merged)), key=lambda place: int(merged.documents[place]))
+    columns: dict[str, Any] = {field.name: _taken(getattr(merged, field.name), order) for field in fields(Losses)}
+    return Losses(**columns)
+
+
+def _taken(column: Any, order: list[int]) -> Any:
+    if column is None or isinstance(column, np.ndarray):
+        return column if column is None else column[order]
+    return tuple(column[place] for place in order)
 
 
 def _column(parts: Sequence[Any], name: str, size: int | None) -> Any:

@@ -14,8 +14,8 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from collapse_guard.records import Assessment, Reason, Severity
-from collapse_guard.report import sentences, tables
+from collapse_guard.records import Assessment, Comparison, Reason, Severity
+from collapse_guard.report import losses, sentences, tables
 from collapse_guard.report.figure import figure_svg, lineage_figure
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
@@ -24,6 +24,7 @@ from collapse_guard.report.tables import Table
 _CHART_INCHES = (4.2, 2.7)
 _REASONS_UP_FRONT = 3
 _CHARTS_UP_FRONT = 5
+_CHARTS_FOLDED = 12
 
 _SIZE = re.compile(r' width="[\d.]+pt" height="[\d.]+pt"')
 _FONT = re.compile(r" font-family: [^;\"]*;")
@@ -58,7 +59,11 @@ class LineageView:
     needed: tuple[str, ...]
     """What would decide where the verdict is undecided."""
     tables: tuple[Table, ...]
-    """Generations, then comparisons of the newest one where there are any."""
+    """Generations, then the comparisons that the newest verdict rests on, where there are any."""
+    families: tuple[tuple[str, Table], ...]
+    """What stands over the folded comparisons of a family that decide nothing, and these."""
+    lost: tuple[Table, ...]
+    """What the newest generation lost, a table for each kind."""
 
     @property
     def first_reasons(self) -> tuple[Reason, ...]:
@@ -79,11 +84,13 @@ def html(histories: Histories, *, title: str = "Lineage report") -> str:
         title: Heading of the page.
 
     Returns:
-        The page; the same for the same input. O(generations) text and, for each indicator, one SVG figure.
+        The page; the same for the same input. O(generations) text, and an SVG figure for each of the first indicators
+        and of those that decide; of the others, twelve in all, those that moved first.
     """
     read = tables.indicators(assessment for history in histories.values() for assessment in history)
     drawn = [name for name in read if has_series(histories, name)]
     first = [*drawn[:_CHARTS_UP_FRONT], *([REAL_SHARE] if has_series(histories, REAL_SHARE) else [])]
+    folded, others = _worth_a_chart(histories, drawn[_CHARTS_UP_FRONT:])
     return _template().render(
         title=sentences.one_line(title),
         inks=INKS,
@@ -91,7 +98,8 @@ def html(histories: Histories, *, title: str = "Lineage report") -> str:
         lineages=[_view(name, history, place) for place, (name, history) in enumerate(histories.items()) if history],
         not_assessed=[sentences.one_line(name) for name, history in histories.items() if not history],
         first_charts=_charts(histories, first, prefix="first"),
-        other_charts=_charts(histories, drawn[_CHARTS_UP_FRONT:], prefix="other"),
+        other_charts=_charts(histories, folded, prefix="other"),
+        n_without_chart=len(others),
     )
 
 
@@ -113,7 +121,8 @@ def _printable(value: object) -> object:
 def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
     ordered = tables.in_order(history)
     newest = ordered[-1]
-    shown = [tables.generations(ordered), *([tables.comparisons(newest)] if newest.comparisons else [])]
+    deciding = tables.deciding(newest)
+    shown = [tables.generations(ordered), *([tables.comparisons(newest, deciding)] if deciding else [])]
     return LineageView(
         name=sentences.one_line(name),
         look=lineage_look(place),
@@ -122,7 +131,27 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         prescription=sentences.prescription(newest),
         needed=tuple(sentences.deciding_samples(newest)),
         tables=tuple(shown),
+        families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
+        lost=losses.tables(newest),
     )
+
+
+def _family(newest: Assessment, family: str, comparisons: Sequence[Comparison]) -> tuple[str, Table]:
+    moved = sum(map(tables.has_moved, comparisons))
+    beyond = f", {moved} beyond {'its' if moved == 1 else 'their'} watch level" if moved else ""
+    noun = "comparison" if len(comparisons) == 1 else "comparisons"
+    return f"{family}: {len(comparisons)} more {noun}{beyond}", tables.comparisons(newest, comparisons)
+
+
+def _worth_a_chart(histories: Histories, indicators: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that a newest verdict rests on, then those that moved anyway, then others up to twelve; and the rest."""
+    newest = [tables.in_order(history)[-1] for history in histories.values() if history]
+    comparisons = [comparison for assessment in newest for comparison in assessment.comparisons]
+    deciding = {comparison.indicator for comparison in comparisons if comparison.decides}
+    moved = {comparison.indicator for comparison in comparisons if tables.has_moved(comparison)}
+    ordered = sorted(indicators, key=lambda name: (name not in deciding, name not in moved))
+    n_kept = max(_CHARTS_FOLDED, sum(name in deciding for name in indicators))
+    return ordered[:n_kept], ordered[n_kept:]
 
 
 def _charts(histories: Histories, indicators: Sequence[str], *, prefix: str) -> list[Chart]:

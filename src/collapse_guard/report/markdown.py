@@ -7,12 +7,15 @@ and it mentions nobody.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from collapse_guard.errors import InputError
-from collapse_guard.records import Assessment
-from collapse_guard.report import sentences, tables
+from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.records import Assessment, Comparison
+from collapse_guard.report import losses, sentences, tables
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -34,7 +37,8 @@ class _Block:
 
 
 def markdown(history: Sequence[Assessment], *, max_chars: int = 60_000) -> str:
-    """Tell a lineage in Markdown: newest verdict, reasons, what would decide, generations, comparisons.
+    """Tell a lineage in Markdown: newest verdict, reasons, what would decide, generations, comparisons,
+    what was lost. Comparisons that decide nothing are counted, and listed only where they moved.
 
     Args:
         history: The generations of one lineage.
@@ -88,11 +92,33 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
     if needed:
         yield _Block(head=("", "**What would decide**", ""), rows=tuple(map(_item, needed)))
     yield _table(tables.generations(history), "generations")
-    if newest.comparisons:
-        yield _table(tables.comparisons(newest), "comparisons")
+    listed = [*tables.deciding(newest), *_moved(newest)]
+    if listed:
+        yield _table(tables.comparisons(newest, listed), "comparisons")
+    if len(listed) < len(newest.comparisons):
+        yield _Block(head=("", _not_listed(newest)))
+    gone = losses.summary(newest)
+    if gone:
+        yield _table(gone, "things lost")
     yield _Block(
         head=("", f"Wild type {_code(newest.verdict.wild_type[:64])}, policy {_code(newest.verdict.policy[:64])}.")
     )
+
+
+def _moved(newest: Assessment) -> list[Comparison]:
+    rest = chain.from_iterable(tables.informative(newest).values())
+    return [comparison for comparison in rest if tables.has_moved(comparison)]
+
+
+def _not_listed(newest: Assessment) -> str:
+    """How many comparisons of each family a person need not read one by one."""
+    still: Counter[str] = Counter()
+    for family, comparisons in tables.informative(newest).items():
+        still[family if family in FAMILIES else "other"] += sum(not tables.has_moved(one) for one in comparisons)
+    counts = ", ".join(f"{family} {count}" for family, count in still.items() if count)
+    total = sum(still.values())
+    who = "comparison that decides nothing and did" if total == 1 else "comparisons that decide nothing and did"
+    return f"Not listed: {total:,} {who} not clearly move ({counts})."
 
 
 def _asked(newest: Assessment) -> Iterable[str]:

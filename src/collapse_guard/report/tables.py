@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from collapse_guard.records import Assessment, Comparison, Severity
+from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
 from collapse_guard.report.sentences import MISSING, Status
 
@@ -23,6 +24,8 @@ HEADLINE = {
 
 _COLUMNS = 5
 _ORDER = list(Status)
+_FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
+_PLACE = {name: place for place, name in enumerate(_FAMILY)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +60,11 @@ def in_order(history: Iterable[Assessment]) -> list[Assessment]:
 
 
 def indicators(history: Iterable[Assessment]) -> list[str]:
-    """All indicators that were read: the headline ones first, then by family and name."""
+    """All indicators that were read: the headline ones first, then as in the catalogue, then by family and name."""
     families = {name: reading.family for assessment in history for name, reading in assessment.readings.items()}
     first = [name for name in HEADLINE if name in families]
-    return first + sorted(families.keys() - HEADLINE.keys(), key=lambda name: (families[name], name))
+    rest = families.keys() - HEADLINE.keys()
+    return first + sorted(rest, key=lambda name: (_PLACE.get(name, len(_PLACE)), families[name], name))
 
 
 def compared_with(assessment: Assessment, indicator: str, baseline: str) -> Comparison | None:
@@ -106,11 +110,19 @@ def _trouble(assessment: Assessment, indicator: str) -> Severity | None:
     return reason.severity if reason and reason.severity is not Severity.HEALTHY else None
 
 
-def comparisons(assessment: Assessment) -> Table:
-    """A row per comparison of one generation: those that the verdict rests on first, worst first."""
+def comparisons(assessment: Assessment, chosen: Iterable[Comparison] | None = None) -> Table:
+    """A row per comparison of one generation: those that the verdict rests on first, worst first, as in the catalogue.
+
+    Args:
+        assessment: The generation.
+        chosen: Which of its comparisons; None: all.
+    """
     rows = sorted(
-        assessment.comparisons,
-        key=lambda comparison: _ORDER.index(sentences.status(comparison, assessment.verdict)),
+        assessment.comparisons if chosen is None else chosen,
+        key=lambda comparison: (
+            _ORDER.index(sentences.status(comparison, assessment.verdict)),
+            _PLACE.get(comparison.indicator, len(_PLACE)),
+        ),
     )
     levels = " or ".join(sorted({f"{100 * comparison.level:.4g} %" for comparison in rows}))
     return Table(
@@ -120,11 +132,37 @@ def comparisons(assessment: Assessment) -> Table:
     )
 
 
+def deciding(assessment: Assessment) -> list[Comparison]:
+    """The comparisons that the verdict rests on."""
+    return [comparison for comparison in assessment.comparisons if comparison.decides]
+
+
+def informative(assessment: Assessment) -> dict[str, list[Comparison]]:
+    """Family -> its comparisons that decide nothing; families as in the catalogue, then others by name."""
+    grouped: dict[str, list[Comparison]] = {}
+    for comparison in assessment.comparisons:
+        if not comparison.decides:
+            grouped.setdefault(_family(comparison.indicator, assessment), []).append(comparison)
+    known = [family for family in FAMILIES if family in grouped]
+    return {family: grouped[family] for family in [*known, *sorted(grouped.keys() - FAMILIES.keys())]}
+
+
+def has_moved(comparison: Comparison) -> bool:
+    """Whether the whole interval is beyond the watch level, on the side of collapse."""
+    rise, fall = comparison.low > comparison.watch, -comparison.high > comparison.watch
+    return {Direction.UP: rise, Direction.DOWN: fall, Direction.BOTH: rise or fall}[comparison.direction]
+
+
+def _family(indicator: str, assessment: Assessment) -> str:
+    reading = assessment.readings.get(indicator)
+    return _FAMILY.get(indicator) or (reading.family if reading else "") or "other"
+
+
 def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cell, ...]:
     status = sentences.status(comparison, assessment.verdict)
     return (
         Cell(text=comparison.indicator, is_name=True),
-        Cell(text=str(status), severity=status.severity),
+        Cell(text=str(status), severity=status.severity, detail=_beyond(comparison)),
         _value_cell(comparison.observed),
         _value_cell(comparison.reference, detail=sentences.baseline(comparison)),
         Cell(text=sentences.change_with_interval(comparison)),
@@ -132,6 +170,10 @@ def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cel
         Cell(text=comparison.method),
         Cell(text=f"{comparison.n:,}", detail=f"against {comparison.n_reference:,}"),
     )
+
+
+def _beyond(comparison: Comparison) -> str:
+    return "beyond its watch level" if not comparison.decides and has_moved(comparison) else ""
 
 
 def _value_cell(value: float, *, detail: str = "") -> Cell:

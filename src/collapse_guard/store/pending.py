@@ -4,7 +4,8 @@ A directory of its own per generation, written whole or not at all, without pick
 
     pending.json          what was asked for (`PendingRequest`)
     samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
-    losses.parquet        one row per document
+    losses.parquet        losses on wild-type documents, one row per document
+    own_losses.parquet, founder_losses.parquet      losses on samples, one row per sample
     arrays.safetensors    samples that are vectors, and embeddings
 """
 
@@ -34,7 +35,8 @@ from collapse_guard.records import Mixture, Record
 
 SampleKind = Literal["none", "texts", "ids", "array"]
 
-_REQUEST, _SAMPLES, _LOSSES, _ARRAYS = "pending.json", "samples.parquet", "losses.parquet", "arrays.safetensors"
+_REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
+_LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses")}
 
 
 class PendingRequest(Record):
@@ -66,6 +68,8 @@ class _Contents(Record):
     request: PendingRequest
     samples: SampleKind
     has_losses: bool
+    has_own_losses: bool = False
+    has_founder_losses: bool = False
     has_embeddings: bool
 
 
@@ -148,17 +152,21 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
         arrays["embeddings"] = np.ascontiguousarray(evidence.embeddings)
     if arrays:
         save_file(arrays, folder / _ARRAYS)
-    if evidence.losses is not None:
-        pq.write_table(_loss_table(evidence.losses), folder / _LOSSES)
+    for name, file in _LOSSES.items():
+        losses = getattr(evidence, name)
+        if losses is not None:
+            pq.write_table(_loss_table(losses), folder / file)
     contents = _Contents(
         request=request,
         samples=kind,
         has_losses=evidence.losses is not None,
+        has_own_losses=evidence.own_losses is not None,
+        has_founder_losses=evidence.founder_losses is not None,
         has_embeddings=evidence.embeddings is not None,
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
-    for file in folder.iterdir():
-        _flush(file)
+    for written in folder.iterdir():
+        _flush(written)
 
 
 def _normal(samples: Samples | None) -> tuple[SampleKind, Any]:
@@ -193,6 +201,8 @@ def _loss_table(losses: Losses) -> pa.Table:
     }
     if losses.n_bytes is not None:
         columns["n_bytes"] = pa.array(np.asarray(losses.n_bytes), pa.int64())
+    if losses.entropy is not None:
+        columns["entropy"] = pa.array(losses.entropy, pa.float64(), from_pandas=False)
     if losses.token_nll is not None:
         rows = [np.asarray(row, dtype=np.float64) for row in losses.token_nll]
         columns["token_nll"] = pa.array(rows, pa.large_list(pa.float64()), from_pandas=False)
@@ -219,7 +229,7 @@ def _read(folder: Path, contents: _Contents) -> Evidence:
         samples=arrays["samples"]
         if contents.samples == "array"
         else _read_samples(folder / _SAMPLES, contents.samples),
-        losses=_read_losses(folder / _LOSSES) if contents.has_losses else None,
+        **{name: _read_losses(folder / file) for name, file in _LOSSES.items() if getattr(contents, f"has_{name}")},
         embeddings=arrays["embeddings"] if contents.has_embeddings else None,
     )
 
@@ -241,6 +251,7 @@ def _read_losses(path: Path) -> Losses:
         n_tokens=table["n_tokens"].to_numpy(),
         n_bytes=n_bytes,
         token_nll=token_nll,
+        entropy=table["entropy"].to_numpy() if "entropy" in table.column_names else None,
     )
 
 

@@ -16,14 +16,16 @@ from tokenizers import Tokenizer
 from collapse_guard.corpus import Documents
 from collapse_guard.embedding import Embedder, TfidfEmbedder
 from collapse_guard.records import Record
+from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.tokenization import SMALLEST_VOCABULARY
 
 FloatArray = npt.NDArray[np.float64]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
+Clusters = Annotated[int, Field(ge=2)]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the files and of the fingerprint."""
 
 
@@ -33,7 +35,7 @@ class TextSettings(Record):
     kind: Literal["text"] = "text"
     """Texts."""
     seed: Seed
-    """Of the split, of the search for near duplicates and of the embedder."""
+    """Of the split, of the search for near duplicates, of the embedder and of the clusters."""
     evaluation_fraction: Fraction
     """Share of the documents that are for evaluation, …"""
     max_evaluation_documents: Count
@@ -52,6 +54,8 @@ class TextSettings(Record):
     """Largest part of all word occurrences that the rare words carry."""
     near_duplicate_threshold: Annotated[float, Field(ge=0.1, le=1.0)]
     """Jaccard similarity of word 5-grams from which on documents stay on one side of the split."""
+    n_clusters: Clusters
+    """Most clusters of the pool's embeddings."""
 
 
 class VectorSettings(Record):
@@ -60,11 +64,13 @@ class VectorSettings(Record):
     kind: Literal["vectors"] = "vectors"
     """Vectors."""
     seed: Seed
-    """Of the split."""
+    """Of the split and of the clusters."""
     evaluation_fraction: Fraction
     """Share of the rows that are for evaluation."""
     group_samples: Annotated[int, Field(ge=2)]
     """Rows in a group."""
+    n_clusters: Clusters
+    """Most clusters of the pool."""
 
 
 Settings = TextSettings | VectorSettings
@@ -98,6 +104,8 @@ class TextContents:
     """word -> occurrences in evaluation and pool."""
     rare_words: dict[str, int]
     """The rare ones among them."""
+    geometry: Geometry
+    """The pool as points: embeddings of the first documents of it, with what is fitted on them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,6 +116,8 @@ class VectorContents:
     """n d: rows that are never trained on."""
     pool: FloatArray
     """m d: rows that may be trained on."""
+    geometry: Geometry
+    """The first of these, with what is fitted on them."""
 
 
 Contents = TextContents | VectorContents
@@ -122,7 +132,8 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     parts = _text_parts(contents) if isinstance(contents, TextContents) else _vector_parts(contents)
-    for part in (_json({"schema": SCHEMA, **settings.model_dump(mode="json")}), *parts):
+    geometry = _array_parts(contents.geometry.arrays())
+    for part in (_json({"schema": SCHEMA, **settings.model_dump(mode="json")}), *parts, *geometry):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()

@@ -7,6 +7,7 @@ tokenizer.json        byte-level BPE                                  }
 embedder.json         terms of the default embedder                   }
 embedder.safetensors  its numbers, or the check of a custom embedder  }
 vectors.safetensors   evaluation, pool                                  kind "vectors"
+geometry.safetensors  reference, radii, codebook, bandwidth             both kinds
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from collapse_guard.wildtype.contents import (
     VectorSettings,
     fingerprint,
 )
+from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.tokenization import read_tokenizer
 
 _MANIFEST = "wild-type.json"
@@ -136,6 +138,7 @@ def _embedder_name(contents: Contents) -> str | None:
 
 
 def _write_contents(folder: Path, contents: Contents) -> None:
+    save_arrays(contents.geometry.arrays(), folder / "geometry.safetensors")
     if isinstance(contents, VectorContents):
         save_arrays({"evaluation": contents.evaluation, "pool": contents.pool}, folder / "vectors.safetensors")
         return
@@ -198,7 +201,7 @@ def _read_vectors(path: Path, _: Manifest) -> VectorContents:
     arrays = load_file(path / "vectors.safetensors")
     for array in arrays.values():
         array.setflags(write=False)
-    return VectorContents(evaluation=arrays["evaluation"], pool=arrays["pool"])
+    return VectorContents(evaluation=arrays["evaluation"], pool=arrays["pool"], geometry=_read_geometry(path))
 
 
 def _read_texts(path: Path, manifest: Manifest) -> TextContents:
@@ -215,7 +218,12 @@ def _read_texts(path: Path, manifest: Manifest) -> TextContents:
         embedder_check=_read_check(path, str(manifest.embedder)) if is_custom else None,
         known_words=counts,
         rare_words={word: count for word, count in counts.items() if is_rare[word]},
+        geometry=_read_geometry(path),
     )
+
+
+def _read_geometry(path: Path) -> Geometry:
+    return Geometry.from_arrays(load_file(path / "geometry.safetensors"))
 
 
 def _read_check(path: Path, name: str) -> EmbedderCheck:

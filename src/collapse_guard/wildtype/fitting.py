@@ -23,6 +23,7 @@ from collapse_guard.wildtype.contents import (
     VectorContents,
     VectorSettings,
 )
+from collapse_guard.wildtype.geometry import LARGEST_REFERENCE, NEIGHBOURS, Geometry
 from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
@@ -36,26 +37,30 @@ _EMBEDDER_TOLERANCE = 1e-3
 def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEmbedder | None) -> TextContents:
     """Drop blank and duplicate documents, split the rest, and fit the instruments.
 
-    Tokenizer and embedder are fitted on the pool alone; words are counted in evaluation and pool.
+    Tokenizer, embedder and geometry are fitted on the pool alone; words are counted in evaluation and pool.
     """
     unique = Documents.unique(documents)
     split = _split_texts(unique, settings)
     evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
     counts = count_words(chain(evaluation, pool))
     custom = None if embedder is None else CustomEmbedder(embedder)
+    frozen = custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed)
+    # The split left the pool in a random order of its clusters: its head is a sample of it.
+    head = frozen(pool[:LARGEST_REFERENCE])
     return TextContents(
         evaluation=evaluation,
         pool=pool,
         tokenizer=train_tokenizer(pool, vocabulary_size=settings.vocabulary_size),
-        embedder=custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed),
+        embedder=frozen,
         embedder_check=None if custom is None else check_of(custom, evaluation),
         known_words=counts,
         rare_words=rare_words(counts, share=settings.rare_share),
+        geometry=Geometry.fit(head, n_clusters=settings.n_clusters, seed=settings.seed),
     )
 
 
 def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
-    """Split rows by the hash of their bytes, so that equal rows stay on one side."""
+    """Split rows by the hash of their bytes, so that equal rows stay on one side, and fit the geometry on the pool."""
     rows = _checked_rows(x)
     keys = row_keys(rows)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
@@ -64,7 +69,9 @@ def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
     wanted = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
     split = split_clusters(labels, keys, n_evaluation=wanted, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
-    return VectorContents(evaluation=_frozen(rows[split.evaluation]), pool=_frozen(rows[split.pool]))
+    pool = _frozen(rows[split.pool])
+    geometry = Geometry.fit(pool, n_clusters=settings.n_clusters, seed=settings.seed)
+    return VectorContents(evaluation=_frozen(rows[split.evaluation]), pool=pool, geometry=geometry)
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:
@@ -120,9 +127,10 @@ def _require(n: int, what: str, argument: str) -> None:
 
 
 def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
-    if len(split.evaluation) < n_folds or not len(split.pool):
+    if len(split.evaluation) < n_folds or len(split.pool) <= NEIGHBOURS:
         raise InputError(
-            f"a wild type must have at least {n_folds} for evaluation (one per fold) and 1 in the pool, but {got} give "
+            f"a wild type must have at least {n_folds} for evaluation (one per fold) and "
+            f"{NEIGHBOURS + 1} in the pool, but {got} give "
             f"{len(split.evaluation)} and {len(split.pool)}: "
             "give more different data, fewer `n_folds` or another `evaluation_fraction`"
         )

@@ -28,6 +28,7 @@ from collapse_guard.wildtype.contents import (
     fingerprint,
 )
 from collapse_guard.wildtype.fitting import fit_texts, fit_vectors, with_embedder
+from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.splitting import fold_slices
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
@@ -71,12 +72,13 @@ class WildType:
         group_samples: int = 128,
         rare_share: float = 0.05,
         near_duplicate_threshold: float = 0.8,
+        n_clusters: int = 64,
     ) -> WildType:
         """Fit a wild type of texts; the order of the documents does not matter.
 
         Args:
             documents: at least 20 distinct texts, of any length; a paragraph each is best.
-            seed: of the split, the search for near duplicates and the embedder; recorded.
+            seed: of the split, the search for near duplicates, the embedder and the clusters; recorded.
             evaluation_fraction: share of the documents for evaluation, in (0, 1).
             max_evaluation_documents: most documents for evaluation.
             n_folds: near-equal disjoint parts of the evaluation documents.
@@ -89,6 +91,7 @@ class WildType:
             rare_share: largest part of all word occurrences that the rare words carry; see `lexicon.rare_words`.
             near_duplicate_threshold: Jaccard similarity of word 5-grams from which on documents stay on one side, in
                 [0.1, 1].
+            n_clusters: most clusters of the pool's embeddings, at least 2; see `geometry.Geometry.fit`.
 
         Raises:
             InputError: too few documents, or an argument outside of its range.
@@ -102,16 +105,23 @@ class WildType:
 
     @classmethod
     def fit_arrays(
-        cls, x: npt.ArrayLike, *, seed: int = 0, evaluation_fraction: float = 0.2, group_samples: int = 128
+        cls,
+        x: npt.ArrayLike,
+        *,
+        seed: int = 0,
+        evaluation_fraction: float = 0.2,
+        group_samples: int = 128,
+        n_clusters: int = 64,
     ) -> WildType:
         """Fit a wild type of vectors; equal rows stay on one side of the split, and the order of the rows does not
         matter.
 
         Args:
             x: n d finite numbers, at least 20 distinct rows.
-            seed: of the split; recorded.
+            seed: of the split and of the clusters; recorded.
             evaluation_fraction: share of the rows for evaluation, in (0, 1).
             group_samples: samples in a group.
+            n_clusters: most clusters of the pool, at least 2; see `geometry.Geometry.fit`.
 
         Raises:
             InputError: another shape, too few distinct rows, a row that is not finite, or an argument outside of its
@@ -122,7 +132,7 @@ class WildType:
             >>> wild_type.kind, wild_type.evaluation_vectors.shape, wild_type.pool_vectors.shape
             ('vectors', (5, 2), (20, 2))
         """
-        options = {"seed": seed, "evaluation_fraction": evaluation_fraction, "group_samples": group_samples}
+        options = {name: value for name, value in locals().items() if name in VectorSettings.model_fields}
         settings = VectorSettings.from_dict({"schema": VectorSettings.schema_version, **options})
         return cls._of(settings, fit_vectors(x, settings))
 
@@ -190,6 +200,11 @@ class WildType:
         return self._vectors.pool
 
     @property
+    def geometry(self) -> Geometry:
+        """The pool as points, at most 2,048 of it: what distances are measured to; usable without the embedder."""
+        return self.contents.geometry
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """Byte-level BPE trained on the pool; "<|bos|>" is 0 and "<|pad|>" is 1."""
         return self._texts.tokenizer
@@ -230,6 +245,11 @@ class WildType:
     def words(self, text: str) -> list[str]:
         """Lower-cased words of a text; see `lexicon.words`."""
         return lexicon.words(text)
+
+    @property
+    def can_embed(self) -> bool:
+        """Whether `embed` has an embedder: not for vectors, and not where a custom one was left out on loading."""
+        return isinstance(self.contents, TextContents) and self.contents.embedder is not None
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts with the frozen embedder: n d.

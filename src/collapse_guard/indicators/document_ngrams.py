@@ -1,0 +1,96 @@
+"""n-grams by document: what measures between documents are computed from, and the metrics' state for them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import IntArray
+from collapse_guard.indicators.exact_keys import (
+    Sequences,
+    growing_keys,
+    is_first,
+    joined,
+    key_base,
+    within,
+)
+from collapse_guard.indicators.ngrams import FlatStates, key_counts
+
+
+class DocumentNgrams(NamedTuple):
+    """The different n-grams of each document. A row is an n-gram in a document; rows of equal n-grams stand together.
+
+    Rows go by n-gram, then by document.
+    """
+
+    starts: IntArray
+    """Where the rows of each different n-gram begin."""
+    documents: IntArray
+    """Row -> index of the document."""
+    counts: IntArray
+    """Row -> how often the n-gram is in the document."""
+
+    @property
+    def spread(self) -> IntArray:
+        """n-gram -> in how many documents it is."""
+        return np.diff(self.starts, append=len(self.documents))
+
+
+def ngrams_by_document(ids: IntArray, lengths: IntArray, n: int) -> DocumentNgrams:
+    """Count the n-grams of each document exactly, from what `joined` gives. O(N log N).
+
+    Example:
+        >>> table = ngrams_by_document(*joined([[1, 2], [2, 2]]), n=1)
+        >>> [part.tolist() for part in table]
+        [[0, 1], [0, 0, 1], [1, 1, 2]]
+    """
+    bits = max(1, len(lengths) - 1).bit_length()
+    *_, (keys, _) = growing_keys(ids, key_base(ids, None), n, room=bits)
+    inside = within(lengths, n)
+    owners = np.repeat(np.arange(len(lengths)), lengths)[: len(keys)]
+    rows, counts = key_counts((keys << bits | owners)[inside])
+    return DocumentNgrams(np.flatnonzero(is_first(rows >> bits)), rows & (1 << bits) - 1, counts)
+
+
+class KeptSequences(FlatStates):
+    """Base of metrics that need all sequences at once: the state is their ids, 8 bytes a token, and their lengths.
+
+    As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads).
+    """
+
+    most_tokens: ClassVar[int] = 2**27
+    """Tokens that are kept at most: 1 GiB."""
+
+    token_ids: Tensor
+    token_lengths: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without sequences."""
+        super().__init__(**kwargs)
+        self._add_flat("token_ids")
+        self._add_flat("token_lengths")
+
+    def update(self, sequences: Sequences) -> None:
+        """Add sequences.
+
+        Raises:
+            InputError: There would be more tokens than are kept, an id is out of range, or a sequence is not 1-D
+                integers.
+        """
+        ids, lengths = joined(sequences)
+        key_base(ids, None)
+        if len(self.token_ids) + len(ids) > self.most_tokens:
+            raise InputError(
+                f"`sequences` must be at most {self.most_tokens} tokens over all updates, but got "
+                f"{len(self.token_ids) + len(ids)}: measure groups of samples, or a random part of them"
+            )
+        self._append("token_ids", ids)
+        self._append("token_lengths", lengths)
+
+    @property
+    def kept(self) -> tuple[IntArray, IntArray]:
+        """All ids since the last reset, and the length of each sequence."""
+        return self.token_ids.cpu().numpy(), self.token_lengths.cpu().numpy()

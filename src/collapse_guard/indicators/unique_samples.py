@@ -1,0 +1,118 @@
+"""Unique samples: how many of the samples are not copies of another."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.ngrams import KeyTable
+from collapse_guard.records import Direction
+
+Contents = Sequence[str | bytes | npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
+"""Samples of one kind: texts, bytes, or 1-D arrays of ids or numbers (the rows of a matrix)."""
+
+
+def unique_samples(contents: Contents) -> float:
+    r"""Share of samples that are new: `different samples / samples`.
+
+    Unit: share of samples. Range: (0, 1]. Collapse: down. Undefined (NaN) without samples. It falls with the number
+    of samples for any source that can repeat itself, so compare it at equal numbers only. Exact copies only: a
+    changed comma makes a new sample. O(bytes).
+
+    Args:
+        contents: n samples of one kind: texts, bytes, or 1-D arrays. Integers are compared as int64 and floats as
+            float64, whatever their type; -0.0 equals 0.0, and NaN equals NaN.
+
+    Raises:
+        InputError: A sample is neither, or has no UTF-8 form.
+
+    Source: Lee et al. (2022), Deduplicating training data makes language models better, ACL.
+
+    Example:
+        >>> unique_samples(["war", "peace", "war", "war"])
+        0.5
+    """
+    return _share(len({_content(sample) for sample in contents}), len(contents))
+
+
+class UniqueSamples(KeyTable):
+    """Share of samples that are new, over batches of samples; see `unique_samples`.
+
+    As input to `update`: `contents`, a list of texts, bytes or 1-D tensors, or the rows of a tensor. The state is two
+    int64 for each different sample: a 64-bit hash (BLAKE2b) and a count. Two different samples are taken for one with
+    probability 2**-64, so among K different ones some pair is with probability of about K**2 / 2**65: 3e-8 for a
+    million. Value: float64.
+
+    Example:
+        >>> metric = UniqueSamples()
+        >>> metric.update(["war", "peace"])
+        >>> metric.update(["war", "war"])
+        >>> metric.compute()
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name = "unique_samples"
+    family = "diversity"
+    unit = "share of samples"
+    undefined = "there are no samples"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    minimum_n = MINIMUM_GROUPS
+    evidence: ClassVar[EvidenceKind] = "texts"
+    cost = "O(bytes)"
+    misses = "copies with a small change, and everything short of copies"
+    definitions = (6,)
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without samples."""
+        super().__init__(**kwargs)
+        self._add_table("table_of_contents")
+
+    def update(self, contents: Contents) -> None:
+        """Add samples."""
+        digests = b"".join(hashlib.blake2b(_content(sample), digest_size=8).digest() for sample in contents)
+        self._count(np.frombuffer(digests, dtype="<i8").astype(np.int64))
+
+    def compute(self) -> Tensor:
+        """Share of everything since the last reset; NaN without samples."""
+        keys, counts = self.table
+        return self._scalar(_share(len(keys), int(counts.sum())))
+
+
+def _content(sample: str | bytes | npt.ArrayLike | Tensor) -> bytes:
+    if isinstance(sample, bytes):
+        return sample
+    if isinstance(sample, str):
+        return _utf8(sample)
+    if isinstance(sample, Tensor):
+        # NumPy has no bfloat16.
+        sample = sample.detach().cpu().double() if sample.is_floating_point() else sample.detach().cpu()
+    array = np.asarray(sample)
+    if array.ndim != 1 or array.dtype.kind not in "biuf":
+        raise InputError(
+            f"each of `contents` must be a text, bytes or a 1-D array, but got {array.ndim}-D {array.dtype}: flatten it"
+        )
+    # Adding zero makes -0.0 the same bytes as 0.0.
+    return (array.astype(np.float64) + 0.0 if array.dtype.kind == "f" else array.astype(np.int64)).tobytes()
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"each of `contents` must have a UTF-8 form, but got a lone surrogate at {error.start}: decode with "
+            "errors='replace'"
+        ) from error
+
+
+def _share(different: int, total: int) -> float:
+    return different / total if total else math.nan

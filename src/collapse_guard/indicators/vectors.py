@@ -1,0 +1,84 @@
+"""Vectors as they come in: rows of numbers, one for each sample."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.records import Direction
+
+FloatArray = npt.NDArray[np.float64]
+Vectors = npt.ArrayLike | Tensor
+
+
+class OfVectors(Indicator):
+    """Base of indicators of vectors, which are compared over groups of equal size."""
+
+    minimum_n = MINIMUM_GROUPS
+    evidence: ClassVar[EvidenceKind] = "vectors"
+
+
+class OfSpread(OfVectors):
+    """Base of indicators of how far and how many ways vectors vary."""
+
+    family = "spread"
+    direction = Direction.DOWN
+    definitions = (4, 6)
+
+
+class OfDistance(OfVectors):
+    """Base of indicators of the distance to frozen real vectors; most may be 0, so differences compare them."""
+
+    family = "distance"
+    scale: ClassVar[Scale] = "absolute"
+
+
+def rows(x: Vectors, *, dimension: int | None = None, name: str = "x") -> Tensor:
+    """Rows as float64 of the device on which they are.
+
+    Raises:
+        InputError: They are not 2-D, or have another dimension.
+
+    Example:
+        >>> rows([[1, 2], [3, 4]])
+        tensor([[1., 2.],
+                [3., 4.]], dtype=torch.float64)
+    """
+    found = numbers(x)
+    if found.ndim != 2 or dimension not in (None, found.shape[1]):
+        wanted = "d" if dimension is None else dimension
+        raise InputError(
+            f"`{name}` must have the shape (n, {wanted}), a row for each sample, but got {tuple(found.shape)}"
+        )
+    return found
+
+
+def numbers(x: Vectors) -> Tensor:
+    """Numbers as float64 of the device on which they are; torch by itself takes the floats of a list for float32."""
+    return (x.detach() if isinstance(x, Tensor) else torch.from_numpy(np.array(x, dtype=np.float64))).to(torch.float64)
+
+
+def array(x: Vectors, *, dimension: int | None = None, name: str = "x") -> FloatArray:
+    """Rows as a float64 array; see `rows`."""
+    found: FloatArray = rows(x, dimension=dimension, name=name).cpu().numpy()
+    return found
+
+
+def tag(*arrays: npt.NDArray[np.generic]) -> str:
+    """Eight hex digits of what a metric was made with, for the names of its states.
+
+    Example:
+        >>> tag(np.zeros(3)) == tag(np.zeros(3)), tag(np.zeros(3)) == tag(np.ones(3))
+        (True, False)
+    """
+    digest = hashlib.blake2b(digest_size=4)
+    for part in arrays:
+        digest.update(repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""Geometry: what real data look like as points, frozen, so that distances to it mean the same in every generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import pdist, squareform
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from collapse_guard.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+LARGEST_REFERENCE = 2048
+"""Most vectors that are kept."""
+NEIGHBOURS = 5
+"""k of the radii, as in Naeem et al. (2020)."""
+FEWEST_PER_CLUSTER = 8
+"""Reference vectors per cluster that there are at least, on average."""
+_BLOCK = 4096
+_RESTARTS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Geometry:
+    """Frozen points of real data, the radius of each, clusters over them, and the width of a kernel.
+
+    MAUVE, Jensen-Shannon, precision, recall, density, coverage, MMD and Frechet are measured against it: scores of all
+    generations are on one scale, because nothing of it is fitted again.
+
+    Example:
+        >>> points = np.random.default_rng(0).normal(size=(100, 3))
+        >>> geometry = Geometry.fit(points, n_clusters=64, seed=0)
+        >>> geometry.reference.shape, geometry.codebook.shape, int(geometry.histogram.sum())
+        ((100, 3), (12, 3), 100)
+    """
+
+    reference: FloatArray
+    """n d: vectors of real data, at most 2,048."""
+    radii: FloatArray
+    """n: distance of each to its k-th nearest other one, k = `NEIGHBOURS`; 0 where it has k equal ones."""
+    codebook: FloatArray
+    """c d: centres of the clusters."""
+    bandwidth: float
+    """Width of a Gaussian kernel: the median distance between two reference vectors; where that is 0, the mean one;
+    where that is 0 too, 1."""
+
+    @classmethod
+    def fit(cls, vectors: npt.ArrayLike, *, n_clusters: int = 64, seed: int = 0) -> Geometry:
+        """Freeze the first 2,048 vectors, and fit the rest on them.
+
+        The clusters are those of k-means, the best of four k-means++ starts; their number is `n_clusters`, or n // 8
+        where that is smaller, and from 2 on, but never more than there are different vectors. The same vectors in the
+        same order and seed give the same bits on one machine, whatever its number of threads. O(n^2 d + n c d).
+
+        Args:
+            vectors: n d finite numbers, n > `NEIGHBOURS`, in an order that has nothing to do with their values.
+            n_clusters: most clusters.
+            seed: of k-means.
+
+        Raises:
+            InputError: another shape, too few vectors, or a number that is not finite.
+        """
+        reference = np.array(vectors, dtype=np.float64)[:LARGEST_REFERENCE]
+        _check(reference)
+        distances = pdist(reference)
+        return cls(
+            reference=_frozen(reference),
+            radii=_frozen(_radii(distances)),
+            codebook=_frozen(_codebook(reference, n_clusters, seed)),
+            bandwidth=_bandwidth(distances),
+        )
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Geometry:
+        """Rebuild a geometry from `arrays`.
+
+        Raises:
+            InputError: An array is missing, or has another shape than the others ask for, or is not finite.
+        """
+        reference, radii, codebook, bandwidth = (_found(arrays, name) for name in _SHAPES)
+        _check(reference)
+        n, d = reference.shape
+        _require(radii.shape == (n,) and bool((radii >= 0).all()), f"`radii` must be {n} numbers of at least 0")
+        _require(codebook.ndim == 2 and codebook.shape[1] == d and len(codebook) > 0, f"`codebook` must be c by {d}")
+        _require(bandwidth.shape == (1,) and bandwidth[0] > 0, "`bandwidth` must be one number above 0")
+        return cls(
+            reference=_frozen(reference),
+            radii=_frozen(radii),
+            codebook=_frozen(codebook),
+            bandwidth=float(bandwidth[0]),
+        )
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """All of it, by name."""
+        return {
+            "reference": self.reference,
+            "radii": self.radii,
+            "codebook": self.codebook,
+            "bandwidth": np.array([self.bandwidth]),
+        }
+
+    @property
+    def dimension(self) -> int:
+        """d."""
+        return int(self.reference.shape[1])
+
+    def assign(self, vectors: npt.ArrayLike) -> IntArray:
+        """Nearest centre of each vector, the first of several. O(m c d).
+
+        Args:
+            vectors: m d.
+
+        Raises:
+            InputError: another shape.
+
+        Example:
+            >>> points = np.random.default_rng(0).normal(size=(100, 3))
+            >>> geometry = Geometry.fit(points, n_clusters=4, seed=0)
+            >>> geometry.assign(geometry.codebook).tolist()
+            [0, 1, 2, 3]
+        """
+        rows = np.asarray(vectors, dtype=np.float64)
+        _require(
+            rows.ndim == 2 and rows.shape[1] == self.dimension,
+            f"`vectors` must be m by {self.dimension}, but got shape {rows.shape}",
+        )
+        parts = [_nearest(rows[start : start + _BLOCK], self.codebook) for start in range(0, len(rows), _BLOCK)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    @cached_property
+    def histogram(self) -> IntArray:
+        """c: reference vectors in each cluster."""
+        counts: IntArray = np.bincount(self.assign(self.reference), minlength=len(self.codebook)).astype(np.int64)
+        counts.setflags(write=False)
+        return counts
+
+    @cached_property
+    def mean(self) -> FloatArray:
+        """d: mean of the reference."""
+        return _frozen(self.reference.mean(axis=0))
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """d d: covariance of the reference with divisor n - 1."""
+        return _frozen(np.atleast_2d(np.cov(self.reference, rowvar=False)))
+
+
+_SHAPES = ("reference", "radii", "codebook", "bandwidth")
+
+
+def _radii(distances: FloatArray) -> FloatArray:
+    matrix = squareform(distances)
+    np.fill_diagonal(matrix, np.inf)
+    radii: FloatArray = np.partition(matrix, NEIGHBOURS - 1, axis=1)[:, NEIGHBOURS - 1]
+    return radii
+
+
+def _bandwidth(distances: FloatArray) -> float:
+    return float(np.median(distances)) or float(distances.mean()) or 1.0
+
+
+def _codebook(reference: FloatArray, n_clusters: int, seed: int) -> FloatArray:
+    wanted = max(2, min(n_clusters, len(reference) // FEWEST_PER_CLUSTER))
+    n_different = len(np.unique(reference, axis=0))
+    # With one thread, sums are added in one order: the bits do not depend on the machine's number of cores.
+    with threadpool_limits(1):
+        means = KMeans(min(wanted, n_different), n_init=_RESTARTS, random_state=seed).fit(reference)
+    return np.ascontiguousarray(means.cluster_centers_, dtype=np.float64)
+
+
+def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:
+    # |x - c|^2 less |x|^2, which is the same for all centres.
+    scores = (centres**2).sum(axis=1) - 2.0 * rows @ centres.T
+    nearest: IntArray = scores.argmin(axis=1).astype(np.int64)
+    return nearest
+
+
+def _found(arrays: Mapping[str, FloatArray], name: str) -> FloatArray:
+    _require(name in arrays, f"a geometry must have `{name}`, but got {', '.join(sorted(arrays)) or 'nothing'}")
+    array = np.asarray(arrays[name], dtype=np.float64)
+    _require(bool(np.isfinite(array).all()), f"`{name}` must be finite")
+    return array
+
+
+def _check(reference: FloatArray) -> None:
+    _require(
+        reference.ndim == 2 and reference.shape[1] > 0 and len(reference) > NEIGHBOURS,
+        f"`vectors` must be at least {NEIGHBOURS + 1} rows of d numbers, but got shape {reference.shape}: "
+        "give more real data",
+    )
+    _require(bool(np.isfinite(reference).all()), "`vectors` must be finite, but some numbers are not: drop these rows")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise InputError(message)
+
+
+def _frozen(array: FloatArray) -> FloatArray:
+    array.setflags(write=False)
+    return array

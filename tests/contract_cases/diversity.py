@@ -1,0 +1,180 @@
+"""An item is a sequence of token ids, or a text."""
+
+import hashlib
+import math
+import zlib
+from collections import Counter
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from collapse_guard.indicators import diversity
+from contract_cases.case import ITEMS, Case
+
+VOCABULARY = 7
+INTEGERS = {"half": "token ids are integers: there is no half precision of them"}
+TEXTS = {"half": "texts are not numbers: there is no half precision of them"}
+
+
+def sequences(rng):
+    """One or two of five phrases, and then other ids, so that phrases come again within and between sequences"""
+    phrases = rng.integers(VOCABULARY, size=(5, 4))
+    found = []
+    for _ in range(ITEMS):
+        chosen = phrases[rng.integers(len(phrases), size=rng.integers(1, 3))].ravel()
+        found.append(torch.tensor([*chosen, *rng.integers(VOCABULARY, size=rng.integers(6))]))
+    found[-1] = torch.tensor([*phrases[0], *phrases[0], *phrases[0]])
+    return found
+
+
+def texts(rng):
+    """Words that come again, and one text that stands there twice"""
+    words = ["war", "and", "peace", "tax", "öl", "is", "the", "law"]
+    found = [" ".join(rng.choice(words, size=rng.integers(2, 7))) for _ in range(ITEMS - 1)]
+    return [*found, found[0]]
+
+
+def as_list(items):
+    return (items,)
+
+
+def grams_of(ids, n):
+    return [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+
+
+def ngrams(items, n):
+    return [gram for ids in map(Tensor.tolist, items) for gram in grams_of(ids, n)]
+
+
+def all_the_same(items):
+    return [max(items, key=len)] * len(items)
+
+
+def of_two_kinds(items):
+    return [items[i % 2] for i in range(len(items))]
+
+
+def in_loops(items):
+    return [torch.full_like(item, item[0]) for item in items]
+
+
+def slow_distinct(n):
+    def slow(items):
+        grams = ngrams(items, n)
+        return len(set(grams)) / len(grams)
+
+    return slow
+
+
+def slow_self_distinct(n):
+    def slow(items):
+        return math.fsum(map(slow_distinct(n), ([item] for item in items))) / len(items)
+
+    return slow
+
+
+def slow_entropy(n):
+    def slow(items):
+        counts = Counter(ngrams(items, n))
+        return -math.fsum(c / counts.total() * math.log(c / counts.total()) for c in counts.values())
+
+    return slow
+
+
+def slow_bleu(hypothesis, references):
+    """Sentence BLEU-4 with smoothing method 1, from its definition."""
+    log_precisions = []
+    for n in (1, 2, 3, 4):
+        most = Counter()
+        for reference in references:
+            most |= Counter(grams_of(reference, n))
+        grams = grams_of(hypothesis, n)
+        matches = (Counter(grams) & most).total()
+        if n == 1 and not matches:
+            return 0.0
+        log_precisions.append(math.log((matches or 0.1) / max(1, len(grams))))
+    length = len(hypothesis)
+    closest = min(map(len, references), key=lambda other: (abs(other - length), other))
+    return math.exp(min(0.0, 1.0 - closest / length) + math.fsum(log_precisions) / 4)
+
+
+def slow_self_bleu(items):
+    ids = [item.tolist() for item in items]
+    return math.fsum(slow_bleu(one, ids[:i] + ids[i + 1 :]) for i, one in enumerate(ids)) / len(ids)
+
+
+def slow_repetition(items):
+    sets = [set(grams_of(item.tolist(), 4)) for item in items]
+    others = [
+        sum(gram in other for gram in one for j, other in enumerate(sets) if j != i) for i, one in enumerate(sets)
+    ]
+    return math.fsum(math.log(1 + count) for count in others) / len(sets)
+
+
+def slow_compression_ratio(items):
+    """In the order of a hash of the text and of how many equal ones came before it"""
+    keyed = []
+    for i, text in enumerate(items):
+        digest = hashlib.blake2b(text.encode(), digest_size=16, key=b"collapse_guard group order")
+        digest.update(items[:i].count(text).to_bytes(8, "little"))
+        keyed.append((digest.digest(), text.encode()))
+    whole = b"\n".join(text for _, text in sorted(keyed))
+    return len(whole) / len(zlib.compress(whole, 9))
+
+
+def of_tokens(metric, pure, slow, collapse):
+    return Case(metric=metric, pure=pure, items=sequences, batch=as_list, slow=slow, collapse=collapse, exempt=INTEGERS)
+
+
+def distinct_case(n):
+    metric = getattr(diversity, f"Distinct{n}")
+    return of_tokens(lambda: metric(VOCABULARY), diversity.distinct_n, slow_distinct(n), all_the_same)
+
+
+def self_distinct_case(n):
+    metric = getattr(diversity, f"SelfDistinct{n}")
+    return of_tokens(metric, diversity.self_distinct_n, slow_self_distinct(n), in_loops)
+
+
+def entropy_case(n):
+    metric = getattr(diversity, f"NgramEntropy{n}")
+    return of_tokens(lambda: metric(VOCABULARY), diversity.entropy_n, slow_entropy(n), all_the_same)
+
+
+ORDERS = (1, 2, 3, 4)
+SELF_BLEU = Case(
+    metric=diversity.SelfBleu,
+    pure=diversity.self_bleu,
+    items=sequences,
+    batch=as_list,
+    slow=slow_self_bleu,
+    collapse=of_two_kinds,
+    exempt=INTEGERS,
+    tolerance=1e-12,
+)
+COMPRESSION_RATIO = Case(
+    metric=diversity.CompressionRatio,
+    pure=diversity.compression_ratio,
+    items=texts,
+    batch=as_list,
+    slow=slow_compression_ratio,
+    collapse=all_the_same,
+    exempt=TEXTS,
+    tolerance=1e-12,
+)
+
+CASES = {
+    **{f"distinct_{n}": distinct_case(n) for n in ORDERS},
+    **{f"self_distinct_{n}": self_distinct_case(n) for n in ORDERS},
+    **{f"entropy_{n}": entropy_case(n) for n in ORDERS},
+    "self_bleu": SELF_BLEU,
+    "repetition": replace(SELF_BLEU, metric=diversity.Repetition, pure=diversity.repetition, slow=slow_repetition),
+    "compression_ratio": COMPRESSION_RATIO,
+    "unique_samples": replace(
+        COMPRESSION_RATIO,
+        metric=diversity.UniqueSamples,
+        pure=diversity.unique_samples,
+        slow=lambda items: len(set(items)) / len(items),
+    ),
+}
