@@ -167,11 +167,14 @@ def pairs_within(left: Points, right: Points, left_limits: FloatArray, right_lim
 
 
 def _blocks(left: Points, right: Points) -> Iterator[tuple[slice, SingleArray]]:
+    """Squared distances of some rows to all, by the product; each overwrites the one before."""
     size = max(1, _BLOCK // max(1, len(right)))
+    # New memory for each block would cost half as much time as the product.
+    room = np.empty((min(size, len(left)), len(right)), np.float32)
     for start in range(0, len(left), size):
         block = slice(start, min(start + size, len(left)))
         with np.errstate(over="ignore", invalid="ignore"):
-            yield block, left.left[block] @ right.right.T
+            yield block, np.matmul(left.left[block], right.right.T, out=room[: block.stop - start])
 
 
 def _single(limits: FloatArray) -> SingleArray:
