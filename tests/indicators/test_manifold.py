@@ -126,17 +126,20 @@ def test_normal_vectors_of_1000_dimensions_are_as_the_dense_matrices_of_scipy_sa
 
 @pytest.mark.parametrize("d", [1, 3, 64, 500])
 @pytest.mark.parametrize("k", [1, 5, 20])
-def test_radii_are_those_of_scipy_distances(d, k, rng):
+@pytest.mark.parametrize("tile", [15, 300, 1024])
+def test_radii_are_those_of_scipy_distances(d, k, tile, rng, monkeypatch):
+    monkeypatch.setattr(neighbours, "_TILE", tile)
     x = rng.normal(size=(700, d)) * 7 + 30
     expected = np.partition(cdist(x, x), k, axis=1)[:, k]
     np.testing.assert_allclose(neighbours.neighbour_radii(x, k), expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("pairs", [1, 1000, 2**22])
-def test_the_size_of_blocks_has_no_say(pairs, rng, monkeypatch):
+@pytest.mark.parametrize(("pairs", "tile"), [(1, 1), (1000, 7), (2**22, 50), (2**22, 1024)])
+def test_the_size_of_blocks_and_tiles_has_no_say(pairs, tile, rng, monkeypatch):
     x, y = rng.normal(size=(120, 4)), rng.normal(size=(80, 4))
     expected = slow_scores(x, y, 5)
     monkeypatch.setattr(neighbours, "_BLOCK", pairs)
+    monkeypatch.setattr(neighbours, "_TILE", tile)
     assert scores(x, y) == pytest.approx(expected, abs=1e-12)
 
 

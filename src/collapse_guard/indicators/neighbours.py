@@ -22,6 +22,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 _BLOCK = 2**22
 """Pairs whose distances are held at once: 16 MB."""
+_TILE = 2**10
+"""Rows and columns of a tile of a symmetric matrix of distances."""
 _CHUNK = 2**18
 """Numbers whose differences are held at once."""
 _DENSE = 16
@@ -128,19 +130,70 @@ def distinct(rows: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def _radii(points: Points, k: int) -> FloatArray:
-    radii = np.empty(len(points))
-    for block, proposed in _blocks(points, points):
+    radii, room = np.empty(len(points)), 2.0 * points.slack(slice(None), points)
+    found = _near(points, k, room)
+    for block in _cut(len(points), max(1, _BLOCK // len(points))):
         own = np.arange(block.start, block.stop)
-        proposed[own - block.start, own] = np.inf
-        room = 2.0 * points.slack(block, points)
-        pairs = _at(block, proposed, ~(proposed > _single(_upper_bound(proposed, k) + room)[:, None]))
-        pairs = _chosen(pairs, pairs.left != pairs.right)
+        low, high = np.searchsorted(found.left, [block.start, block.stop])
+        pairs = _chosen(found, slice(low, high))
         nearest = _kth_of_each(pairs, own, np.full(len(own), k))
-        floor, ceiling = (nearest - room)[pairs.left - block.start], (nearest + room)[pairs.left - block.start]
+        floor, ceiling = ((nearest + sign * room[block])[pairs.left - block.start] for sign in (-1.0, 1.0))
         n_nearer = np.bincount(pairs.left[pairs.squared < floor] - block.start, minlength=len(own))
         doubtful = _chosen(pairs, ~((pairs.squared < floor) | (pairs.squared > ceiling)))
         radii[block] = np.sqrt(_kth_of_each(_decided(points, points, doubtful), own, k - n_nearer))
     return radii
+
+
+def _near(points: Points, k: int, room: FloatArray) -> Pairs:
+    """Pairs of different rows, sorted by the left one, among which are the k nearest of each, by the product.
+
+    A distance is that of both of its rows, so half of the products are enough.
+    """
+    nearest, parts = np.full((len(points), k), np.inf, np.float32), []
+    turned = np.empty(min(_TILE, len(points)) ** 2, np.float32)
+    for rows, columns, proposed in _tiles(points):
+        parts.append(_candidates(rows, columns, proposed, nearest, room))
+        if rows != columns:
+            other = turned[: proposed.size].reshape(proposed.shape[::-1])
+            np.copyto(other, proposed.T)
+            parts.append(_candidates(columns, rows, other, nearest, room))
+    found = Pairs(
+        np.concatenate([part.left for part in parts]),
+        np.concatenate([part.right for part in parts]),
+        np.concatenate([part.squared for part in parts]),
+    )
+    found = _chosen(found, ~(found.squared > nearest[found.left, -1] + room[found.left]))
+    return _chosen(found, np.argsort(found.left, kind="stable"))
+
+
+def _candidates(rows: slice, columns: slice, proposed: SingleArray, nearest: SingleArray, room: FloatArray) -> Pairs:
+    """Pairs of a tile that may be among the k nearest; `nearest` is brought down to k distances of each row so far."""
+    seen = np.concatenate([nearest[rows], _strand_minima(proposed, nearest.shape[1])], axis=1)
+    best = np.partition(seen, nearest.shape[1] - 1, axis=1)[:, : nearest.shape[1]]
+    nearest[rows] = best
+    limits = _single(best[:, -1].astype(np.float64) + room[rows])
+    pairs = _at(rows, proposed, ~(proposed > limits[:, None]))
+    return _chosen(pairs._replace(right=pairs.right + columns.start), pairs.left != pairs.right + columns.start)
+
+
+def _tiles(points: Points) -> Iterator[tuple[slice, slice, SingleArray]]:
+    """Squared distances of some rows to some at or behind them, by the product; each overwrites the one before."""
+    blocks = list(_cut(len(points), _TILE))
+    room = np.empty(min(_TILE, len(points)) ** 2, np.float32)
+    for i, rows in enumerate(blocks):
+        for columns in blocks[i:]:
+            shape = rows.stop - rows.start, columns.stop - columns.start
+            proposed = room[: math.prod(shape)].reshape(shape)
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(points.left[rows], points.right[columns].T, out=proposed)
+            if rows == columns:
+                np.fill_diagonal(proposed, np.inf)
+            yield rows, columns, proposed
+
+
+def _cut(n: int, size: int) -> Iterator[slice]:
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def pairs_within(left: Points, right: Points, left_limits: FloatArray, right_limits: FloatArray) -> Iterator[Pairs]:
@@ -168,13 +221,12 @@ def pairs_within(left: Points, right: Points, left_limits: FloatArray, right_lim
 
 def _blocks(left: Points, right: Points) -> Iterator[tuple[slice, SingleArray]]:
     """Squared distances of some rows to all, by the product; each overwrites the one before."""
-    size = max(1, _BLOCK // max(1, len(right)))
+    blocks = list(_cut(len(left), max(1, _BLOCK // max(1, len(right)))))
     # New memory for each block would cost half as much time as the product.
-    room = np.empty((min(size, len(left)), len(right)), np.float32)
-    for start in range(0, len(left), size):
-        block = slice(start, min(start + size, len(left)))
+    room = np.empty((max((block.stop - block.start for block in blocks), default=0), len(right)), np.float32)
+    for block in blocks:
         with np.errstate(over="ignore", invalid="ignore"):
-            yield block, np.matmul(left.left[block], right.right.T, out=room[: block.stop - start])
+            yield block, np.matmul(left.left[block], right.right.T, out=room[: block.stop - block.start])
 
 
 def _single(limits: FloatArray) -> SingleArray:
@@ -182,14 +234,14 @@ def _single(limits: FloatArray) -> SingleArray:
         return limits.astype(np.float32)
 
 
-def _upper_bound(proposed: SingleArray, k: int) -> FloatArray:
-    """At least the k-th smallest of each row: that of the minima of strands of it, which are much fewer."""
+def _strand_minima(proposed: SingleArray, k: int) -> SingleArray:
+    """Minima of strands of each row, which are much fewer: the k-th smallest of them bounds that of the row."""
     n_rows, n = proposed.shape
     strands = max(_STRANDS, 8 * k)
-    if n >= 2 * strands:
-        proposed = proposed[:, : n // strands * strands].reshape(n_rows, -1, strands).min(axis=1)
-    bound: FloatArray = np.partition(proposed, k - 1, axis=1)[:, k - 1].astype(np.float64)
-    return bound
+    if n < 2 * strands:
+        return proposed
+    minima: SingleArray = proposed[:, : n // strands * strands].reshape(n_rows, -1, strands).min(axis=1)
+    return minima
 
 
 def _at(block: slice, proposed: SingleArray, mask: BoolArray) -> Pairs:
@@ -199,7 +251,7 @@ def _at(block: slice, proposed: SingleArray, mask: BoolArray) -> Pairs:
     return Pairs(rows + block.start, columns, proposed.ravel()[places].astype(np.float64))
 
 
-def _chosen(pairs: Pairs, mask: BoolArray) -> Pairs:
+def _chosen(pairs: Pairs, mask: BoolArray | IntArray | slice) -> Pairs:
     return Pairs(pairs.left[mask], pairs.right[mask], pairs.squared[mask])
 
 
