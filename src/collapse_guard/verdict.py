@@ -130,7 +130,8 @@ def _change(effect: float, comparison: Comparison) -> str:
         return f"{effect:+.4g}"
     if math.isnan(effect):
         return "nan %"
-    return "+inf %" if effect > 20 else f"{100.0 * math.expm1(effect):+.1f} %"
+    percent = f"{100.0 * math.expm1(min(effect, 50.0)):+.1f} %"
+    return "+inf %" if effect > 20 else "±0.0 %" if percent[1:] == "0.0 %" else percent
 
 
 def _number(value: float) -> str:

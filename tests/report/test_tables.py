@@ -127,3 +127,11 @@ def test_what_was_lost_counts_all_of_a_kind_and_shows_small_chances_as_such(buil
     assert second.caption == "2 real documents have no samples near them, or too few; the worst 1 are listed"
     assert losses.tables(build("x", 1, {})) == ()
     assert losses.summary(build("x", 1, {})) is None
+
+
+def test_what_the_founder_lacked_already_stands_beside_what_was_lost(build, lose):
+    founder = build("x", 0, {}).model_copy(update={"lost": (lose("word", "tariff", total=57),)})
+    later = build("x", 1, {}).model_copy(update={"lost": (lose("word", "tariff", total=176), lose("cluster", "war"))})
+    words, clusters = (table.caption for table in losses.tables(later, founder))
+    assert words.endswith("are gone or nearly so (57 at the founder); the worst 1 are listed")
+    assert "(0 at the founder)" in clusters

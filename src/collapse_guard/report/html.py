@@ -120,7 +120,7 @@ def _printable(value: object) -> object:
 
 def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
     ordered = tables.in_order(history)
-    newest = ordered[-1]
+    newest, founder = ordered[-1], ordered[0]
     deciding = tables.deciding(newest)
     shown = [tables.generations(ordered), *([tables.comparisons(newest, deciding)] if deciding else [])]
     return LineageView(
@@ -132,7 +132,7 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         needed=tuple(sentences.deciding_samples(newest)),
         tables=tuple(shown),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
-        lost=losses.tables(newest),
+        lost=losses.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
     )
 
 

@@ -24,15 +24,22 @@ _COLUMNS = ("in real data", "expected", "in the samples")
 _SMALLEST = 1e-15
 
 
-def tables(assessment: Assessment) -> tuple[Table, ...]:
-    """A table for each kind of which something was lost, the worst first; its caption says how many there are."""
-    by_kind = {kind: [item for item in assessment.lost if item.kind == kind] for kind in _NAMES}
-    return tuple(_table(kind, items) for kind, items in by_kind.items() if items)
+def tables(assessment: Assessment, founder: Assessment | None = None) -> tuple[Table, ...]:
+    """A table for each kind of which something was lost, the worst first; its caption says how many there are.
+
+    What the founder lacked was not lost by retraining, so its number stands beside; None: there is none, or it is this.
+    """
+    by_kind = {kind: _of_kind(assessment, kind) for kind in _NAMES}
+    return tuple(
+        _table(kind, items, None if founder is None else _of_kind(founder, kind))
+        for kind, items in by_kind.items()
+        if items
+    )
 
 
 def summary(assessment: Assessment, *, most: int = 5) -> Table | None:
     """The worst `most` words, and as many runs of two and of three words, in one table; None where none was lost."""
-    chosen = [[item for item in assessment.lost if item.kind == kind] for kind in _WORDED]
+    chosen = [_of_kind(assessment, kind) for kind in _WORDED]
     if not any(chosen):
         return None
     return Table(
@@ -43,8 +50,8 @@ def summary(assessment: Assessment, *, most: int = 5) -> Table | None:
     )
 
 
-def sentence(kind: str, items: Sequence[LostItem]) -> str:
-    """How many of a kind were lost, and whether all of them are listed.
+def sentence(kind: str, items: Sequence[LostItem], at_founder: Sequence[LostItem] | None = None) -> str:
+    """How many of a kind were lost, how many the founder lacked, and whether all of them are listed.
 
     Example:
         >>> item = LostItem(kind="word", what="tariff", real_count=9, expected=9.0, observed=0, chance=1e-4)
@@ -57,13 +64,18 @@ def sentence(kind: str, items: Sequence[LostItem]) -> str:
         "cluster": f"that as many real samples would fill {is_are} empty or nearly so",
         "document": "has no samples near it, or too few" if total == 1 else "have no samples near them, or too few",
     }.get(kind, f"that real text of this size would show {is_are} gone or nearly so")
+    before = "" if at_founder is None else f" ({_total(at_founder):,} at the founder)"
     cut = f"; the worst {len(items)} are listed" if total > len(items) else ""
-    return f"{_counted(items)} {told}{cut}"
+    return f"{_counted(items)} {told}{before}{cut}"
 
 
-def _table(kind: str, items: Sequence[LostItem]) -> Table:
+def _of_kind(assessment: Assessment, kind: str) -> list[LostItem]:
+    return [item for item in assessment.lost if item.kind == kind]
+
+
+def _table(kind: str, items: Sequence[LostItem], at_founder: Sequence[LostItem] | None) -> Table:
     return Table(
-        caption=sentence(kind, items),
+        caption=sentence(kind, items, at_founder),
         columns=(kind, *_COLUMNS, "chance"),
         rows=tuple((*_cells(item), Cell(text=_chance(item.chance))) for item in items),
     )
@@ -85,7 +97,7 @@ def _chance(chance: float) -> str:
 
 
 def _total(items: Sequence[LostItem]) -> int:
-    return max(len(items), *(item.lost_in_all for item in items))
+    return max([len(items), *(item.lost_in_all for item in items)])
 
 
 def _counted(items: Sequence[LostItem]) -> str:
