@@ -1,7 +1,6 @@
 """Repetition: against the slow definition with words, closed forms, and what it must not be."""
 
 import math
-import time
 from collections import Counter
 
 import numpy as np
@@ -65,20 +64,6 @@ def test_samples_without_ngrams_are_left_out_and_a_comparison_needs_two():
     assert repetition([[1, 2, 3, 4], [1, 2, 3, 4], [1, 2], []]) == pytest.approx(math.log(2))
     for sequences in ([], [[1, 2, 3, 4]], [[1, 2, 3, 4], [1, 2]]):
         assert math.isnan(repetition(sequences))
-
-
-def test_many_samples_take_time_in_proportion_to_their_number(rng):
-    """The diversity package 0.3.0 adds up lists, which is quadratic: 256 times as long."""
-
-    def seconds(samples):
-        start = time.process_time()
-        repetition(samples)
-        return time.process_time() - start
-
-    samples = rng.integers(100, size=(16_000, 100))
-    few = min(seconds(samples[:1000]) for _ in range(3))
-    many = min(seconds(samples) for _ in range(2))
-    assert many < 64 * few
 
 
 def test_the_metric_compares_samples_across_batches():

@@ -73,7 +73,10 @@ class Manifold:
         self.k = k
         self._frame = Frame.of(rows)
         self._points = Points(rows, self._frame)
-        self.radii = neighbour_radii(rows, k) if radii is None else _checked_radii(radii, len(rows))
+        if radii is None:
+            self.radii = neighbour_radii(rows, k, self._frame, self._points)
+        else:
+            self.radii = _checked_radii(radii, len(rows))
         self._limits = _limits(self.radii, self._frame)
 
     def __len__(self) -> int:

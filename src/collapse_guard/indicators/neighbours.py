@@ -79,16 +79,20 @@ class Points:
     @cached_property
     def left(self) -> SingleArray:
         """n (d + 2): `left(x) . right(y) = |x|^2 + |y|^2 - 2 x y`."""
-        return self._single(-2.0 * self.rows, np.ones(len(self)), self.squares)
+        return self._single(-2.0, np.ones(len(self)), self.squares)
 
     @cached_property
     def right(self) -> SingleArray:
         """n (d + 2): the other factor."""
-        return self._single(self.rows, self.squares, np.ones(len(self)))
+        return self._single(1.0, self.squares, np.ones(len(self)))
 
-    def _single(self, *columns: FloatArray) -> SingleArray:
+    def _single(self, factor: float, *columns: FloatArray) -> SingleArray:
+        single = np.empty((len(self), self.rows.shape[1] + len(columns)), np.float32)
         with np.errstate(over="ignore"):
-            return np.column_stack(columns).astype(np.float32)
+            np.multiply(self.rows, factor, out=single[:, : -len(columns)], casting="same_kind")
+            for place, column in enumerate(columns, -len(columns)):
+                single[:, place] = column
+        return single
 
     def __len__(self) -> int:
         """n."""
@@ -105,12 +109,19 @@ class Points:
         return slack
 
 
-def neighbour_radii(rows: FloatArray, k: int) -> FloatArray:
-    """Distance of each row to its k-th nearest other row; 0 where k others equal it. O(n^2 d), k below n."""
-    frame = Frame.of(rows)
+def neighbour_radii(rows: FloatArray, k: int, frame: Frame | None = None, points: Points | None = None) -> FloatArray:
+    """Distance of each row to its k-th nearest other row; 0 where k others equal it. O(n^2 d), k below n.
+
+    Args:
+        rows: n d.
+        k: Neighbours.
+        frame: Of these rows; None: found here.
+        points: These rows in the frame; None: made here.
+    """
+    frame = frame or Frame.of(rows)
     first, inverse, counts = distinct(rows)
     if len(first) == len(rows):
-        return frame.scale * _radii(Points(rows, frame), k)
+        return frame.scale * _radii(points or Points(rows, frame), k)
     # More than k + 1 copies of a row are nobody's k-th neighbour: a set that has collapsed costs nothing.
     copies = np.minimum(counts, k + 1)
     radii = _radii(Points(np.repeat(rows[first], copies, axis=0), frame), k)
@@ -150,13 +161,13 @@ def _near(points: Points, k: int, room: FloatArray) -> Pairs:
     A distance is that of both of its rows, so half of the products are enough.
     """
     nearest, parts = np.full((len(points), k), np.inf, np.float32), []
-    turned = np.empty(min(_TILE, len(points)) ** 2, np.float32)
     for rows, columns, proposed in _tiles(points):
-        parts.append(_candidates(rows, columns, proposed, nearest, room))
+        limits = _narrowed(nearest[rows], proposed, room[rows])
+        parts.append(_placed(rows, columns, _at(proposed, ~(proposed > limits[:, None]))))
         if rows != columns:
-            other = turned[: proposed.size].reshape(proposed.shape[::-1])
-            np.copyto(other, proposed.T)
-            parts.append(_candidates(columns, rows, other, nearest, room))
+            limits = _narrowed(nearest[columns], proposed.T, room[columns])
+            below, beside, squared = _at(proposed, ~(proposed > limits))
+            parts.append(_placed(columns, rows, Pairs(beside, below, squared)))
     found = Pairs(
         np.concatenate([part.left for part in parts]),
         np.concatenate([part.right for part in parts]),
@@ -166,14 +177,18 @@ def _near(points: Points, k: int, room: FloatArray) -> Pairs:
     return _chosen(found, np.argsort(found.left, kind="stable"))
 
 
-def _candidates(rows: slice, columns: slice, proposed: SingleArray, nearest: SingleArray, room: FloatArray) -> Pairs:
-    """Pairs of a tile that may be among the k nearest; `nearest` is brought down to k distances of each row so far."""
-    seen = np.concatenate([nearest[rows], _strand_minima(proposed, nearest.shape[1])], axis=1)
-    best = np.partition(seen, nearest.shape[1] - 1, axis=1)[:, : nearest.shape[1]]
-    nearest[rows] = best
-    limits = _single(best[:, -1].astype(np.float64) + room[rows])
-    pairs = _at(rows, proposed, ~(proposed > limits[:, None]))
-    return _chosen(pairs._replace(right=pairs.right + columns.start), pairs.left != pairs.right + columns.start)
+def _narrowed(nearest: SingleArray, proposed: SingleArray, room: FloatArray) -> SingleArray:
+    """How far the k nearest of each row can be; `nearest` is brought down to the k smallest distances so far."""
+    k = nearest.shape[1]
+    seen = np.concatenate([nearest, _strand_minima(proposed, k)], axis=1)
+    nearest[:] = np.partition(seen, k - 1, axis=1)[:, :k]
+    return _single(nearest[:, -1].astype(np.float64) + room)
+
+
+def _placed(rows: slice, columns: slice, pairs: Pairs) -> Pairs:
+    """Pairs of a tile under the numbers of their rows, without those of a row and itself."""
+    left, right = pairs.left + rows.start, pairs.right + columns.start
+    return _chosen(Pairs(left, right, pairs.squared), left != right)
 
 
 def _tiles(points: Points) -> Iterator[tuple[slice, slice, SingleArray]]:
@@ -209,7 +224,8 @@ def pairs_within(left: Points, right: Points, left_limits: FloatArray, right_lim
         room = left.slack(block, right)
         outside = proposed > _single(left_limits[block] + room)[:, None]
         outside &= proposed > _single(right_limits + room.max(initial=0.0))
-        pairs = _at(block, proposed, ~outside)
+        pairs = _at(proposed, ~outside)
+        pairs = pairs._replace(left=pairs.left + block.start)
         margins = [pairs.squared - left_limits[pairs.left], pairs.squared - right_limits[pairs.right]]
         clear = np.isfinite(pairs.squared)
         for margin in margins:
@@ -236,19 +252,20 @@ def _single(limits: FloatArray) -> SingleArray:
 
 def _strand_minima(proposed: SingleArray, k: int) -> SingleArray:
     """Minima of strands of each row, which are much fewer: the k-th smallest of them bounds that of the row."""
-    n_rows, n = proposed.shape
-    strands = max(_STRANDS, 8 * k)
+    strands, n = max(_STRANDS, 8 * k), proposed.shape[1]
     if n < 2 * strands:
         return proposed
-    minima: SingleArray = proposed[:, : n // strands * strands].reshape(n_rows, -1, strands).min(axis=1)
+    minima = proposed[:, :strands].copy(order="K")
+    for start in range(strands, n - strands + 1, strands):
+        np.minimum(minima, proposed[:, start : start + strands], out=minima)
     return minima
 
 
-def _at(block: slice, proposed: SingleArray, mask: BoolArray) -> Pairs:
+def _at(proposed: SingleArray, mask: BoolArray) -> Pairs:
     # Many times faster than np.nonzero.
     places = np.flatnonzero(mask)
     rows, columns = np.divmod(places, proposed.shape[1])
-    return Pairs(rows + block.start, columns, proposed.ravel()[places].astype(np.float64))
+    return Pairs(rows, columns, proposed.ravel()[places].astype(np.float64))
 
 
 def _chosen(pairs: Pairs, mask: BoolArray | IntArray | slice) -> Pairs:

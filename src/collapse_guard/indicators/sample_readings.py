@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from collapse_guard.evidence import FloatArray, IntArray
 from collapse_guard.indicators.base import all_indicators
@@ -59,31 +60,31 @@ def token_readings(groups: Groups[list[IntArray]], instruments: TextInstruments)
             "copied_ngrams": lambda group: _share(instruments.copied.contained(group)),
         },
     )
-    counts = groups.of([np.bincount(np.concatenate(group)) for group in groups.members])
-    return readings + _homozygosity(counts, lambda: instruments.token_homozygosity)
+    return readings + _homozygosity(groups, _counts, lambda: instruments.token_homozygosity)
 
 
 def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) -> list[Reading]:
     """Tails of groups of words, given as `TextInstruments.types`."""
     rare, pairs, n_words = instruments.rare, instruments.pairs, len(instruments.word_ids)
 
+    def counts(group: list[IntArray]) -> Tensor:
+        return torch.from_numpy(_counts(group, n_words))
+
     def lost(group: list[IntArray]) -> float:
         keys = pair_keys(group)
         return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
 
-    counts = groups.of([torch.from_numpy(np.bincount(np.concatenate(g), minlength=n_words)) for g in groups.members])
-    return [
-        *_read(
-            counts,
-            {
-                "rare_coverage": lambda group: rare_coverage(group, rare),
-                "rare_mass": lambda group: rare_mass(group, rare),
-                "missing_mass": missing_mass,
-                "hill_index": hill_index,
-            },
-        ),
-        *_read(groups, {"lost_ngrams": lost}),
-    ]
+    # Counted anew for each: the counts of all groups together would be far larger than the samples.
+    return _read(
+        groups,
+        {
+            "rare_coverage": lambda group: rare_coverage(counts(group), rare),
+            "rare_mass": lambda group: rare_mass(counts(group), rare),
+            "missing_mass": lambda group: missing_mass(_counts(group)),
+            "hill_index": lambda group: hill_index(_counts(group)),
+            "lost_ngrams": lost,
+        },
+    )
 
 
 def text_readings(groups: Groups[IntArray], texts: Sequence[str], instruments: TextInstruments) -> list[Reading]:
@@ -129,11 +130,9 @@ def vector_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
 
 def row_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
     """What rows have in common with texts: unique samples, and homozygosity with clusters in the place of tokens."""
-    histograms = groups.of([space.histogram(group) for group in groups.members])
-    rows = groups.of([[row.tobytes() for row in group] for group in groups.members])
     return [
-        *_read(rows, {"unique_samples": unique_samples}),
-        *_homozygosity(histograms, lambda: space.cluster_homozygosity),
+        *_read(groups, {"unique_samples": lambda group: unique_samples([row.tobytes() for row in group])}),
+        *_homozygosity(groups, space.histogram, lambda: space.cluster_homozygosity),
     ]
 
 
@@ -143,14 +142,21 @@ def missing_vector_readings(n: int, size: int, problem: str) -> list[Reading]:
     return [groups.of_values(INDICATORS[name], []) for name in (*FAMILIES["spread"], *FAMILIES["distance"])]
 
 
-def _homozygosity(counts: Groups[IntArray], reference: Callable[[], float]) -> list[Reading]:
+def _homozygosity(
+    groups: Groups[Any], counts: Callable[[Any], IntArray], reference: Callable[[], float]
+) -> list[Reading]:
     return _read(
-        counts,
+        groups,
         {
-            "homozygosity": homozygosity,
-            "fixation_index": lambda group: fixation_index(homozygosity(group), reference()),
+            "homozygosity": lambda group: homozygosity(counts(group)),
+            "fixation_index": lambda group: fixation_index(homozygosity(counts(group)), reference()),
         },
     )
+
+
+def _counts(group: Sequence[IntArray], minimum: int = 0) -> IntArray:
+    """How often each id occurs."""
+    return np.bincount(np.concatenate(group), minlength=minimum).astype(np.int64, copy=False)
 
 
 def _read(groups: Groups[Any], formulas: Mapping[str, Callable[[Any], float]]) -> list[Reading]:
