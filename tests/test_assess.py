@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from collapse_guard import Evidence, Generation, Losses, Policy, Severity, WildType, assess
+from collapse_guard.assessment import reassess
 from collapse_guard.demo.corpus import passages
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.records import Assessment, ReasonKind
@@ -151,3 +152,29 @@ def test_another_wild_type_than_the_lineages_is_refused_with_both_fingerprints(f
 def test_history_must_come_before(wild_type, founder):
     with pytest.raises(InputError, match="generations before 0 only, but got 0"):
         assess(wild_type, Evidence(samples=real(wild_type, 1)), history=[founder], generation=zero())
+
+
+def test_what_was_lost_is_named_and_survives_another_policy(wild_type, founder):
+    shortened = [re.sub(r"\w{7,}", "thing", text) for text in real(wild_type, 1)]
+    child = assess(wild_type, Evidence(samples=shortened), history=[founder])
+    words = [item.what for item in child.lost if item.kind == "word"]
+    assert len(words) > 5
+    assert all(len(word) >= 7 for word in words)
+    assert all(item.kind in ("cluster", "document") for item in founder.lost), "real text lost no words"
+    assert reassess(child, history=[founder], policy=Policy(alpha=0.01)).lost == child.lost
+
+
+def test_descriptions_of_the_lineage_are_read_and_never_compared(wild_type, founder):
+    child = assess(wild_type, Evidence(samples=real(wild_type, 1), losses=losses(wild_type, 0.1)), history=[founder])
+    assert child.readings["relative_fitness"].value == pytest.approx(math.exp(-0.1), rel=0.01)
+    assert "effective_size" in child.readings
+    assert "effective_size" not in founder.readings
+    assert not {"relative_fitness", "effective_size"} & {comparison.indicator for comparison in child.comparisons}
+
+
+def test_a_wild_type_and_samples_of_texts_are_embedded_once(wild_type, founder, monkeypatch):
+    asked = []
+    embed = WildType.embed
+    monkeypatch.setattr(WildType, "embed", lambda self, texts: asked.append(len(texts)) or embed(self, texts))
+    assess(wild_type, Evidence(samples=real(wild_type, 2, 487)), history=[founder])
+    assert asked.count(487) == 1

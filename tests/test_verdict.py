@@ -103,6 +103,18 @@ def test_a_nan_p_value_is_undecided():
     assert decide([broken], generation=generation(), policy=POLICY).severity is Severity.UNDECIDED
 
 
+def test_reasons_tell_ratios_in_percent_and_differences_in_their_unit():
+    told = {
+        unit: decide([comparison(effect_unit=unit, low=-1e-9)], generation=generation(), policy=POLICY)
+        .reasons[0]
+        .sentence
+        for unit in ("log ratio", "nats per token", "share of samples")
+    }
+    assert "it changed by +5.1 % (95% interval ±0.0 % to +7.3 %); within the margin of +10.0 %" in told["log ratio"]
+    assert "perplexity on these documents changed by +5.1 %" in told["nats per token"]
+    assert "it changed by +0.05 (95% interval -1e-09 to +0.07); within the margin of +0.095" in told["share of samples"]
+
+
 def test_holm_is_that_of_the_published_example_and_never_below_the_raw_p():
     assert holm([0.3, 0.001, 0.04, 0.012, 0.021]) == pytest.approx([0.3, 0.005, 0.08, 0.048, 0.063])
     assert holm([]) == []
