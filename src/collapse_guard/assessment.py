@@ -159,7 +159,7 @@ def _against(
 ) -> list[Comparison]:
     comparisons = []
     for name, reading in readings.items():
-        if name not in baseline or not reading.replicates or obstacle(reading, baseline[name]):
+        if name not in baseline or obstacle(reading, baseline[name]):
             continue
         margin, watch = policy.margin(name, kind).effects(reading.scale)
         comparisons.append(

@@ -78,12 +78,14 @@ def same(left: list[Assessment], right: list[Assessment]) -> bool:
 def test_a_new_store_has_no_lineage(store):
     assert store.lineages() == []
     assert not store.has("newsbot")
+    assert store.history_so_far("newsbot") == []
 
 
 def test_what_is_appended_is_read_back_whole(store):
     founder = assessment(value=math.inf)
     store.append(founder, attachments={"report.html": "<html>ü</html>"})
     assert same(store.history("newsbot"), [founder])
+    assert same(store.history_so_far("newsbot"), [founder])
     assert same([store.latest("newsbot")], [founder])
     assert store.has("newsbot")
 

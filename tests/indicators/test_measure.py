@@ -197,7 +197,9 @@ def test_the_reference_is_read_once_and_cannot_be_changed_from_outside(wild_type
 
 def test_the_cache_of_references_is_bounded_and_keeps_the_newest(wild_type, monkeypatch):
     monkeypatch.setattr(measure_module, "_of_wild_type", lambda *_: [])
-    monkeypatch.setattr(measure_module, "_references", type(measure_module._references)())
+    monkeypatch.setattr(
+        measure_module, "_references", type(measure_module._references)(measure_module._references.most)
+    )
     for length in range(1, 40):
         reference_readings(wild_type, sample_tokens=length)
         reference_readings(wild_type, sample_tokens=1)
@@ -292,6 +294,18 @@ def test_on_real_text_repetition_and_a_shrunken_vocabulary_are_seen():
         here, there = healthy[name].value, reference[name].value
         is_ratio = all_indicators()[name].scale == "log_ratio"
         assert abs(math.log(here / there) if is_ratio else (here - there) / max(1.0, there)) < 0.25, name
+
+
+def test_whole_samples_that_repeat_are_seen_by_groups_of_samples_and_hardly_by_groups_of_tokens():
+    """The reason why `unique_samples` decides (docs/design/decisions.md): 300 documents, ten times each."""
+    paragraphs = paragraphs_of_speeches()
+    wild_type = WildType.fit(paragraphs[::6], evaluation_fraction=0.4)
+    real = paragraphs[3::3][:3000]
+    healthy, repeated = (measure(wild_type, Evidence(samples=texts)) for texts in (real, real[:300] * 10))
+    assert repeated["distinct_2"].value / healthy["distinct_2"].value == pytest.approx(0.95, abs=0.015)
+    expected = 300 * (1 - (1 - 1 / 300) ** 128) / 128
+    assert repeated["unique_samples"].value == pytest.approx(expected, abs=0.02)
+    assert healthy["unique_samples"].value > 0.99
 
 
 @pytest.mark.parametrize("samples", [np.zeros((60, 2)), [[1.0, math.nan]] * 60])

@@ -39,11 +39,6 @@ class Added:
         return f"Generation {generation.index} of {generation.lineage} was in the store already: nothing was added."
 
 
-def read_history(store: LineageStore, lineage: str) -> list[Assessment]:
-    """The generations of a lineage; none for a new one."""
-    return store.history(lineage) if store.has(lineage) else []
-
-
 def add_generation(
     store: LineageStore, wild_type: WildType, request: PendingRequest, evidence: Evidence, *, is_resent: bool = False
 ) -> Added:
@@ -63,7 +58,7 @@ def add_generation(
         InputError: The evidence does not fit the wild type.
         StoreUnreachableError: The store does not answer.
     """
-    stored = read_history(store, request.lineage)
+    stored = store.history_so_far(request.lineage)
     index = next_index(stored) if request.index is None else request.index
     earlier = [past for past in stored if past.generation.index < index]
     assessment = assess(

@@ -7,10 +7,9 @@ of a generation that writes like real people.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +21,7 @@ from collapse_guard.indicators.genetics import homozygosity
 from collapse_guard.indicators.kernels import RandomFeatures, discrepancy_of_sums
 from collapse_guard.indicators.manifold import Manifold, ManifoldScores
 from collapse_guard.indicators.ngrams import key_counts, ngram_keys
+from collapse_guard.indicators.recent import Recent
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.geometry import Geometry
 
@@ -29,9 +29,6 @@ MOST_TRAINING_DOCUMENTS = 50_000
 """Pool documents that copies are looked for in, a random choice: with a larger pool, what is found is a lower bound."""
 COPIED_LENGTH = 8
 """Tokens in a row that count as copied."""
-_KEPT = 4
-
-Kept = TypeVar("Kept")
 
 
 class FrozenNgrams(NamedTuple):
@@ -44,11 +41,23 @@ class FrozenNgrams(NamedTuple):
     probabilities: FloatArray
     """k: share of each among all n-grams."""
 
+    @classmethod
+    def of(cls, choosing: IntArray, weighing: IntArray) -> FrozenNgrams:
+        """Those that come at least twice among the keys of one half, weighed by the keys of the other."""
+        keys, counts = key_counts(choosing)
+        chosen = keys[counts > 1]
+        return cls(chosen, _counts_among(chosen, weighing) / max(1, len(weighing)))
+
     def counts(self, keys: IntArray) -> IntArray:
         """k: how often each frozen n-gram is among `keys`."""
-        places = np.minimum(np.searchsorted(self.keys, keys), max(0, len(self.keys) - 1))
-        known = places[self.keys[places] == keys] if len(self.keys) else places[:0]
-        return np.bincount(known, minlength=len(self.keys)).astype(np.int64)
+        return _counts_among(self.keys, keys)
+
+
+def _counts_among(ordered: IntArray, keys: IntArray) -> IntArray:
+    if not len(ordered):
+        return np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
+    return np.bincount(places[ordered[places] == keys], minlength=len(ordered)).astype(np.int64)
 
 
 class TextInstruments:
@@ -68,12 +77,8 @@ class TextInstruments:
     @cached_property
     def pairs(self) -> FrozenNgrams:
         """The pairs of words that come at least twice in every second document of the pool."""
-        types = [np.array([self.word_ids[word] for word in self._wild_type.words(text)]) for text in self._pool]
-        keys, counts = key_counts(pair_keys(types[::2]))
-        chosen = keys[counts > 1]
-        others = pair_keys(types[1::2])
-        frozen = FrozenNgrams(chosen, np.zeros(len(chosen)))
-        return FrozenNgrams(chosen, frozen.counts(others) / max(1, len(others)))
+        types = self.types(self._pool)
+        return FrozenNgrams.of(pair_keys(types[::2]), pair_keys(types[1::2]))
 
     @cached_property
     def copied(self) -> NgramIndex:
@@ -158,23 +163,14 @@ def pair_keys(types: Sequence[IntArray]) -> IntArray:
 
 
 def text_instruments(wild_type: WildType) -> TextInstruments:
-    """Those of this wild type; the last four are kept, by fingerprint."""
-    return _kept(_instruments, wild_type.fingerprint, lambda: TextInstruments(wild_type))
+    """Those of this wild type, by fingerprint."""
+    return _instruments.of(wild_type.fingerprint, lambda: TextInstruments(wild_type))
 
 
 def space(wild_type: WildType) -> Space:
-    """That of this wild type; the last four are kept, by fingerprint."""
-    return _kept(_spaces, wild_type.fingerprint, lambda: Space(wild_type.geometry, seed=wild_type.settings.seed))
+    """That of this wild type, by fingerprint."""
+    return _spaces.of(wild_type.fingerprint, lambda: Space(wild_type.geometry, seed=wild_type.settings.seed))
 
 
-_instruments: OrderedDict[str, TextInstruments] = OrderedDict()
-_spaces: OrderedDict[str, Space] = OrderedDict()
-
-
-def _kept(cache: OrderedDict[str, Kept], fingerprint: str, make: Callable[[], Kept]) -> Kept:
-    if fingerprint not in cache:
-        cache[fingerprint] = make()
-        while len(cache) > _KEPT:
-            cache.popitem(last=False)
-    cache.move_to_end(fingerprint)
-    return cache[fingerprint]
+_instruments: Recent[str, TextInstruments] = Recent()
+_spaces: Recent[str, Space] = Recent()

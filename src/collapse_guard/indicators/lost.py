@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +15,12 @@ from scipy.special import betainc
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import FloatArray, IntArray, Samples
 from collapse_guard.indicators.phrases import Level, Phrases
-from collapse_guard.indicators.samples import text_samples, vector_samples
+from collapse_guard.indicators.recent import Recent
+from collapse_guard.indicators.samples import sample_texts, vector_samples
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 BoolArray = npt.NDArray[np.bool_]
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
 
@@ -36,9 +34,6 @@ _LARGEST_REMNANT = 0.25
 _NEIGHBOURS = 5
 _LARGEST_SHARE = 4
 _BLOCK = 2048
-_CACHED = 4
-_phrases: OrderedDict[str, Phrases] = OrderedDict()
-_points: OrderedDict[tuple[str, int | None], _Points] = OrderedDict()
 
 
 def what_was_lost(
@@ -95,9 +90,9 @@ def what_was_lost(
         values = samples if embeddings is None else embeddings
         points = _real_points(wild_type, None)
         return () if values is None or points is None else tuple(_of_points(wild_type, points, values, most))
-    texts = [] if samples is None else _texts(wild_type, samples)
+    texts = [] if samples is None else sample_texts(wild_type, samples)
     points = _real_points(wild_type, _median_length(texts)) if embeddings is not None or texts else None
-    vectors = _embedded(wild_type, texts) if points is not None and embeddings is None else embeddings
+    vectors = wild_type.embed(texts) if points is not None and embeddings is None else embeddings
     located = () if points is None or vectors is None else _of_points(wild_type, points, vectors, most)
     return tuple(chain(_of_words(wild_type, texts, most), located))
 
@@ -253,21 +248,16 @@ def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _phrases_of(wild_type: WildType) -> Phrases:
-    key = wild_type.fingerprint
-    if key not in _phrases:
-        _phrases[key] = Phrases.of(chain(wild_type.evaluation, wild_type.pool))
-    return _used(_phrases, key)
+    return _phrases.of(wild_type.fingerprint, lambda: Phrases.of(chain(wild_type.evaluation, wild_type.pool)))
 
 
 def _real_points(wild_type: WildType, length: int | None) -> _Points | None:
     """Evaluation vectors, or embeddings of the openings of evaluation documents; None where nothing can embed them."""
-    key = (wild_type.fingerprint, length)
-    if key not in _points:
-        try:
-            _points[key] = _vectors(wild_type) if wild_type.kind == "vectors" else _openings(wild_type, length)
-        except InputError:
-            return None
-    return _used(_points, key)
+    if wild_type.kind == "vectors":
+        return _points.of((wild_type.fingerprint, None), lambda: _vectors(wild_type))
+    if not wild_type.can_embed:
+        return None
+    return _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
 
 
 def _vectors(wild_type: WildType) -> _Points:
@@ -289,27 +279,10 @@ def _shortened(text: str) -> str:
     return f"{cut.rsplit(' ', 1)[0] if ' ' in cut[SHOWN_CHARACTERS // 2 :] else cut}…"
 
 
-def _texts(wild_type: WildType, samples: Samples) -> list[str]:
-    # Encoding texts would take longer than everything else here, and no ids are needed.
-    is_text = all(isinstance(sample, str) for sample in samples)
-    return [str(sample) for sample in samples] if is_text else text_samples(wild_type, samples).texts
-
-
-def _embedded(wild_type: WildType, texts: list[str]) -> FloatArray | None:
-    try:
-        return wild_type.embed(texts)
-    except InputError:
-        return None
-
-
 def _median_length(texts: list[str]) -> int | None:
     lengths = [len(text) for text in texts if text]
     return int(np.median(lengths)) if lengths else None
 
 
-def _used(cache: OrderedDict[Key, Value], key: Key) -> Value:
-    """Look up in a cache that forgets what was not used for longest."""
-    cache.move_to_end(key)
-    while len(cache) > _CACHED:
-        cache.popitem(last=False)
-    return cache[key]
+_phrases: Recent[str, Phrases] = Recent()
+_points: Recent[tuple[str, int | None], _Points] = Recent()

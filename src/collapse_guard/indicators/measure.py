@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.evidence import Evidence, FloatArray
@@ -16,6 +14,7 @@ from collapse_guard.indicators.catalogue import names
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import space, text_instruments
 from collapse_guard.indicators.loss_readings import loss_readings, output_readings
+from collapse_guard.indicators.recent import Recent
 from collapse_guard.indicators.replicates import groups_of_samples, groups_of_units, groups_of_vectors
 from collapse_guard.indicators.sample_readings import (
     missing_vector_readings,
@@ -38,7 +37,7 @@ NO_EMBEDDER = (
 """Why there are no vectors of texts."""
 _CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
-_references: OrderedDict[tuple[str, int | None, bool], dict[str, Reading]] = OrderedDict()
+_references: Recent[tuple[str, int | None, bool], dict[str, Reading]] = Recent(_CACHED_REFERENCES)
 
 
 def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | None = None) -> dict[str, Reading]:
@@ -99,12 +98,7 @@ def reference_readings(wild_type: WildType, *, sample_tokens: int | None) -> dic
     """
     # With and without its custom embedder a wild type has the same fingerprint.
     key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed)
-    if key not in _references:
-        _references[key] = _in_order(_of_wild_type(wild_type, sample_tokens))
-        while len(_references) > _CACHED_REFERENCES:
-            _references.popitem(last=False)
-    _references.move_to_end(key)
-    return dict(_references[key])
+    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens))))
 
 
 def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
@@ -125,13 +119,8 @@ def _of_vectors(wild_type: WildType, evidence: Evidence) -> list[Reading]:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Groups are small: a second thread gains nothing, and costs ten times as much as soon as anything else runs."""
-    before = torch.get_num_threads()
     with threadpool_limits(1):
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        yield
 
 
 @_one_thread()

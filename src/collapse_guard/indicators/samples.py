@@ -43,6 +43,17 @@ def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
     return TextSamples(wild_type.decode(tokens), tokens)
 
 
+def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
+    """The texts of samples: as `text_samples`, without the ids of texts, which take longest.
+
+    Raises:
+        InputError: As `text_samples`.
+    """
+    if all(isinstance(sample, str) for sample in samples):
+        return [_checked_text(i, sample) for i, sample in enumerate(samples)]
+    return text_samples(wild_type, samples).texts
+
+
 def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
     """Embed samples of text once for all that need it; evidence that has embeddings, or cannot have any, is returned.
 
@@ -50,9 +61,9 @@ def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
     """
     if evidence.samples is None or evidence.embeddings is not None or not wild_type.can_embed:
         return evidence
-    samples = text_samples(wild_type, evidence.samples)
-    order = content_order(samples.contents)
-    ordered = wild_type.embed([samples.texts[i] for i in order])
+    texts = sample_texts(wild_type, evidence.samples)
+    order = content_order([text.encode() for text in texts])
+    ordered = wild_type.embed([texts[i] for i in order])
     embeddings = np.empty_like(ordered)
     embeddings[order] = ordered
     return replace(evidence, embeddings=embeddings)

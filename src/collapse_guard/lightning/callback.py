@@ -14,7 +14,7 @@ from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
 from collapse_guard.lightning.isolation import untouched
 from collapse_guard.lightning.probes import Probe, at_least
-from collapse_guard.lightning.recording import Recorder, log_readings, plan, read_history, resolve_store, training_run
+from collapse_guard.lightning.recording import Recorder, log_readings, plan, resolve_store, training_run
 from collapse_guard.lightning.sharding import merge, mixed_seed
 from collapse_guard.policy import Policy
 from collapse_guard.records import Assessment, Generation, Mixture, Severity, Verdict
@@ -159,7 +159,7 @@ class CollapseGuard(CallbackBase):
 
     def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
         store = resolve_store(self.store, trainer)
-        history = read_history(store, self.lineage)
+        history = store.history_so_far(self.lineage)
         index, parents = self._asked
         fingerprint = self.wild_type.fingerprint
         generation = plan(history, lineage=self.lineage, index=index, parents=parents, wild_type=fingerprint)

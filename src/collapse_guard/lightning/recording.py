@@ -56,11 +56,6 @@ def training_run(store: LineageStore, trainer: Trainer) -> str | None:
     return str(logger.run_id) if same else None
 
 
-def read_history(store: LineageStore, lineage: str) -> list[Assessment]:
-    """The generations of a lineage; none for a new one."""
-    return store.history(lineage) if store.has(lineage) else []
-
-
 def plan(
     history: Sequence[Assessment], *, lineage: str, index: int | None, parents: Sequence[int] | None, wild_type: str
 ) -> Generation:

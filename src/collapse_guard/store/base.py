@@ -79,6 +79,10 @@ class LineageStore(ABC):
         """Whether the store has a generation of that lineage."""
         return lineage in self.lineages()
 
+    def history_so_far(self, lineage: str) -> list[Assessment]:
+        """The generations of a lineage, sorted by index; none where it has not begun."""
+        return self.history(lineage) if self.has(lineage) else []
+
 
 def next_index(history: Sequence[Assessment]) -> int:
     """Index of the generation that follows the newest one; 0 for an empty history.
