@@ -203,7 +203,7 @@ def test_the_cache_of_references_is_bounded_and_keeps_the_newest(wild_type, monk
     for length in range(1, 40):
         reference_readings(wild_type, sample_tokens=length)
         reference_readings(wild_type, sample_tokens=1)
-    assert [length for _, length, _ in measure_module._references] == [*range(25, 40), 1]
+    assert [length for _, length, *_ in measure_module._references] == [*range(25, 40), 1]
 
 
 def test_vectors_give_spread_distance_and_what_is_the_same_for_rows(rng):
@@ -322,3 +322,27 @@ def test_the_number_of_threads_is_as_before_while_groups_are_read_by_one(rng, mo
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "only", [("distinct_2", "vendi"), ("rare_mass",), ("near_duplicates", "coverage", "mauve"), ()]
+)
+def test_only_some_indicators_read_as_they_do_among_all(wild_type, samples, readings, only):
+    chosen = measure(wild_type, Evidence(samples=samples), only=only)
+    assert chosen == {name: reading for name, reading in readings.items() if name in only}
+    everything = reference_readings(wild_type, sample_tokens=20)
+    some = reference_readings(wild_type, sample_tokens=20, only=only)
+    assert some == {name: reading for name, reading in everything.items() if name in only}
+
+
+def test_only_some_indicators_of_vectors(rng):
+    wild = WildType.fit_arrays(rng.normal(size=(400, 3)), group_samples=20)
+    evidence = Evidence(samples=rng.normal(size=(120, 3)))
+    everything, chosen = measure(wild, evidence), measure(wild, evidence, only=["recall", "homozygosity"])
+    assert chosen == {name: everything[name] for name in ("recall", "homozygosity")}
+
+
+@pytest.mark.parametrize("only", ["vendi", ["vendy"]])
+def test_only_refuses_what_is_no_collection_of_indicators(wild_type, samples, only):
+    with pytest.raises(InputError, match=r"`only` must be a collection of names of indicators, but got 'vend[iy]'"):
+        measure(wild_type, Evidence(samples=samples), only=only)

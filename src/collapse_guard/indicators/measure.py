@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from collapse_guard.errors import InputError, near
 from collapse_guard.evidence import Evidence, FloatArray
-from collapse_guard.indicators.catalogue import names
+from collapse_guard.indicators.catalogue import FAMILIES, names
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import space, text_instruments
 from collapse_guard.indicators.loss_readings import loss_readings, output_readings
@@ -35,12 +36,19 @@ NO_EMBEDDER = (
     "the custom embedder of the wild type is not saved with it: give it again, `WildType.load(path, embedder=...)`"
 )
 """Why there are no vectors of texts."""
+_VECTOR_INDICATORS = frozenset((*FAMILIES["spread"], *FAMILIES["distance"]))
 _CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
-_references: Recent[tuple[str, int | None, bool], dict[str, Reading]] = Recent(_CACHED_REFERENCES)
+_references: Recent[tuple[str, int | None, bool, frozenset[str]], dict[str, Reading]] = Recent(_CACHED_REFERENCES)
 
 
-def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | None = None) -> dict[str, Reading]:
+def measure(
+    wild_type: WildType,
+    evidence: Evidence,
+    *,
+    stratum: TailStratum | None = None,
+    only: Collection[str] | None = None,
+) -> dict[str, Reading]:
     """Read every indicator that the evidence allows.
 
     | evidence              | indicators                                                                     |
@@ -62,13 +70,15 @@ def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | N
             out), or n d vectors where the wild type is of vectors. Embeddings take the place of those that the wild
             type would make.
         stratum: The tail, frozen at the founder (`freeze_tail`); None: no tail indicators.
+        only: Names of indicators to read; None: all. What decides by default takes a third of their time.
 
     Returns:
         Indicator name -> reading, in the order of the catalogue. One that cannot be used has a `problem` that says
         why and, where more samples would help, how many; its value is NaN where there is none.
 
     Raises:
-        InputError: The samples are of the wrong kind, an id is not in the vocabulary, or embeddings do not fit.
+        InputError: The samples are of the wrong kind, an id is not in the vocabulary, embeddings do not fit, or `only`
+            names what is no indicator.
 
     Example:
         >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
@@ -76,13 +86,17 @@ def measure(wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | N
         >>> len(readings["vendi"].replicates), readings["vendi"].group
         (6, '10 samples')
     """
+    wanted = _wanted(only)
+    of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
     readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum)
     readings += output_readings(evidence.own_losses, evidence.founder_losses, wild_type.group_samples)
-    readings += _of_vectors(wild_type, evidence) if wild_type.kind == "vectors" else _of_texts(wild_type, evidence)
-    return _in_order(readings)
+    readings += of_samples(wild_type, evidence, wanted)
+    return _in_order(readings, wanted)
 
 
-def reference_readings(wild_type: WildType, *, sample_tokens: int | None) -> dict[str, Reading]:
+def reference_readings(
+    wild_type: WildType, *, sample_tokens: int | None, only: Collection[str] | None = None
+) -> dict[str, Reading]:
     """Read the wild type itself: its evaluation documents in the same groups, cut to windows as long as the samples.
 
     Cached by fingerprint and length. At most 50 groups are embedded, for the sake of slow embedders. The rare words
@@ -92,13 +106,25 @@ def reference_readings(wild_type: WildType, *, sample_tokens: int | None) -> dic
     Args:
         wild_type: The frozen real data.
         sample_tokens: Tokens in a window, as `sample_tokens(wild_type, evidence)` says; None: whole documents.
+        only: Names of indicators to read; None: all.
 
     Returns:
         Indicator name -> reading; likelihood is not among them.
     """
     # With and without its custom embedder a wild type has the same fingerprint.
-    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed)
-    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens))))
+    wanted = _wanted(only)
+    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, wanted)
+    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, wanted), wanted)))
+
+
+def _wanted(only: Collection[str] | None) -> frozenset[str]:
+    unknown = sorted(set(only or ()) - set(names()))
+    if unknown or isinstance(only, str):
+        found = only if isinstance(only, str) else unknown[0]
+        raise InputError(
+            f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, names())}"
+        )
+    return frozenset(names() if only is None else only)
 
 
 def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
@@ -109,11 +135,11 @@ def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
     return int(np.median(lengths)) if lengths else None
 
 
-def _of_vectors(wild_type: WildType, evidence: Evidence) -> list[Reading]:
+def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
     values = evidence.samples if evidence.embeddings is None else evidence.embeddings
     if values is None:
         return []
-    return _of_points(wild_type, vector_samples(values, dimension=wild_type.geometry.dimension), "samples")
+    return _of_points(wild_type, vector_samples(values, dimension=wild_type.geometry.dimension), only, "samples")
 
 
 @contextmanager
@@ -124,63 +150,70 @@ def _one_thread() -> Iterator[None]:
 
 
 @_one_thread()
-def _of_points(wild_type: WildType, vectors: FloatArray, source: str) -> list[Reading]:
+def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str) -> list[Reading]:
     groups, frozen = groups_of_vectors(vectors, wild_type.group_samples, source=source), space(wild_type)
-    return [*vector_readings(groups, frozen), *row_readings(groups, frozen)]
+    return [*vector_readings(groups, frozen, only), *row_readings(groups, frozen, only)]
 
 
-def _of_texts(wild_type: WildType, evidence: Evidence) -> list[Reading]:
+def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
     if evidence.samples is None:
-        return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None)
+        return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None, only)
     samples = text_samples(wild_type, evidence.samples)
+    written = _of_written(wild_type, samples, only, "samples")
+    if not _VECTOR_INDICATORS & set(only):
+        return written
     embeddings = with_embeddings(wild_type, evidence).embeddings
-    written = _of_written(wild_type, samples, "samples")
     if embeddings is None:
-        return written + missing_vector_readings(len(samples.texts), wild_type.group_samples, NO_EMBEDDER)
-    return written + _of_embeddings(wild_type, embeddings, samples)
+        return written + missing_vector_readings(len(samples.texts), wild_type.group_samples, NO_EMBEDDER, only)
+    return written + _of_embeddings(wild_type, embeddings, samples, only)
 
 
 @_one_thread()
-def _of_written(wild_type: WildType, samples: TextSamples, source: str) -> list[Reading]:
+def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str], source: str) -> list[Reading]:
     instruments, budget = text_instruments(wild_type), wild_type.group_tokens
     types = instruments.types(samples.texts)
     numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
     return [
-        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), instruments),
-        *word_readings(groups_of_units(types, budget, "words", source), instruments),
-        *text_readings(numbers, samples.texts, instruments),
+        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), instruments, only),
+        *word_readings(groups_of_units(types, budget, "words", source), instruments, only),
+        *text_readings(numbers, samples.texts, instruments, only),
     ]
 
 
 @_one_thread()
-def _of_embeddings(wild_type: WildType, embeddings: Any, samples: TextSamples | None) -> list[Reading]:
+def _of_embeddings(
+    wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str]
+) -> list[Reading]:
     n = None if samples is None else len(samples.texts)
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
     contents = None if samples is None else samples.contents
-    return vector_readings(groups_of_vectors(vectors, wild_type.group_samples, contents=contents), space(wild_type))
+    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents)
+    return vector_readings(groups, space(wild_type), only)
 
 
-def _of_wild_type(wild_type: WildType, sample_tokens: int | None) -> list[Reading]:
+def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> list[Reading]:
     source = "windows of the wild type"
     if wild_type.kind == "vectors":
-        return _of_points(wild_type, wild_type.evaluation_vectors, source)
+        return _of_points(wild_type, wild_type.evaluation_vectors, only, source)
     texts = list(wild_type.evaluation)
     tokens = list(wild_type.encode(texts))
     if sample_tokens is not None:
         tokens = windows(tokens, sample_tokens)
         texts = wild_type.decode(tokens)
     samples = TextSamples(texts, tokens)
-    written = _of_written(wild_type, samples, source)
+    written = _of_written(wild_type, samples, only, source)
+    if not _VECTOR_INDICATORS & set(only):
+        return written
     if not wild_type.can_embed:
-        return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER)
+        return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER, only)
     order = content_order(samples.contents)[: _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples]
     contents = [samples.contents[i] for i in order]
     vectors = wild_type.embed([texts[i] for i in order])
     groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
     with _one_thread():
-        return written + vector_readings(groups, space(wild_type))
+        return written + vector_readings(groups, space(wild_type), only)
 
 
-def _in_order(readings: Sequence[Reading]) -> dict[str, Reading]:
+def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
     found = {reading.indicator: reading for reading in readings}
-    return {name: found[name] for name in names() if name in found}
+    return {name: found[name] for name in names() if name in found and name in only}

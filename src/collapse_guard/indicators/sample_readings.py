@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -46,10 +46,13 @@ INDICATORS = all_indicators()
 _ORDERS = (1, 2, 3, 4)
 
 
-def token_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) -> list[Reading]:
+def token_readings(
+    groups: Groups[list[IntArray]], instruments: TextInstruments, only: Collection[str]
+) -> list[Reading]:
     """Diversity, copies and homozygosity of groups of tokens."""
     readings = _read(
         groups,
+        only,
         {
             **{f"distinct_{n}": partial(distinct_n, n=n) for n in _ORDERS},
             **{f"self_distinct_{n}": partial(self_distinct_n, n=n) for n in _ORDERS},
@@ -60,23 +63,24 @@ def token_readings(groups: Groups[list[IntArray]], instruments: TextInstruments)
             "copied_ngrams": lambda group: _share(instruments.copied.contained(group)),
         },
     )
-    return readings + _homozygosity(groups, _counts, lambda: instruments.token_homozygosity)
+    return readings + _homozygosity(groups, only, _counts, lambda: instruments.token_homozygosity)
 
 
-def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) -> list[Reading]:
+def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments, only: Collection[str]) -> list[Reading]:
     """Tails of groups of words, given as `TextInstruments.types`."""
-    rare, pairs, n_words = instruments.rare, instruments.pairs, len(instruments.word_ids)
+    rare, n_words = instruments.rare, len(instruments.word_ids)
 
     def counts(group: list[IntArray]) -> Tensor:
         return torch.from_numpy(_counts(group, n_words))
 
     def lost(group: list[IntArray]) -> float:
-        keys = pair_keys(group)
+        keys, pairs = pair_keys(group), instruments.pairs
         return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
 
     # Counted anew for each: the counts of all groups together would be far larger than the samples.
     return _read(
         groups,
+        only,
         {
             "rare_coverage": lambda group: rare_coverage(counts(group), rare),
             "rare_mass": lambda group: rare_mass(counts(group), rare),
@@ -87,11 +91,14 @@ def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments) 
     )
 
 
-def text_readings(groups: Groups[IntArray], texts: Sequence[str], instruments: TextInstruments) -> list[Reading]:
+def text_readings(
+    groups: Groups[IntArray], texts: Sequence[str], instruments: TextInstruments, only: Collection[str]
+) -> list[Reading]:
     """Unique samples and near duplicates of training documents; groups are numbers of texts."""
-    is_copy = instruments.training.contained(texts)
+    is_copy = instruments.training.contained(texts) if "near_duplicates" in only else np.zeros(len(texts), bool)
     return _read(
         groups,
+        only,
         {
             "unique_samples": lambda group: unique_samples([texts[i] for i in group]),
             "near_duplicates": lambda group: _share(is_copy[group]),
@@ -99,54 +106,63 @@ def text_readings(groups: Groups[IntArray], texts: Sequence[str], instruments: T
     )
 
 
-def vector_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
+def vector_readings(groups: Groups[FloatArray], space: Space, only: Collection[str]) -> list[Reading]:
     """Spread of groups of vectors, and their distance to the frozen reference."""
-    geometry = space.geometry
-    scores = groups.of([space.scores(group) for group in groups.members])
-    histograms = groups.of([space.histogram(group) for group in groups.members])
+    spread: dict[str, Callable[[FloatArray], float]] = {
+        "total_variance": total_variance,
+        "effective_rank": effective_rank,
+        "vendi": vendi,
+        "vendi_2": vendi_2,
+        "mean_distance": mean_distance,
+        "mmd": space.mmd,
+        "frechet": space.frechet,
+    }
     return [
-        *_read(
-            groups,
-            {
-                "total_variance": total_variance,
-                "effective_rank": effective_rank,
-                "vendi": vendi,
-                "vendi_2": vendi_2,
-                "mean_distance": mean_distance,
-                "mmd": space.mmd,
-                "frechet": space.frechet,
-            },
-        ),
-        *_read(
-            histograms,
-            {
-                "jensen_shannon": lambda counts: jensen_shannon(counts, geometry.histogram),
-                "mauve": lambda counts: mauve(counts, geometry.histogram),
-            },
-        ),
-        *_read(scores, {name: attrgetter(name) for name in ("precision", "recall", "density", "coverage")}),
+        *_read(groups, only, spread),
+        *_histogram_readings(groups, space, only),
+        *_manifold_readings(groups, space, only),
     ]
 
 
-def row_readings(groups: Groups[FloatArray], space: Space) -> list[Reading]:
+def _histogram_readings(groups: Groups[FloatArray], space: Space, only: Collection[str]) -> list[Reading]:
+    frozen = space.geometry.histogram
+    formulas: dict[str, Callable[[IntArray], float]] = {
+        "jensen_shannon": lambda counts: jensen_shannon(counts, frozen),
+        "mauve": lambda counts: mauve(counts, frozen),
+    }
+    if not formulas.keys() & set(only):
+        return []
+    return _read(groups.of([space.histogram(group) for group in groups.members]), only, formulas)
+
+
+def _manifold_readings(groups: Groups[FloatArray], space: Space, only: Collection[str]) -> list[Reading]:
+    formulas = {name: attrgetter(name) for name in ("precision", "recall", "density", "coverage")}
+    if not formulas.keys() & set(only):
+        return []
+    return _read(groups.of([space.scores(group) for group in groups.members]), only, formulas)
+
+
+def row_readings(groups: Groups[FloatArray], space: Space, only: Collection[str]) -> list[Reading]:
     """What rows have in common with texts: unique samples, and homozygosity with clusters in the place of tokens."""
     return [
-        *_read(groups, {"unique_samples": lambda group: unique_samples([row.tobytes() for row in group])}),
-        *_homozygosity(groups, space.histogram, lambda: space.cluster_homozygosity),
+        *_read(groups, only, {"unique_samples": lambda group: unique_samples([row.tobytes() for row in group])}),
+        *_homozygosity(groups, only, space.histogram, lambda: space.cluster_homozygosity),
     ]
 
 
-def missing_vector_readings(n: int, size: int, problem: str) -> list[Reading]:
+def missing_vector_readings(n: int, size: int, problem: str, only: Collection[str]) -> list[Reading]:
     """Spread and distance where there are no vectors, and why."""
     groups: Groups[Any] = no_groups(n, size, problem)
-    return [groups.of_values(INDICATORS[name], []) for name in (*FAMILIES["spread"], *FAMILIES["distance"])]
+    wanted = [name for name in (*FAMILIES["spread"], *FAMILIES["distance"]) if name in only]
+    return [groups.of_values(INDICATORS[name], []) for name in wanted]
 
 
 def _homozygosity(
-    groups: Groups[Any], counts: Callable[[Any], IntArray], reference: Callable[[], float]
+    groups: Groups[Any], only: Collection[str], counts: Callable[[Any], IntArray], reference: Callable[[], float]
 ) -> list[Reading]:
     return _read(
         groups,
+        only,
         {
             "homozygosity": lambda group: homozygosity(counts(group)),
             "fixation_index": lambda group: fixation_index(homozygosity(counts(group)), reference()),
@@ -159,8 +175,8 @@ def _counts(group: Sequence[IntArray], minimum: int = 0) -> IntArray:
     return np.bincount(np.concatenate(group), minlength=minimum).astype(np.int64, copy=False)
 
 
-def _read(groups: Groups[Any], formulas: Mapping[str, Callable[[Any], float]]) -> list[Reading]:
-    return [groups.read(INDICATORS[name], formula) for name, formula in formulas.items()]
+def _read(groups: Groups[Any], only: Collection[str], formulas: Mapping[str, Callable[[Any], float]]) -> list[Reading]:
+    return [groups.read(INDICATORS[name], formula) for name, formula in formulas.items() if name in only]
 
 
 def _share(flags: npt.NDArray[np.bool_]) -> float:
