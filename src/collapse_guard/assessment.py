@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
-from collapse_guard.comparison import compare, obstacle
+from collapse_guard.baselines import Readings, comparisons_of, obstacles_of
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.lineage_readings import lineage_readings
@@ -15,19 +15,12 @@ from collapse_guard.policy import Policy
 from collapse_guard.prescription import prescribe
 from collapse_guard.records import (
     Assessment,
-    Baseline,
-    Comparison,
     Generation,
     Reading,
-    Reason,
-    ReasonKind,
-    Severity,
     TailStratum,
 )
 from collapse_guard.verdict import decide
 from collapse_guard.wildtype import WildType
-
-Readings = Mapping[str, Reading]
 
 
 def assess(
@@ -38,6 +31,7 @@ def assess(
     policy: Policy | None = None,
     seed: int = 0,
     generation: Generation | None = None,
+    look: int | None = None,
 ) -> Assessment:
     """Assess one generation: measure its evidence, compare with founder and wild type, decide.
 
@@ -48,6 +42,8 @@ def assess(
         policy: Margins and levels; None: `Policy()`.
         seed: Seed of everything random in the assessment; recorded.
         generation: What is assessed; None: the generation after the newest of `history`, in its lineage.
+        look: How many times this generation was assessed before, in its training: looks share its part of alpha. None:
+            it is assessed only once.
 
     Returns:
         Readings, comparisons, verdict, and the mixture asked for next.
@@ -65,7 +61,9 @@ def assess(
     readings |= _of_lineage(readings, generation, history)
     reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, evidence))
     lost = what_was_lost(wild_type, evidence.samples, embeddings=evidence.embeddings)
-    concluded = conclude(generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed)
+    concluded = conclude(
+        generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed, look=look
+    )
     return concluded.model_copy(update={"lost": lost})
 
 
@@ -85,8 +83,22 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         policy=policy,
         stratum=stored.stratum,
         seed=stored.seed,
+        look=stored.look,
     )
     return decided.model_copy(update={"lost": stored.lost})
+
+
+def replay(stored: Sequence[Assessment], policy: Policy) -> list[Assessment]:
+    """Decide on all stored generations of a lineage by another policy, one after the other.
+
+    Args:
+        stored: The generations, oldest first.
+        policy: What decides now.
+    """
+    decided: list[Assessment] = []
+    for assessment in stored:
+        decided.append(reassess(assessment, history=decided, policy=policy))
+    return decided
 
 
 def conclude(
@@ -98,16 +110,15 @@ def conclude(
     policy: Policy,
     stratum: TailStratum | None = None,
     seed: int = 0,
+    look: int | None = None,
 ) -> Assessment:
     """Compare and decide on readings that are already there: the second half of `assess`, without the evidence."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
-    comparisons = [
-        *_against(readings, drift, "founder", policy, deciding=drift.keys()),
-        *_against(readings, reference, "wild_type", policy, deciding=reference.keys() - drift.keys()),
-    ]
-    obstacles = _obstacles(generation, readings, {**reference, **drift}, drift, policy)
-    verdict = decide(comparisons, generation=generation, policy=policy, obstacles=obstacles)
+    comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
+    obstacles = obstacles_of(generation, readings, reference, drift=drift, policy=policy)
+    evidence = _by_this_policy(history, drift, policy) if policy.rotate_folds else history
+    verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
     return Assessment(
         generation=generation,
         readings=dict(readings),
@@ -117,7 +128,23 @@ def conclude(
         stratum=stratum,
         prescription=prescribe(verdict, comparisons, generation=generation, history=history, rule=policy.reinjection),
         seed=seed,
+        look=look,
     )
+
+
+def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:
+    """The history with the comparisons that this policy would have made: on its folds, against its margins."""
+    return [
+        past.model_copy(
+            update={
+                "comparisons": tuple(
+                    comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
+                )
+            }
+        )
+        for past in history
+        if past.generation.index
+    ]
 
 
 def _next(history: Sequence[Assessment]) -> Generation:
@@ -152,80 +179,3 @@ def _stratum(evidence: Evidence, founder: Assessment | None, generation: Generat
     if founder:
         return founder.stratum
     return freeze_tail(evidence.losses) if evidence.losses is not None and generation.index == 0 else None
-
-
-def _against(
-    readings: Readings, baseline: Readings, kind: Baseline, policy: Policy, *, deciding: Collection[str]
-) -> list[Comparison]:
-    comparisons = []
-    for name, reading in readings.items():
-        if name not in baseline or obstacle(reading, baseline[name]):
-            continue
-        margin, watch = policy.margin(name, kind).effects(reading.scale)
-        comparisons.append(
-            compare(
-                reading,
-                baseline[name],
-                baseline=kind,
-                baseline_generation=0 if kind == "founder" else None,
-                margin=margin,
-                watch=watch,
-                level=policy.confidence,
-                decides=name in deciding and name in policy.decides,
-            )
-        )
-    return comparisons
-
-
-def _obstacles(
-    generation: Generation, readings: Readings, baseline: Readings, drift: Readings, policy: Policy
-) -> list[Reason]:
-    names = dict.fromkeys((*policy.decides, *policy.required))
-    found = [
-        _obstacle(generation, name, readings.get(name), baseline.get(name), name in drift, policy) for name in names
-    ]
-    reasons = [reason for reason in found if reason]
-    nothing = not any(name in readings and name in baseline for name in policy.decides)
-    if nothing and not reasons:
-        sentence = "nothing that the policy decides on was measured: give losses or samples"
-        reasons.append(Reason(kind=ReasonKind.MISSING, severity=Severity.UNDECIDED, sentence=sentence))
-    return reasons
-
-
-def _obstacle(
-    generation: Generation,
-    name: str,
-    reading: Reading | None,
-    reference: Reading | None,
-    founder_has_it: bool,
-    policy: Policy,
-) -> Reason | None:
-    """Why `name` cannot decide, as a reason; None where it can, or where nobody expects it to."""
-    if reading is None:
-        return _absence(name, founder_has_it, policy)
-    if not reading.is_usable:
-        kind = ReasonKind.TOO_FEW if 0 < reading.n < reading.n_minimum else ReasonKind.NOT_A_NUMBER
-        return _undecided(kind, name, f"{name}: {reading.problem}" if reading.problem else f"{name} is not a number")
-    if reference is not None:
-        why_not = obstacle(reading, reference)
-        return _undecided(ReasonKind.MISSING, name, why_not) if why_not else None
-    if generation.index == 0:
-        sentence = f"{name} is {reading.value:.4g}: this is the founder, so it is the baseline of later generations"
-        return Reason(kind=ReasonKind.BASELINE, severity=Severity.HEALTHY, indicator=name, sentence=sentence)
-    return _undecided(
-        ReasonKind.MISSING,
-        name,
-        f"{name} has no baseline: the founder (generation 0) of this lineage was not measured for it",
-    )
-
-
-def _absence(name: str, founder_has_it: bool, policy: Policy) -> Reason | None:
-    if name in policy.required:
-        return _undecided(ReasonKind.MISSING, name, f"{name} is required by the policy, but was not measured")
-    if founder_has_it:
-        return _undecided(ReasonKind.MISSING, name, f"{name} was measured at the founder, but not in this generation")
-    return None
-
-
-def _undecided(kind: ReasonKind, name: str, sentence: str) -> Reason:
-    return Reason(kind=kind, severity=Severity.UNDECIDED, indicator=name, sentence=sentence)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from collapse_guard.alerts import AlertRule
+from collapse_guard.comparison.sequential import spending_share
 from collapse_guard.errors import PolicyError, near
+from collapse_guard.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting
+from collapse_guard.records import Direction
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -34,38 +37,6 @@ DECIDES = (
 )
 
 
-class Setting(BaseModel):
-    """Base of all settings: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Margin(Setting):
-    """How much harm is acceptable, and from where on a generation is watched.
-
-    Example:
-        >>> round(Margin(margin=0.10, watch=0.05).effects()[0], 4)
-        0.0953
-    """
-
-    margin: Annotated[float, Field(gt=0.0)]
-    """Acceptable harm as a fraction: 0.10 accepts a perplexity 10 % higher, or a diversity 1.10 times lower."""
-    watch: Annotated[float, Field(gt=0.0)]
-    """Harm from which on the verdict is WATCH; at most `margin`."""
-
-    @model_validator(mode="after")
-    def _watch_comes_first(self) -> Self:
-        if self.watch > self.margin:
-            raise ValueError(f"`watch` must be at most `margin` ({self.margin:g}), but got {self.watch:g}")
-        return self
-
-    def effects(self, scale: str = "log_ratio") -> tuple[float, float]:
-        """Margin and watch level as effects: log ratios ln(1 + fraction), or as they are on an absolute scale."""
-        if scale == "absolute":
-            return self.margin, self.watch
-        return math.log1p(self.margin), math.log1p(self.watch)
-
-
 class Reinjection(Setting):
     """Bounds of the rule by which a verdict changes the real share of the next generation (`prescription.py`)."""
 
@@ -77,24 +48,28 @@ class Reinjection(Setting):
     """The share is never released below this: without any fresh real data the guard could not see a need for it."""
 
 
-DRIFT = {
-    "default": Margin(margin=0.10, watch=0.05),
-    "rare_coverage": Margin(margin=1.0, watch=0.5),
-    "rare_mass": Margin(margin=1.0, watch=0.5),
-    "effective_rank": Margin(margin=0.15, watch=0.075),
-    "vendi": Margin(margin=0.15, watch=0.075),
+PRESETS: dict[str, dict[str, Any]] = {
+    "strict": {
+        "drift": {
+            "default": {"margin": 0.05, "watch": 0.03},
+            "rare_coverage": {"margin": 0.5, "watch": 0.25},
+            "rare_mass": {"margin": 0.5, "watch": 0.25},
+            "effective_rank": {"margin": 0.08, "watch": 0.05},
+            "vendi": {"margin": 0.08, "watch": 0.05},
+        }
+    },
+    "default": {},
+    "lenient": {
+        "drift": {
+            "default": {"margin": 0.20, "watch": 0.10},
+            "rare_coverage": {"margin": 2.0, "watch": 1.0},
+            "rare_mass": {"margin": 2.0, "watch": 1.0},
+            "effective_rank": {"margin": 0.30, "watch": 0.15},
+            "vendi": {"margin": 0.30, "watch": 0.15},
+        }
+    },
 }
-DISTANCE = {
-    "default": Margin(margin=4.0, watch=1.0),
-    "rare_coverage": Margin(margin=19.0, watch=4.0),
-    "rare_mass": Margin(margin=19.0, watch=4.0),
-    # Compared by difference: a half, a fifth.
-    "lost_ngrams": Margin(margin=0.5, watch=0.2),
-    "mmd": Margin(margin=0.5, watch=0.2),
-    "copied_ngrams": Margin(margin=0.5, watch=0.2),
-    "near_duplicates": Margin(margin=0.5, watch=0.2),
-    "fixation_index": Margin(margin=0.5, watch=0.2),
-}
+"""What each preset changes; docs/detector.md has the false alarms and the delay that were measured for each."""
 
 
 class Policy(Setting):
@@ -120,6 +95,19 @@ class Policy(Setting):
     """Margins against the founder, by indicator; "default" for the others. Merged over the built-in ones."""
     distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
     """Margins against the wild type, for the founder and for lineages without one. Merged over the built-in ones."""
+    seed_noise: dict[str, SeedNoise] = Field(default_factory=dict)
+    """What another seed alone does, by indicator, as `collapse-guard calibrate` measured it; the margin of drift is
+    never below it. Empty: nobody measured it, and the verdict says so."""
+    horizon: Annotated[int, Field(ge=1)] = 10
+    """Generations that a lineage is expected to have; only what seeds alone may do depends on it."""
+    rotate_folds: Annotated[int, Field(ge=2)] | None = None
+    """None: every generation is judged on all wild-type documents, and their reuse is paid for in alpha. T: generation
+    t is judged on the t-th of T disjoint parts, and evidence accumulates over generations; valid too where verdicts
+    change what later generations are trained on."""
+    accumulate: Literal["cusum", "product"] = "cusum"
+    """How evidence of generations accumulates where folds rotate."""
+    alerts: AlertRule = AlertRule()
+    """When an alert is raised and taken back."""
     reinjection: Reinjection = Reinjection()
     """How a verdict changes the mixture."""
 
@@ -138,15 +126,33 @@ class Policy(Setting):
         from collapse_guard.indicators.catalogue import names
 
         known = set(names())
-        for field in ("decides", "required", "drift", "distance"):
+        for field in ("decides", "required", "drift", "distance", "seed_noise"):
             for name in getattr(self, field):
                 if name not in known and name != "default":
                     raise ValueError(f"`{field}` names the unknown indicator `{name}`: {near(name, known)}")
         return self
 
     @classmethod
+    def preset(cls, name: str) -> Policy:
+        """A policy with a name: "strict", "default" or "lenient".
+
+        Example:
+            >>> Policy.preset("strict").margin("perplexity", "founder").margin
+            0.05
+        """
+        return cls.model_validate(PRESETS[cls._preset_name(name)])
+
+    @classmethod
     def load(cls, path: str | Path) -> Policy:
-        """Read a TOML file; raises PolicyError that names the file, the line or key, and the nearest known key."""
+        """Read a TOML file, or take a preset by its name.
+
+        A file may begin with `preset = "strict"` and say only what it changes of it.
+
+        Raises:
+            PolicyError: It names the file, the line or key, and the nearest known key.
+        """
+        if str(path) in PRESETS and not Path(path).exists():
+            return cls.preset(str(path))
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -162,12 +168,23 @@ class Policy(Setting):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Policy:
-        """Validate plain settings; raises PolicyError that names the key."""
+        """Validate settings, over those of a `preset` where one is named; raises PolicyError that names the key."""
+        settings = dict(data)
+        base = PRESETS[cls._preset_name(settings.pop("preset", "default"))]
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(_merged(base, settings))
         except ValidationError as error:
-            problem = error.errors()[0]
+            # An unknown key says more than the one that is missing in its place.
+            problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
             raise _policy_error(problem["loc"], problem["type"], problem["msg"], problem["input"]) from error
+
+    @staticmethod
+    def _preset_name(name: Any) -> str:
+        if name in PRESETS:
+            return str(name)
+        fault = PolicyError(f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}")
+        fault.add_note("preset")
+        raise fault
 
     @property
     def fingerprint(self) -> str:
@@ -180,26 +197,57 @@ class Policy(Setting):
         margins = self.distance if baseline == "wild_type" else self.drift
         return margins.get(indicator, margins["default"])
 
-    def alert_level(self, generation: int) -> float:
+    def limits(self, indicator: str, baseline: str, *, direction: Direction, scale: str = "log_ratio") -> Limits:
+        """Margin and watch level as effects: the policy's, or what another seed alone does where that is more.
+
+        Another seed takes a healthy lineage of `horizon` generations over any margin of the deciding indicators with
+        probability `alpha` at most, and an indicator over its watch level as often.
+        """
+        margin, watch = self.margin(indicator, baseline).effects(scale)
+        noise = self.seed_noise.get(indicator)
+        if baseline == "wild_type" or noise is None:
+            return Limits(margin, watch, by_seeds=False)
+        level = self.alpha / self.horizon
+        limit = noise.limit(level / max(1, len(self.decides)), direction)
+        largest = max(margin, limit)
+        return Limits(largest, min(largest, max(watch, noise.limit(level, direction))), by_seeds=limit > margin)
+
+    def alert_level(self, generation: int, look: int | None = None) -> float:
         r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.
+
+        A generation that is looked at during its training shares its part among its looks by the same rule.
 
         Example:
             >>> round(sum(Policy(alpha=0.05).alert_level(t) for t in range(100_000)), 6)
             0.05
         """
-        return self.alpha / ((generation + 1) * (generation + 2))
+        return self.alpha * spending_share(generation) * (1.0 if look is None else spending_share(look))
+
+
+def _merged(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings over those of a preset; the margins of both are tables, in which a key takes the place of a key."""
+    drift = settings.get("drift", {})
+    if "drift" in base and isinstance(drift, dict):
+        return {**base, **settings, "drift": {**base["drift"], **drift}}
+    return {**base, **settings}
 
 
 def _policy_error(loc: tuple[Any, ...], kind: str, message: str, got: Any) -> PolicyError:
     key = ".".join(str(part) for part in loc)
     if kind == "extra_forbidden":
-        settings: dict[int, type[Setting]] = {1: Policy, 2: Reinjection}
-        known = settings.get(len(loc), Margin)
-        fault = PolicyError(f"unknown key `{key}`: {near(str(loc[-1]), known.model_fields)}")
+        fault = PolicyError(f"unknown key `{key}`: {near(str(loc[-1]), _section(loc).model_fields)}")
     else:
         fault = PolicyError(f"`{key or 'policy'}`: {message.removeprefix('Value error, ')}, got {got!r:.120}")
     fault.add_note(str(loc[-1]) if loc else "")
     return fault
+
+
+def _section(loc: tuple[Any, ...]) -> type[Setting]:
+    """The settings that the last part of a place is a key of."""
+    if len(loc) == 1:
+        return Policy
+    sections: dict[str, type[Setting]] = {"reinjection": Reinjection, "alerts": AlertRule, "seed_noise": SeedNoise}
+    return sections.get(str(loc[0]), Margin)
 
 
 def _line_of(error: PolicyError, text: str) -> str:

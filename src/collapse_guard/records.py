@@ -241,6 +241,18 @@ class Comparison(Record):
     """Replicates of the baseline."""
     n_needed: int | None = None
     """Samples or documents that would decide at 80 % power; None: it is decided, or no number would."""
+    detectable: float | None = None
+    """Smallest harm that would be found beyond the margin at this n with 80 % power, in the unit of the effect; None:
+    not known."""
+    e_beyond_margin: float | None = None
+    """e-value against "harm is at most the margin": evidence that multiplies over generations that were judged on
+    different documents; None where the method gives none."""
+    e_beyond_watch: float | None = None
+    """e-value against "harm is at most the watch level"."""
+    margin_by_seeds: bool = False
+    """Whether the margin is what another seed alone does, because that is more than the policy's."""
+    replicate: str = ""
+    """What n counts: "document", "4096 tokens"."""
     seed: int | None = None
     """Seed of a randomised method; None where nothing was drawn."""
     decides: bool = True
@@ -265,6 +277,7 @@ class ReasonKind(StrEnum):
     TOO_FEW = "too_few"
     BASELINE = "baseline"
     WITHIN_MARGIN = "within_margin"
+    SEED_NOISE = "seed_noise"
 
 
 class Reason(Record):
@@ -276,8 +289,21 @@ class Reason(Record):
     """The severity that this statement alone would give."""
     indicator: str = ""
     """Indicator that it is about; empty where it is about the generation."""
+    definitions: tuple[int, ...] = ()
+    """Definitions of model collapse that the indicator speaks to, by their numbers in Schaeffer et al. (2025)."""
     sentence: str
     """The statement in plain words, with the numbers."""
+
+
+class Alert(Record):
+    """What is news about a lineage: `alerts.alert_after` has the table."""
+
+    state: Severity = Severity.HEALTHY
+    """The alert that stands."""
+    event: Literal["", "enter", "recover"] = ""
+    """What this generation changed: an alert was raised, taken back, or nothing."""
+    healthy_in_a_row: int = 0
+    """HEALTHY verdicts up to this one without another between them."""
 
 
 class Verdict(Record):
@@ -295,6 +321,8 @@ class Verdict(Record):
     """Fingerprint of the wild type."""
     policy: str
     """Fingerprint of the policy."""
+    alert: Alert = Alert()
+    """What this verdict changes for those who are told of changes only."""
 
     def __str__(self) -> str:
         """The severity and the worst reason, on one line."""
@@ -343,3 +371,5 @@ class Assessment(Record):
     """What the wild type has and the samples have not: the worst of each kind first. Empty: nothing, or not asked."""
     seed: int = 0
     """Seed of everything random in the assessment."""
+    look: int | None = None
+    """How many times the generation was judged in the run before; None: it is judged only once."""

@@ -3,91 +3,166 @@
 Each deciding comparison, and each obstacle that kept one from being made, becomes a reason with a severity; the
 verdict is the worst of them (the truth table is `Severity`). Nothing is averaged.
 
-| the deciding comparison                                     | severity  |
-|-------------------------------------------------------------|-----------|
-| harm beyond the margin, Holm-corrected at the alert level   | COLLAPSED |
-| else not shown to be within the margin                      | UNDECIDED |
-| else harm beyond the watch level                            | WATCH     |
-| else                                                        | HEALTHY   |
+| the deciding comparison                                       | severity  |
+|---------------------------------------------------------------|-----------|
+| harm beyond the margin, for the lineage and all indicators    | COLLAPSED |
+| else not shown to be within the margin                        | UNDECIDED |
+| else harm beyond the watch level, corrected in the same way   | WATCH     |
+| else                                                          | HEALTHY   |
+
+A p-value "for the lineage" is one whose chance of ever falling to a level is at most that level, over all generations
+(`lineage_p`); Holm's correction over the indicators comes on top. docs/design/statistics.md has the proofs.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
+from collapse_guard.alerts import alert_after
+from collapse_guard.comparison.multiplicity import holm
+from collapse_guard.comparison.sequential import cusum, horizon_p, product, spending_share
+from collapse_guard.indicators.base import all_indicators
 from collapse_guard.policy import Policy
-from collapse_guard.records import Comparison, Direction, Generation, Reason, ReasonKind, Severity, Verdict
+from collapse_guard.reasons import sentence
+from collapse_guard.records import Assessment, Comparison, Generation, Reason, ReasonKind, Severity, Verdict
 
-SMALLEST_P = 1e-99
-"""Smaller p-values are told as "less than this": the t distribution is not known so far out."""
+Level = Literal["margin", "watch"]
 
 
 def decide(
-    comparisons: Sequence[Comparison], *, generation: Generation, policy: Policy, obstacles: Sequence[Reason] = ()
+    comparisons: Sequence[Comparison],
+    history: Sequence[Assessment] = (),
+    *,
+    generation: Generation,
+    policy: Policy,
+    obstacles: Sequence[Reason] = (),
+    look: int | None = None,
 ) -> Verdict:
     """Decide on one generation.
 
-    A COLLAPSED is corrected for all deciding indicators (Holm) and for all generations of the lineage
-    (`Policy.alert_level`), so the chance of any false one is at most `Policy.alpha`. A pass needs every deciding
-    indicator within its margin (intersection-union), so it needs no correction.
+    The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `Policy.alpha`, and
+    that one below its watch levels ever gets a WATCH is too. A pass needs every deciding indicator within its margin
+    (intersection-union), so it needs no correction.
 
     Args:
         comparisons: Of this generation; those with `decides` false are ignored.
+        history: The generations before it, oldest first: their verdicts say whether this one is news, and where
+            folds rotate their comparisons are evidence too.
         generation: What the verdict is about.
         policy: Levels and margins.
         obstacles: Reasons why a comparison that should decide could not be made.
+        look: How many times this generation was judged before; None: it is judged only once.
 
     Returns:
         The verdict, worst reasons first.
     """
     deciding = [comparison for comparison in comparisons if comparison.decides]
-    adjusted = holm([comparison.p_beyond_margin for comparison in deciding])
-    level = policy.alert_level(generation.index)
-    reasons = [
-        judge(comparison, p_adjusted=p, alert_level=level, policy=policy)
-        for comparison, p in zip(deciding, adjusted, strict=True)
+    beyond, watch = (
+        holm([lineage_p(one, history, level, index=generation.index, policy=policy, look=look) for one in deciding])
+        for level in ("margin", "watch")
+    )
+    judged = [
+        judge(comparison, p=p, p_watch=q, policy=policy, generation=generation.index)
+        for comparison, p, q in zip(deciding, beyond, watch, strict=True)
     ]
-    ordered = [
-        reason for _, reason in sorted(zip(map(_excess, deciding), reasons, strict=True), key=lambda pair: -pair[0])
-    ]
-    everything = sorted([*ordered, *obstacles], key=lambda reason: -reason.severity.rank)
+    worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
+    reasons = sorted([*(reason for _, reason in worst_first), *obstacles], key=lambda reason: -reason.severity.rank)
+    severity = Severity.worst([reason.severity for reason in reasons])
     return Verdict(
-        severity=Severity.worst([reason.severity for reason in everything]),
-        reasons=tuple(everything),
+        severity=severity,
+        reasons=(*reasons, *_remarks(deciding, policy)),
         lineage=generation.lineage,
         generation=generation.index,
         wild_type=generation.wild_type,
         policy=policy.fingerprint,
+        alert=alert_after([*(past.verdict.severity for past in history), severity], policy.alerts),
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given: valid under any dependence. Holm (1979).
+def lineage_p(
+    comparison: Comparison,
+    history: Sequence[Assessment],
+    level: Level,
+    *,
+    index: int,
+    policy: Policy,
+    look: int | None = None,
+) -> float:
+    """A p-value that holds for the whole lineage: P(it is ever at most a) <= a, while harm is at most margin or watch.
+
+    Where all generations are judged on the same documents, generation t spends the share 1/((t+1)(t+2)) of any level,
+    so its p-value is divided by that (a union bound: valid under any dependence). Where folds rotate, the evidence of
+    a cycle of T generations is an e-detector M, T/M is the p-value, and cycles share the level as generations do.
+
+    Args:
+        comparison: Of this generation.
+        history: The generations before it; their comparisons with the same baseline are used where folds rotate.
+        level: Harm beyond which level.
+        index: t of the generation.
+        policy: How evidence is shared among generations.
+        look: How many times this generation was judged before; looks share its part as generations share the whole.
+    """
+    e_value = _e_value(comparison, level)
+    of_look = 1.0 if look is None else spending_share(look)
+    if policy.rotate_folds is None or e_value is None:
+        p = comparison.p_beyond_margin if level == "margin" else comparison.p_beyond_watch
+        return min(1.0, p / (spending_share(index) * of_look))
+    cycle = cycle_of(index, policy.rotate_folds)
+    before = [past for past in history if cycle_of(past.generation.index, policy.rotate_folds) == cycle]
+    e_values = [e for past in before for e in _past_e_values(past, comparison, level)]
+    p = _accumulated(policy, [*e_values, e_value])
+    return min(1.0, p / (spending_share(cycle) * of_look))
+
+
+def cycle_of(index: int, folds: int) -> int:
+    """Which round through the folds generation t belongs to; the founder, the baseline, belongs to none: -1.
 
     Example:
-        >>> [round(p, 4) for p in holm([0.001, 0.012, 0.021, 0.04, 0.3])]
-        [0.005, 0.048, 0.063, 0.08, 0.3]
+        >>> [cycle_of(t, folds=3) for t in range(6)]
+        [-1, 0, 0, 0, 1, 1]
     """
-    adjusted, running = [1.0] * len(p_values), 0.0
-    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        running = max(running, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = running
-    return adjusted
+    return (index - 1) // folds
 
 
-def judge(comparison: Comparison, *, p_adjusted: float, alert_level: float, policy: Policy) -> Reason:
+def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, generation: int) -> Reason:
     """Turn one comparison into a reason, by the table at the top of this file."""
-    if p_adjusted <= alert_level:
+    if p <= policy.alpha:
         kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
     elif not comparison.p_within_margin <= 1.0 - policy.confidence:
         kind, severity = ReasonKind.NOT_SHOWN, Severity.UNDECIDED
-    elif comparison.p_beyond_watch <= alert_level:
+    elif p_watch <= policy.alpha:
         kind, severity = ReasonKind.BEYOND_WATCH, Severity.WATCH
     else:
         kind, severity = ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
-    sentence = f"{_movement(comparison)}; {_position(comparison, kind, p_adjusted, alert_level)}"
-    return Reason(kind=kind, severity=severity, indicator=comparison.indicator, sentence=sentence)
+    metric = all_indicators().get(comparison.indicator)
+    return Reason(
+        kind=kind,
+        severity=severity,
+        indicator=comparison.indicator,
+        definitions=metric.definitions if metric else (),
+        sentence=sentence(comparison, kind, p=p, level=policy.alpha, generation=generation),
+    )
+
+
+def _e_value(comparison: Comparison, level: Level) -> float | None:
+    return comparison.e_beyond_margin if level == "margin" else comparison.e_beyond_watch
+
+
+def _past_e_values(past: Assessment, like: Comparison, level: Level) -> list[float]:
+    found = [
+        _e_value(comparison, level)
+        for comparison in past.comparisons
+        if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
+    ]
+    return [e_value for e_value in found if e_value is not None]
+
+
+def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
+    if policy.accumulate == "product":
+        return horizon_p(product(e_values)[-1], 1)
+    return horizon_p(cusum(e_values)[-1], policy.rotate_folds or 1)
 
 
 def _excess(comparison: Comparison) -> float:
@@ -95,44 +170,15 @@ def _excess(comparison: Comparison) -> float:
     return excess if not math.isnan(excess) else math.inf
 
 
-def _movement(comparison: Comparison) -> str:
-    against = {
-        "founder": "the founder",
-        "wild_type": "the wild type",
-        "parent": f"its parent, generation {comparison.baseline_generation}",
-    }[comparison.baseline]
-    effect, low, high = (_change(end, comparison) for end in (comparison.effect, comparison.low, comparison.high))
-    what = "perplexity on these documents" if "nats" in comparison.effect_unit else "it"
-    return (
-        f"{comparison.indicator} is {_number(comparison.observed)} against {_number(comparison.reference)} "
-        f"of {against}: "
-        f"{what} changed by {effect} ({comparison.level:.0%} interval {low} to {high})"
+def _remarks(deciding: Sequence[Comparison], policy: Policy) -> list[Reason]:
+    """What limits a verdict without changing it."""
+    drift = [comparison.indicator for comparison in deciding if comparison.baseline == "founder"]
+    unknown = [name for name in drift if name not in policy.seed_noise]
+    if not unknown:
+        return []
+    told = "" if len(unknown) == len(drift) else f" of {', '.join(unknown)}"
+    remark = (
+        f"what another seed alone does{told} was not measured: with one founder the margins are the policy's "
+        "(`collapse-guard calibrate` measures it from control retrains)"
     )
-
-
-def _position(comparison: Comparison, kind: ReasonKind, p_adjusted: float, alert_level: float) -> str:
-    side = {Direction.UP: "a rise", Direction.DOWN: "a fall", Direction.BOTH: "a change"}[comparison.direction]
-    sign = -1.0 if comparison.direction is Direction.DOWN else 1.0
-    margin, watch = (_change(sign * level, comparison) for level in (comparison.margin, comparison.watch))
-    if kind is ReasonKind.BEYOND_MARGIN:
-        p = f"p = {p_adjusted:.1g}" if p_adjusted >= SMALLEST_P else f"p < {SMALLEST_P:g}"
-        return f"{side} beyond the margin of {margin} ({p} after correction, level {alert_level:.1g})"
-    if kind is ReasonKind.BEYOND_WATCH:
-        return f"{side} within the margin of {margin}, but beyond the watch level of {watch}"
-    if kind is ReasonKind.WITHIN_MARGIN:
-        return f"within the margin of {margin}"
-    more = f"; about {comparison.n_needed:,} documents or samples would decide" if comparison.n_needed else ""
-    return f"this is too uncertain to say on which side of the margin of {margin} it is{more}"
-
-
-def _change(effect: float, comparison: Comparison) -> str:
-    if comparison.effect_unit != "log ratio" and "nats" not in comparison.effect_unit:
-        return f"{effect:+.4g}"
-    if math.isnan(effect):
-        return "nan %"
-    percent = f"{100.0 * math.expm1(min(effect, 50.0)):+.1f} %"
-    return "+inf %" if effect > 20 else "±0.0 %" if percent[1:] == "0.0 %" else percent
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return [Reason(kind=ReasonKind.SEED_NOISE, severity=Severity.HEALTHY, sentence=remark)]

@@ -121,8 +121,8 @@ def loader(wild_type, encode):
     return torch.utils.data.DataLoader(items, batch_size=16, shuffle=True)
 
 
-RATES = {"healthy": 5.0, "watch": 5.07, "collapsed": 8.0, "undecided": math.nan}
-"""Nats per token that give these verdicts after a healthy founder: exp(0.07) is past watch and within the margin."""
+RATES = {"healthy": 5.0, "watch": 5.088, "collapsed": 8.0, "undecided": math.nan}
+"""Nats per token that give these verdicts after a healthy founder: exp(0.088) is past watch and within the margin."""
 
 
 class Scripted:
@@ -136,7 +136,7 @@ class Scripted:
         self.calls.append({"seed": seed, "rank": rank, "world_size": world_size, "training": module.training})
         documents = wild_type.evaluation.hashes
         hardness = np.random.default_rng(5).normal(0.0, 0.3, len(documents))
-        own = np.random.default_rng(seed).normal(0.0, 0.02, len(documents))
+        own = np.random.default_rng(seed).normal(0.0, 0.005, len(documents))
         tokens = np.full(len(documents), 30)
         return Evidence(losses=Losses(documents=documents, nll=(rate + hardness + own) * tokens, n_tokens=tokens))
 

@@ -47,13 +47,13 @@ def gate(
 def _judged(
     stored: Sequence[Assessment], lineage: str, generation: int | None, policy: Policy | None
 ) -> list[Assessment]:
-    """The generations up to the one to judge; that one decided anew where there is a policy."""
-    *earlier, judged = _up_to(stored, lineage, generation)
+    """The generations up to the one to judge; all decided anew where there is a policy."""
+    history = _up_to(stored, lineage, generation)
     if policy is None:
-        return [*earlier, judged]
-    from collapse_guard.assessment import reassess
+        return history
+    from collapse_guard.assessment import replay
 
-    return [*earlier, reassess(judged, history=earlier, policy=policy)]
+    return replay(history, policy)
 
 
 def _up_to(stored: Sequence[Assessment], lineage: str, generation: int | None) -> list[Assessment]:

@@ -102,7 +102,10 @@ RealFraction = Annotated[
     ),
 ]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="Policy in TOML. Default: the built-in one.")
+    Path | None,
+    typer.Option(
+        "--policy", metavar="FILE", help="Policy in TOML, or one of strict, default, lenient. Default: default."
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Send the evidence that was kept here while the store did not answer.")
@@ -114,7 +117,11 @@ Generation = Annotated[
 ]
 NewPolicy = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE", help="Decide anew by this policy. Default: the stored verdict counts."),
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Decide anew by this policy: TOML, or strict, default, lenient. Default: the stored verdict counts.",
+    ),
 ]
 
 # assess and gate

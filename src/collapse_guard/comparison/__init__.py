@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 
-from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
+from collapse_guard.comparison.betting import paired_e_value
+from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
+from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
 from collapse_guard.comparison.two_sample import two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
-from collapse_guard.records import Baseline, Comparison, Reading
+from collapse_guard.records import Baseline, Comparison, Direction, Reading
 
 __all__ = [
     "Contrast",
@@ -69,8 +71,12 @@ def compare(
     level: float = 0.95,
     alert_level: float = 0.05,
     decides: bool = True,
+    margin_by_seeds: bool = False,
 ) -> Comparison:
     """Compare a reading with its baseline against a margin of harm.
+
+    Harm beyond the margin is shown by an e-value where documents are paired (betting, valid for any distribution and
+    any n), by a t test where groups are compared. The interval, and harm within the margin, are by t tests.
 
     Args:
         reading: This generation's reading.
@@ -80,11 +86,13 @@ def compare(
         margin: Harm that is still acceptable, in the unit of the effect; above 0.
         watch: Harm from which on the generation is watched; above 0, at most `margin`.
         level: Confidence of the two-sided interval; the within-margin test is one-sided at 1 - level.
-        alert_level: One-sided level at which an alert is raised; used only to say how many samples would decide.
+        alert_level: One-sided level at which an alert is raised; used only to say what would be found at this n, and
+            how many samples would decide.
         decides: Whether the verdict rests on the comparison.
+        margin_by_seeds: Whether the margin is what another seed alone does.
 
     Returns:
-        The comparison. Its p-values are one-sided t tests; n grows the power, the margin does not shrink with n.
+        The comparison; n grows the power, the margin does not shrink with n.
 
     Raises:
         InputError: When `obstacle` finds a reason why the two cannot be compared.
@@ -95,8 +103,11 @@ def compare(
     contrast = contrast_of(reading, reference)
     direction = reading.direction
     low, high = interval(contrast, level)
-    p_beyond = beyond(contrast, margin, direction)
+    e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
+    p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
     p_within = within(contrast, margin, direction)
+    finds = detectable if e_margin is None else detectable_by_betting
+    found = finds(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
     undecided = p_beyond > alert_level and p_within > 1 - level
     return Comparison(
         indicator=reading.indicator,
@@ -115,14 +126,43 @@ def compare(
         margin=margin,
         watch=watch,
         p_beyond_margin=p_beyond,
-        p_beyond_watch=beyond(contrast, watch, direction),
+        p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
         p_within_margin=p_within,
         method=contrast.method,
         n=len(reading.replicates),
         n_reference=len(reference.replicates),
         n_needed=samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level) if undecided else None,
+        detectable=found if math.isfinite(found) else None,
+        e_beyond_margin=e_margin,
+        e_beyond_watch=e_watch,
+        margin_by_seeds=margin_by_seeds,
+        replicate=reading.group,
         decides=decides,
     )
+
+
+def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
+    """Evidence against "harm is at most `harm`" of paired documents; two-sided harm takes the mean of both sides."""
+    if not reading.keys:
+        return None
+    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    sides = {Direction.UP: (1,), Direction.DOWN: (-1,), Direction.BOTH: (1, -1)}[reading.direction]
+    e_values = [
+        paired_e_value(
+            observed=[here[key] for key in reference.keys],
+            reference=reference.replicates,
+            weights=reference.weights,
+            hypothesis=side * harm,
+            side=side,
+            log_ratio=reading.scale == "log_ratio",
+        )
+        for side in sides
+    ]
+    return math.fsum(e_values) / len(e_values)
+
+
+def _p_of(e_value: float) -> float:
+    return min(1.0, 1.0 / e_value) if e_value > 0.0 else 1.0
 
 
 def effect_unit(reading: Reading) -> str:

@@ -15,9 +15,7 @@ from scipy.special import stdtr, stdtrit
 
 from collapse_guard.records import Direction
 
-POWER = 0.8
 LARGEST_EFFECT = 50.0
-LARGEST_GROWTH = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +78,3 @@ def _effect_at(contrast: Contrast, value: float) -> float:
     if gap(LARGEST_EFFECT) >= 0.0:
         return math.inf
     return float(brentq(gap, -LARGEST_EFFECT, LARGEST_EFFECT, xtol=1e-12))
-
-
-def samples_needed(
-    contrast: Contrast, margin: float, direction: Direction, n: int, alert_level: float, pass_level: float
-) -> int | None:
-    """How many samples would decide at 80 % power, if effect and spread stay as they look and both sides grow alike.
-
-    The standard error shrinks as n^-1/2, so n' = n ((z_level + z_power) SE / distance to the margin)^2. None where
-    the effect is infinite, or so near the margin that a thousand times as many would not do.
-    """
-    signed = {Direction.UP: contrast.effect, Direction.DOWN: -contrast.effect, Direction.BOTH: abs(contrast.effect)}
-    distance = margin - signed[direction]
-    if not math.isfinite(distance) or abs(distance) < 1e-9 or not math.isfinite(contrast.standard_error):
-        return None
-    level = pass_level if distance > 0 else alert_level
-    quantiles = -float(stdtrit(contrast.degrees_of_freedom, level)) + float(stdtrit(contrast.degrees_of_freedom, POWER))
-    needed = n * (quantiles * contrast.standard_error / distance) ** 2
-    return max(n + 1, math.ceil(needed)) if needed <= LARGEST_GROWTH * n else None

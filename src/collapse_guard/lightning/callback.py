@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from collapse_guard.wildtype import WildType
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
+_log = logging.getLogger("collapse_guard")
 ACTIONS = ("alert", "reinject", "stop", "raise")
 """What a guard can do about a verdict."""
 
@@ -38,7 +40,8 @@ class CollapseGuard(CallbackBase):
 
     | action     | what happens                                                                                       |
     |------------|----------------------------------------------------------------------------------------------------|
-    | `alert`    | a `CollapseGuardWarning` with the verdict, when it turns to WATCH, UNDECIDED or COLLAPSED          |
+    | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
+    |            | a log message when it is taken back                                                                |
     | `reinject` | the assessment carries a prescription, which `ReinjectionDataModule` applies to the next generation|
     | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
@@ -57,7 +60,8 @@ class CollapseGuard(CallbackBase):
             sqlite:///mlflow.db in the working directory.
         actions: Any of `alert`, `reinject`, `stop`, `raise`.
         assess_every_n_epochs: Assess during training too, at the end of every n-th epoch but the last; None: never.
-            In-run assessments are logged to the trainer's loggers and not added to the lineage.
+            In-run assessments are logged to the trainer's loggers and not added to the lineage; they and the last one
+            share the generation's part of alpha.
         mixture: What the generation is trained on, if known; that of a `ReinjectionDataModule` takes its place.
         seed: Of all sampling; generation t uses a seed made of it and t.
 
@@ -208,7 +212,8 @@ class CollapseGuard(CallbackBase):
     ) -> Assessment:
         recorder = cast("Recorder", self._recorder)
         evidence = self.evidence = getattr(self.probe, "merge", merge)(parts)
-        assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed)
+        look = len(self.looks) if self.assess_every_n_epochs else None
+        assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed, look=look)
         if "reinject" not in self.actions:
             assessment = assessment.model_copy(update={"prescription": None})
         is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
@@ -227,11 +232,14 @@ class CollapseGuard(CallbackBase):
         return generation.model_copy(update=known)
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
-        """Warn on rank 0 when the verdict turns to anything but HEALTHY."""
-        before = self.looks[-1][1] if self.looks else Severity.HEALTHY
-        is_news = verdict.severity not in (before, Severity.HEALTHY)
-        if "alert" in self.actions and is_news and trainer.is_global_zero:
+        """Tell on rank 0 what is news, once: not again at the end of training what an in-run look has told."""
+        was_told = bool(self.looks) and self.looks[-1][1] == verdict.severity
+        if "alert" not in self.actions or was_told or not trainer.is_global_zero:
+            return
+        if verdict.alert.event == "enter":
             warnings.warn(str(verdict), CollapseGuardWarning, stacklevel=2)
+        elif verdict.alert.event == "recover":
+            _log.info("recovered: %s", verdict)
 
     def _check(self, actions: Sequence[str]) -> None:
         for action in [actions] if isinstance(actions, str) else actions:

@@ -113,10 +113,18 @@ class Recorder:
     wild_type: WildType
     policy: Policy
 
-    def judge(self, evidence: Evidence, generation: Generation, *, seed: int) -> Assessment:
-        """Assess the generation against those before it."""
+    def judge(self, evidence: Evidence, generation: Generation, *, seed: int, look: int | None = None) -> Assessment:
+        """Assess the generation against those before it; `look` counts how often it was assessed already."""
         before = [past for past in self.history if past.generation.index < generation.index]
-        return assess(self.wild_type, evidence, history=before, policy=self.policy, seed=seed, generation=generation)
+        return assess(
+            self.wild_type,
+            evidence,
+            history=before,
+            policy=self.policy,
+            seed=seed,
+            generation=generation,
+            look=look,
+        )
 
     def record(self, assessment: Assessment, evidence: Evidence, *, run_id: str | None) -> None:
         """Append the assessment with its report.

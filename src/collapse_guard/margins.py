@@ -1,0 +1,102 @@
+"""Margins: how much harm is acceptable, what seeds alone do, and the built-in tables of the policy."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.special import stdtrit
+
+from collapse_guard.records import Direction
+
+
+class Setting(BaseModel):
+    """Base of all settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Margin(Setting):
+    """How much harm is acceptable, and from where on a generation is watched.
+
+    Example:
+        >>> round(Margin(margin=0.10, watch=0.05).effects()[0], 4)
+        0.0953
+    """
+
+    margin: Annotated[float, Field(gt=0.0)]
+    """Acceptable harm as a fraction: 0.10 accepts a perplexity 10 % higher, or a diversity 1.10 times lower."""
+    watch: Annotated[float, Field(gt=0.0)]
+    """Harm from which on the verdict is WATCH; at most `margin`."""
+
+    @model_validator(mode="after")
+    def _watch_comes_first(self) -> Self:
+        if self.watch > self.margin:
+            raise ValueError(f"`watch` must be at most `margin` ({self.margin:g}), but got {self.watch:g}")
+        return self
+
+    def effects(self, scale: str = "log_ratio") -> tuple[float, float]:
+        """Margin and watch level as effects: log ratios ln(1 + fraction), or as they are on an absolute scale."""
+        if scale == "absolute":
+            return self.margin, self.watch
+        return math.log1p(self.margin), math.log1p(self.watch)
+
+
+class SeedNoise(Setting):
+    r"""What another seed alone does to an indicator: effects of control retrains on real data against the founder.
+
+    From k controls with mean m and standard deviation s, the effect of one more retrain lies above
+
+    .. math:: m + t_{k-1,\,1-a} \sqrt{1 + 1/k}\; s
+
+    with probability a, if effects are normal (a prediction limit; Hahn and Meeker (1991), section 4.8).
+
+    Example:
+        >>> noise = SeedNoise(controls=5, mean=0.0, sd=0.01)
+        >>> round(noise.limit(0.005, Direction.UP) / 0.01, 2)
+        5.04
+    """
+
+    controls: Annotated[int, Field(ge=2)]
+    """k: control retrains that were compared with the founder, which is not one of them."""
+    mean: float
+    """Mean effect of the controls, in the unit of the comparison's effect."""
+    sd: Annotated[float, Field(ge=0.0)]
+    """Standard deviation of these effects (k - 1)."""
+
+    def limit(self, level: float, direction: Direction) -> float:
+        """Harm that another seed exceeds with probability `level`; both sides share it where harm has two."""
+        sign = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, self.mean)}[direction]
+        one_side = level / 2 if direction is Direction.BOTH else level
+        quantile = -float(stdtrit(self.controls - 1, one_side))
+        return sign * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
+
+
+class Limits(NamedTuple):
+    """Where harm ends to be acceptable for one comparison, as effects."""
+
+    margin: float
+    watch: float
+    by_seeds: bool
+    """Whether the margin is what seeds alone do, because that is more than the policy's."""
+
+
+DRIFT = {
+    "default": Margin(margin=0.10, watch=0.05),
+    "rare_coverage": Margin(margin=1.0, watch=0.5),
+    "rare_mass": Margin(margin=1.0, watch=0.5),
+    "effective_rank": Margin(margin=0.15, watch=0.075),
+    "vendi": Margin(margin=0.15, watch=0.075),
+}
+DISTANCE = {
+    "default": Margin(margin=4.0, watch=1.0),
+    "rare_coverage": Margin(margin=19.0, watch=4.0),
+    "rare_mass": Margin(margin=19.0, watch=4.0),
+    # Compared by difference: a half, a fifth.
+    "lost_ngrams": Margin(margin=0.5, watch=0.2),
+    "mmd": Margin(margin=0.5, watch=0.2),
+    "copied_ngrams": Margin(margin=0.5, watch=0.2),
+    "near_duplicates": Margin(margin=0.5, watch=0.2),
+    "fixation_index": Margin(margin=0.5, watch=0.2),
+}
