@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.comparison import compare, obstacle, two_sample_difference, two_sample_log_ratio
-from collapse_guard.comparison.contrast import Contrast, beyond, interval, samples_needed, within
+from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
+from collapse_guard.comparison.power import samples_needed
 from collapse_guard.policy import Margin
 from collapse_guard.records import Direction, Reading
 
