@@ -142,5 +142,5 @@ def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     raised = policy.limits("vendi", "founder", direction=Direction.DOWN)
     assert raised.by_seeds
     assert raised.margin == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN) > math.log1p(0.15)
-    assert raised.watch == loud.limit(0.05 / 10, Direction.DOWN)
+    assert raised.watch == raised.margin
     assert not policy.limits("vendi", "wild_type", direction=Direction.DOWN).by_seeds

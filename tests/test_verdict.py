@@ -113,11 +113,12 @@ def test_reasons_tell_ratios_in_percent_and_differences_in_their_unit():
         unit: decide([comparison(effect_unit=unit, low=-1e-9)], generation=generation(), policy=POLICY)
         .reasons[0]
         .sentence
-        for unit in ("log ratio", "nats per token", "share of samples")
+        for unit in ("log ratio", "nats per token", "share of samples", "words")
     }
     assert "it changed by +5.1 % (95% interval ±0.0 % to +7.3 %); within the margin of +10.0 %" in told["log ratio"]
     assert "perplexity on these documents changed by +5.1 %" in told["nats per token"]
-    assert "it changed by +0.05 (95% interval -1e-09 to +0.07); within the margin of +0.095" in told["share of samples"]
+    assert "it changed by +0.05 (95% interval -1e-09 to +0.07); within the margin of +0.095" in told["words"]
+    assert "it changed by +5.0 points (95% interval -0.0 points to +7.0 points)" in told["share of samples"]
 
 
 def reading(values, indicator="distinct_2"):

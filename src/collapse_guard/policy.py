@@ -28,9 +28,12 @@ DECIDES = (
     "tail_loss",
     "distinct_2",
     "distinct_4",
+    "entropy_2",
+    "repetition",
     "unique_samples",
     "rare_coverage",
     "rare_mass",
+    "lost_ngrams",
     "total_variance",
     "effective_rank",
     "vendi",
@@ -54,6 +57,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "default": {"margin": 0.05, "watch": 0.03},
             "rare_coverage": {"margin": 0.5, "watch": 0.25},
             "rare_mass": {"margin": 0.5, "watch": 0.25},
+            "lost_ngrams": {"margin": 0.05, "watch": 0.03},
+            "repetition": {"margin": 0.25, "watch": 0.1},
+            "copied_ngrams": {"margin": 0.02, "watch": 0.01},
             "effective_rank": {"margin": 0.08, "watch": 0.05},
             "vendi": {"margin": 0.08, "watch": 0.05},
         }
@@ -64,6 +70,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "default": {"margin": 0.20, "watch": 0.10},
             "rare_coverage": {"margin": 2.0, "watch": 1.0},
             "rare_mass": {"margin": 2.0, "watch": 1.0},
+            "lost_ngrams": {"margin": 0.15, "watch": 0.08},
+            "repetition": {"margin": 1.0, "watch": 0.5},
+            "copied_ngrams": {"margin": 0.10, "watch": 0.05},
             "effective_rank": {"margin": 0.30, "watch": 0.15},
             "vendi": {"margin": 0.30, "watch": 0.15},
         }
@@ -200,17 +209,15 @@ class Policy(Setting):
     def limits(self, indicator: str, baseline: str, *, direction: Direction, scale: str = "log_ratio") -> Limits:
         """Margin and watch level as effects: the policy's, or what another seed alone does where that is more.
 
-        Another seed takes a healthy lineage of `horizon` generations over any margin of the deciding indicators with
-        probability `alpha` at most, and an indicator over its watch level as often.
+        Another seed takes a healthy lineage of `horizon` generations over any margin, or any watch level, of the
+        deciding indicators with probability `alpha` at most.
         """
         margin, watch = self.margin(indicator, baseline).effects(scale)
         noise = self.seed_noise.get(indicator)
         if baseline == "wild_type" or noise is None:
             return Limits(margin, watch, by_seeds=False)
-        level = self.alpha / self.horizon
-        limit = noise.limit(level / max(1, len(self.decides)), direction)
-        largest = max(margin, limit)
-        return Limits(largest, min(largest, max(watch, noise.limit(level, direction))), by_seeds=limit > margin)
+        limit = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
+        return Limits(max(margin, limit), max(watch, limit), by_seeds=limit > margin)
 
     def alert_level(self, generation: int, look: int | None = None) -> float:
         r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.

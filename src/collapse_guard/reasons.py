@@ -35,11 +35,17 @@ def _movement(comparison: Comparison) -> str:
         "parent": f"its parent, generation {comparison.baseline_generation}",
     }[comparison.baseline]
     effect, low, high = (_change(end, comparison) for end in (comparison.effect, comparison.low, comparison.high))
-    what = "perplexity on these documents" if "nats" in comparison.effect_unit else "it"
     return (
         f"{comparison.indicator} is {comparison.observed:.4g} against {comparison.reference:.4g} of {against}: "
-        f"{what} changed by {effect} ({comparison.level:.0%} interval {low} to {high})"
+        f"{_what(comparison)} changed by {effect} ({comparison.level:.0%} interval {low} to {high})"
     )
+
+
+def _what(comparison: Comparison) -> str:
+    """What a change in percent is a change of: nats are logarithms."""
+    if "nats" not in comparison.effect_unit:
+        return "it"
+    return "its exponential" if "entropy" in comparison.indicator else "perplexity on these documents"
 
 
 def _beyond(comparison: Comparison, p: float, level: float) -> str:
@@ -99,7 +105,7 @@ def _signed(comparison: Comparison, harm: float) -> float:
 
 def _change(effect: float, comparison: Comparison) -> str:
     if comparison.effect_unit != "log ratio" and "nats" not in comparison.effect_unit:
-        return f"{effect:+.4g}"
+        return f"{100.0 * effect:+.1f} points" if comparison.effect_unit.startswith("share") else f"{effect:+.4g}"
     if math.isnan(effect):
         return "nan %"
     percent = f"{100.0 * math.expm1(min(effect, 50.0)):+.1f} %"

@@ -134,16 +134,20 @@ def is_relative(effect_unit: str) -> bool:
 
 
 def change(effect: float, effect_unit: str = "log ratio") -> str:
-    """An effect for people: in percent, or as a signed difference with its unit.
+    """An effect for people: in percent, in points for shares, or as a signed difference with its unit.
 
     Example:
         >>> change(0.157), change(0.157, "nats per token"), change(-0.25, "words"), change(float("nan"))
         ('+17.0 %', '+17.0 %', '-0.2500 words', 'n/a')
+        >>> change(0.283, "share of recurring n-grams")
+        '+28.3 points'
     """
     if math.isnan(effect):
         return MISSING
     if is_relative(effect_unit):
         return percent(math.expm1(effect) if effect < 50.0 else math.inf)
+    if effect_unit.startswith("share") and math.isfinite(effect):
+        return f"{100.0 * effect:+.1f} points"
     return f"{'+' if effect > 0 else ''}{number(effect)} {one_line(effect_unit)}"
 
 
@@ -158,7 +162,7 @@ def change_with_interval(comparison: Comparison) -> str:
 def margin(comparison: Comparison) -> str:
     """How far the indicator may move, as the change at which the margin ends, such as "+10.0 %"."""
     up, down = (change(sign * comparison.margin, comparison.effect_unit) for sign in (1.0, -1.0))
-    return {Direction.UP: up, Direction.DOWN: down, Direction.BOTH: f"{down} … {up}"}[comparison.direction]
+    return {Direction.UP: up, Direction.DOWN: down, Direction.BOTH: f"{down} to {up}"}[comparison.direction]
 
 
 def which_way(direction: Direction) -> str:
