@@ -138,9 +138,11 @@ def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     quiet, loud = (SeedNoise(controls=8, mean=0.0, sd=sd) for sd in (0.001, 0.05))
     policy = Policy(seed_noise={"perplexity": quiet, "vendi": loud})
     untouched = policy.limits("perplexity", "founder", direction=Direction.UP)
-    assert (untouched.margin, untouched.watch, untouched.by_seeds) == (math.log1p(0.10), math.log1p(0.05), False)
+    assert (untouched.margin, untouched.watch) == (math.log1p(0.10), math.log1p(0.05))
+    assert untouched.seeds == quiet.limit(0.05 / 10 / len(policy.decides), Direction.UP) < untouched.watch
     raised = policy.limits("vendi", "founder", direction=Direction.DOWN)
-    assert raised.by_seeds
-    assert raised.margin == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN) > math.log1p(0.15)
+    assert (
+        raised.margin == raised.seeds == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN) > math.log1p(0.15)
+    )
     assert raised.watch == raised.margin
-    assert not policy.limits("vendi", "wild_type", direction=Direction.DOWN).by_seeds
+    assert policy.limits("vendi", "wild_type", direction=Direction.DOWN).seeds is None

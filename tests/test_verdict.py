@@ -352,6 +352,46 @@ def test_what_seeds_alone_do_is_in_force_and_told():
         assert ("was not measured" in told) == (known is not policy)
 
 
+def test_harm_that_no_seed_does_is_watched_below_the_watch_level():
+    quiet = comparison(p_beyond_watch=1.0, seed_limit=0.04)
+    verdict = decide([quiet], generation=generation(), policy=POLICY)
+    assert (verdict.severity, verdict.reasons[0].kind) == (Severity.WATCH, ReasonKind.BEYOND_SEEDS)
+    assert "within the margin of +10.0 %, but more than another seed alone does, +4.1 %" in verdict.reasons[0].sentence
+    usual = comparison(p_beyond_watch=1.0, seed_limit=0.06)
+    assert decide([usual], generation=generation(), policy=POLICY).severity is Severity.HEALTHY
+
+
+def test_what_was_shown_is_told_beside_what_could_not_be():
+    """Perplexity is beyond its watch level, and another indicator is too uncertain: the gate must not pass, and the
+    alert is about what is known."""
+    watched, unsure = comparison(p_beyond_watch=1e-9), comparison(indicator="vendi", p_within_margin=0.5)
+    verdict = decide([watched, unsure], generation=generation(), policy=POLICY)
+    assert (verdict.severity, verdict.known) == (Severity.UNDECIDED, Severity.WATCH)
+    assert (verdict.alert.state, verdict.alert.event) == (Severity.WATCH, "enter")
+    alone = decide([unsure], generation=generation(), policy=POLICY)
+    assert (alone.severity, alone.known) == (Severity.UNDECIDED, Severity.UNDECIDED)
+
+
+def test_retrains_that_differ_in_their_seed_only_are_watched_as_rarely_as_promised():
+    """Controls and later generations are alike: noise of the same spread. P(any WATCH in ten generations) <= alpha,
+    with five indicators, although the noise goes beyond the policy's watch level all the time."""
+    names = ("perplexity", "cvar_loss", "entropy", "tail_loss", "own_perplexity")
+    lineages, k, alarms = 400, 8, 0
+    for seed in range(lineages):
+        rng = np.random.default_rng(seed)
+        controls = 0.04 * rng.normal(size=(k, 5)) - 0.04 * (founder := rng.normal(size=5))
+        noise = {
+            name: SeedNoise(controls=k, mean=float(c.mean()), sd=float(c.std(ddof=1)))
+            for name, c in zip(names, controls.T, strict=True)
+        }
+        policy = Policy(decides=names, seed_noise=noise)
+        effects = 0.04 * rng.normal(size=(10, 5)) - 0.04 * founder
+        limits = [policy.limits(name, "founder", direction=Direction.UP).seeds for name in names]
+        alarms += bool((effects > limits).any())
+    assert alarms <= stats.binom(lineages, 0.05).ppf(0.9999)
+    assert alarms > 0, "the limit is not so wide that nothing is ever beyond it"
+
+
 # ---- prescription
 
 

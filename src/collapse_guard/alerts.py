@@ -1,6 +1,7 @@
 """When to tell somebody: a state machine over the verdicts of a lineage, so that alerts are news.
 
-A verdict says how a generation is; the alert says what changed. The state rises at once and falls late:
+A verdict's severity says whether a generation may pass; an alert goes by what was shown (`Verdict.known`), and tells
+what changed. The state rises at once and falls late:
 
 | state     | HEALTHY               | WATCH     | UNDECIDED  | COLLAPSED |
 |-----------|-----------------------|-----------|------------|-----------|

@@ -93,7 +93,7 @@ def _against(
                 level=policy.confidence,
                 alert_level=level,
                 decides=name in policy.decides and (deciding is None or name in deciding),
-                margin_by_seeds=limits.by_seeds,
+                seed_limit=limits.seeds,
             )
         )
     return comparisons

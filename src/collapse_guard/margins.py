@@ -78,8 +78,8 @@ class Limits(NamedTuple):
 
     margin: float
     watch: float
-    by_seeds: bool
-    """Whether the margin is what seeds alone do, because that is more than the policy's."""
+    seeds: float | None
+    """What seeds alone do not reach; None where nobody measured it."""
 
 
 DRIFT = {

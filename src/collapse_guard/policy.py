@@ -215,9 +215,9 @@ class Policy(Setting):
         margin, watch = self.margin(indicator, baseline).effects(scale)
         noise = self.seed_noise.get(indicator)
         if baseline == "wild_type" or noise is None:
-            return Limits(margin, watch, by_seeds=False)
-        limit = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
-        return Limits(max(margin, limit), max(watch, limit), by_seeds=limit > margin)
+            return Limits(margin, watch, seeds=None)
+        seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
+        return Limits(max(margin, seeds), max(watch, seeds), seeds=seeds)
 
     def alert_level(self, generation: int, look: int | None = None) -> float:
         r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.

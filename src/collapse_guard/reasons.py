@@ -23,6 +23,7 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
     position = {
         ReasonKind.BEYOND_MARGIN: _beyond(comparison, p, level),
         ReasonKind.BEYOND_WATCH: _watched(comparison),
+        ReasonKind.BEYOND_SEEDS: _unlike_seeds(comparison),
         ReasonKind.WITHIN_MARGIN: f"within the margin of {_margin(comparison)}; {_power(comparison)}",
     }.get(kind, _unshown(comparison))
     return f"{_movement(comparison)}; {position}{_whose(comparison, generation)}"
@@ -59,6 +60,14 @@ def _watched(comparison: Comparison) -> str:
     return (
         f"{_side(comparison)} within the margin of {_margin(comparison)}, but beyond the watch level of {watch}; "
         f"{_power(comparison)}"
+    )
+
+
+def _unlike_seeds(comparison: Comparison) -> str:
+    limit = _change(_signed(comparison, comparison.seed_limit or 0.0), comparison)
+    return (
+        f"{_side(comparison)} within the margin of {_margin(comparison)}, but more than another seed alone does, "
+        f"{limit}; {_power(comparison)}"
     )
 
 

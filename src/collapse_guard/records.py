@@ -249,14 +249,24 @@ class Comparison(Record):
     different documents; None where the method gives none."""
     e_beyond_watch: float | None = None
     """e-value against "harm is at most the watch level"."""
-    margin_by_seeds: bool = False
-    """Whether the margin is what another seed alone does, because that is more than the policy's."""
+    seed_limit: float | None = None
+    """Harm that another seed alone does not reach in any generation of the horizon; None: nobody measured it."""
     replicate: str = ""
     """What n counts: "document", "4096 tokens"."""
     seed: int | None = None
     """Seed of a randomised method; None where nothing was drawn."""
     decides: bool = True
     """Whether the verdict rests on it; the others are shown."""
+
+    @property
+    def margin_by_seeds(self) -> bool:
+        """Whether the margin is what another seed alone does, because that is more than the policy's."""
+        return self.seed_limit is not None and self.seed_limit >= self.margin
+
+    @property
+    def beyond_seeds(self) -> bool:
+        """Whether harm is more than another seed alone does."""
+        return self.seed_limit is not None and self.harm > self.seed_limit
 
     @property
     def harm(self) -> float:
@@ -271,6 +281,7 @@ class ReasonKind(StrEnum):
 
     BEYOND_MARGIN = "beyond_margin"
     BEYOND_WATCH = "beyond_watch"
+    BEYOND_SEEDS = "beyond_seeds"
     NOT_SHOWN = "not_shown"
     NOT_A_NUMBER = "not_a_number"
     MISSING = "missing"
@@ -321,8 +332,16 @@ class Verdict(Record):
     """Fingerprint of the wild type."""
     policy: str
     """Fingerprint of the policy."""
+    shown: Severity | None = None
+    """The worst that was shown, whatever could not be: a lineage may be UNDECIDED on the margin of one indicator and
+    beyond the watch level of another. None: as the severity."""
     alert: Alert = Alert()
     """What this verdict changes for those who are told of changes only."""
+
+    @property
+    def known(self) -> Severity:
+        """What alerts go by: `shown`, or the severity where it says the same."""
+        return self.severity if self.shown is None else self.shown
 
     def __str__(self) -> str:
         """The severity and the worst reason, on one line."""

@@ -8,6 +8,7 @@ verdict is the worst of them (the truth table is `Severity`). Nothing is average
 | harm beyond the margin, for the lineage and all indicators    | COLLAPSED |
 | else not shown to be within the margin                        | UNDECIDED |
 | else harm beyond the watch level, corrected in the same way   | WATCH     |
+| else harm beyond what another seed alone does, where known    | WATCH     |
 | else                                                          | HEALTHY   |
 
 A p-value "for the lineage" is one whose chance of ever falling to a level is at most that level, over all generations
@@ -70,6 +71,8 @@ def decide(
     worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
     reasons = sorted([*(reason for _, reason in worst_first), *obstacles], key=lambda reason: -reason.severity.rank)
     severity = Severity.worst([reason.severity for reason in reasons])
+    watched = any(q <= policy.alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=True))
+    shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
     return Verdict(
         severity=severity,
         reasons=(*reasons, *_remarks(deciding, policy)),
@@ -77,7 +80,8 @@ def decide(
         generation=generation.index,
         wild_type=generation.wild_type,
         policy=policy.fingerprint,
-        alert=alert_after([*(past.verdict.severity for past in history), severity], policy.alerts),
+        shown=shown,
+        alert=alert_after([*(past.verdict.known for past in history), shown], policy.alerts),
     )
 
 
@@ -106,7 +110,7 @@ def lineage_p(
     """
     e_value = _e_value(comparison, level)
     of_look = 1.0 if look is None else spending_share(look)
-    if policy.rotate_folds is None or e_value is None:
+    if policy.rotate_folds is None or e_value is None or index == 0:
         p = comparison.p_beyond_margin if level == "margin" else comparison.p_beyond_watch
         return min(1.0, p / (spending_share(index) * of_look))
     cycle = cycle_of(index, policy.rotate_folds)
@@ -134,6 +138,8 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
         kind, severity = ReasonKind.NOT_SHOWN, Severity.UNDECIDED
     elif p_watch <= policy.alpha:
         kind, severity = ReasonKind.BEYOND_WATCH, Severity.WATCH
+    elif comparison.beyond_seeds:
+        kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
     else:
         kind, severity = ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
     metric = all_indicators().get(comparison.indicator)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from collapse_guard.comparison.betting import betting_e_value
 from collapse_guard.comparison.sequential import cusum, horizon_p, product, shiryaev_roberts, spending_share
+from collapse_guard.errors import InputError
 
 E_VALUES = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=12)
 
@@ -36,7 +37,7 @@ def lineages(n, generations, *, shift=0.0, since=1, documents=200, seed=0):
 
 
 def test_the_chance_of_any_false_alarm_within_the_horizon_is_at_most_alpha():
-    horizon, alpha, n = 20, 0.05, 1000
+    horizon, alpha, n = 20, 0.05, 500
     series = lineages(n, horizon)
     for accumulate in (cusum, shiryaev_roberts):
         alarms = sum(horizon_p(max(accumulate(e)), horizon) <= alpha for e in series)
@@ -75,3 +76,35 @@ def test_the_product_is_faster_where_harm_is_there_from_the_beginning_and_slower
 def test_shares_of_a_level_sum_to_it_and_a_detector_of_nothing_alarms_at_no_level():
     assert math.fsum(spending_share(t) for t in range(10**5)) == pytest.approx(1.0, abs=2e-5)
     assert horizon_p(0.0, 10) == horizon_p(3.0, 10) == 1.0
+
+
+@pytest.mark.parametrize("accumulate", [product, cusum, shiryaev_roberts])
+def test_the_largest_evidence_is_finite_and_can_still_fall(accumulate):
+    risen = accumulate([1e299, 1e299, math.inf, 1e-299])
+    assert all(map(math.isfinite, risen))
+    assert risen[-1] == pytest.approx(10.0)
+    assert accumulate([1e299, 1e299, 0.0])[-1] == 0.0
+    assert accumulate([]) == []
+
+
+@pytest.mark.parametrize("accumulate", [product, cusum, shiryaev_roberts])
+def test_what_is_not_a_number_is_no_evidence_from_then_on(accumulate):
+    statistics = accumulate([400.0, math.nan, 1e6])
+    assert horizon_p(statistics[0], 20) < 1.0
+    assert [horizon_p(m, 20) for m in statistics[1:]] == [1.0, 1.0]
+
+
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(InputError, match=r"`e_values` must be at least 0, but got -0\.5"):
+        product([1.0, -0.5])
+    with pytest.raises(InputError, match="`horizon` must be at least 1 generation, but got 0"):
+        horizon_p(2.0, 0)
+    with pytest.raises(InputError, match="`t` must be 0 or above, but got -1"):
+        spending_share(-1)
+
+
+@given(st.integers(0, 10**6))
+def test_the_first_looks_together_spend_what_the_telescope_says(t):
+    first = min(t, 200)
+    assert math.fsum(spending_share(s) for s in range(first)) == pytest.approx(first / (first + 1))
+    assert 0.0 < spending_share(t + 1) < spending_share(t) <= 0.5

@@ -85,9 +85,10 @@ def test_the_reasons_stand_as_they_are_worst_first(guarded):
         assert items(markdown([assessment])) == [reason.sentence for reason in assessment.verdict.reasons]
 
 
-def test_both_tables_come_back_whole(replace):
-    generations, comparisons = rows_by_table(markdown(replace))
+def test_all_tables_come_back_whole(replace):
+    generations, comparisons, trends = rows_by_table(markdown(replace))
     assert len(generations) == 1 + 5
+    assert len(trends) == 1 + 6
     assert len(comparisons) == 1 + 7
     assert generations[1][:4] == ["4", "✖ COLLAPSED", "0 %", "✖ 760.3 (+726 %)"]
     assert comparisons[1][:2] == ["perplexity", "✖ collapsed"]

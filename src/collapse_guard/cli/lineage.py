@@ -46,12 +46,16 @@ def show_lineage(
 ) -> ExitCode:
     """Show the generations of a lineage, newest first, and why the newest verdict is what it is."""
     from collapse_guard.cli.showing import show_headline, show_reasons, show_table
-    from collapse_guard.report import tables
+    from collapse_guard.report import tables, trends
     from collapse_guard.store import open_store
 
     history = open_store(store).history(name)
     show_table(tables.generations(history))
     say("")
+    trend = trends.table(history)
+    if trend:
+        show_table(trend)
+        say("")
     show_headline(history[-1])
     show_reasons(history[-1])
     return ExitCode.PASSED

@@ -71,7 +71,7 @@ def compare(
     level: float = 0.95,
     alert_level: float = 0.05,
     decides: bool = True,
-    margin_by_seeds: bool = False,
+    seed_limit: float | None = None,
 ) -> Comparison:
     """Compare a reading with its baseline against a margin of harm.
 
@@ -89,7 +89,7 @@ def compare(
         alert_level: One-sided level at which an alert is raised; used only to say what would be found at this n, and
             how many samples would decide.
         decides: Whether the verdict rests on the comparison.
-        margin_by_seeds: Whether the margin is what another seed alone does.
+        seed_limit: Harm that another seed alone does not reach; None: not known.
 
     Returns:
         The comparison; n grows the power, the margin does not shrink with n.
@@ -106,9 +106,14 @@ def compare(
     e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
     p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
     p_within = within(contrast, margin, direction)
-    finds = detectable if e_margin is None else detectable_by_betting
-    found = finds(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
+    found = (
+        detectable(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
+        if e_margin is None
+        else detectable_by_betting(contrast.standard_error, len(reference.keys) - 1.0, level=alert_level, margin=margin)
+    )
     undecided = p_beyond > alert_level and p_within > 1 - level
+    bets = e_margin is not None
+    needed = samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level, bets=bets)
     return Comparison(
         indicator=reading.indicator,
         baseline=baseline,
@@ -131,11 +136,11 @@ def compare(
         method=contrast.method,
         n=len(reading.replicates),
         n_reference=len(reference.replicates),
-        n_needed=samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level) if undecided else None,
+        n_needed=needed if undecided else None,
         detectable=found if math.isfinite(found) else None,
         e_beyond_margin=e_margin,
         e_beyond_watch=e_watch,
-        margin_by_seeds=margin_by_seeds,
+        seed_limit=seed_limit,
         replicate=reading.group,
         decides=decides,
     )

@@ -36,8 +36,10 @@ def betting_e_value(contrasts: npt.ArrayLike) -> float:
       next does.
 
     The mean over bets does almost as well as the best of them, for large effects and for small ones: at 80 % power it
-    needs 1.5 times the documents of a t test at level 10^-4, and 2.3 times at 5 %, as long as the best bet (effect
-    divided by variance) is below 0.95. Contrasts that are all far below 1 need more. O(n).
+    needs 1.5 to 1.6 times the documents of a t test at level 10^-4, and 2.3 to 2.5 times at 5 %, as long as the best
+    bet (effect divided by variance) is below 0.95. Contrasts that are all far below 1 need more. A t test of 20
+    documents of which few got much easier (an exponential tail) alarms in 11 % of cases at 5 %, and at 10^-4 in 0.6 %:
+    58 times its level. O(n).
 
     Args:
         contrasts: n: numbers in [-1, 1], one for each document.
@@ -74,23 +76,20 @@ def paired_e_value(
     side: int = 1,
     log_ratio: bool = False,
     scale: float = CLIP,
-    largest_weight: float | None = None,
+    mean_weight: float | None = None,
 ) -> float:
     r"""e-value against "the effect is at most `hypothesis`" of paired documents; of a fall, for side -1.
 
-    .. math:: c_i = \pm \frac{w_i}{w_{\max}} \mathrm{clip}\left(\frac{x_i - y_i - h}{s}, -1, 1\right)
+    .. math:: c_i = \pm \mathrm{clip}\left(\frac{w_i}{\bar w} \cdot \frac{x_i - y_i - h}{s}, -1, 1\right)
               \quad\text{or, for ratios,}\quad
-              \pm \frac{w_i}{w_{\max}} \mathrm{clip}\left(\frac{x_i - e^h y_i}{s \bar y}, -1, 1\right)
+              \pm \mathrm{clip}\left(\frac{w_i}{\bar w} \cdot \frac{x_i - e^h y_i}{s \bar y}, -1, 1\right)
 
-    with the baseline's weighted mean in the second. What is tested is the weighted mean of the *clipped* contrasts:
-    a document that became more than s + h nats per token harder counts as one that became just that. One that became
-    that much easier does too, so where a few documents gain far more than s, the clipped mean is above the plain one.
+    with the baseline's weighted mean in the second. What is tested is the mean of the *clipped* contributions: of a
+    document of mean weight, what goes beyond s + h nats per token counts as just that, of one twice as long what goes
+    beyond s/2 + h. Documents that became that much easier are clipped too, so where a few of them gain far more than
+    s, or are far longer than the others, the clipped mean is above the plain one: cut a corpus to passages.
 
-    Documents are independent draws. Their weights, and the largest weight, are part of the design: known before
-    anything is scored. The hypothesis is then about documents of these lengths. Where it is about a population in
-    which long documents, of which there may be none here, fare better than short ones, `largest_weight` must be that
-    of the population: without it such a sample looks worse than its population, and the level does not hold. A weight
-    far above all others makes the bets on these small. O(n).
+    Documents are independent draws; their weights are part of the design, known before anything is scored. O(n).
 
     Args:
         observed: n: rate of each document in this generation.
@@ -100,14 +99,14 @@ def paired_e_value(
         side: 1: evidence that the effect is above it; -1: below it.
         log_ratio: Whether the effect is the log ratio of the means instead of their difference.
         scale: s, above 0: nats per token, or multiples of the baseline's mean. Fixed in advance.
-        largest_weight: Of any document that could have been drawn; None: of those that were.
+        mean_weight: Of the documents that these were drawn from; None: of these.
 
     Returns:
         As `betting_e_value`: NaN where a rate is NaN.
 
     Raises:
-        InputError: Lengths differ, a weight is negative or above `largest_weight` or all are 0, the side is not 1 or
-            -1, the scale is not above 0, or the baseline of a ratio has a mean that is not above 0.
+        InputError: Lengths differ, a weight is negative or all are 0, the side is not 1 or -1, the scale is not above
+            0, or the baseline of a ratio has a mean that is not above 0.
 
     Example:
         >>> founder = [4.0, 5.0, 3.0] * 20
@@ -123,22 +122,22 @@ def paired_e_value(
     x, y = np.asarray(observed, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if x.shape != y.shape:
         raise InputError(f"`observed` and `reference` must be of the same documents, but got {len(x)} and {len(y)}")
-    w = _relative_weights(weights, len(x), largest_weight)
+    w = _relative_weights(weights, len(x), mean_weight)
     distance = (x - math.exp(hypothesis) * y) / _mean_above_0(y, w) if log_ratio else x - y - hypothesis
-    return betting_e_value(side * w * np.clip(distance / scale, -1.0, 1.0))
+    return betting_e_value(side * np.clip(w * distance / scale, -1.0, 1.0))
 
 
-def _relative_weights(weights: Sequence[float], n: int, largest: float | None) -> FloatArray:
-    """Weights as shares of the largest; all 1 where they are equal."""
+def _relative_weights(weights: Sequence[float], n: int, mean: float | None) -> FloatArray:
+    """Weights as multiples of their mean; all 1 where they are equal."""
     w = np.asarray(weights, dtype=np.float64) if len(weights) else np.ones(n)
-    top = float(w.max(initial=0.0)) if largest is None else largest
     if len(w) != n:
         raise InputError(f"`weights` must be one for each of {n} documents, but got {len(w)}")
-    if n and not (np.all(w >= 0.0) and np.any(w > 0.0) and w.max() <= top < math.inf):
+    if not n:
+        return w
+    if not (np.all(w >= 0.0) and np.any(w > 0.0) and w.max() < math.inf):
         got = f"{w.min():g} to {w.max():g}"
-        limit = "" if largest is None else f" and at most `largest_weight` = {largest:g}"
-        raise InputError(f"`weights` must be finite, at least 0 and not all 0{limit}, but got {got}: drop documents")
-    return w / top if n else w
+        raise InputError(f"`weights` must be finite, at least 0 and not all 0, but got {got}: drop documents")
+    return w / (float(w.mean()) if mean is None else mean)
 
 
 def _mean_above_0(rates: FloatArray, weights: FloatArray) -> float:

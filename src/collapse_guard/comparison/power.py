@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import ndtri, stdtrit
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import logsumexp, ndtri, stdtrit
 
 from collapse_guard.comparison.betting import BETS, CLIP
 from collapse_guard.comparison.contrast import Contrast
@@ -12,9 +14,10 @@ from collapse_guard.records import Direction
 
 POWER = 0.8
 LARGEST_GROWTH = 1000.0
-LARGEST_BET = float(BETS.max()) / CLIP
-"""Of nats per token."""
-_COST = 6.0
+_BETS_NEED = 1.6
+_QUANTILES = ndtri((np.arange(99) + 0.5) / 99)
+_NORMAL = _QUANTILES / _QUANTILES.std()
+"""A standard normal distribution of 99 points."""
 
 
 def detectable(standard_error: float, degrees_of_freedom: float, *, level: float, margin: float) -> float:
@@ -34,36 +37,67 @@ def detectable(standard_error: float, degrees_of_freedom: float, *, level: float
     return margin + quantiles * standard_error
 
 
-def detectable_by_betting(standard_error: float, degrees_of_freedom: float, *, level: float, margin: float) -> float:
-    r"""The same for `betting.paired_e_value` of a difference, about.
+def detectable_by_betting(
+    standard_error: float, degrees_of_freedom: float, *, level: float, margin: float, scale: float = CLIP
+) -> float:
+    r"""Smallest harm that `betting.paired_e_value` of a difference or ratio finds with 80 % power: margin + d.
 
-    A bet b on n documents whose mean lies d beyond the margin, with variance s^2, grows as exp(n (b d - b^2 s^2 / 2)).
-    The best one, b = d / s^2, needs d = sqrt(2 L) SE for L = ln(c / level), where c is what the mean over bets costs.
-    Where that is more than the largest bet B, as with few documents of little spread, d = L / (n B) + B s^2 / 2. On
-    top comes z_power SE. Simulation finds 65 to 95 % for equal weights (`tests/comparison/test_power.py`).
+    Where noise is normal and documents weigh the same, the logarithm of the fortune of a bet b on n documents has
+    the mean n E ln(1 + b c) and the standard deviation sqrt(n) SD ln(1 + b c), with the contrast c = clip((d + s Z) /
+    scale), s = sqrt(n) SE. The d is found for which the mean over bets of their 20 % quantiles is 1/level:
+
+    .. math:: \frac1J \sum_j \exp\left(n \, E[\ln(1 + b_j c)] - z_{.8} \sqrt n \, SD[\ln(1 + b_j c)]\right) = 1/a
+
+    With 10^4 documents and no clipping that is d = (sqrt(2 ln(5/a)) + z_.8) SE: the growth of the best bet, of which
+    the mean over bets has a fifth. With few documents or little noise the largest bet is the limit. Simulation finds
+    75 to 86 % power from 20 to 2,000 documents, SDs from 0.005 to 0.6 and levels from 0.05 to 10^-4. O(1): about a
+    millisecond.
 
     Args:
         standard_error: Of the effect; taken to stay as it is.
-        degrees_of_freedom: The number of documents, less one.
+        degrees_of_freedom: How many documents there are, less one, whatever their weights.
         level: Of the test.
         margin: Harm that the hypothesis allows.
+        scale: Of `paired_e_value`.
+
+    Returns:
+        At most margin + scale; infinity where even harm of that size would be found less often, as every document
+        counts as at most one; NaN where the standard error is not a number.
+
+    Example:
+        >>> round(detectable_by_betting(0.01, 199, level=0.05, margin=0.1), 3)
+        0.136
+        >>> detectable_by_betting(0.2, 19, level=1e-6, margin=0.1)
+        inf
     """
+    if not math.isfinite(standard_error):
+        return math.nan
     n = degrees_of_freedom + 1.0
-    variance = n * standard_error**2
-    log_needed = math.log(_COST / level)
-    best = math.sqrt(2.0 * log_needed) * standard_error
-    if best > LARGEST_BET * variance:
-        best = math.log(len(BETS) / level) / (n * LARGEST_BET) + LARGEST_BET * variance / 2.0
-    return margin + best + float(ndtri(POWER)) * standard_error
+
+    def shortfall(distance: float) -> float:
+        contrasts = np.clip((distance + math.sqrt(n) * standard_error * _NORMAL) / scale, -1.0, 1.0)
+        logs = np.log1p(BETS[:, None] * contrasts)
+        low = n * logs.mean(axis=1) - float(ndtri(POWER)) * math.sqrt(n) * logs.std(axis=1)
+        return math.log(len(BETS) / level) - float(logsumexp(low))
+
+    return margin + (float(brentq(shortfall, 0.0, scale)) if shortfall(scale) <= 0.0 else math.inf)
 
 
 def samples_needed(
-    contrast: Contrast, margin: float, direction: Direction, n: int, alert_level: float, pass_level: float
+    contrast: Contrast,
+    margin: float,
+    direction: Direction,
+    n: int,
+    alert_level: float,
+    pass_level: float,
+    *,
+    bets: bool = False,
 ) -> int | None:
     """How many samples would decide at 80 % power, if effect and spread stay as they look and both sides grow alike.
 
     The standard error shrinks as n^-1/2, so n' = n ((z_level + z_power) SE / distance to the margin)^2. None where
-    the effect is infinite, or so near the margin that a thousand times as many would not do.
+    the effect is infinite, or so near the margin that a thousand times as many would not do. Where a bet decides on
+    harm beyond the margin, 1.5 to 1.6 times as many documents are needed at the levels of an alert (`bets`).
     """
     signed = {Direction.UP: contrast.effect, Direction.DOWN: -contrast.effect, Direction.BOTH: abs(contrast.effect)}
     distance = margin - signed[direction]
@@ -71,5 +105,5 @@ def samples_needed(
         return None
     level = pass_level if distance > 0 else alert_level
     quantiles = -float(stdtrit(contrast.degrees_of_freedom, level)) + float(stdtrit(contrast.degrees_of_freedom, POWER))
-    needed = n * (quantiles * contrast.standard_error / distance) ** 2
+    needed = n * (quantiles * contrast.standard_error / distance) ** 2 * (_BETS_NEED if bets and distance < 0 else 1.0)
     return max(n + 1, math.ceil(needed)) if needed <= LARGEST_GROWTH * n else None

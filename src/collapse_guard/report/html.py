@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from collapse_guard.records import Assessment, Comparison, Reason, Severity
-from collapse_guard.report import losses, sentences, tables
+from collapse_guard.report import losses, sentences, tables, trends
 from collapse_guard.report.figure import figure_svg, lineage_figure
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
@@ -59,7 +59,7 @@ class LineageView:
     needed: tuple[str, ...]
     """What would decide where the verdict is undecided."""
     tables: tuple[Table, ...]
-    """Generations, then the comparisons that the newest verdict rests on, where there are any."""
+    """Generations, then the trend and the comparisons that the newest verdict rests on, where there are any."""
     families: tuple[tuple[str, Table], ...]
     """What stands over the folded comparisons of a family that decide nothing, and these."""
     lost: tuple[Table, ...]
@@ -122,7 +122,12 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
     ordered = tables.in_order(history)
     newest, founder = ordered[-1], ordered[0]
     deciding = tables.deciding(newest)
-    shown = [tables.generations(ordered), *([tables.comparisons(newest, deciding)] if deciding else [])]
+    trend = trends.table(ordered)
+    shown = [
+        tables.generations(ordered),
+        *([trend] if trend else []),
+        *([tables.comparisons(newest, deciding)] if deciding else []),
+    ]
     return LineageView(
         name=sentences.one_line(name),
         look=lineage_look(place),

@@ -15,7 +15,7 @@ from itertools import chain
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.catalogue import FAMILIES
 from collapse_guard.records import Assessment, Comparison
-from collapse_guard.report import losses, sentences, tables
+from collapse_guard.report import losses, sentences, tables, trends
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -97,7 +97,9 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
         yield _table(tables.comparisons(newest, listed), "comparisons")
     if len(listed) < len(newest.comparisons):
         yield _Block(head=("", _not_listed(newest)))
-    gone = losses.summary(newest)
+    trend, gone = trends.table(history), losses.summary(newest)
+    if trend:
+        yield _table(trend, "trends")
     if gone:
         yield _table(gone, "things lost")
     yield _Block(

@@ -1,0 +1,65 @@
+"""Where a lineage is going: the slope of harm over its generations, as a description that no verdict rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from collapse_guard.comparison.trend import Trend, generations_until, theil_sen
+from collapse_guard.records import Assessment, Comparison, Direction
+from collapse_guard.report import sentences
+from collapse_guard.report.tables import Cell, Table, compared_with, deciding, in_order
+
+FEWEST = 4
+"""Generations, the founder included, from which on a slope is told."""
+
+
+def table(history: Sequence[Assessment]) -> Table | None:
+    """A row for each deciding indicator that moves toward collapse: its change a generation, and how long it has.
+
+    None where there are fewer than four generations, and where nothing moves.
+    """
+    ordered = in_order(history)
+    found = [(newest, _trend(ordered, newest)) for newest in deciding(ordered[-1]) if newest.baseline == "founder"]
+    moving = [(newest, trend) for newest, trend in found if trend.n >= FEWEST and trend.low > 0.0]
+    if not moving:
+        return None
+    moving.sort(key=lambda pair: _left(*pair))
+    return Table(
+        caption="Trend toward collapse (Theil-Sen; a description: generations are chained, so it is less sure than the "
+        "interval says)",
+        columns=("indicator", "change a generation (interval)", "harm now", "margin reached in"),
+        rows=tuple(_row(newest, trend) for newest, trend in moving),
+    )
+
+
+def _trend(ordered: Sequence[Assessment], newest: Comparison) -> Trend:
+    """Of the harm of one indicator; the founder has none."""
+    harm = {0: 0.0}
+    for assessment in ordered:
+        comparison = compared_with(assessment, newest.indicator, "founder")
+        if comparison is not None and math.isfinite(comparison.effect):
+            harm[assessment.generation.index] = comparison.harm
+    return theil_sen([harm.get(t, math.nan) for t in range(ordered[-1].generation.index + 1)])
+
+
+def _left(newest: Comparison, trend: Trend) -> float:
+    return generations_until(newest.margin, newest.harm, trend.slope)
+
+
+def _row(newest: Comparison, trend: Trend) -> tuple[Cell, ...]:
+    left = _left(newest, trend)
+    when = "beyond it now" if left == 0 else f"{math.ceil(left):,} generation{'s' if left > 1 else ''}"
+    middle, low, high = (_signed(newest, value) for value in (trend.slope, trend.low, trend.high))
+    return (
+        Cell(text=newest.indicator, is_name=True),
+        Cell(text=f"{middle} ({low} to {high})"),
+        Cell(text=_signed(newest, newest.harm)),
+        Cell(text=when),
+    )
+
+
+def _signed(newest: Comparison, harm: float) -> str:
+    """Harm as the change that it is; with two sides it has no sign of its own."""
+    sign = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, newest.effect)}
+    return sentences.change(sign[newest.direction] * harm, newest.effect_unit)
