@@ -14,6 +14,7 @@ from collapse_guard.cli.gate import gate
 from collapse_guard.cli.lineage import lineage
 from collapse_guard.cli.profile import profile
 from collapse_guard.cli.report import report
+from collapse_guard.cli.simulate import simulate
 from collapse_guard.cli.ui import ui
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, profile, assess, gate, report, ui):
+for command in (demo, profile, assess, gate, report, simulate, ui):
     app.command()(command)
 app.add_typer(lineage, name="lineage")
 

@@ -1,0 +1,270 @@
+r"""Closed forms of drift with immigration; k counts fits, and the founder is the fit k = 1.
+
+p_0 are the real shares, p_k the fitted ones, S_k = E sum_i p_k,i^2, and F_k = (S_k - S_0)/(1 - S_0), so that F_0 = 0.
+
+**Fresh real data with probability m in each item.** E p_k = p_0, so E sum p_k p_0 = S_0 and the training mixture
+q = (1 - m) p_k + m p_0 has E sum q^2 = (1 - m)^2 S_k + (1 - (1 - m)^2) S_0. Multinomial counts add (1 - E sum q^2)/n:
+
+    F_{k+1} = 1/n + (1 - 1/n) (1 - m)^2 F_k
+
+It counts after drift and immigration: the training set. Where real items come in whole documents, two items of one
+document, a share r of all pairs, come from one origin: (1 - m)^2 becomes r (1 - m) + (1 - r) (1 - m)^2.
+
+**accumulate.** q_{k+1} = q_k + (x/n - q_k)/(k + 1) with x drawn from q_k, so E sum q^2 grows by
+(1 - S_k)/(n (k + 1)^2): 1 - F_k = prod_{j <= k} (1 - 1/(n j^2)), bounded away from 0 for ever.
+
+**accumulate_subsample.** With Q_k of the k n kept items, a random n of them have
+1 - S_k = (1 - Q_k)(1 - g_k), g_k = (k - 1)/(k n - 1), and what they write moves the kept shares by
+1 - Q_{k+1} = (1 - Q_k) (1 - (g_k + (1 - g_k)/n)/(k + 1)^2).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import InputError
+from collapse_guard.worlds.arguments import above, share, whole
+from collapse_guard.worlds.observable import FloatArray
+from collapse_guard.worlds.workflow import Workflow
+
+
+def expected_fixation(fits: int, *, samples: int, workflow: Workflow, same_origin: float = 0.0) -> float:
+    """Expected fixation index F after `fits` fits, by the laws at the top of the file; exact, for any real shares.
+
+    Under `replace` it is 1 - (1 - 1/n)^k, Wright's inbreeding coefficient with n for 2N.
+
+    Args:
+        fits: k, at least 0: the founder is 1, generation t is t + 1, and the source is 0.
+        samples: n, at least 1.
+        workflow: What each generation is trained on.
+        same_origin: r: share of the pairs of different items that are real or not together, from 0 to 1; only for
+            workflows without kept data.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Cost: O(fits).
+
+    Source: Wright (1931), Genetics 16:97; Seddik et al. (2024), arXiv:2404.05090 (no real data); with m derived above.
+
+    Example:
+        >>> round(expected_fixation(20, samples=100, workflow=Workflow(name="mix", real_share=0.1)), 6)
+        0.049869
+        >>> round(expected_fixation(20, samples=100, workflow=Workflow(name="accumulate")), 6)
+        0.015889
+    """
+    n, k = whole("samples", samples, least=1), whole("fits", fits, least=0)
+    share("same_origin", same_origin)
+    if workflow.fresh_share is None:
+        return _kept(k, n, subsampled=workflow.name == "accumulate_subsample")
+    stay = 1.0 - workflow.fresh_share
+    kept, found = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
+    for _ in range(k):
+        found = 1.0 / n + (1.0 - 1.0 / n) * kept * found
+    return found
+
+
+def _kept(fits: int, n: int, *, subsampled: bool) -> float:
+    diversity = 1.0 if fits == 0 else 1.0 - 1.0 / n
+    for k in range(1, fits):
+        again = _drawn_again(k, n) if subsampled else 0.0
+        diversity *= 1.0 - (again + (1.0 - again) / n) / (k + 1.0) ** 2
+    return 1.0 - diversity * (1.0 - _drawn_again(fits, n) if subsampled and fits else 1.0)
+
+
+def _drawn_again(k: int, n: int) -> float:
+    """g_k: share of diversity that a random n of k n items lack."""
+    return (k - 1.0) / (k * n - 1.0) if k > 1 else 0.0
+
+
+def expected_homozygosity(fits: int, source: npt.ArrayLike, *, samples: int, workflow: Workflow) -> float:
+    """Expected homozygosity S = S_0 + (1 - S_0) F after `fits` fits; arguments of `expected_fixation`, and the shares.
+
+    Example:
+        >>> shares = [0.5, 0.25, 0.25]
+        >>> round(expected_homozygosity(1, shares, samples=10, workflow=Workflow()), 6)
+        0.4375
+    """
+    start = float((np.asarray(source, dtype=np.float64) ** 2).sum())
+    return start + (1.0 - start) * expected_fixation(fits, samples=samples, workflow=workflow)
+
+
+def stationary_fixation(*, samples: int, real_share: float) -> float:
+    """F that `mix` tends to: F* = (1/n) / (1 - (1 - 1/n)(1 - m)^2), about 1/(1 + 2 n m).
+
+    Wright's island form counts before immigration and has 1/(1 + 4 N m) with 2N for n. 1 without real data. O(1).
+
+    Args:
+        samples: n, at least 1.
+        real_share: m, from 0 to 1.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Wright (1931), Genetics 16:97; derived at the top of the file.
+
+    Example:
+        >>> round(stationary_fixation(samples=100, real_share=0.1), 6)
+        0.05048
+    """
+    n, m = whole("samples", samples, least=1), share("real_share", real_share)
+    return (1.0 / n) / (1.0 - (1.0 - 1.0 / n) * (1.0 - m) ** 2)
+
+
+def needed_share(target: float, *, samples: int) -> float:
+    """Share m of fresh real data that holds F at `target` for ever: 1 - sqrt((1 - 1/(n F*))/(1 - 1/n)).
+
+    Args:
+        target: F*, above 1/n, which drift in a single generation of real data gives, and at most 1.
+        samples: n, at least 2.
+
+    Raises:
+        InputError: No share of real data can reach the target.
+
+    Cost: O(1).
+
+    Source: inverse of `stationary_fixation`.
+
+    Example:
+        >>> round(needed_share(0.05, samples=1000), 6)
+        0.009555
+    """
+    n = whole("samples", samples, least=2)
+    share("target", above("target", target, 0.0))
+    if n * target <= 1.0:
+        raise InputError(
+            f"`target` must be above 1/n = {1.0 / n:.3g}, but got {target!r}: {n} items drift that far even if all of "
+            "them are real; take more samples, or a higher target"
+        )
+    return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
+
+
+def loss_probability(shares: npt.ArrayLike, *, samples: int) -> FloatArray:
+    """Probability that a type of share q is not among n draws, (1 - q)^n; the shape of `shares`.
+
+    Args:
+        shares: q, each from 0 to 1.
+        samples: n, at least 1.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Shumailov et al. (2024), Nature 631:755.
+
+    Example:
+        >>> float(loss_probability(0.0005, samples=1000).round(6))
+        0.606455
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(whole("samples", samples, least=1) * np.log1p(-_checked_shares(shares))))
+
+
+def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
+    """Expected number of types among n draws, sum_i 1 - (1 - p_i)^n: what one generation keeps.
+
+    Args:
+        source: [types]: shares.
+        samples: n, at least 1.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Hurlbert (1971), Ecology 52:577, for draws with replacement.
+
+    Example:
+        >>> round(expected_types([0.5, 0.25, 0.25], samples=2), 6)
+        1.625
+    """
+    return float((1.0 - loss_probability(source, samples=samples)).sum())
+
+
+def survival(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
+    """Probability that a type outlives `fits` fits under `replace`, 1 - q_k^c with q_0 = 0, q_{k+1} = exp(q_k - 1).
+
+    The limit of many samples, where each occurrence has a Poisson number of copies; for shares that are not small it
+    is not exact. From the source on, c is the expected number n p_i in the founder's training set; from an observed
+    number c on, k counts the generations after it. O(fits).
+
+    Args:
+        counts: c, not negative, of any shape.
+        fits: k, at least 0.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Galton and Watson (1875); Fisher (1922), Proc. R. Soc. Edinb. 42:321, for the survival of a mutant.
+
+    Example:
+        >>> survival([1, 5], fits=10).round(6).tolist()
+        [0.158235, 0.577376]
+    """
+    extinct = 0.0
+    for _ in range(whole("fits", fits, least=0)):
+        extinct = math.exp(extinct - 1.0)
+    numbers = _checked_counts(counts)
+    return np.where(numbers > 0.0, 1.0 - extinct**numbers, 0.0)
+
+
+def survival_bound(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
+    """Least that `survival` can be: 1 - exp(-c/k).
+
+    Args:
+        counts: c: expected numbers in the founder's training set, not negative, of any shape.
+        fits: k, at least 1.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Suresh et al. (2024), Rate of model collapse in recursive training, arXiv:2412.17646.
+
+    Example:
+        >>> float(survival_bound(5, fits=10).round(6))
+        0.393469
+    """
+    return np.asarray(-np.expm1(-_checked_counts(counts) / whole("fits", fits, least=1)))
+
+
+def types_after(source: npt.ArrayLike, fits: int, *, samples: int, workflow: Workflow) -> float | None:
+    """Expected number of types that a lineage keeps; None where it is not known.
+
+    Exact for one fit, under `fresh`, and under `accumulate`, where what the founder saw stays. Under `replace` it is
+    the limit of many samples (`survival`). Not known under `mix` and `accumulate_subsample` from the second fit on.
+
+    Args:
+        source: [types]: shares.
+        fits: k, at least 1.
+        samples: n, at least 1.
+        workflow: What each generation is trained on.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Example:
+        >>> round(types_after([0.5, 0.25, 0.25], 1, samples=2, workflow=Workflow()), 6)
+        1.625
+    """
+    if whole("fits", fits, least=1) == 1 or workflow.name == "accumulate" or workflow.fresh_share == 1.0:
+        return expected_types(source, samples=samples)
+    if workflow.fresh_share != 0.0:
+        return None
+    return float(survival(whole("samples", samples, least=1) * _checked_shares(source), fits=fits).sum())
+
+
+def _checked_shares(shares: Any) -> FloatArray:
+    values = np.asarray(shares, dtype=np.float64)
+    if not ((values >= 0.0) & (values <= 1.0)).all():
+        raise InputError(f"`shares` must be from 0 to 1, but got {values}: divide counts by their sum")
+    return values
+
+
+def _checked_counts(counts: Any) -> FloatArray:
+    values = np.asarray(counts, dtype=np.float64)
+    if not ((values >= 0.0) & (values < math.inf)).all():
+        raise InputError(
+            f"`counts` must be finite and not negative, but got {values}: give expected or observed numbers"
+        )
+    return values

@@ -1,0 +1,88 @@
+"""What a world shows of its lineages: an observable, and the closed form beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.worlds.workflow import Workflow
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observable:
+    """One number of each generation of each lineage.
+
+    Example:
+        >>> seen = Observable(name="variance", values=np.array([[1.0, 0.5], [1.0, 0.7]]))
+        >>> seen.mean.tolist()
+        [1.0, 0.6]
+        >>> seen.quantile(0.9).tolist()
+        [1.0, 0.7]
+    """
+
+    name: str
+    """What it is."""
+    values: FloatArray
+    """[lineages, generations + 1]: column t is generation t, column 0 the founder."""
+    expected: FloatArray | None = None
+    """[generations + 1]: expectation over lineages; None: no closed form is known under this workflow."""
+    is_limit: bool = False
+    """Whether `expected` is a limit for many samples, and not exact."""
+
+    @property
+    def mean(self) -> FloatArray:
+        """[generations + 1]: mean over lineages."""
+        return np.asarray(self.values.mean(axis=0))
+
+    def quantile(self, level: float) -> FloatArray:
+        """[generations + 1]: the smallest value that this share of the lineages does not exceed."""
+        place = max(0, math.ceil(level * len(self.values)) - 1)  # not between two values: one may be infinite
+        return np.asarray(np.sort(self.values, axis=0)[place])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mean, middle 80 % and law as plain JSON types; a number that is not finite is a string, as in all records."""
+        return {
+            "name": self.name,
+            "mean": _plain(self.mean),
+            "low_10": _plain(self.quantile(0.1)),
+            "high_90": _plain(self.quantile(0.9)),
+            "closed_form": None if self.expected is None else _plain(self.expected),
+            "is_limit": self.is_limit,
+        }
+
+
+def _plain(values: FloatArray) -> list[float | str]:
+    names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    return [names.get(str(value), value) for value in values.tolist()]
+
+
+class Lineages(Protocol):
+    """Simulated lineages of any world."""
+
+    @property
+    def workflow(self) -> Workflow:
+        """What each generation was trained on."""
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """What is seen of them, the most telling first."""
+
+
+def over_generations(law: Callable[[int], float | None], generations: int) -> FloatArray | None:
+    """A law of the number of fits, for generations 0 to `generations`: generation t is the fit t + 1.
+
+    Example:
+        >>> over_generations(lambda fits: 0.5**fits, 2).tolist()
+        [0.5, 0.25, 0.125]
+    """
+    found = [law(fits) for fits in range(1, generations + 2)]
+    values = [value for value in found if value is not None]
+    return np.array(values, dtype=np.float64) if len(values) == len(found) else None

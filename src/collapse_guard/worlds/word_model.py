@@ -1,0 +1,89 @@
+"""A small language model of words: fitted by counting, written from by drawing, scored in nats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from collapse_guard.worlds.observable import FloatArray, IntArray
+
+FLOOR = 0.01
+"""Share of the score that goes to all words alike, so that a word the model lost costs a finite number of nats."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WordModel:
+    """Words by their frequency, and with weight `context` by the word before them.
+
+    A word is drawn by taking an occurrence of the training text at random: with probability `context` one of those
+    that follow the word before it there, else any. So what it writes is never smoothed. Its score is:
+    (1 - FLOOR) (context P(word | word before) + (1 - context) P(word)) + FLOOR / vocabulary.
+    The first word of a document, and one after a word that nothing follows, is drawn and scored by frequency alone.
+
+    Example:
+        >>> model = WordModel.fit(np.array([[0, 1], [0, 1]]), vocabulary=4, context=0.0)
+        >>> np.exp(-model.nats(np.array([[0, 3]]))).round(4).tolist()
+        [[0.4975, 0.0025]]
+    """
+
+    vocabulary: int
+    """Number of words of the language."""
+    context: float
+    """Weight of the word before, from 0 (frequencies only) to 1."""
+    training: IntArray
+    """[documents, length]: word numbers."""
+    counts: IntArray
+    """[vocabulary]: occurrences in the training text."""
+    pairs: IntArray
+    """Each two words in a row of the training text as first * vocabulary + second, sorted; empty without context."""
+
+    @classmethod
+    def fit(cls, training: IntArray, *, vocabulary: int, context: float) -> WordModel:
+        """Count words and, where context has a weight, words in a row; O(N log N) for N words."""
+        pairs = training[:, :-1] * vocabulary + training[:, 1:] if context else np.empty(0, dtype=np.int64)
+        counts = np.bincount(training.ravel(), minlength=vocabulary)
+        return cls(
+            vocabulary=vocabulary, context=context, training=training, counts=counts, pairs=np.sort(pairs, axis=None)
+        )
+
+    @property
+    def known(self) -> int:
+        """Words that it can write."""
+        return int((self.counts > 0).sum())
+
+    @property
+    def homozygosity(self) -> float:
+        """Sum of squared word frequencies."""
+        return float(((self.counts / self.counts.sum()) ** 2).sum())
+
+    def write(self, rng: np.random.Generator, *, documents: int, length: int) -> IntArray:
+        """Documents drawn from the model, [documents, length]."""
+        written = self.training.ravel()[rng.integers(self.training.size, size=(documents, length))]
+        if self.context:
+            for place in range(1, length):
+                written[:, place] = self._in_context(rng, written[:, place - 1], otherwise=written[:, place])
+        return written
+
+    def nats(self, documents: IntArray) -> FloatArray:
+        """Cost of each word, [documents, length]: -ln of its score."""
+        shares = self.counts[documents] / self.counts.sum()
+        if self.context:
+            before, after = documents[:, :-1], documents[:, 1:]
+            followers, pair = self._followers(before)[1], before * self.vocabulary + after
+            seen = np.searchsorted(self.pairs, pair + 1) - np.searchsorted(self.pairs, pair)
+            weight = np.where(followers > 0, self.context, 0.0)
+            conditional = seen / np.maximum(followers, 1)
+            shares[:, 1:] = weight * conditional + (1.0 - weight) * shares[:, 1:]
+        return np.asarray(-np.log((1.0 - FLOOR) * shares + FLOOR / self.vocabulary))
+
+    def _in_context(self, rng: np.random.Generator, before: IntArray, *, otherwise: IntArray) -> IntArray:
+        starts, followers = self._followers(before)
+        place = starts + (rng.random(len(before)) * followers).astype(np.int64)
+        uses = (rng.random(len(before)) < self.context) & (followers > 0)
+        return np.where(uses, self.pairs[np.minimum(place, len(self.pairs) - 1)] % self.vocabulary, otherwise)
+
+    def _followers(self, before: IntArray) -> tuple[IntArray, IntArray]:
+        """Where the pairs that begin with each word stand, and how many there are."""
+        first = np.searchsorted(self.pairs, before * self.vocabulary)
+        return first, np.searchsorted(self.pairs, (before + 1) * self.vocabulary) - first
