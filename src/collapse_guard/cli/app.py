@@ -8,6 +8,7 @@ import typer
 
 from collapse_guard import __version__
 from collapse_guard.cli.assess import assess
+from collapse_guard.cli.calibrate import calibrate
 from collapse_guard.cli.console import make_streams_forgiving, say
 from collapse_guard.cli.demo import demo
 from collapse_guard.cli.gate import gate
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, profile, assess, gate, report, simulate, ui):
+for command in (demo, profile, assess, gate, report, calibrate, simulate, ui):
     app.command()(command)
 app.add_typer(lineage, name="lineage")
 

@@ -156,7 +156,7 @@ def run_demo(
         _introduce(console, bench, lineages, generations)
         for generation in range(generations):
             for lineage in lineages:
-                _one_generation(bench, lineage, generation, progress)
+                one_generation(bench, lineage, generation, progress)
                 console.print(row(bench.store.latest(lineage.name)))
     _conclude(console, bench, [lineage.name for lineage in lineages], time.monotonic() - began)
     return 0
@@ -187,7 +187,7 @@ def _lineages(store: LineageStore) -> list[Lineage]:
     ]
 
 
-def _one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Progress) -> None:
+def one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Progress) -> None:
     """Train and let the guard measure; what it sampled is what the next generation may be trained on."""
     sizes, seed = bench.sizes, 1000 * bench.seed + generation
     torch.manual_seed(seed)
