@@ -18,7 +18,7 @@ from rich.console import Console
 
 from collapse_guard.demo.corpus import passages
 from collapse_guard.demo.progress import progress_display
-from collapse_guard.demo.run import Bench, Lineage, Sizes, one_generation
+from collapse_guard.demo.run import Bench, Lineage, Sizes, one_generation, quiet_libraries
 from collapse_guard.store import open_store
 from collapse_guard.wildtype import WildType
 
@@ -42,7 +42,7 @@ def train(founders: int, out: Path, sizes: Sizes | None = None) -> tuple[str, li
     uri = f"sqlite:///{(out / 'mlflow.db').absolute()}"
     wild_type, store = WildType.fit(passages(), seed=0), open_store(uri)
     names = ["founder", *(f"control-{seed}" for seed in range(1, founders))]
-    with progress_display(Console(stderr=True)) as progress:
+    with quiet_libraries(), progress_display(Console(stderr=True)) as progress:
         for seed, name in enumerate(names):
             bench = Bench(
                 wild_type=wild_type,

@@ -77,6 +77,20 @@ def test_seed_noise_is_mean_and_spread_of_the_controls_against_the_founder():
     assert noise.margin_in_force == max(noise.limit, math.log1p(0.10))
 
 
+def test_the_tail_of_a_control_is_read_on_the_founders_documents():
+    """Each founder froze a tail of its own; what counts is how the controls do on that of the founder."""
+
+    def tail(rows, shift):
+        whole = documents(shift)
+        parts = {part: tuple(getattr(whole, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
+        return whole.model_copy(update={"indicator": "tail_loss", **parts})
+
+    controls = [founder(f"c{i}", 0.1 * i, tail_loss=tail(range(i, 20 + i), 0.1 * i)) for i in (1, 2, 3)]
+    calibration = calibrate(founder("bot", tail_loss=tail(range(180, 200), 0.0)), controls)
+    assert of(calibration, "tail_loss").seeds.mean == pytest.approx(0.2)
+    assert calibration.skipped == {}
+
+
 def test_sampling_noise_is_that_of_two_samples_of_this_many_groups():
     """The closed form: each group varies by 5 %, so the log ratio of two means of g groups has SD 0.05 sqrt(2/g)."""
     wild = groups(np.random.default_rng(0), 1.0, n=2000)

@@ -134,6 +134,11 @@ def test_a_limit_is_of_harm_whichever_way_harm_goes():
     assert SeedNoise(controls=5, mean=-0.3, sd=1.0).limit(0.05, Direction.BOTH) == pytest.approx(both)
 
 
+def test_controls_that_are_all_alike_set_no_limit():
+    policy = Policy(seed_noise={"unique_samples": SeedNoise(controls=8, mean=0.0, sd=0.0)})
+    assert policy.limits("unique_samples", "founder", direction=Direction.DOWN).seeds is None
+
+
 def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     quiet, loud = (SeedNoise(controls=8, mean=0.0, sd=sd) for sd in (0.001, 0.05))
     policy = Policy(seed_noise={"perplexity": quiet, "vendi": loud})

@@ -134,17 +134,12 @@ def conclude(
 
 def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:
     """The history with the comparisons that this policy would have made: on its folds, against its margins."""
-    return [
-        past.model_copy(
-            update={
-                "comparisons": tuple(
-                    comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
-                )
-            }
-        )
-        for past in history
-        if past.generation.index
-    ]
+    return [_compared_anew(past, drift, policy) if past.generation.index else past for past in history]
+
+
+def _compared_anew(past: Assessment, drift: Readings, policy: Policy) -> Assessment:
+    found = comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
+    return past.model_copy(update={"comparisons": tuple(found)})
 
 
 def _next(history: Sequence[Assessment]) -> Generation:

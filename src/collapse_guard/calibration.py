@@ -152,8 +152,10 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
 
 def evidence(noise: Noise, policy: Policy) -> str:
     """What the seed noise of an indicator rests on, in one sentence."""
-    if noise.seeds is None or noise.limit is None:
+    if noise.seeds is None:
         return f"{noise.indicator}: no seed noise was measured"
+    if noise.limit is None:
+        return f"{noise.seeds.controls} controls are all alike in {noise.indicator}: no limit follows from that"
     sign = -1.0 if noise.direction is Direction.DOWN else 1.0
     moved, spread, limit, margin = (
         shown_effect(effect, noise.effect_unit)
@@ -208,7 +210,7 @@ def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[
     if len(controls) < FEWEST_CONTROLS:
         return {}, {}
     for name, reference in founder.readings.items():
-        readings = [control.readings.get(name) for control in controls]
+        readings = [_reading(control, name, reference) for control in controls]
         why_not = ["a control lacks it" if reading is None else obstacle(reading, reference) for reading in readings]
         found = [
             contrast_of(reading, reference).effect
@@ -222,6 +224,19 @@ def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[
         else:
             effects[name] = found
     return effects, skipped
+
+
+def _reading(control: Assessment, name: str, reference: Reading) -> Reading | None:
+    """What a control reads of an indicator. Its tail is another than the founder's, on whose documents it is read."""
+    perplexity = control.readings.get("perplexity")
+    if name != "tail_loss" or perplexity is None:
+        return control.readings.get(name)
+    place = {key: i for i, key in enumerate(perplexity.keys)}
+    if not all(key in place for key in reference.keys):
+        return control.readings.get(name)
+    rows = [place[key] for key in reference.keys]
+    found = {part: tuple(getattr(perplexity, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
+    return reference.model_copy(update={**found, "problem": perplexity.problem})
 
 
 def _noise(

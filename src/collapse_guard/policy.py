@@ -214,7 +214,8 @@ class Policy(Setting):
         """
         margin, watch = self.margin(indicator, baseline).effects(scale)
         noise = self.seed_noise.get(indicator)
-        if baseline == "wild_type" or noise is None:
+        # Controls that are all alike, such as in having no sample twice, do not say how far the next one may go.
+        if baseline == "wild_type" or noise is None or noise.sd == 0.0:
             return Limits(margin, watch, seeds=None)
         seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
         return Limits(max(margin, seeds), max(watch, seeds), seeds=seeds)

@@ -141,7 +141,7 @@ def run_demo(
     out.mkdir(parents=True, exist_ok=True)
     uri = store or f"sqlite:///{(out / 'mlflow.db').absolute()}"
     opened = open_store(uri)
-    with _quiet_libraries(), progress_display(console) as progress:
+    with quiet_libraries(), progress_display(console) as progress:
         wild_type = _fit_wild_type(out, seed, progress)
         bench = Bench(
             wild_type=wild_type,
@@ -275,7 +275,7 @@ def _conclude(console: Console, bench: Bench, names: list[str], seconds: float) 
 
 
 @contextmanager
-def _quiet_libraries() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """The table tells what the libraries would repeat for every training; alerts of the guard are its verdict
     column."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "mlflow", "alembic")]
