@@ -14,6 +14,7 @@ from collapse_guard.indicators.stratum import freeze_tail
 from collapse_guard.wildtype import WildType
 
 SIZE = 200
+EVERY = frozenset(all_indicators())
 
 
 def texts(rng, n, words):
@@ -44,23 +45,23 @@ def of_outputs(_, rng, n):
 def of_tokens(wild_type, rng, n):
     samples = [rng.integers(2, 300, size=SIZE // 5) for _ in range(5 * n)]
     groups = groups_of_units(samples, SIZE, "tokens", "samples")
-    return token_readings(groups, text_instruments(wild_type))
+    return token_readings(groups, text_instruments(wild_type), EVERY)
 
 
 def of_words(wild_type, rng, n):
     groups = groups_of_units([rng.integers(300, size=SIZE) for _ in range(n)], SIZE, "words", "samples")
-    return word_readings(groups, text_instruments(wild_type))
+    return word_readings(groups, text_instruments(wild_type), EVERY)
 
 
 def of_texts(wild_type, rng, n):
     samples = texts(rng, n * SIZE, 8)
     groups = groups_of_samples([text.encode() for text in samples], SIZE, "samples")
-    return [*text_readings(groups, samples, text_instruments(wild_type)), *of_tokens(wild_type, rng, n)]
+    return [*text_readings(groups, samples, text_instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
 
 
 def of_vectors(wild_type, rng, n):
     rows = rng.normal(size=(n * SIZE, wild_type.geometry.dimension))
-    return vector_readings(groups_of_vectors(rows, SIZE), space(wild_type))
+    return vector_readings(groups_of_vectors(rows, SIZE), space(wild_type), EVERY)
 
 
 READINGS = {
@@ -93,7 +94,7 @@ def test_lineage_readings_need_readings_that_are_usable_and_have_no_replicates(w
         scored = losses(rng, n)
         scored = Losses(documents=scored.documents, nll=scored.nll + 4 * shift, n_tokens=scored.n_tokens)
         groups = groups_of_units([rng.integers(2, 60 - 9 * shift, size=SIZE) for _ in range(9)], SIZE, "tokens", "")
-        found = [*loss_readings(scored, None), *token_readings(groups, text_instruments(wild_type))]
+        found = [*loss_readings(scored, None), *token_readings(groups, text_instruments(wild_type), EVERY)]
         return {reading.indicator: reading for reading in found}
 
     founder, child = readings(0, 40), readings(1, 40)
