@@ -234,6 +234,13 @@ def paired(rates, founder, *, policy=POLICY, direction=Direction.UP):
     )
 
 
+def test_a_comparison_names_the_method_that_decides_and_that_of_its_interval(rng):
+    founder = rng.gamma(4.0, 1.0, 60)
+    found = paired(founder + rng.normal(0.3, 0.1, 60), founder)
+    assert found.method == "bets on paired documents; interval: paired t on documents"
+    assert found.p_beyond_margin == pytest.approx(1 / found.e_beyond_margin)
+
+
 def concluded(founder, later, policy):
     """The severities of a lineage whose generations have these losses, decided one after the other."""
     history, severities = [], []

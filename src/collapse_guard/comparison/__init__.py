@@ -133,7 +133,7 @@ def compare(
         p_beyond_margin=p_beyond,
         p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
         p_within_margin=p_within,
-        method=contrast.method,
+        method=f"bets on paired documents; interval: {contrast.method}" if bets else contrast.method,
         n=len(reading.replicates),
         n_reference=len(reference.replicates),
         n_needed=needed if undecided else None,
