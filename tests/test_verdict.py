@@ -13,7 +13,6 @@ from collapse_guard.baselines import on_fold
 from collapse_guard.comparison import compare
 from collapse_guard.margins import SeedNoise
 from collapse_guard.policy import Policy
-from collapse_guard.prescription import prescribe
 from collapse_guard.records import (
     Assessment,
     Comparison,
@@ -316,6 +315,12 @@ def test_a_look_in_the_run_pays_for_itself():
     assert (alone, first, second) == pytest.approx((0.004 * 6, 0.004 * 12, 0.004 * 36))
 
 
+def past(index, severity, share):
+    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
+    verdict = Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
+    return Assessment(generation=made, readings={}, comparisons=(), verdict=verdict)
+
+
 def test_a_verdict_says_what_is_news():
     worse = comparison(p_beyond_margin=1e-12, p_within_margin=1.0)
     founder = past(0, Severity.HEALTHY, 1.0)
@@ -397,51 +402,3 @@ def test_retrains_that_differ_in_their_seed_only_are_watched_as_rarely_as_promis
         alarms += bool((effects > limits).any())
     assert alarms <= stats.binom(lineages, 0.05).ppf(0.9999)
     assert alarms > 0, "the limit is not so wide that nothing is ever beyond it"
-
-
-# ---- prescription
-
-
-def verdict_of(severity, index):
-    return Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
-
-
-def past(index, severity, share):
-    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
-    return Assessment(generation=made, readings={}, comparisons=(), verdict=verdict_of(severity, index))
-
-
-def asked(severity, share, comparisons=(), history=()):
-    index = len(history) + 1
-    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
-    return prescribe(
-        verdict_of(severity, index), comparisons, generation=made, history=history, rule=POLICY.reinjection
-    )
-
-
-def test_after_a_collapse_the_synthetic_share_is_cut_to_bring_the_worst_indicator_to_its_watch_level():
-    harms = [comparison(effect=0.245, watch=0.049), comparison(effect=0.098, watch=0.049, indicator="tail_loss")]
-    assert asked(Severity.COLLAPSED, 0.0, harms).real == pytest.approx(0.8)
-    assert asked(Severity.COLLAPSED, 0.5, harms).real == pytest.approx(0.9)
-
-
-def test_an_indicator_that_fell_to_nothing_asks_for_real_data_only():
-    gone = comparison(indicator="rare_coverage", direction=Direction.DOWN, effect=-math.inf)
-    assert asked(Severity.COLLAPSED, 0.0, [gone]).real == 1.0
-
-
-def test_the_share_is_released_slowly_only_after_enough_healthy_generations_and_never_to_zero():
-    rule = POLICY.reinjection
-    history = [past(1, Severity.COLLAPSED, 0.0), past(2, Severity.HEALTHY, 0.8)]
-    assert asked(Severity.HEALTHY, 0.8, history=history).real == pytest.approx(0.8)
-    history.append(past(3, Severity.HEALTHY, 0.8))
-    assert asked(Severity.HEALTHY, 0.8, history=history).real == pytest.approx(0.8 - rule.release)
-    assert asked(Severity.HEALTHY, rule.minimum, history=history).real == pytest.approx(rule.minimum)
-
-
-def test_undecided_keeps_the_share_and_the_founder_gets_no_opinion():
-    assert asked(Severity.UNDECIDED, 0.3).real == pytest.approx(0.3)
-    assert asked(Severity.HEALTHY, 0.0) is None
-    founder = Generation(lineage="newsbot", index=0, mixture=Mixture(real=1.0))
-    verdict = verdict_of(Severity.COLLAPSED, 0)
-    assert prescribe(verdict, [comparison(effect=1.0)], generation=founder, history=(), rule=POLICY.reinjection) is None

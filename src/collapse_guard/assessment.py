@@ -11,6 +11,7 @@ from collapse_guard.indicators.lineage_readings import lineage_readings
 from collapse_guard.indicators.lost import what_was_lost
 from collapse_guard.indicators.measure import freeze_tail, measure, reference_readings, sample_tokens
 from collapse_guard.indicators.samples import with_embeddings
+from collapse_guard.outlook import outlook
 from collapse_guard.policy import Policy
 from collapse_guard.prescription import prescribe
 from collapse_guard.records import (
@@ -64,7 +65,7 @@ def assess(
     concluded = conclude(
         generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed, look=look
     )
-    return concluded.model_copy(update={"lost": lost})
+    return _with_outlook(concluded.model_copy(update={"lost": lost}), history, policy)
 
 
 def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
@@ -85,7 +86,7 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         seed=stored.seed,
         look=stored.look,
     )
-    return decided.model_copy(update={"lost": stored.lost})
+    return _with_outlook(decided.model_copy(update={"lost": stored.lost}), history, policy)
 
 
 def replay(stored: Sequence[Assessment], policy: Policy) -> list[Assessment]:
@@ -112,7 +113,7 @@ def conclude(
     seed: int = 0,
     look: int | None = None,
 ) -> Assessment:
-    """Compare and decide on readings that are already there: the second half of `assess`, without the evidence."""
+    """Compare and decide on readings that are already there, without a look at what comes next."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
@@ -126,10 +127,23 @@ def conclude(
         comparisons=tuple(comparisons),
         verdict=verdict,
         stratum=stratum,
-        prescription=prescribe(verdict, comparisons, generation=generation, history=history, rule=policy.reinjection),
         seed=seed,
         look=look,
     )
+
+
+def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:
+    """With where the lineage goes, and the mixture that follows from it."""
+    ahead = outlook(concluded, history, policy)
+    asked = prescribe(
+        concluded.verdict,
+        concluded.comparisons,
+        generation=concluded.generation,
+        history=history,
+        needed=ahead.prescription if ahead else None,
+        rule=policy.reinjection,
+    )
+    return concluded.model_copy(update={"outlook": ahead, "prescription": asked})
 
 
 def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:

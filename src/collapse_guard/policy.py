@@ -49,6 +49,10 @@ class Reinjection(Setting):
     """HEALTHY generations in a row before the share is lowered."""
     minimum: Share = 0.05
     """The share is never released below this: without any fresh real data the guard could not see a need for it."""
+    assurance: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.9
+    """How sure the guard is that what it asks for keeps the next `horizon` generations within their margins."""
+    target_fixation: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Fixation index F* that the real share is to hold too; None: margins alone say how much real data is needed."""
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -135,6 +135,12 @@ class Generation(Record):
     """Indices of the generations whose samples it was trained on; empty for the founder."""
     mixture: Mixture | None = None
     """What it was trained on, where known."""
+    parent_shares: tuple[Share, ...] = ()
+    """Share of the training set that each of `parents` wrote, in their order; empty: not recorded."""
+    items: Annotated[int, Field(ge=1)] | None = None
+    """Documents in the training set; None: not recorded."""
+    real_origin: Literal["fresh", "archive"] = "fresh"
+    """Whether its real documents were fresh, or those of the founder again."""
     wild_type: str = ""
     """Fingerprint of the wild type that it is measured against."""
 
@@ -143,6 +149,17 @@ class Generation(Record):
         late = [parent for parent in self.parents if not 0 <= parent < self.index]
         if late:
             raise ValueError(f"parents must be earlier generations than {self.index}, but got {late}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.parent_shares and len(self.parent_shares) != len(self.parents):
+            raise ValueError(
+                f"parent_shares must be one for each of {len(self.parents)} parents, but got {len(self.parent_shares)}"
+            )
+        total = sum(self.parent_shares) + (self.mixture.real if self.mixture else 0.0)
+        if self.parent_shares and not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"parent_shares and the real share must sum to 1, but got {total:g}")
         return self
 
 
@@ -369,6 +386,119 @@ class LostItem(Record):
     """How many of its kind are lost; a table holds only the worst of them."""
 
 
+class Interval(Record):
+    """An estimate with its interval; an end that is not known is infinite."""
+
+    value: float
+    """The estimate."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+    level: float = 0.9
+    """Confidence of the interval."""
+
+
+class Inbreeding(Record):
+    """How inbred a generation is, counted from the founder of its lineage."""
+
+    fixation: Interval
+    """Fixation index against the founder: the share of the founder's diversity that is lost."""
+    of: str
+    """What is drawn: "tokens", or "clusters" for vectors."""
+    size: Interval | None = None
+    """Effective size: of how many draws a generation drift alone would lose as much. None: too few generations."""
+    expected: float | None = None
+    """Fixation index that chance alone gives to the recorded pedigree; None: sizes of training sets are not known."""
+    fitness: float | None = None
+    """Relative fitness: the founder's perplexity over that of the generation; None: not measured."""
+
+
+class Depression(Record):
+    """Inbreeding depression: ln perplexity = ln founder's + load * purged inbreeding(size, purging)."""
+
+    load: Interval
+    """B: nats that full inbreeding would add to the loss."""
+    size: Interval
+    """n_e of the curve; infinite ends: a straight line fits as well."""
+    purging: Interval | None = None
+    """d; None: purging is not shown, and 0 in the curve."""
+    curve: tuple[float, ...]
+    """Fitted ln(perplexity / founder's measured one), of the founder, each generation after it, and those to come."""
+
+
+class Course(Record):
+    """Where an indicator goes: its effect against the founder in each coming generation."""
+
+    median: tuple[float, ...]
+    """Half of what is possible lies below."""
+    low: tuple[float, ...]
+    """Lower end of the band of 90 %."""
+    high: tuple[float, ...]
+    """Upper end of the band."""
+    crossed: tuple[float, ...]
+    """Probability that the margin is passed by then."""
+
+
+class Forecast(Record):
+    """What comes if every generation from now on is trained on one mixture."""
+
+    real_share: Share
+    """Fresh real data in each coming training set; the rest is written by the newest generation."""
+    generations: tuple[int, ...]
+    """Indices of the coming generations."""
+    courses: dict[str, Course]
+    """Indicator name -> course, of those that decide and were compared in every generation."""
+    crossed: tuple[float, ...]
+    """Probability that any of them passes its margin by then."""
+
+    @property
+    def fails_at(self) -> int | None:
+        """The first generation by which a failure is more likely than not; None: none of those to come."""
+        likely = (t for t, chance in zip(self.generations, self.crossed, strict=True) if chance > 0.5)
+        return next(likely, None)
+
+    def first_to_fail_by(self, generation: int) -> str:
+        """The indicator that is most likely beyond its margin by then; empty where none is forecast."""
+        at = self.generations.index(generation)
+        return max(self.courses, key=lambda name: self.courses[name].crossed[at], default="")
+
+
+class Prescription(Record):
+    """How much real data a lineage needs."""
+
+    real_share: float | None
+    """Smallest share of fresh real data in each coming generation that keeps every deciding indicator within its margin
+    with probability `assurance`; None: none does."""
+    even_share: float | None
+    """The share that does so in half of what is possible: the distance to `real_share` is the margin of safety."""
+    assurance: float
+    """How sure."""
+    horizon: int
+    """For how many generations."""
+    indicator: str = ""
+    """The indicator that asks for the most; empty where none asks for any."""
+    fixation_share: float | None = None
+    """Share that holds the fixation index at the policy's target; None: no target, or n_e is not known."""
+    infeasible: str = ""
+    """Why no share does, as a sentence; empty where one does."""
+    roll_back_to: int | None = None
+    """Newest HEALTHY ancestor, where this generation is beyond help; None: no need, or there is none."""
+
+
+class Outlook(Record):
+    """Genetics of a lineage up to a generation: how inbred it is, where it goes, and how much real data prevents it."""
+
+    inbreeding: Inbreeding | None = None
+    """None: no homozygosity was measured."""
+    depression: Depression | None = None
+    """None: fewer than six generations after the founder, or no perplexity."""
+    forecasts: tuple[Forecast, ...] = ()
+    """Under the mixture in use, first, and under others, the one that is needed among them; empty: nothing is known."""
+    prescription: Prescription | None = None
+    """None: nothing is known yet."""
+
+
 class Assessment(Record):
     """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
 
@@ -386,6 +516,8 @@ class Assessment(Record):
     """The tail of the founder, frozen; carried by every generation that was scored on it."""
     prescription: Mixture | None = None
     """The mixture that the guard asks for in the next generation; None: no opinion."""
+    outlook: Outlook | None = None
+    """Genetics of the lineage up to this generation; None: there is no founder, or it is the founder."""
     lost: tuple[LostItem, ...] = ()
     """What the wild type has and the samples have not: the worst of each kind first. Empty: nothing, or not asked."""
     seed: int = 0

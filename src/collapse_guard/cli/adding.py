@@ -12,7 +12,7 @@ from collapse_guard.errors import LineageError, StoreUnreachableError
 from collapse_guard.evidence import Evidence
 from collapse_guard.policy import Policy
 from collapse_guard.records import Assessment, Generation, Mixture
-from collapse_guard.report import html
+from collapse_guard.report import attachments
 from collapse_guard.store import LineageStore, PendingRequest, check_append, next_index, open_store, save_pending
 from collapse_guard.store.address import without_password
 from collapse_guard.wildtype import WildType
@@ -73,7 +73,7 @@ def add_generation(
         return Added(history=stored, is_new=False)
     history = [*earlier, assessment]
     is_new = check_append(stored, assessment)
-    store.append(assessment, attachments={"report.html": html({request.lineage: history})})
+    store.append(assessment, attachments=attachments(request.lineage, history))
     return Added(history=history, is_new=is_new)
 
 
@@ -91,7 +91,8 @@ def _generation(request: PendingRequest, index: int, earlier: Sequence[Assessmen
             f"({', '.join(map(str, known)) or 'there are none'}), but got {', '.join(map(str, missing))}"
         )
     founder = Mixture(real=1.0) if index == 0 else None
-    return Generation(lineage=request.lineage, index=index, parents=parents, mixture=request.mixture or founder)
+    mixture = request.mixture or founder
+    return Generation(lineage=request.lineage, index=index, parents=parents, mixture=mixture, items=request.items)
 
 
 def add_or_keep(store: str | None, wild_type: WildType, request: PendingRequest, evidence: Evidence) -> Added:

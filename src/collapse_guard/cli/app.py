@@ -13,6 +13,7 @@ from collapse_guard.cli.console import make_streams_forgiving, say
 from collapse_guard.cli.demo import demo
 from collapse_guard.cli.gate import gate
 from collapse_guard.cli.lineage import lineage
+from collapse_guard.cli.prescribe import prescribe
 from collapse_guard.cli.profile import profile
 from collapse_guard.cli.report import report
 from collapse_guard.cli.simulate import simulate
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, profile, assess, gate, report, calibrate, simulate, ui):
+for command in (demo, profile, assess, gate, prescribe, report, calibrate, simulate, ui):
     app.command()(command)
 app.add_typer(lineage, name="lineage")
 

@@ -32,6 +32,7 @@ class Asked:
     generation: int | None
     parent: list[int] | None
     real_fraction: float | None
+    documents: int | None
     policy: Path | None
 
     def read(self, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
@@ -64,6 +65,7 @@ class Asked:
             index=self.generation,
             parents=None if self.parent is None else tuple(sorted(set(self.parent))),
             mixture=None if self.real_fraction is None else Mixture.with_real(self.real_fraction),
+            items=self.documents,
             wild_type_path=str(path.absolute()),
             wild_type=wild_type.fingerprint,
             policy=policy.model_dump(mode="json"),

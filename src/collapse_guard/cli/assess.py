@@ -24,6 +24,7 @@ def assess(
     generation: options.NewGeneration = None,
     parent: options.Parents = None,
     real_fraction: options.RealFraction = None,
+    documents: options.TrainedOn = None,
     policy: options.PolicyFile = None,
     column: options.Column = "text",
     seed: options.Seed = 0,
@@ -55,6 +56,7 @@ def assess(
         generation=generation,
         parent=parent,
         real_fraction=real_fraction,
+        documents=documents,
         policy=policy,
     )
     files = ReportFiles(json=json_file, summary=summary, junit=junit)

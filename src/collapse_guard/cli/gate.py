@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from collapse_guard.ancestry import healthy_ancestor
 from collapse_guard.cli import options
 from collapse_guard.cli.exits import ExitCode, exit_code
 from collapse_guard.cli.failures import exits
-from collapse_guard.errors import LineageError
+from collapse_guard.cli.stored import up_to
 from collapse_guard.records import Assessment, Severity
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _judged(
     stored: Sequence[Assessment], lineage: str, generation: int | None, policy: Policy | None
 ) -> list[Assessment]:
     """The generations up to the one to judge; all decided anew where there is a policy."""
-    history = _up_to(stored, lineage, generation)
+    history = up_to(stored, lineage, generation)
     if policy is None:
         return history
     from collapse_guard.assessment import replay
@@ -56,30 +57,8 @@ def _judged(
     return replay(history, policy)
 
 
-def _up_to(stored: Sequence[Assessment], lineage: str, generation: int | None) -> list[Assessment]:
-    known = [past.generation.index for past in stored]
-    if generation is not None and generation not in known:
-        raise LineageError(
-            f"`--generation` must be one of lineage `{lineage}` ({', '.join(map(str, known))}), but got {generation}"
-        )
-    return [past for past in stored if generation is None or past.generation.index <= generation]
-
-
 def _way_back(history: Sequence[Assessment]) -> str:
     ancestor = healthy_ancestor(history)
     if ancestor is None:
         return "No ancestor of it is HEALTHY: there is nothing to roll back to."
     return f"Roll back to generation {ancestor.generation.index}, its newest HEALTHY ancestor."
-
-
-def healthy_ancestor(history: Sequence[Assessment]) -> Assessment | None:
-    """The newest HEALTHY generation that the last one of `history` descends from; None where there is none."""
-    by_index = {assessment.generation.index: assessment for assessment in history}
-    ancestors: set[int] = set()
-    frontier = set(history[-1].generation.parents)
-    while frontier:
-        ancestors |= frontier
-        frontier = {parent for index in frontier & by_index.keys() for parent in by_index[index].generation.parents}
-        frontier -= ancestors
-    healthy = [i for i in ancestors & by_index.keys() if by_index[i].verdict.severity is Severity.HEALTHY]
-    return by_index[max(healthy)] if healthy else None

@@ -101,6 +101,12 @@ RealFraction = Annotated[
         help="Share of real data that it was trained on. Default: 1 for the founder, else not known.",
     ),
 ]
+TrainedOn = Annotated[
+    int | None,
+    typer.Option(
+        "--documents", min=1, metavar="N", help="Documents that it was trained on: what chance alone takes follows."
+    ),
+]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
@@ -122,6 +128,24 @@ NewPolicy = Annotated[
         metavar="FILE",
         help="Decide anew by this policy: TOML, or strict, default, lenient. Default: the stored verdict counts.",
     ),
+]
+
+# prescribe
+PrescribedGeneration = Annotated[
+    int | None,
+    typer.Option("--generation", min=0, metavar="T", help="Generation to look ahead from. Default: the newest."),
+]
+Target = Annotated[
+    float | None,
+    typer.Option("--target", metavar="F", help="Fixation index to hold as well, such as 0.05. Default: the policy's."),
+]
+Documents = Annotated[
+    int | None,
+    typer.Option("--documents", min=1, metavar="N", help="Documents in a training set; with --archive."),
+]
+Archive = Annotated[
+    int | None,
+    typer.Option("--archive", min=0, metavar="N", help="Real documents at hand: says whether they can carry it."),
 ]
 
 # assess and gate

@@ -10,7 +10,7 @@ from rich.text import Text
 from collapse_guard.cli.console import output, printable, say, say_item
 from collapse_guard.cli.exits import ExitCode, meaning
 from collapse_guard.records import Assessment, Severity
-from collapse_guard.report import losses, sentences, tables
+from collapse_guard.report import losses, outlook, sentences, tables
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -30,7 +30,7 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
         show_table(gone)
     if deciding or gone:
         say("")
-    for sentence in (sentences.prescription(assessment), advice):
+    for sentence in (*outlook.sentences(assessment), sentences.prescription(assessment), advice):
         if sentence:
             say(sentence)
     say(f"{assessment.verdict.severity}: {meaning(assessment.verdict.severity, code)}")
@@ -48,6 +48,16 @@ def show_reasons(assessment: Assessment) -> None:
     for reason in assessment.verdict.reasons:
         mark = Text(SEVERITIES[reason.severity].mark, style=SEVERITIES[reason.severity].terminal)
         say_item(mark, sentences.one_line(reason.sentence))
+
+
+def show_outlook(assessment: Assessment) -> None:
+    """Print how inbred the lineage is, when it fails, how much real data it needs, and what other shares would do."""
+    for sentence in outlook.sentences(assessment):
+        say_item(Text("-"), sentence)
+    forecasts = outlook.table(assessment)
+    if forecasts:
+        say("")
+        show_table(forecasts)
 
 
 def severity_text(severity: Severity) -> Text:

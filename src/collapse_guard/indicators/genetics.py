@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.richness import occurrences
@@ -40,9 +41,7 @@ def homozygosity(counts: npt.ArrayLike | Tensor) -> float:
         >>> round(homozygosity([10, 5, 3, 2, 2, 1, 1, 1, 1]), 6)
         0.184615
     """
-    seen = occurrences(counts)
-    total = float(seen.sum())
-    return float((seen * (seen - 1.0)).sum()) / (total * (total - 1.0)) if total > 1.0 else math.nan
+    return float(divergence.homozygosity(occurrences(counts)))
 
 
 def fixation_index(homozygosity: float, reference: float) -> float:

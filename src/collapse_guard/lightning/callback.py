@@ -227,6 +227,9 @@ class CollapseGuard(CallbackBase):
         data = trainer.datamodule
         applied, used = getattr(data, "applied", None), getattr(data, "parents", None)
         known: dict[str, Any] = {"mixture": applied if isinstance(applied, Mixture) else self.mixture}
+        items = getattr(data, "items", None)
+        if isinstance(applied, Mixture) and isinstance(items, int):
+            known["items"] = items
         if self._asked[1] is None and isinstance(applied, Mixture) and used is not None:
             known["parents"] = used
         return generation.model_copy(update=known)

@@ -79,6 +79,11 @@ class ReinjectionDataModule(DataModuleBase):
         self.sampler: MixtureSampler | None = None
 
     @property
+    def items(self) -> int | None:
+        """Items that the generation is trained on in an epoch, over all ranks; None before training."""
+        return None if self.sampler is None else sum(self.sampler.counts.values())
+
+    @property
     def parents(self) -> tuple[int, ...] | None:
         """Generations whose samples are in use; None before training, and where `synthetic` does not name them."""
         if self.applied is None or self._indices is None:

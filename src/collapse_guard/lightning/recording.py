@@ -21,7 +21,7 @@ from collapse_guard.evidence import Evidence
 from collapse_guard.lightning.bases import Trainer, is_a
 from collapse_guard.policy import Policy
 from collapse_guard.records import Assessment, Generation
-from collapse_guard.report import html
+from collapse_guard.report import attachments
 from collapse_guard.store import LineageStore, PendingRequest, next_index, open_store, save_pending
 from collapse_guard.store.address import absolute
 from collapse_guard.store.layout import metrics
@@ -131,9 +131,9 @@ class Recorder:
 
         Training is paid for by now: where the store refuses or does not answer, the evidence is kept, with a warning.
         """
-        report = html({assessment.generation.lineage: [*self.history, assessment]})
+        beside = attachments(assessment.generation.lineage, [*self.history, assessment])
         try:
-            self.store.append(assessment, attachments={"report.html": report}, run_id=run_id)
+            self.store.append(assessment, attachments=beside, run_id=run_id)
         except (StoreUnreachableError, LineageError) as error:
             path = self._keep(assessment, evidence)
             message = (

@@ -36,7 +36,7 @@ PANELS = ("perplexity", "tail_loss", "rare_coverage", REAL_SHARE)
 """The panels of the picture in the README."""
 
 _LOGARITHMIC_FROM = 20.0
-_DOTS: LineStyleType = (0, (1.0, 1.6))
+DOTS: LineStyleType = (0, (1.0, 1.6))
 _STYLE: dict[RcKeyType, Any] = {
     "svg.hashsalt": "collapse_guard",
     "svg.fonttype": "none",
@@ -61,7 +61,8 @@ _STYLE: dict[RcKeyType, Any] = {
 
 
 @contextmanager
-def _house_style() -> Iterator[None]:
+def house_style() -> Iterator[None]:
+    """Draw in the look of the reports, whatever the settings of the user."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -88,7 +89,7 @@ def lineage_figure(
     """
     columns = min(2, len(indicators)) or 1
     rows = max(1, math.ceil(len(indicators) / columns))
-    with _house_style():
+    with house_style():
         figure = Figure(figsize=size or (4.5 * columns, 3.0 * rows), layout="constrained", facecolor=PAPER.light)
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes, indicator in zip(panels, indicators, strict=False):
@@ -109,7 +110,7 @@ def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:
     _draw_founders(axes, histories, indicator)
     for place, points in enumerate(lines.values()):
         _draw_line(axes, points, lineage_look(place))
-    _number_generations(axes, [past.generation.index for history in histories.values() for past in history])
+    number_generations(axes, [past.generation.index for history in histories.values() for past in history])
     _scale_values(axes, [point.value for points in lines.values() for point in points], indicator)
 
 
@@ -136,7 +137,7 @@ def _draw_founders(axes: Axes, histories: Histories, indicator: str) -> None:
 def _draw_founder(axes: Axes, drift: Comparison, *, line: ColorType, band: ColorType) -> None:
     if drift.decides:
         axes.axhspan(*margin_ends(drift), facecolor=band, edgecolor="none")
-    axes.axhline(drift.reference, color=line, linewidth=0.9, linestyle=_DOTS)
+    axes.axhline(drift.reference, color=line, linewidth=0.9, linestyle=DOTS)
 
 
 def _newest_drift(history: Sequence[Assessment], indicator: str) -> Comparison | None:
@@ -153,14 +154,15 @@ def _draw_line(axes: Axes, points: Sequence[Point], look: LineageLook) -> None:
     for severity in Severity:
         judged = [point for point in points if point.severity is severity]
         if judged:
-            axes.add_line(_marks(severity, [p.generation for p in judged], [p.value for p in judged]))
+            axes.add_line(marks(severity, [p.generation for p in judged], [p.value for p in judged]))
 
 
 def _dashes(look: LineageLook) -> LineStyleType:
     return (0, look.dashes) if look.dashes else "solid"
 
 
-def _marks(severity: Severity, x: Sequence[float], y: Sequence[float]) -> Line2D:
+def marks(severity: Severity, x: Sequence[float], y: Sequence[float]) -> Line2D:
+    """Markers of one severity."""
     look = SEVERITIES[severity]
     return Line2D(
         x,
@@ -175,7 +177,7 @@ def _marks(severity: Severity, x: Sequence[float], y: Sequence[float]) -> Line2D
     )
 
 
-def _number_generations(axes: Axes, generations: Sequence[int]) -> None:
+def number_generations(axes: Axes, generations: Sequence[int]) -> None:
     """Give every panel the same generations, so that a gap is seen as one."""
     axes.set_xlabel("generation", fontsize=8.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1) if generations else NullLocator())
@@ -206,13 +208,13 @@ def _draw_legends(figure: Figure, histories: Histories) -> None:
             (Line2D([], [], color=look.ink.light, linewidth=2.0, linestyle=_dashes(look)), f"{name}: {verdict}")
         )
     seen = {assessment.verdict.severity for history in histories.values() for assessment in history}
-    marks: list[tuple[Artist, str]] = [
-        (_marks(severity, [], []), str(severity)) for severity in Severity if severity in seen
+    explained: list[tuple[Artist, str]] = [
+        (marks(severity, [], []), str(severity)) for severity in Severity if severity in seen
     ]
-    marks.append((Line2D([], [], color=MUTED.light, linewidth=0.9, linestyle=_DOTS), "founder"))
-    marks.append((Patch(facecolor=BAND.light, edgecolor="none"), "within the margin"))
+    explained.append((Line2D([], [], color=MUTED.light, linewidth=0.9, linestyle=DOTS), "founder"))
+    explained.append((Patch(facecolor=BAND.light, edgecolor="none"), "within the margin"))
     _draw_legend(figure, lines, place="outside upper left", fontsize=10.5, columns=3)
-    _draw_legend(figure, marks, place="outside lower left", fontsize=9.0, columns=6)
+    _draw_legend(figure, explained, place="outside lower left", fontsize=9.0, columns=6)
 
 
 def _draw_legend(
@@ -232,7 +234,7 @@ def _draw_legend(
 def figure_svg(figure: Figure) -> str:
     """A figure as SVG with text as text; the same whatever the day and the Matplotlib settings of the user."""
     out = io.StringIO()
-    with _house_style():
+    with house_style():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return out.getvalue()
 
@@ -241,6 +243,6 @@ def figure_png(histories: Histories, *, indicators: Sequence[str] = PANELS, dots
     """The lineages as a PNG, 1,800 pixels wide by default: the picture for a README or a slide."""
     figure = lineage_figure(histories, indicators)
     out = io.BytesIO()
-    with _house_style():
+    with house_style():
         figure.savefig(out, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return out.getvalue()

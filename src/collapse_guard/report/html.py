@@ -15,7 +15,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from collapse_guard.records import Assessment, Comparison, Reason, Severity
-from collapse_guard.report import losses, sentences, tables, trends
+from collapse_guard.report import losses, outlook, sentences, tables, trends
+from collapse_guard.report.curves import curves_figure
+from collapse_guard.report.curves import description as curves_description
 from collapse_guard.report.figure import figure_svg, lineage_figure
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
@@ -56,8 +58,12 @@ class LineageView:
     """Generation and verdict, oldest first."""
     prescription: str
     """What the guard asks for next; empty: nothing."""
+    outlook: tuple[str, ...]
+    """How inbred it is, when it fails, and how much real data prevents that."""
     needed: tuple[str, ...]
     """What would decide where the verdict is undecided."""
+    curves: Chart | None
+    """Its relative fitness and perplexity, with what is forecast; None: nothing is."""
     tables: tuple[Table, ...]
     """Generations, then the trend and the comparisons that the newest verdict rests on, where there are any."""
     families: tuple[tuple[str, Table], ...]
@@ -122,10 +128,11 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
     ordered = tables.in_order(history)
     newest, founder = ordered[-1], ordered[0]
     deciding = tables.deciding(newest)
-    trend = trends.table(ordered)
+    trend, ahead = trends.table(ordered), outlook.table(newest)
     shown = [
         tables.generations(ordered),
         *([trend] if trend else []),
+        *([ahead] if ahead else []),
         *([tables.comparisons(newest, deciding)] if deciding else []),
     ]
     return LineageView(
@@ -134,7 +141,9 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         newest=newest,
         track=tuple((past.generation.index, past.verdict.severity) for past in ordered),
         prescription=sentences.prescription(newest),
+        outlook=tuple(outlook.sentences(newest)),
         needed=tuple(sentences.deciding_samples(newest)),
+        curves=_curves(ordered, place),
         tables=tuple(shown),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
         lost=losses.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
@@ -157,6 +166,14 @@ def _worth_a_chart(histories: Histories, indicators: Sequence[str]) -> tuple[lis
     ordered = sorted(indicators, key=lambda name: (name not in deciding, name not in moved))
     n_kept = max(_CHARTS_FOLDED, sum(name in deciding for name in indicators))
     return ordered[:n_kept], ordered[n_kept:]
+
+
+def _curves(history: Sequence[Assessment], place: int) -> Chart | None:
+    figure = curves_figure(history)
+    if figure is None:
+        return None
+    svg = inline_svg(figure_svg(figure), prefix=f"curves-{place}-")
+    return Chart(svg=Markup(svg), alternative=curves_description(history))  # noqa: S704 - our own SVG
 
 
 def _charts(histories: Histories, indicators: Sequence[str], *, prefix: str) -> list[Chart]:

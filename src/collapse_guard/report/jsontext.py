@@ -1,15 +1,15 @@
-"""An assessment as JSON, for other programs."""
+"""A record as JSON, for other programs."""
 
 from __future__ import annotations
 
 import json
 
-from collapse_guard.records import Assessment
+from collapse_guard.records import Record
 
 
-def json_text(assessment: Assessment) -> str:
-    """Everything known of a generation as strict JSON: keys sorted, two spaces of indent, the same bytes every time.
+def json_text(record: Record) -> str:
+    """A record, such as all that is known of a generation, as strict JSON: sorted keys, the same bytes every time.
 
-    Numbers that are not finite are the strings "NaN", "Infinity" and "-Infinity"; `Assessment.from_dict` reads them.
+    Numbers that are not finite are the strings "NaN", "Infinity" and "-Infinity"; `from_dict` reads them.
     """
-    return json.dumps(assessment.to_dict(), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(record.to_dict(), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

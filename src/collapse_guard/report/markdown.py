@@ -15,7 +15,7 @@ from itertools import chain
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.catalogue import FAMILIES
 from collapse_guard.records import Assessment, Comparison
-from collapse_guard.report import losses, sentences, tables, trends
+from collapse_guard.report import losses, outlook, sentences, tables, trends
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -97,9 +97,11 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
         yield _table(tables.comparisons(newest, listed), "comparisons")
     if len(listed) < len(newest.comparisons):
         yield _Block(head=("", _not_listed(newest)))
-    trend, gone = trends.table(history), losses.summary(newest)
+    trend, gone, ahead = trends.table(history), losses.summary(newest), outlook.table(newest)
     if trend:
         yield _table(trend, "trends")
+    if ahead:
+        yield _table(ahead, "mixtures")
     if gone:
         yield _table(gone, "things lost")
     yield _Block(
@@ -124,8 +126,8 @@ def _not_listed(newest: Assessment) -> str:
 
 
 def _asked(newest: Assessment) -> Iterable[str]:
-    sentence = sentences.prescription(newest)
-    return (sentence, "") if sentence else ()
+    told = [*map(escape, outlook.sentences(newest)), sentences.prescription(newest)]
+    return chain.from_iterable((sentence, "") for sentence in told if sentence)
 
 
 def _table(table: Table, noun: str) -> _Block:

@@ -50,6 +50,8 @@ class PendingRequest(Record):
     """Parents of the generation; None: the newest."""
     mixture: Mixture | None = None
     """What it was trained on, where known."""
+    items: int | None = Field(default=None, ge=1)
+    """Documents that it was trained on, where known."""
     wild_type_path: str
     """Directory of the wild type."""
     wild_type: str

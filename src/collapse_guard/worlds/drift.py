@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import share, whole
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.arguments import above, share, whole
+from collapse_guard.genetics.migration import after_drift
 from collapse_guard.worlds.observable import FloatArray
 from collapse_guard.worlds.workflow import Workflow
 
@@ -64,7 +65,7 @@ def expected_fixation(fits: int, *, samples: int, workflow: Workflow, same_origi
     stay = 1.0 - workflow.fresh_share
     kept, found = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
     for _ in range(k):
-        found = 1.0 / n + (1.0 - 1.0 / n) * kept * found
+        found = after_drift(kept * found, n)
     return found
 
 
@@ -91,56 +92,6 @@ def expected_homozygosity(fits: int, source: npt.ArrayLike, *, samples: int, wor
     """
     start = float((np.asarray(source, dtype=np.float64) ** 2).sum())
     return start + (1.0 - start) * expected_fixation(fits, samples=samples, workflow=workflow)
-
-
-def stationary_fixation(*, samples: int, real_share: float) -> float:
-    """F that `mix` tends to: F* = (1/n) / (1 - (1 - 1/n)(1 - m)^2), about 1/(1 + 2 n m).
-
-    Wright's island form counts before immigration and has 1/(1 + 4 N m) with 2N for n. 1 without real data. O(1).
-
-    Args:
-        samples: n, at least 1.
-        real_share: m, from 0 to 1.
-
-    Raises:
-        InputError: An argument is outside of its range.
-
-    Source: Wright (1931), Genetics 16:97; derived at the top of the file.
-
-    Example:
-        >>> round(stationary_fixation(samples=100, real_share=0.1), 6)
-        0.05048
-    """
-    n, m = whole("samples", samples, least=1), share("real_share", real_share)
-    return (1.0 / n) / (1.0 - (1.0 - 1.0 / n) * (1.0 - m) ** 2)
-
-
-def needed_share(target: float, *, samples: int) -> float:
-    """Share m of fresh real data that holds F at `target` for ever: 1 - sqrt((1 - 1/(n F*))/(1 - 1/n)).
-
-    Args:
-        target: F*, above 1/n, which drift in a single generation of real data gives, and at most 1.
-        samples: n, at least 2.
-
-    Raises:
-        InputError: No share of real data can reach the target.
-
-    Cost: O(1).
-
-    Source: inverse of `stationary_fixation`.
-
-    Example:
-        >>> round(needed_share(0.05, samples=1000), 6)
-        0.009555
-    """
-    n = whole("samples", samples, least=2)
-    share("target", above("target", target, 0.0))
-    if n * target <= 1.0:
-        raise InputError(
-            f"`target` must be above 1/n = {1.0 / n:.3g}, but got {target!r}: {n} items drift that far even if all of "
-            "them are real; take more samples, or a higher target"
-        )
-    return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
 
 
 def loss_probability(shares: npt.ArrayLike, *, samples: int) -> FloatArray:

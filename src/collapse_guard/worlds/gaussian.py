@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from collapse_guard.worlds.arguments import whole
+from collapse_guard.arguments import whole
 from collapse_guard.worlds.gaussian_laws import (
     Estimator,
     checked_estimator,

@@ -34,8 +34,8 @@ from typing import Any, Literal, get_args
 
 from scipy.special import digamma, gammaln
 
+from collapse_guard.arguments import above, share, whole
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.arguments import above, share, whole
 from collapse_guard.worlds.workflow import Workflow
 
 Estimator = Literal["mle", "unbiased"]

@@ -29,7 +29,7 @@ from functools import partial
 import numpy as np
 from scipy.special import zeta
 
-from collapse_guard.worlds.arguments import above, whole
+from collapse_guard.arguments import above, whole
 from collapse_guard.worlds.observable import FloatArray, IntArray, Observable, over_generations
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 

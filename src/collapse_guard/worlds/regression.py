@@ -19,8 +19,8 @@ from functools import partial
 
 import numpy as np
 
+from collapse_guard.arguments import above, whole
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.arguments import above, whole
 from collapse_guard.worlds.observable import FloatArray, Observable, over_generations
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 

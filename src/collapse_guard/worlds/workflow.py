@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from collapse_guard.arguments import share
 from collapse_guard.errors import InputError, near
-from collapse_guard.worlds.arguments import share
 
 WorkflowName = Literal["replace", "accumulate", "accumulate_subsample", "mix", "fresh"]
 WORKFLOWS: tuple[WorkflowName, ...] = get_args(WorkflowName)

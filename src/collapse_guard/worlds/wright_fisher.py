@@ -17,15 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import above, whole
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.arguments import above, whole
+from collapse_guard.genetics.migration import needed_share, stationary_fixation
 from collapse_guard.worlds.drift import (
     expected_fixation,
     expected_homozygosity,
     expected_types,
     loss_probability,
-    needed_share,
-    stationary_fixation,
     survival,
     survival_bound,
     types_after,

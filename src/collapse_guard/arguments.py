@@ -1,4 +1,4 @@
-"""Arguments of the worlds, refused in one way where they are not usable."""
+"""Arguments refused in one way where they are not usable: whole numbers, shares, numbers above a bound, and arrays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from collapse_guard.errors import InputError
 
@@ -45,3 +46,29 @@ def share(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 <= value <= 1.0:
         raise InputError(f"`{name}` must be a share from 0 to 1, but got {value!r}: give 0.1 for a tenth")
     return float(value)
+
+
+def numbers(name: str, values: Any, *, least: float = -math.inf, most: float = math.inf) -> npt.NDArray[np.float64]:
+    """Finite numbers from `least` to `most`, of any shape; raises InputError.
+
+    Example:
+        >>> numbers("samples", [2, 3.5], least=1.0).tolist()
+        [2.0, 3.5]
+    """
+    required = f"`{name}` must hold finite numbers{_range(least, most)}"
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{required}, but got rows of unequal length: make them equally long") from error
+    if found.size and found.dtype.kind not in "iuf":
+        raise InputError(f"{required}, but got {values!r:.80}: give such numbers")
+    found = found.astype(np.float64)
+    bad = found[~(np.isfinite(found) & (found >= least) & (found <= most))]
+    if bad.size:
+        raise InputError(f"{required}, but got {bad[0]:g}: give such numbers")
+    return found
+
+
+def _range(least: float, most: float) -> str:
+    bounds = [f"at {word} {bound:g}" for word, bound in (("least", least), ("most", most)) if math.isfinite(bound)]
+    return f" of {' and '.join(bounds)}" if bounds else ""

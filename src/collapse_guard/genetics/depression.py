@@ -1,0 +1,251 @@
+r"""Inbreeding depression of a model: perplexity over generations as load, effective size and purging.
+
+.. math:: \ln \mathrm{PPL}_t = \ln \mathrm{PPL}_0 + B \, g_t(n_e, d) + \varepsilon_t
+
+g is purged inbreeding (`genetics.inbreeding`). Without purging, d = 0, g is the inbreeding coefficient and perplexity
+only rises; with it, it rises, turns and comes down again. Fitness is the same curve upside down, W_t / W_0 = exp(-B
+g_t).
+
+Least squares: from the best cell of a grid of n_e and d downhill, with B and the founder's level solved for at each
+point. B and n_e hardly differ in what they do to the first generations, so intervals are profiles: all values whose
+best fit is not significantly worse, by an F test of two degrees of freedom because the surface is bent. They are
+found on ever finer grids, and rounded outward. An interval without an upper end says just that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import fdtrc, fdtri
+
+from collapse_guard.arguments import share
+from collapse_guard.errors import InputError
+from collapse_guard.genetics.inbreeding import purged_inbreeding
+
+FloatArray = npt.NDArray[np.float64]
+FEWEST = 6
+"""Generations after the founder that a fit of three numbers needs."""
+SIZES = np.geomspace(1.5, 3000.0, 40)
+"""The first grid of n_e; of larger ones, every lineage of tens of generations is a straight line."""
+PURGINGS = np.linspace(0.0, 0.5, 26)
+_PARAMETERS, _DESCENTS, _CLOSER, _CELLS, _AT_ONCE = 4, 40, 4, 13, 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DepressionFit:
+    """Load, effective size and purging of lineages; each of the shape of the lineages."""
+
+    load: FloatArray
+    """B: nats that full inbreeding would add to the loss, the inbreeding load."""
+    load_low: FloatArray
+    """Lower end of the interval of B."""
+    load_high: FloatArray
+    """Upper end."""
+    size: FloatArray
+    """n_e of the curve."""
+    size_low: FloatArray
+    """Lower end of the interval of n_e."""
+    size_high: FloatArray
+    """Upper end; infinite where a straight line fits as well."""
+    purging: FloatArray
+    """d: purging coefficient, from 0 to 0.5."""
+    purging_low: FloatArray
+    """Lower end of the interval of d."""
+    purging_high: FloatArray
+    """Upper end."""
+    p_purging: FloatArray
+    """p-value against d = 0: small means that purging is shown."""
+    founder: FloatArray
+    """ln PPL_0 of the curve, which is not quite what was measured of the founder."""
+    error: FloatArray
+    """Standard deviation of what the curve leaves, in nats."""
+    level: float
+    """Confidence of the intervals."""
+
+    def curve(self, generations: int, *, real_share: npt.ArrayLike = 0.0) -> FloatArray:
+        """Fitted ln PPL_t: [..., generations + 1]; its fall since the founder is the logarithm of relative fitness."""
+        paths = purged_inbreeding(generations, samples=self.size, purging=self.purging, real_share=real_share)
+        return np.asarray(self.founder[..., None] + self.load[..., None] * paths)
+
+
+def fit_depression(
+    log_perplexity: npt.ArrayLike, *, real_share: npt.ArrayLike = 0.0, purging: bool = True, level: float = 0.9
+) -> DepressionFit:
+    r"""Fit (B, n_e, d) to the perplexity of each lineage, with profile intervals.
+
+    Unit of B: nats. Collapse: B and n_e together say how fast; large B, small n_e. Undefined: where perplexity never
+    rose, B is 0 and n_e and d could be anything. Purging is shown where `p_purging` is small: the F test of d = 0 with
+    one degree of freedom. O(lineages * generations * 1500).
+
+    Args:
+        log_perplexity: [..., generations + 1]: ln of perplexity on the same real text, of the founder first, and of
+            each generation after it.
+        real_share: m: share of fresh real data in each training set after the founder's, from 0 to 1.
+        purging: Whether d is fitted; else it is 0.
+        level: Confidence of the intervals, between 0 and 1.
+
+    Raises:
+        InputError: Fewer than six generations after the founder, a value that is not finite, or a number outside of its
+            range.
+
+    Source: García-Dorado (2012), Genetics 190:1461 (g); López-Cortegano (2022), Bioinformatics 38:564 (fitting d on a
+        grid, and testing it against d = 0); Bates and Watts (1988), Nonlinear Regression Analysis, chapter 6
+        (profiles).
+
+    Example:
+        >>> path = purged_inbreeding(12, samples=10, purging=0.2)
+        >>> fit = fit_depression(3.0 + 2.0 * path)
+        >>> round(float(fit.load), 2), round(float(fit.size), 1), round(float(fit.purging), 2)
+        (2.0, 10.0, 0.2)
+    """
+    values = _values(log_perplexity)
+    shape, steps = values.shape[:-1], values.shape[-1] - 1
+    freedom = steps + 1 - _PARAMETERS + (not purging)
+    bar = 1.0 + 2.0 * float(fdtri(2, freedom, _open(level))) / freedom
+    lineages = values.reshape(-1, steps + 1)
+    shares = np.broadcast_to(np.asarray(real_share, dtype=np.float64), (*shape, steps)).reshape(-1, steps)
+    found = [
+        _fitted(lineages[part], shares[part], bar, purging=purging)
+        for part in (slice(at, at + _AT_ONCE) for at in range(0, len(lineages), _AT_ONCE))
+    ]
+    best = {name: np.concatenate([part[name] for part in found]).reshape(shape) for name in found[0]}
+    smallest, without = best.pop("smallest"), best.pop("without")
+    paths = purged_inbreeding(steps, samples=best["size"], purging=best["purging"], real_share=real_share)
+    founder = (values - best["load"][..., None] * paths).mean(-1)
+    ratio = np.clip(without - smallest, 0.0, None) / (smallest / freedom)
+    p_purging = np.asarray(fdtrc(1, freedom, ratio)) if purging else np.ones(shape)
+    return DepressionFit(**best, p_purging=p_purging, founder=founder, error=np.sqrt(smallest / freedom), level=level)
+
+
+def _fitted(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool) -> dict[str, FloatArray]:
+    """Best values, their intervals, and the sums of squares that are left with and without purging; each [lineages]."""
+    sizes, purgings = (
+        np.broadcast_to(grid, (len(values), len(grid))) for grid in (SIZES, PURGINGS if purging else [0.0])
+    )
+    rest, load, half = _cells(values, shares, sizes, purgings)
+    row, place = np.arange(len(rest)), rest.reshape(len(rest), -1).argmin(-1)
+    start = np.stack(
+        [np.log(sizes[row, place // purgings.shape[1]]), purgings[row, place % purgings.shape[1]]], axis=-1
+    )
+    best, smallest, best_load = _descended(values, shares, start, purging=purging)
+    # A perfect fit leaves rounding only, which is no evidence against its neighbours.
+    smallest = np.maximum(smallest, (1e-9 * np.ptp(values, axis=-1)) ** 2 + np.finfo(float).tiny)
+    without = np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2))
+    found = {"size": np.exp(best[:, 0]), "purging": best[:, 1], "load": best_load}
+    limit = (smallest * bar)[:, None, None]
+    for _ in range(_CLOSER):
+        # The best point is inside, wherever the points of the grid are.
+        nearest = np.abs(np.log(sizes) - best[:, :1]).argmin(-1), np.abs(purgings - best[:, 1:]).argmin(-1)
+        inside = rest <= limit
+        inside[row, nearest[0], nearest[1]] = True
+        about, reach = _and_about(inside), np.sqrt(np.clip(limit - rest, 0.0, None)) * half
+        found["load_low"] = np.where(about, np.clip(load - reach, 0.0, None), best_load[:, None, None]).min((-1, -2))
+        found["load_high"] = np.where(about, load + reach, best_load[:, None, None]).max((-1, -2))
+        low, high = (np.clip(end, SIZES[0], SIZES[-1]) for end in map(np.exp, _ends(np.log(sizes), inside.any(-1))))
+        found["size_low"], found["size_high"] = np.minimum(low, found["size"]), np.maximum(high, found["size"])
+        low, high = (np.clip(end, 0.0, PURGINGS[-1]) for end in _ends(purgings, inside.any(-2)))
+        found["purging_low"], found["purging_high"] = np.minimum(low, best[:, 1]), np.maximum(high, best[:, 1])
+        sizes = np.geomspace(found["size_low"], found["size_high"], _CELLS, axis=-1)
+        if purging:
+            purgings = np.linspace(found["purging_low"], found["purging_high"], _CELLS, axis=-1)
+        rest, load, half = _cells(values, shares, sizes, purgings)
+        without = np.minimum(without, np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2)))
+    found["size_high"] = np.where(found["size_high"] > SIZES[-1] * (1.0 - 1e-9), math.inf, found["size_high"])
+    return {**found, "smallest": smallest, "without": np.maximum(without, smallest)}
+
+
+def _descended(
+    values: FloatArray, shares: FloatArray, start: FloatArray, *, purging: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Levenberg-Marquardt in (ln n_e, d) from a start for each lineage: the best point, what it leaves, and its B."""
+    low, high = np.array([math.log(SIZES[0]), 0.0]), np.array([math.log(SIZES[-1]), PURGINGS[-1]])
+    at, damping, shift = start, np.full(len(start), 1e-3), 1e-5 * np.eye(2)[: 1 + purging]
+    left, load = _residuals(values, shares, at)
+    for _ in range(_DESCENTS):
+        # Away from the upper end, so that the slope there is one of the curve.
+        side = np.where(at[:, None] + shift > high, -1.0, 1.0)
+        slope = np.stack(
+            [
+                (_residuals(values, shares, at + side[:, i] * step)[0] - left) / (side[:, i, i, None] * 1e-5)
+                for i, step in enumerate(shift)
+            ],
+            axis=1,
+        )
+        square = slope @ slope.swapaxes(1, 2)
+        square = square + damping[:, None, None] * square * np.eye(1 + purging) + 1e-15 * np.eye(1 + purging)
+        move = -np.linalg.solve(square, slope @ left[..., None])[..., 0]
+        tried = np.clip(at + move @ np.eye(2)[: 1 + purging], low, high)
+        newer, newer_load = _residuals(values, shares, tried)
+        better = (newer**2).sum(-1) < (left**2).sum(-1)
+        at, left = np.where(better[:, None], tried, at), np.where(better[:, None], newer, left)
+        load, damping = np.where(better, newer_load, load), np.where(better, damping / 5.0, damping * 5.0)
+    return at, np.asarray((left**2).sum(-1)), load
+
+
+def _residuals(values: FloatArray, shares: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What the best B and founder's level leave at one point for each lineage: [lineages, generations + 1], and B."""
+    steps = values.shape[-1] - 1
+    path = purged_inbreeding(steps, samples=np.exp(at[:, 0]), purging=np.clip(at[:, 1], 0.0, 0.5), real_share=shares)
+    path, centred = path - path.mean(-1, keepdims=True), values - values.mean(-1, keepdims=True)
+    load = np.clip((path * centred).sum(-1) / np.maximum((path**2).sum(-1), 1e-300), 0.0, None)
+    return np.asarray(centred - load[:, None] * path), load
+
+
+def _cells(
+    values: FloatArray, shares: FloatArray, sizes: FloatArray, purgings: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """For each cell: the sum of squares that is left, B, and by how much B moves for a sum of one more."""
+    paths = purged_inbreeding(
+        values.shape[-1] - 1,
+        samples=sizes[:, :, None],
+        purging=purgings[:, None, :],
+        real_share=shares[:, None, None, :],
+    )
+    paths = paths - paths.mean(-1, keepdims=True)
+    centred = values - values.mean(-1, keepdims=True)
+    cross, squares = np.einsum("lnds,ls->lnd", paths, centred), np.maximum((paths**2).sum(-1), 1e-300)
+    load = np.clip(cross / squares, 0.0, None)
+    rest = (centred**2).sum(-1)[:, None, None] - 2.0 * load * cross + load**2 * squares
+    return np.clip(rest, 0.0, None), load, 1.0 / np.sqrt(squares)
+
+
+def _ends(grid: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """The points just outside of those that are inside; beyond the grid where its end is inside."""
+    row, last = np.arange(len(grid)), grid.shape[1] - 1
+    first, final = inside.argmax(-1), last - inside[:, ::-1].argmax(-1)
+    width = grid[:, -1] - grid[:, 0]
+    low = np.where(first > 0, grid[row, np.maximum(first - 1, 0)], grid[:, 0] - width)
+    high = np.where(final < last, grid[row, np.minimum(final + 1, last)], grid[:, -1] + width)
+    return low, high
+
+
+def _and_about(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The cells inside, and those that touch them along an axis."""
+    about = inside.copy()
+    about[:, 1:] |= inside[:, :-1]
+    about[:, :-1] |= inside[:, 1:]
+    about[:, :, 1:] |= inside[:, :, :-1]
+    about[:, :, :-1] |= inside[:, :, 1:]
+    return about
+
+
+def _values(log_perplexity: npt.ArrayLike) -> FloatArray:
+    values = np.asarray(log_perplexity, dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] < FEWEST + 1:
+        raise InputError(
+            f"`log_perplexity` must hold the founder and at least {FEWEST} generations after it, but got "
+            f"{values.shape[-1] if values.ndim else 1} value(s): not enough generations, wait for more"
+        )
+    if not np.isfinite(values).all():
+        bad = values[~np.isfinite(values)][0]
+        raise InputError(f"`log_perplexity` must be finite, but got {bad}: leave out lineages without a value")
+    return values
+
+
+def _open(level: float) -> float:
+    if not 0.0 < share("level", level) < 1.0:
+        raise InputError(f"`level` must be between 0 and 1, but got {level!r}: give 0.9")
+    return float(level)

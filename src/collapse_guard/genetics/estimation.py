@@ -1,0 +1,179 @@
+r"""Effective size from the fixation index of a lineage, with an interval.
+
+One generation changes the fixation index by (`genetics.migration`, with a bias term b)
+
+.. math:: F_{t+1} = \frac1n + b + \left(1 - \frac1n\right)(1 - m_t)^2 F_t
+
+so y = F_{t+1} - (1 - m_t)^2 F_t is x / n + b with x = 1 - (1 - m_t)^2 F_t. Where x hardly changes, n and b cannot be
+told apart. So two questions are answered: of how many samples drift alone would lose as much (b = 0), and what is
+left to a bias if n is known. Errors are the chance of each generation and that of measuring; both show in how y
+scatters.
+
+The chance of one generation stays for longer than F itself: the part of F that is linear in the deviation from the
+wild type shrinks with 1 - m, not with its square, so a deviation e comes again in later y as m (1 - m) e, m (1 - m)^2 e
+and so on. The interval counts all of that, as if F were linear, which is the worst case (up to twice as wide).
+
+Counted from the founder, h = 1 - (1 - F)/(1 - F_0) with F_0 = 1/n, the same law is h_{t+1} = (1 - m_t)^2 (h_t + (1 -
+h_t)/n), so that x = (1 - m_t)^2 (1 - h_t): a founder that writes more narrowly than the wild type is not charged with
+it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from collapse_guard.arguments import above, share
+from collapse_guard.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+FEWEST = 3
+"""Generations after the founder that an effective size needs: an interval from fewer steps says nothing."""
+
+
+class Bias(NamedTuple):
+    """What a generation adds to F beyond drift; each of the shape of the lineages."""
+
+    value: FloatArray
+    """b."""
+    low: FloatArray
+    """Lower end of its interval; above 0, something other than chance narrows the lineage."""
+    high: FloatArray
+    """Upper end."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DriftFit:
+    """Effective sizes of lineages, and the bias in each generation; each of the shape of the lineages."""
+
+    size: FloatArray
+    """n_e: of how many samples drift alone would lose as much; infinite where nothing is lost."""
+    size_low: FloatArray
+    """Lower end of the interval of n_e; at least 1."""
+    size_high: FloatArray
+    """Upper end; infinite where drift is not shown."""
+    bias: Bias | None
+    """What a generation adds to F beyond drift of the known number of items; None where it is not known."""
+    level: float
+    """Confidence of the intervals."""
+    generations: int
+    """Steps from one generation to the next that the fit rests on."""
+
+
+def fit_drift(
+    fixation: npt.ArrayLike,
+    *,
+    real_shares: npt.ArrayLike = 0.0,
+    reference: Literal["wild_type", "founder"] = "wild_type",
+    items: float | None = None,
+    level: float = 0.9,
+) -> DriftFit:
+    r"""Effective size n_e of each lineage by least squares on its steps, with a t interval.
+
+    Unit: items that are drawn, of the kind that F counts (tokens, n-grams, clusters). Collapse: small. An infinite n_e
+    is a lineage that loses nothing. O(lineages * generations).
+
+    Args:
+        fixation: [..., generations + 1]: F of the founder and of each generation after it, against one reference.
+        real_shares: m: the share of fresh real data that each generation after the founder was trained on; one number,
+            or [..., generations].
+        reference: What F is counted from: the wild type, so that the founder has one of its own, or the founder, whose
+            F is 0.
+        items: How many items each generation was trained on, of the kind that F counts, at least 1; None: not known.
+        level: Confidence of the intervals, between 0 and 1.
+
+    Raises:
+        InputError: Fewer than three generations after the founder, a value that is not finite, or a share outside of
+            its range.
+
+    Source: Wright (1931), Genetics 16:97; Nei and Tajima (1981), Genetics 98:625, for an effective size from how much
+        changes from one sample to the next.
+
+    Example:
+        >>> from collapse_guard.genetics.inbreeding import inbreeding
+        >>> fit = fit_drift(inbreeding(range(1, 8), samples=50))
+        >>> round(float(fit.size), 6)
+        50.0
+    """
+    values, kept = _steps(fixation, real_shares)
+    y = values[..., 1:] - kept * values[..., :-1]
+    x = 1.0 - kept * values[..., :-1] if reference == "wild_type" else kept * (1.0 - values[..., :-1])
+    steps, spread = y.shape[-1], (x**2).sum(-1)
+    reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * _level(level))) * _persistence(kept))
+    some = np.maximum(spread, np.finfo(float).tiny)
+    rate = (x * y).sum(-1) / some
+    # Where nothing was synthetic, no step says anything.
+    half = np.where(spread > 0.0, reach * _scatter(y - rate[..., None] * x) / np.sqrt(some), math.inf)
+    return DriftFit(
+        size=_inverse(rate),
+        size_low=_inverse(rate + half),
+        size_high=_inverse(rate - half),
+        bias=_bias(y, x, reach, items),
+        level=level,
+        generations=steps,
+    )
+
+
+def _bias(y: FloatArray, x: FloatArray, reach: FloatArray, items: float | None) -> Bias | None:
+    if items is None:
+        return None
+    beyond = y - x / above("items", items, 0.0)
+    value = beyond.mean(-1)
+    half = reach * _scatter(beyond - value[..., None]) / math.sqrt(y.shape[-1])
+    return Bias(value, value - half, value + half)
+
+
+def _scatter(residuals: FloatArray) -> FloatArray:
+    """Standard deviation of residuals about one fitted number."""
+    return np.asarray(np.sqrt((residuals**2).sum(-1) / (residuals.shape[-1] - 1)))
+
+
+def _persistence(kept: FloatArray) -> FloatArray:
+    """By how much the error of a mean of y is larger than were its terms independent."""
+    stay = np.sqrt(kept)
+    later, squares = np.zeros(kept.shape[:-1]), np.zeros(kept.shape[:-1])
+    for step in reversed(range(kept.shape[-1])):
+        squares = squares + (1.0 + later) ** 2
+        later = stay[..., step] * (1.0 - stay[..., step] + later)
+    return np.asarray(np.sqrt(squares / kept.shape[-1]))
+
+
+def _steps(fixation: npt.ArrayLike, real_shares: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """F, and the share of pairs that are both synthetic in each generation after the founder."""
+    values = np.asarray(fixation, dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] < FEWEST + 1:
+        raise InputError(
+            f"`fixation` must hold the founder and at least {FEWEST} generations after it, but got "
+            f"{values.shape[-1] if values.ndim else 1} value(s): not enough generations, wait for more"
+        )
+    if not np.isfinite(values).all():
+        bad = values[~np.isfinite(values)][0]
+        raise InputError(f"`fixation` must be finite, but got {bad}: leave out generations without a value")
+    shares = np.asarray(real_shares, dtype=np.float64)
+    if not ((shares >= 0.0) & (shares <= 1.0)).all():
+        raise InputError(f"`real_shares` must be from 0 to 1, but got {real_shares!r:.80}: give 0.1 for a tenth")
+    try:
+        kept = np.broadcast_to((1.0 - shares) ** 2, (*values.shape[:-1], values.shape[-1] - 1))
+    except ValueError as error:
+        raise InputError(
+            f"`real_shares` must be one number or one for each of {values.shape[-1] - 1} generations after the "
+            f"founder, but got the shape {shares.shape}: leave out the founder's"
+        ) from error
+    return values, kept
+
+
+def _inverse(rate: FloatArray) -> FloatArray:
+    """1/rate as a size: at least 1, and infinite for a rate that is not positive."""
+    with np.errstate(divide="ignore"):
+        return np.where(rate > 0.0, np.maximum(1.0, 1.0 / rate), math.inf)
+
+
+def _level(level: Any) -> float:
+    if not 0.0 < share("level", level) < 1.0:
+        raise InputError(f"`level` must be between 0 and 1, but got {level!r}: give 0.9")
+    return float(level)

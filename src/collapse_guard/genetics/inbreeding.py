@@ -1,0 +1,233 @@
+r"""Inbreeding, ancestral inbreeding, and inbreeding that selection purges; expected, and what they do to fitness.
+
+n samples are drawn for each generation, `samples` in the code; they stand where the sources have the 2N genes of N
+individuals, so that a published value for N is that of `samples=2 * N` here. n may be an effective size, so it need not
+be whole. t counts generations: F_0 = 0 is a model without loss, and F_1 = 1/n one that was fitted to n samples. Arrays
+come back in the shape that the arguments broadcast to, without axes for plain numbers.
+
+Fitness falls as exp(-B g) and perplexity, its mirror, rises as exp(B g): ln PPL_t = ln PPL_0 + B g_t.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arguments import numbers, whole
+from collapse_guard.errors import InputError
+from collapse_guard.genetics.migration import after_drift, after_immigration
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:
+    r"""Inbreeding F: chance that two items descend from one, `1 - (1 - 1/n)^t`.
+
+    Range: [0, 1]. Collapse: up; 0 at t = 0. It is the share of diversity that drift is expected to take. O(1) a value.
+
+    Args:
+        generations: t, at least 0, of any shape; need not be whole.
+        samples: n, at least 1, of a shape that broadcasts.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: Wright (1931), Evolution in Mendelian populations, Genetics 16:97; for models Seddik et al. (2024),
+    arXiv:2404.05090.
+
+    Example:
+        >>> inbreeding([0, 1, 50], samples=20).round(6).tolist()
+        [0.0, 0.05, 0.923055]
+    """
+    return _lost(*_fitting(generations, samples))
+
+
+def ancestral_inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:
+    r"""Ancestral inbreeding: chance that an item was inbred in an ancestor, `1 - (1 - 1/n)^(t (t - 1) / 2)`.
+
+    What purging has had to work on. Range: [0, 1]. By itself it says nothing about collapse: at the same F, more of it
+    means that inbreeding was slower. 0 up to t = 1, and equal to `inbreeding` at t = 3. O(1) a value.
+
+    Args:
+        generations: t, at least 0, of any shape.
+        samples: n, at least 1, of a shape that broadcasts.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: Ballou (1997), Ancestral inbreeding only minimally affects inbreeding depression in mammalian populations,
+    J. Hered. 88:169; López-Cortegano (2022), Bioinformatics 38:564, for the closed form.
+
+    Example:
+        >>> ancestral_inbreeding([1, 3, 10], samples=20).round(6).tolist()
+        [0.0, 0.142625, 0.90056]
+    """
+    t, n = _fitting(generations, samples)
+    return _lost(t * np.maximum(t - 1.0, 0.0) / 2.0, n)
+
+
+def purged_inbreeding(
+    generations: int, *, samples: npt.ArrayLike, purging: npt.ArrayLike, real_share: npt.ArrayLike = 0.0
+) -> FloatArray:
+    r"""Purged inbreeding g_0 to g_T: inbreeding that counts by what selection has left of the load.
+
+    `g_t = [(1 - 1/n) (1 - m)^2 g_{t-1} + 1/n] (1 - 2 d F_{t-1})` with `F_t = 1/n + (1 - 1/n) (1 - m)^2 F_{t-1}`, and
+    g_0 = F_0 = 0. The published law has no real data, m = 0; with them, two items can only descend from one if both are
+    synthetic, as in `genetics.migration`, and purging is counted from F of the whole model before. Range: [0, F_t]; it
+    is F_t where d = 0. Collapse: up; without real data and for d n large enough it rises, turns and falls to
+    `purged_asymptote`; with real data it can end higher than without, as what is not inbred is not purged. The theory
+    is made for d n of at least 2. O(T) for each path.
+
+    Args:
+        generations: T, at least 0.
+        samples: n, at least 1, of any shape.
+        purging: d, the purging coefficient, from 0 (none) to 0.5 (recessive lethals), of a shape that broadcasts.
+        real_share: m, from 0 to 1: one number for all generations, or [..., T] for each after the first.
+
+    Returns:
+        [..., T + 1]: paths, g_0 first.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: García-Dorado (2012), Understanding and predicting the fitness decline of shrunk populations, Genetics
+    190:1461; real data are this project's.
+
+    Example:
+        >>> purged_inbreeding(50, samples=20, purging=0.2)[[0, 1, 10, 50]].round(6).tolist()
+        [0.0, 0.05, 0.232498, 0.08011]
+    """
+    steps = whole("generations", generations, least=0)
+    n, d = numbers("samples", samples, least=1.0), numbers("purging", purging, least=0.0, most=0.5)
+    shares = _by_generation(real_share, steps)
+    try:
+        plain = np.zeros(np.broadcast_shapes(n.shape, d.shape, shares.shape[:-1]))
+    except ValueError as error:
+        raise InputError(
+            "`samples`, `purging` and the leading axes of `real_share` must broadcast, but got the shapes "
+            f"{n.shape}, {d.shape} and {shares.shape[:-1]}: give numbers, or arrays of one shape"
+        ) from error
+    paths = np.zeros((steps + 1, *plain.shape))
+    for step in range(steps):
+        m = shares[..., step]
+        paths[step + 1] = after_drift(after_immigration(paths[step], m), n) * (1.0 - 2.0 * d * plain)
+        plain = after_drift(after_immigration(plain, m), n)
+    return np.moveaxis(paths, 0, -1)
+
+
+def purged_asymptote(*, samples: npt.ArrayLike, purging: npt.ArrayLike) -> FloatArray:
+    r"""Where `purged_inbreeding` ends without real data: `(1 - 2 d) / (1 + 2 d (n - 1))`.
+
+    Range: [0, 1]. Collapse: up; 1 without purging. It is the rest of the recursion once F is 1, so it takes about n
+    generations; purgeR returns it as soon as g rounds to it. Not for lineages with real data, whose F stays below 1.
+    O(1) a value.
+
+    Args:
+        samples: n, at least 1, of any shape.
+        purging: d, from 0 to 0.5, of a shape that broadcasts.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: García-Dorado (2012), Genetics 190:1461; López-Cortegano (2022), purgeR, Bioinformatics 38:564.
+
+    Example:
+        >>> float(purged_asymptote(samples=20, purging=0.2).round(6))
+        0.069767
+    """
+    n = numbers("samples", samples, least=1.0)
+    d = numbers("purging", purging, least=0.0, most=0.5)
+    try:
+        return np.asarray((1.0 - 2.0 * d) / (1.0 + 2.0 * d * (n - 1.0)))
+    except ValueError as error:
+        raise _misfit("samples", n, "purging", d) from error
+
+
+def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike = 1.0) -> FloatArray:
+    r"""Fitness under inbreeding depression, `W_t = W_0 exp(-B g_t)`.
+
+    Range: [0, W_0] for g from 0 to 1. Collapse: down. O(1) a value.
+
+    Args:
+        path: g (`purged_inbreeding`), or F where nothing is purged; finite, of any shape.
+        load: B, the inbreeding load, at least 0: nats that full inbreeding costs; of a shape that broadcasts.
+        founder: W_0, at least 0; of a shape that broadcasts.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: Morton, Crow and Muller (1956), PNAS 42:855, for the exponent; García-Dorado (2012), Genetics 190:1461.
+
+    Example:
+        >>> expected_fitness([0.0, 0.1], load=6).round(6).tolist()
+        [1.0, 0.548812]
+    """
+    return _depressed(path, load, founder, sign=-1.0)
+
+
+def expected_perplexity(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike) -> FloatArray:
+    r"""Perplexity of real text under inbreeding depression, `PPL_t = PPL_0 exp(B g_t)`: fitness upside down.
+
+    PPL_0 / PPL_t is W_t / W_0 of `expected_fitness`, and what the indicator `relative_fitness` measures. Range: [PPL_0,
+    inf) for g from 0 to 1. Collapse: up. O(1) a value.
+
+    Args:
+        path: g (`purged_inbreeding`), or F where nothing is purged; finite, of any shape.
+        load: B, at least 0: nats that full inbreeding adds to the loss; of a shape that broadcasts.
+        founder: PPL_0, at least 0; of a shape that broadcasts.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: the mirror of García-Dorado (2012), Genetics 190:1461; this project's.
+
+    Example:
+        >>> expected_perplexity([0.0, 0.1], load=6, founder=20).round(4).tolist()
+        [20.0, 36.4424]
+    """
+    return _depressed(path, load, founder, sign=1.0)
+
+
+def _depressed(path: Any, load: Any, founder: Any, *, sign: float) -> FloatArray:
+    g, b, start = numbers("path", path), numbers("load", load, least=0.0), numbers("founder", founder, least=0.0)
+    try:
+        return np.asarray(start * np.exp(sign * b * g))
+    except ValueError as error:
+        raise InputError(
+            f"`path`, `load` and `founder` must broadcast, but got the shapes {g.shape}, {b.shape} and {start.shape}: "
+            "give one load for all, or load[:, None] for one path each"
+        ) from error
+
+
+def _lost(times: FloatArray, n: FloatArray) -> FloatArray:
+    """1 - (1 - 1/n)^times, exact for large n too."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(times == 0.0, 0.0, -np.expm1(times * np.log1p(-1.0 / n)))
+
+
+def _fitting(generations: Any, samples: Any) -> tuple[FloatArray, FloatArray]:
+    t, n = numbers("generations", generations, least=0.0), numbers("samples", samples, least=1.0)
+    try:
+        np.broadcast_shapes(t.shape, n.shape)
+    except ValueError as error:
+        raise _misfit("generations", t, "samples", n) from error
+    return t, n
+
+
+def _misfit(first: str, a: FloatArray, second: str, b: FloatArray) -> InputError:
+    return InputError(
+        f"`{first}` and `{second}` must broadcast, but got the shapes {a.shape} and {b.shape}: give numbers, or "
+        "arrays of one shape"
+    )
+
+
+def _by_generation(real_share: Any, steps: int) -> FloatArray:
+    shares = numbers("real_share", real_share, least=0.0, most=1.0)
+    if shares.ndim and shares.shape[-1] != steps:
+        raise InputError(
+            f"`real_share` must be one number, or one for each of {steps} generations after the first, but got the "
+            f"shape {shares.shape}: leave out the first generation's"
+        )
+    return shares if shares.ndim else np.full(steps, shares)

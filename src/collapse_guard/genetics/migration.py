@@ -1,0 +1,209 @@
+r"""Drift and immigration: how the fixation index of a lineage moves, where it rests, and what holds it there.
+
+n samples are drawn for each generation, `samples` in the code; they stand where genetics has the 2N genes of N
+individuals. Real data are immigrants: each item of a training set is real and fresh with probability m, else written by
+the model before. n may be an effective size, so it need not be whole.
+
+A generation is two steps. The mixture of a model of fixation index F with real data has (1 - m)^2 F, since two items
+can only descend from one if both are synthetic (`after_immigration`). The model fitted to n items of a mixture of F has
+1/n + (1 - 1/n) F, since two draws from that model are one item with probability 1/n (`after_drift`). So there are two
+places in this circle at which one can count, and they are the two laws in use:
+
+- `model`: two draws from the fitted model, where one item of its training set can come twice. Counted after drift,
+  F' = 1/n + (1 - 1/n) (1 - m)^2 F: the law of `worlds`, and of the indicator `fixation_index` in what a model writes.
+- `mixture`: two different items of the training set, or two draws from the mixture before n items are drawn from it,
+  which is the same. Counted after immigration, G' = (1 - m)^2 [1/n + (1 - 1/n) G]: Wright's island model.
+
+They are one process: G_t = (1 - m_{t+1})^2 F_t. Both rest near 1/(1 + 2 n m), which is Wright's 1/(1 + 4 N m).
+
+Source: Wright (1931), Evolution in Mendelian populations, Genetics 16:97; Wright (1951), Ann. Eugenics 15:323.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arguments import above, numbers, share
+from collapse_guard.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+Census = Literal["model", "mixture"]
+"""Where in a generation the fixation index is counted; see the top of the file."""
+
+
+def after_immigration(fixation: FloatArray | float, real_share: FloatArray | float) -> Any:
+    """F of a mixture of a model's text with a share of real data, (1 - m)^2 F; nothing is checked. O(1).
+
+    Example:
+        >>> round(after_immigration(0.5, 0.1), 6)
+        0.405
+    """
+    return (1.0 - real_share) ** 2 * fixation
+
+
+def after_drift(fixation: FloatArray | float, samples: FloatArray | float) -> Any:
+    """F of n draws from a mixture of fixation index F, drawn from again: 1/n + (1 - 1/n) F; nothing is checked. O(1).
+
+    Example:
+        >>> round(after_drift(0.5, 10), 6)
+        0.55
+    """
+    # In this order it cannot round to more than 1.
+    return fixation + (1.0 - fixation) / samples
+
+
+def stationary_fixation(*, samples: float, real_share: float, census: Census = "model") -> float:
+    """F that a lineage with real data tends to: F* = 1 / (1 + (n - 1) m (2 - m)), about 1/(1 + 2 n m).
+
+    As `mixture`, in Wright's island model, it is (1 - m)^2 times that. Range: [1/n, 1]; as `mixture` [0, 1]. Collapse:
+    up; 1 without real data. O(1).
+
+    Args:
+        samples: n, at least 1.
+        real_share: m, from 0 to 1.
+        census: Where F is counted; see the top of the file.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Source: Wright (1931), Genetics 16:97; derived at the top of `worlds/drift.py`.
+
+    Example:
+        >>> round(stationary_fixation(samples=100, real_share=0.1), 6)
+        0.05048
+        >>> round(stationary_fixation(samples=100, real_share=0.1, census="mixture"), 6)
+        0.040888
+    """
+    n, m = float(numbers("samples", samples, least=1.0)), share("real_share", real_share)
+    limit = 1.0 / (1.0 + (n - 1.0) * m * (2.0 - m))
+    return limit if _checked_census(census) == "model" else float(after_immigration(limit, m))
+
+
+def needed_share(target: float, *, samples: float, census: Census = "model") -> float:
+    """Share m of fresh real data that holds F at `target` for ever: 1 - sqrt((1 - 1/(n F*))/(1 - 1/n)).
+
+    As `mixture` it is 1 - sqrt(F* / (1/n + (1 - 1/n) F*)), which every target has. Range: [0, 1]. O(1).
+
+    Args:
+        target: F*, at most 1; as `model` above 1/n, which drift in a single generation of real data gives.
+        samples: n, above 1.
+        census: Where F is counted; see the top of the file.
+
+    Raises:
+        InputError: An argument is outside of its range, or no share of real data can reach the target.
+
+    Source: inverse of `stationary_fixation`.
+
+    Example:
+        >>> round(needed_share(0.05, samples=1000), 6)
+        0.009555
+        >>> round(needed_share(0.05, samples=1000, census="mixture"), 6)
+        0.009367
+    """
+    n = above("samples", samples, 1.0)
+    share("target", target)
+    if _checked_census(census) == "mixture":
+        return 1.0 - math.sqrt(target / after_drift(target, n))
+    _refuse_what_drift_exceeds(target, n)
+    return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
+
+
+def fixation_path(
+    start: npt.ArrayLike,
+    *,
+    samples: npt.ArrayLike,
+    real_shares: npt.ArrayLike,
+    bias: npt.ArrayLike = 0.0,
+    census: Census = "model",
+) -> FloatArray:
+    r"""F_0 to F_T under real data that change from generation to generation.
+
+    F_{t+1} = 1/n + b + (1 - 1/n) (1 - m_{t+1})^2 F_t; as `mixture`, (1 - m_{t+1})^2 [1/n + b + (1 - 1/n) F_t].
+    Range: up to 1, where it is cut: a bias that goes on for ever would lead beyond. Collapse: up. O(T) for each path.
+
+    Args:
+        start: F_0, finite and at most 1, of any shape.
+        samples: n, at least 1, of a shape that broadcasts with that of `start`.
+        real_shares: [..., T]: m of each generation after the first, from 0 to 1.
+        bias: b: what decoding or selection adds to F in each generation beyond drift; finite, negative where it widens.
+        census: Where F is counted; see the top of the file.
+
+    Returns:
+        [..., T + 1]: F_0 first.
+
+    Raises:
+        InputError: An argument is outside of its range, or shapes do not fit.
+
+    Source: Wright (1931), Genetics 16:97; the bias term is this project's.
+
+    Example:
+        >>> fixation_path(0.01, samples=100, real_shares=[0, 0, 0.5, 0.5]).round(6).tolist()
+        [0.01, 0.0199, 0.029701, 0.017351, 0.014294]
+    """
+    shares = numbers("real_shares", real_shares, least=0.0, most=1.0)
+    if shares.ndim == 0:
+        raise InputError(
+            f"`real_shares` must hold one share for each generation, but got the number {real_shares!r}: give "
+            "[0.1] * generations for the same share in each"
+        )
+    n, b = numbers("samples", samples, least=1.0), numbers("bias", bias)
+    path = [numbers("start", start, most=1.0)]
+    mixed = _checked_census(census) == "mixture"
+    try:
+        for m in np.moveaxis(shares, -1, 0):
+            drawn = after_drift(path[-1] if mixed else after_immigration(path[-1], m), n) + b
+            path.append(np.minimum(after_immigration(drawn, m) if mixed else drawn, 1.0))
+        return np.stack(np.broadcast_arrays(*path), axis=-1)
+    except ValueError as error:
+        raise InputError(
+            "`start`, `samples`, `bias` and the leading axes of `real_shares` must broadcast, but got the shapes "
+            f"{path[0].shape}, {n.shape}, {b.shape} and {shares.shape[:-1]}: give numbers, or arrays of one shape"
+        ) from error
+
+
+def dead_beat_share(current: float, target: float, *, samples: float) -> float:
+    """Least share m of fresh real data that brings F to `target` in one generation, as far as drift lets it.
+
+    1 - sqrt((F_target - 1/n) / ((1 - 1/n) F_t)), counted as `model`. Range: [0, 1]; 0 where F stays at or below the
+    target without real data. It makes up for all of the past at once; what then holds the target is `needed_share`.
+    O(1).
+
+    Args:
+        current: F_t of the model that writes the next training set, at most 1.
+        target: F that its successor is to have, above 1/n and at most 1.
+        samples: n, above 1.
+
+    Raises:
+        InputError: An argument is outside of its range, or no share of real data can reach the target.
+
+    Source: the law at the top of the file, solved for m.
+
+    Example:
+        >>> round(dead_beat_share(0.2, target=0.05, samples=100), 6)
+        0.550533
+    """
+    n = above("samples", samples, 1.0)
+    found = float(numbers("current", current, most=1.0))
+    share("target", target)
+    _refuse_what_drift_exceeds(target, n)
+    if after_drift(found, n) <= target:
+        return 0.0
+    return 1.0 - math.sqrt((target - 1.0 / n) / ((1.0 - 1.0 / n) * found))
+
+
+def _refuse_what_drift_exceeds(target: float, n: float) -> None:
+    if n * target <= 1.0:
+        raise InputError(
+            f"`target` must be above 1/n = {1.0 / n:.3g}, but got {target!r}: {n:g} items drift that far even if all "
+            "of them are real; take more samples, or a higher target"
+        )
+
+
+def _checked_census(census: Any) -> str:
+    if census not in get_args(Census):
+        raise InputError(f"`census` must be one of {list(get_args(Census))}, but got {census!r}: give one of them")
+    return str(census)

@@ -1,0 +1,173 @@
+"""The two curves of a lineage side by side: relative fitness, as of a population, and perplexity, as of a model.
+
+Both are one series, W_t / W_0 = PPL_0 / PPL_t. Through both goes the fitted curve of inbreeding and purging, where
+there are generations enough for one, and on from the newest generation what is forecast under each mixture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from collapse_guard.records import Assessment, Comparison, Depression, Forecast, Severity
+from collapse_guard.report import sentences
+from collapse_guard.report.figure import DOTS, house_style, marks, number_generations
+from collapse_guard.report.palette import BAND, LINEAGES, MUTED, PAPER
+from collapse_guard.report.tables import compared_with, in_order
+
+AHEAD = 5
+"""Generations to come that are drawn."""
+INDICATOR = "perplexity"
+_LINE, _CURVE, _OTHERS = LINEAGES[0].ink.light, LINEAGES[1].ink.light, LINEAGES[2].ink.light
+_LOGARITHMIC_FROM = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """What is drawn of one lineage; rises are ln(perplexity / founder's)."""
+
+    founder: float
+    """The founder's perplexity."""
+    generations: tuple[int, ...]
+    """The generations on the line of the founder's comparisons, the founder first."""
+    rises: tuple[float, ...]
+    """Measured."""
+    severities: tuple[Severity, ...]
+    """Verdicts."""
+    margin: float
+    """How much of a rise is acceptable."""
+    depression: Depression | None
+    """The fitted curve."""
+    forecasts: tuple[Forecast, ...]
+    """What comes, under the mixture in use first."""
+
+
+def curves(history: Sequence[Assessment]) -> Curves | None:
+    """The two curves of a lineage; None where its newest generation has no forecast of perplexity."""
+    ordered = in_order(history)
+    newest = ordered[-1]
+    forecasts = newest.outlook.forecasts if newest.outlook else ()
+    drift = compared_with(newest, INDICATOR, "founder")
+    if not forecasts or INDICATOR not in forecasts[0].courses or drift is None:
+        return None
+    drifts = [(past, found) for past in ordered if (found := _known(compared_with(past, INDICATOR, "founder")))]
+    return Curves(
+        founder=drift.reference,
+        generations=(0, *(past.generation.index for past, _ in drifts)),
+        rises=(0.0, *(found.effect for _, found in drifts)),
+        severities=(ordered[0].verdict.severity, *(past.verdict.severity for past, _ in drifts)),
+        margin=drift.margin,
+        depression=newest.outlook.depression if newest.outlook else None,
+        forecasts=forecasts,
+    )
+
+
+def _known(comparison: Comparison | None) -> Comparison | None:
+    return comparison if comparison is not None and math.isfinite(comparison.effect) else None
+
+
+def curves_figure(history: Sequence[Assessment], *, size: tuple[float, float] = (9.0, 3.4)) -> Figure | None:
+    """Draw both curves; None where `curves` has nothing. O(generations).
+
+    Args:
+        history: The generations of one lineage.
+        size: Width and height in inches.
+    """
+    found = curves(history)
+    if found is None:
+        return None
+    with house_style():
+        figure = Figure(figsize=size, layout="constrained", facecolor=PAPER.light)
+        fitness, model = figure.subplots(1, 2)
+        _draw(fitness, found, title="relative fitness (population view)", way="lower is worse", scale=1.0, sign=-1.0)
+        _draw(model, found, title="perplexity (model view)", way="higher is worse", scale=found.founder, sign=1.0)
+        keys, names = model.get_legend_handles_labels()
+        figure.legend(keys, names, loc="outside lower left", ncols=6, frameon=False, fontsize=8.5, borderaxespad=0.2)
+    return figure
+
+
+def description(history: Sequence[Assessment]) -> str:
+    """Both curves in words; empty where there is nothing to draw."""
+    found = curves(history)
+    if found is None:
+        return ""
+    last, ahead = found.rises[-1], found.forecasts[0].courses[INDICATOR].median[: _ahead(found)][-1]
+    told = [
+        f"Relative fitness is {math.exp(-last):.2f} and perplexity {sentences.number(found.founder * math.exp(last))} "
+        f"at generation {found.generations[-1]}",
+        f"under the mixture in use, {math.exp(-ahead):.2f} and {sentences.number(found.founder * math.exp(ahead))} are "
+        f"forecast for generation {found.generations[-1] + _ahead(found)}",
+    ]
+    return f"{'; '.join(told)}."
+
+
+def _ahead(found: Curves) -> int:
+    return min(AHEAD, len(found.forecasts[0].generations))
+
+
+def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign: float) -> None:
+    """Draw rises as scale * exp(sign * rise)."""
+
+    def shown(rises: Sequence[float]) -> list[float]:
+        return [scale * math.exp(max(-50.0, min(50.0, sign * rise))) for rise in rises]
+
+    steps, (in_use, *others) = _ahead(found), found.forecasts
+    last, generations = found.generations[-1], [*found.generations]
+    coming = [last, *in_use.generations[:steps]]
+    axes.set_facecolor(PAPER.light)
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
+    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light)
+    axes.grid(axis="y")
+    axes.axhspan(*shown([0.0, found.margin]), facecolor=BAND.light, edgecolor="none", label="within the margin")
+    axes.axhline(scale, color=MUTED.light, linewidth=0.9, linestyle=DOTS, label="founder")
+    axes.axvline(last, color=MUTED.light, linewidth=0.6)
+    course, start = in_use.courses[INDICATOR], found.rises[-1]
+    low, high = (shown([start, *ends[:steps]]) for ends in (course.low, course.high))
+    axes.fill_between(coming, low, high, facecolor=(_LINE, 0.12), edgecolor="none", label="90 % band")
+    for forecast in others:
+        path = shown([start, *forecast.courses[INDICATOR].median[:steps]])
+        axes.plot(coming, path, color=_OTHERS, linewidth=0.8)
+        axes.annotate(
+            _named(forecast),
+            (coming[-1], path[-1]),
+            fontsize=7.0,
+            color=_OTHERS,
+            va="center",
+            xytext=(3, 0),
+            textcoords="offset points",
+        )
+    in_words = f"forecast, {_named(in_use)} as now"
+    axes.plot(
+        coming, shown([start, *course.median[:steps]]), color=_LINE, linewidth=1.6, linestyle="dashed", label=in_words
+    )
+    axes.plot(generations, shown(found.rises), color=_LINE, linewidth=1.6, label="measured")
+    for severity in sorted(set(found.severities), key=lambda each: each.rank):
+        places = [i for i, each in enumerate(found.severities) if each is severity]
+        axes.add_line(marks(severity, [generations[i] for i in places], shown([found.rises[i] for i in places])))
+    if found.depression is not None:
+        path = shown(found.depression.curve[: last + steps + 1])
+        label = "inbreeding with purging, fitted" if found.depression.purging else "inbreeding, fitted"
+        axes.plot(range(len(path)), path, color=_CURVE, linewidth=1.2, linestyle=DOTS, label=label)
+    number_generations(axes, [*generations, *coming])
+    _fit(axes, [*shown(found.rises), *shown(course.median[:steps]), *shown([0.0, found.margin])], right=coming[-1])
+
+
+def _named(forecast: Forecast) -> str:
+    return f"{100.0 * forecast.real_share:.3g} % real"
+
+
+def _fit(axes: Axes, values: Sequence[float], *, right: float) -> None:
+    """Show what was measured and the median that is forecast, whatever a band reaches; leave room for the names."""
+    low, high = min(values), max(values)
+    if high > _LOGARITHMIC_FROM * low:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.3, high * 1.3)
+        axes.yaxis.set_major_formatter("{x:g}")
+    else:
+        spare = 0.12 * (high - low)
+        axes.set_ylim(max(0.0, low - spare), high + spare)
+    axes.set_xlim(axes.get_xlim()[0], right + 0.18 * (right + 1.0))

@@ -1,0 +1,201 @@
+"""The outlook of a lineage in words: how inbred it is, when it fails, and how much real data prevents that."""
+
+from __future__ import annotations
+
+import math
+
+from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
+from collapse_guard.report.sentences import change, number, one_line, percent
+from collapse_guard.report.tables import Cell, Table
+from collapse_guard.supply import Supply
+
+WORTH_A_WORD = 0.01
+"""A fixation index below this is called hardly inbred: another seed alone moves that of tokens by a thousandth."""
+
+
+def sentences(assessment: Assessment) -> list[str]:
+    """What the outlook says, a sentence or two for each of its parts; empty where there is none."""
+    outlook = assessment.outlook
+    if outlook is None:
+        return []
+    told = [
+        _inbred(outlook.inbreeding) if outlook.inbreeding else "",
+        _depressed(outlook.depression) if outlook.depression else "",
+        _fails(outlook.forecasts[0]) if outlook.forecasts else "",
+        _needs(outlook.prescription) if outlook.prescription else "",
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def table(assessment: Assessment) -> Table | None:
+    """A row for each mixture that was forecast; None where there is no forecast."""
+    outlook = assessment.outlook
+    if outlook is None or not outlook.forecasts:
+        return None
+    last = outlook.forecasts[0].generations[-1]
+    return Table(
+        caption=f"If each generation from {outlook.forecasts[0].generations[0]} on had this much real data "
+        "(90 % bands; a description)",
+        columns=(
+            "real data",
+            "more likely than not to fail by",
+            f"chance of failing by {last}",
+            "asks first",
+            *_shown(outlook),
+        ),
+        rows=tuple(_row(outlook, forecast) for forecast in outlook.forecasts),
+    )
+
+
+def supplied(needs: Supply) -> str:
+    """What a prescription costs in documents, in words."""
+    if not needs.wanted:
+        return ""
+    cost = f"That is {needs.wanted:,} of {needs.documents:,} documents in each generation"
+    if not needs.is_carried:
+        most = needs.archive / needs.documents
+        return (
+            f"{cost}, and {needs.archive:,} real documents are at hand: they cannot carry it. Without repeats they "
+            f"make {_share(most)} of such a training set, or all that is asked of one of "
+            f"{int(needs.archive * needs.documents / needs.wanted):,} documents."
+        )
+    if needs.fresh_generations >= needs.horizon:
+        lasting = f"{needs.archive:,} at hand last for all {needs.horizon} generations without repeats"
+    else:
+        lasting = (
+            f"{needs.archive:,} at hand are fresh for {_generations(needs.fresh_generations)} and are then used again "
+            f"({needs.uses:.1f} times each over {needs.horizon}); re-used documents bring back less"
+        )
+    weighted = (
+        f" Where the loss can be weighted, real documents together deserve a weight of {needs.weight:.2f}."
+        if needs.weight is not None
+        else ""
+    )
+    return f"{cost}; {lasting}.{weighted}"
+
+
+def _generations(count: int) -> str:
+    return f"{count} generation{'' if count == 1 else 's'}"
+
+
+def _inbred(found: Inbreeding) -> str:
+    fixation, is_inbred = found.fixation, found.fixation.low > 0.0 and found.fixation.high >= WORTH_A_WORD
+    measured = f"fixation index {fixation.value:.3g} against the founder ({_between(fixation)})"
+    said = f"The generation {_how_inbred(found)}: {measured}"
+    if found.size is not None and is_inbred and math.isfinite(found.size.value):
+        drawn = f"as if each generation were {number(found.size.value)} {found.of}"
+        said += f", {drawn} drawn at random ({_between(found.size, digits=0)})"
+    said += "."
+    if found.expected is not None and is_inbred:
+        said += f" Chance alone would give {found.expected:.3g} to its pedigree: {_beyond_chance(found)}."
+    return said if found.fitness is None else f"{said} Its relative fitness is {found.fitness:.3f}."
+
+
+def _how_inbred(found: Inbreeding) -> str:
+    low, high = found.fixation.low, found.fixation.high
+    if high < 0.0:
+        return f"writes more varied {found.of} than the founder"
+    if low > 0.0:
+        return "is inbred" if high >= WORTH_A_WORD else "is hardly inbred"
+    return "is not measurably inbred"
+
+
+def _beyond_chance(found: Inbreeding) -> str:
+    expected = found.expected or 0.0
+    if found.fixation.low > expected:
+        return "more is lost than by chance, so decoding, filtering or the model itself narrows the text"
+    if found.fixation.high < expected:
+        return "less is lost than by chance, so the model writes beyond what it was trained on"
+    return "what is lost is what chance takes"
+
+
+def _depressed(found: Depression) -> str:
+    said = (
+        f"Its perplexity follows inbreeding with a load of {found.load.value:.2g} nats ({_between(found.load)}) and an "
+        f"effective size of {number(found.size.value)} ({_between(found.size, digits=0)})"
+    )
+    if found.purging is None:
+        return f"{said}; purging is not shown."
+    return f"{said}, purged with d = {found.purging.value:.2f} ({_between(found.purging)})."
+
+
+def _fails(forecast: Forecast) -> str:
+    last, chance = forecast.generations[-1], forecast.crossed[-1]
+    with_share = f"If nothing changes ({_share(forecast.real_share)} real data)"
+    failing = forecast.fails_at
+    if failing is None:
+        return f"{with_share}, no generation up to {last} is likely to fail (chance {_chance(chance)})."
+    name = one_line(forecast.first_to_fail_by(failing))
+    chance = forecast.crossed[forecast.generations.index(failing)]
+    return f"{with_share}, generation {failing} fails: {name} is beyond its margin (chance {_chance(chance)})."
+
+
+def _needs(found: Prescription) -> str:
+    target = (
+        f" {_share(found.fixation_share)} holds the fixation index at its target."
+        if found.fixation_share is not None
+        else ""
+    )
+    if found.infeasible:
+        back = "" if found.roll_back_to is None else f" Roll back to generation {found.roll_back_to}."
+        return f"No share of real data is enough: {one_line(found.infeasible)}.{back}{target}"
+    assured, spare = f"{100.0 * found.assurance:.0f} % sure", ""
+    if not found.real_share:
+        return f"It needs no real data to stay within its margins for {found.horizon} generations ({assured}).{target}"
+    if found.even_share is not None:
+        spare = f"; {_share(found.even_share)} at even odds"
+    return (
+        f"{_share(found.real_share)} fresh real data in each generation keeps it within its margins for "
+        f"{found.horizon} generations ({assured}{spare}); {one_line(found.indicator)} asks for the most.{target}"
+    )
+
+
+def _row(outlook: Outlook, forecast: Forecast) -> tuple[Cell, ...]:
+    failing = forecast.fails_at
+    worst = one_line(forecast.first_to_fail_by(failing or forecast.generations[-1]))
+    asked = outlook.prescription.real_share if outlook.prescription else None
+    is_asked = asked is not None and abs(forecast.real_share - asked) < 0.005
+    roles = [role for role, holds in (("in use", forecast is outlook.forecasts[0]), ("needed", is_asked)) if holds]
+    return (
+        Cell(text=_share(forecast.real_share), detail=", ".join(roles)),
+        Cell(text="none" if failing is None else f"generation {failing}"),
+        Cell(text=_chance(forecast.crossed[-1])),
+        Cell(text=worst if forecast.crossed[-1] > 0.0 else "none", is_name=forecast.crossed[-1] > 0.0),
+        *(_band(forecast, name) for name in _names(outlook)),
+    )
+
+
+def _names(outlook: Outlook) -> tuple[str, ...]:
+    return ("perplexity",) if "perplexity" in outlook.forecasts[0].courses else ()
+
+
+def _shown(outlook: Outlook) -> tuple[str, ...]:
+    forecast = outlook.forecasts[0]
+    return tuple(f"{name} in {forecast.generations[0]} and {forecast.generations[-1]}" for name in _names(outlook))
+
+
+def _band(forecast: Forecast, name: str) -> Cell:
+    course = forecast.courses[name]
+    ends = [f"{change(course.median[at])} ({change(course.low[at])} to {change(course.high[at])})" for at in (0, -1)]
+    return Cell(text=", ".join(ends))
+
+
+def _between(interval: Interval, *, digits: int = 3) -> str:
+    low, high = (_end(end, digits) for end in (interval.low, interval.high))
+    return f"{100.0 * interval.level:.0f} %: {low} to {high}"
+
+
+def _end(value: float, digits: int) -> str:
+    if math.isinf(value):
+        return "no end"
+    return f"{value:.{digits}g}" if digits else number(value)
+
+
+def _chance(probability: float) -> str:
+    if probability < 0.005:
+        return "under 1 %"
+    return "over 99 %" if probability > 0.995 else f"{100.0 * probability:.0f} %"
+
+
+def _share(fraction: float) -> str:
+    return percent(fraction).lstrip("+±").replace(".0 %", " %")

@@ -1,0 +1,72 @@
+"""Whether the real documents at hand can carry a prescription: fresh in each generation, or the same ones again."""
+
+from __future__ import annotations
+
+import math
+
+from collapse_guard.arguments import share, whole
+from collapse_guard.genetics.weighting import optimal_real_weight
+from collapse_guard.records import Record
+
+
+class Supply(Record):
+    """What a real share costs in documents."""
+
+    wanted: int
+    """Real documents in each training set."""
+    documents: int
+    """Documents in each training set."""
+    archive: int
+    """Real documents at hand."""
+    horizon: int
+    """Generations that are to be trained."""
+    fresh_generations: int
+    """For how many generations the archive has documents that no earlier one was trained on."""
+    weight: float | None
+    """Weight of all real documents together at which the variance that is passed on is least, where they are fresh and
+    the loss can be weighted; None: nothing is synthetic, or nothing real."""
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether one training set finds enough different real documents."""
+        return self.wanted <= self.archive
+
+    @property
+    def uses(self) -> float:
+        """How often each real document at hand is trained on over all generations; infinite where there is none."""
+        used = self.wanted * self.horizon
+        return used / self.archive if self.archive else (math.inf if used else 0.0)
+
+
+def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> Supply:
+    """What a real share costs. Re-used documents help less: the lineage inbreeds as the archive does (`weighting.py`).
+
+    Args:
+        real_share: Share of real data in each training set, from 0 to 1.
+        documents: Documents in each training set, at least 1.
+        archive: Real documents at hand, at least 0.
+        horizon: Generations to be trained, at least 1.
+
+    Raises:
+        InputError: An argument is outside of its range.
+
+    Example:
+        >>> needs = supply(0.25, documents=1000, archive=600, horizon=10)
+        >>> needs.wanted, needs.fresh_generations, round(needs.uses, 2), round(needs.weight, 3)
+        (250, 2, 4.17, 0.434)
+    """
+    n, at_hand, coming = (
+        whole("documents", documents, least=1),
+        whole("archive", archive, least=0),
+        whole("horizon", horizon, least=1),
+    )
+    wanted = math.ceil(share("real_share", real_share) * n - 1e-9)
+    synthetic = n - wanted
+    return Supply(
+        wanted=wanted,
+        documents=n,
+        archive=at_hand,
+        horizon=coming,
+        fresh_generations=min(coming, at_hand // wanted) if wanted else coming,
+        weight=float(optimal_real_weight(wanted / synthetic)) if wanted and synthetic else None,
+    )

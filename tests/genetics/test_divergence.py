@@ -1,0 +1,185 @@
+"""F_ST and effective size: pairs counted one by one, the published two-allele form, and what simulated drift does."""
+
+import math
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collapse_guard.errors import InputError
+from collapse_guard.genetics.divergence import homozygosity, hudson_fst, pedigree_effective_size
+from collapse_guard.genetics.inbreeding import inbreeding
+from collapse_guard.worlds import wright_fisher
+
+SAMPLES = st.lists(st.integers(0, 4), min_size=2, max_size=25)
+
+
+def counted(items, types=5):
+    return np.bincount(np.array(items, dtype=np.int64), minlength=types)
+
+
+def differ(pairs):
+    pairs = list(pairs)
+    return sum(a != b for a, b in pairs) / len(pairs)
+
+
+def slow_fst(own, other):
+    """By the definition: all pairs within and between, one by one."""
+    between = differ(product(own, other))
+    within = (differ(combinations(own, 2)) + differ(combinations(other, 2))) / 2
+    return 1 - within / between if between else math.nan
+
+
+@given(own=SAMPLES, other=SAMPLES)
+def test_fst_is_pairs_counted_one_by_one(own, other):
+    found = float(hudson_fst(counted(own), counted(other)))
+    assert found == pytest.approx(slow_fst(own, other), abs=1e-9, nan_ok=True)
+    assert not found > 1.0
+
+
+@given(items=SAMPLES)
+def test_homozygosity_is_the_share_of_pairs_that_are_equal(items):
+    assert homozygosity(counted(items)) == pytest.approx(1 - differ(combinations(items, 2)))
+
+
+@given(a=st.tuples(st.integers(1, 50), st.integers(1, 50)), b=st.tuples(st.integers(1, 50), st.integers(1, 50)))
+def test_fst_of_two_alleles_is_equation_10_of_bhatia(a, b):
+    (p, n), (q, m) = ((x / (x + y), x + y) for x, y in (a, b))
+    gap = (p - q) ** 2 - p * (1 - p) / (n - 1) - q * (1 - q) / (m - 1)
+    assert hudson_fst(a, b) == pytest.approx(gap / (p * (1 - q) + q * (1 - p)), abs=1e-9)
+
+
+@given(own=SAMPLES, other=SAMPLES, order=st.permutations(range(5)), absent=st.integers(0, 3))
+def test_fst_knows_neither_order_nor_names_nor_absent_types(own, other, order, absent):
+    a, b = counted(own), counted(other)
+    found = hudson_fst(a, b)
+    again = hudson_fst(a[list(order)], b[list(order)])
+    assert again == pytest.approx(found, abs=1e-12, nan_ok=True)
+    assert hudson_fst(b, a) == pytest.approx(found, abs=1e-12, nan_ok=True)
+    padded = hudson_fst(np.append(a, [0] * absent), np.append(b, [0] * absent))
+    assert padded == pytest.approx(found, abs=1e-12, nan_ok=True)
+
+
+@given(own=SAMPLES, other=SAMPLES, times=st.integers(10**5, 10**6))
+def test_fst_of_large_samples_does_not_depend_on_their_sizes(own, other, times):
+    """Scaling either sample changes no share, and the correction for pairs is of order 1/N."""
+    a, b = counted(own) * 10**5, counted(other) * 10**5
+    if (a * b).sum() < a.sum() * b.sum():
+        assert hudson_fst(a * times, b) == pytest.approx(float(hudson_fst(a, b)), abs=1e-3)
+
+
+def test_two_samples_of_one_source_have_none_on_average_at_any_size():
+    rng, p = np.random.default_rng(2), np.array([0.4, 0.3, 0.2, 0.1])
+    for own, other in ((5, 400), (60, 60)):
+        a, b = rng.multinomial(own, p, size=20_000), rng.multinomial(other, p, size=20_000)
+        between = 1 - (a / own * b / other).sum(1)
+        numerator = hudson_fst(a, b) * between
+        assert abs(numerator.mean()) < 5 * numerator.std() / np.sqrt(20_000)
+
+
+def test_fst_of_drift_is_half_of_the_fixation_index():
+    """Ratio of averages over lineages: (1 - E H_t / H_0) / 2 = F_t / 2."""
+    source, n, t = wright_fisher.zipf(6), 10, 7
+    rng = np.random.default_rng(3)
+    shares = np.tile(source, (20_000, 1))
+    for _ in range(t):
+        shares = rng.multinomial(n, shares) / n
+    counts, reference = rng.multinomial(50, shares), rng.multinomial(2000, source, size=20_000)
+    between = 1 - (counts / 50 * reference / 2000).sum(1)
+    half = float(inbreeding(t, samples=n)) / 2
+    # The mean of (F_ST - half) H_between is 0 where the ratio of averages is half.
+    excess = (hudson_fst(counts, reference) - half) * np.where(between > 0, between, 0.0)
+    assert abs(np.nanmean(excess)) < 5 * np.nanstd(excess) / np.sqrt(20_000)
+    assert not np.isnan(excess).any()
+
+
+def test_samples_without_a_common_type():
+    assert hudson_fst([4, 0], [0, 7]) == 1.0
+    assert hudson_fst([2, 2, 0], [0, 0, 9]) == pytest.approx(1 - (2 / 3) / 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [([4, 0], [9, 0]), ([1, 0], [3, 3]), ([3, 3], [0, 1]), ([0, 0], [3, 3]), ([3, 3], [0, 0]), ([], [])],
+)
+@pytest.mark.filterwarnings("error")
+def test_fst_is_undefined_where_there_are_no_pairs_or_no_difference(own, other):
+    assert math.isnan(hudson_fst(np.array(own, dtype=np.int64), np.array(other, dtype=np.int64)))
+
+
+def test_rows_are_generations():
+    generations, reference = np.array([[5, 5, 0], [9, 1, 0], [0, 0, 1]]), np.array([4, 4, 2])
+    found = hudson_fst(generations, reference)
+    assert found[:2].tolist() == [float(hudson_fst(row, reference)) for row in generations[:2]]
+    assert math.isnan(found[2])
+    assert homozygosity(generations)[:2].tolist() == [float(homozygosity(row)) for row in generations[:2]]
+    assert np.isnan(homozygosity([[0, 1], [0, 0]])).all()
+
+
+@settings(deadline=None)
+@given(
+    n=st.floats(1.5, 1e5), times=st.lists(st.floats(0.5, 40.0), min_size=1, max_size=8).filter(lambda t: len(t) != 2)
+)
+def test_the_size_of_a_pedigree_inverts_inbreeding(n, times):
+    f = inbreeding(times, samples=n)
+    if (f < 1 - 1e-6).all():
+        found = pedigree_effective_size(f, times)
+        assert found.size == pytest.approx(n, rel=1e-6)
+        if len(times) > 1:
+            assert found.standard_error == pytest.approx(0.0, abs=1e-4 * n)
+
+
+def test_size_and_error_by_hand():
+    """Increases 0.05 and 0.1: n_e = 1/0.075; sd = 0.05/sqrt(2), so error = n_e^2 sd / sqrt(2)."""
+    found = pedigree_effective_size([0.05, 0.19], generations=[1, 2])
+    assert found.size == pytest.approx(1 / 0.075)
+    assert found.standard_error == pytest.approx(0.025 / 0.075**2)
+
+
+def test_the_standard_error_is_how_sizes_scatter():
+    """Independent members whose increase varies: 4000 pedigrees of 100; the sd of a sd is 1.1 percent."""
+    rng = np.random.default_rng(8)
+    increase = rng.uniform(0.01, 0.05, size=(4000, 100))
+    found = [pedigree_effective_size(1 - (1 - row) ** 3, np.full(100, 3.0)) for row in increase]
+    sizes = np.array([pedigree.size for pedigree in found])
+    assert np.mean([pedigree.standard_error for pedigree in found]) == pytest.approx(sizes.std(), rel=0.06)
+
+
+@pytest.mark.filterwarnings("error")
+def test_pedigrees_that_say_nothing_about_the_error_or_are_not_inbred():
+    alone = pedigree_effective_size([0.1], generations=[1])
+    assert alone.size == pytest.approx(10.0)
+    assert math.isnan(alone.standard_error)
+    none = pedigree_effective_size([0.0, 0.0], generations=[3, 2])
+    assert none.size == math.inf
+    assert math.isnan(none.standard_error)
+    assert pedigree_effective_size([1.0, 1.0], generations=[3, 2]).size == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: homozygosity([1, -1]), "`counts` must hold finite numbers of at least 0, but got -1"),
+        (lambda: homozygosity([1, 0.5]), "`counts` must hold whole numbers, one for each type, but got 0.5"),
+        (lambda: homozygosity(3), "`counts` must hold whole numbers, one for each type, but got the number 3"),
+        (lambda: hudson_fst([1, 0.5], [1, 2]), "`counts` must hold whole numbers"),
+        (lambda: hudson_fst([1, 1], [1, -2]), "`reference_counts` must hold finite numbers of at least 0, but got -2"),
+        (lambda: hudson_fst([1, 1], [1, 2, 3]), r"`reference_counts` must hold the same types .*\(3,\) and \(2,\)"),
+        (lambda: hudson_fst(np.ones((2, 2)), np.ones((3, 2))), r"in rows that broadcast.*\(3, 2\) and \(2, 2\)"),
+        (lambda: pedigree_effective_size([1.1], [1]), "`inbreeding` must hold .* at most 1, but got 1.1"),
+        (lambda: pedigree_effective_size([0.1], [0]), "`generations` must be above 0, but got 0.*leave founders out"),
+        (
+            lambda: pedigree_effective_size([0.1, 0.2], [1]),
+            r"`generations` must hold one number for each .*\(1,\) and \(2,\)",
+        ),
+        (
+            lambda: pedigree_effective_size([], []),
+            "`generations` must hold one number for each of `inbreeding`, at least",
+        ),
+    ],
+)
+def test_arguments_out_of_range_are_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
