@@ -115,6 +115,24 @@ def torchmetrics_perplexity(logits: Any, labels: Any) -> float:
     return float(metric.compute())
 
 
+def least_squares_of_each(lineages: Vectors) -> Vectors:
+    """Sum of squares of the best curve through each lineage, from one start."""
+    from scipy.optimize import least_squares
+
+    from collapse_guard.genetics.inbreeding import purged_inbreeding
+
+    def left(at: Vectors, values: Vectors) -> Vectors:
+        founder, load, log_size, purging = at
+        path = purged_inbreeding(len(values) - 1, samples=float(np.exp(log_size)), purging=float(purging))
+        return founder + load * path - values
+
+    bounds = ([-np.inf, 0.0, np.log(1.5), 0.0], [np.inf, np.inf, np.log(3000.0), 0.5])
+    start = [2.0, np.log(20.0), 0.1]
+    return np.array(
+        [2.0 * least_squares(left, [one[0], *start], args=(one,), bounds=bounds, xtol=1e-10).cost for one in lineages]
+    )
+
+
 def _part_of(package: str, name: str) -> ModuleType:
     """A module of a package whose own import needs much more: it is loaded without the package."""
     full = f"{package}.{name}"

@@ -45,6 +45,13 @@ def compression(documents: workloads.Documents) -> float:
     return compression_ratio(documents.texts)
 
 
+def depression(lineages: workloads.Vectors) -> workloads.Vectors:
+    from collapse_guard.genetics.depression import fit_depression
+
+    fit = fit_depression(lineages)
+    return ((lineages - fit.curve(lineages.shape[1] - 1)) ** 2).sum(axis=1)
+
+
 def vendi(clouds: workloads.Clouds) -> float:
     from collapse_guard.indicators.spread import vendi
 
@@ -311,6 +318,20 @@ ROWS = (
         with_memory=True,
         agree=underflow,
         tiny=1,
+    ),
+    Row(
+        name="depression",
+        what="load, effective size and purging of lineages of 50 generations, with intervals",
+        n=1000,
+        size="{n} lineages",
+        data=workloads.lineages,
+        ours=depression,
+        peer=peers.least_squares_of_each,
+        peer_name="scipy's least_squares, one after the other",
+        ratio=1,
+        seconds=10,
+        remark="values are sums of squares; the peer gives no intervals",
+        tiny=3,
     ),
     Row(
         name="one_generation_thread",

@@ -77,3 +77,13 @@ def wide_gap() -> tuple[Any, Any]:
     scores = torch.zeros(1, 4, 16, dtype=torch.bfloat16)
     scores[..., 0] = 200.0
     return scores, torch.ones(1, 4, dtype=torch.int64)
+
+
+def lineages(n: int) -> Vectors:
+    """ln of perplexity of n lineages over 50 generations: inbreeding depression with purging, and noise."""
+    from collapse_guard.genetics.inbreeding import purged_inbreeding
+
+    rng = np.random.default_rng(SEED)
+    sizes, purgings = rng.uniform(8.0, 60.0, n), rng.uniform(0.05, 0.3, n)
+    paths = purged_inbreeding(50, samples=sizes, purging=purgings)
+    return 4.0 + rng.uniform(1.0, 4.0, (n, 1)) * paths + rng.normal(0.0, 0.02, paths.shape)

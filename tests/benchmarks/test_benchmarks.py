@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import optimize
 from scipy.spatial.distance import cdist
 from sklearn.metrics import auc
 
@@ -125,6 +126,23 @@ def slow_perplexity(batch):
     return math.exp(-float(logs.gather(-1, labels[..., None]).mean()))
 
 
+def slow_depression(lineages):
+    left = []
+    for values in lineages:
+        bounds = [(np.log(1.5), np.log(3000.0)), (0.0, 0.5)]
+
+        def rest(at, values=values):
+            path, f, n, d = [0.0], 0.0, math.exp(at[0]), at[1]
+            for _ in values[1:]:
+                path.append(((1 - 1 / n) * path[-1] + 1 / n) * (1 - 2 * d * f))
+                f = 1 / n + (1 - 1 / n) * f
+            design = np.stack([np.ones(len(path)), path], axis=1)
+            return ((values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) ** 2).sum()
+
+        left.append(optimize.differential_evolution(rest, bounds, seed=1, tol=1e-12, maxiter=60).fun)
+    return left
+
+
 SLOW = {
     "distinct": slow_distinct,
     "self_bleu": slow_self_bleu,
@@ -139,6 +157,7 @@ SLOW = {
     "mmd": slow_mmd,
     "mauve": slow_mauve,
     "perplexity": slow_perplexity,
+    "depression": slow_depression,
 }
 TOLERANCE = {"mmd": 1e-3}
 """Looser for mmd: which of the two middle distances is the median is a convention."""

@@ -1,0 +1,107 @@
+"""How well forecasts hold, and whether the real share that is prescribed is enough: two tables.
+
+    python benchmarks/forecast.py score --out FOLDER [--markdown FILE]
+    python benchmarks/forecast.py prescribe [--model gru] [--seeds 3] [--out FOLDER] [--markdown FILE]
+
+`score` forecasts the lineages that `detector.py simulate` wrote, in seconds. `prescribe` lets lineages of trigram
+models live on their own samples for a few generations, and then gives them what the guard asks for: half a minute for
+each seed, corpus and decoding. With `--model gru` it is the demo's neural model, once: twenty minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from rich.console import Console
+from rich.progress import track
+
+from detecting.table import Sheet, write_markdown
+from detecting.workers import over
+
+if TYPE_CHECKING:
+    from forecasting.prescribing import Tried
+
+WIDTH = 160
+"""Columns where the output is not a terminal."""
+MARKS = {"score": "forecast", "ngrams": "prescription", "gru": "prescription-gru"}
+"""What the marks of each table are called."""
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    arguments.run(arguments)
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from forecasting.scoring import scored, sheet
+
+    _tell(sheet(scored(arguments.out, jobs=arguments.jobs)), arguments.markdown, MARKS["score"])
+
+
+def _prescribe(arguments: argparse.Namespace) -> None:
+    from forecasting.prescribing import sheet
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    found = _gru(arguments) if arguments.model == "gru" else _ngrams(arguments)
+    _tell(sheet(found), arguments.markdown, MARKS[arguments.model])
+
+
+def _ngrams(arguments: argparse.Namespace) -> list[Tried]:
+    from detecting.sizes import Sizes
+    from forecasting.prescribing import DECODINGS, Ngrams, tried
+
+    chosen = [
+        Ngrams(corpus=corpus, decoding=decoding, seed=seed, sizes=Sizes(), folder=arguments.out)
+        for seed, corpus, decoding in product(range(arguments.seeds), arguments.corpora, DECODINGS)
+    ]
+    done = over(tried, chosen, jobs=arguments.jobs)
+    return [
+        one for several in track(done, "trying", total=len(chosen), console=Console(stderr=True)) for one in several
+    ]
+
+
+def _gru(arguments: argparse.Namespace) -> list[Tried]:
+    from forecasting.neural import tried
+
+    return [tried(arguments.out)]
+
+
+def _tell(found: Sheet, page: Path | None, name: str) -> None:
+    console = Console() if Console().is_terminal else Console(width=WIDTH)
+    console.print(found.rich)
+    if page:
+        write_markdown(page, [found], name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="How well forecasts hold, and whether what is prescribed is enough.")
+    commands = parser.add_subparsers(required=True)
+    scoring = commands.add_parser("score", help="forecast lineages that went on, and print the table")
+    scoring.set_defaults(run=_score)
+    scoring.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where detector.py put the lineages")
+    trying = commands.add_parser("prescribe", help="do what trials ask for, and see whether it is enough")
+    trying.set_defaults(run=_prescribe)
+    trying.add_argument("--model", choices=["ngrams", "gru"], default="ngrams")
+    trying.add_argument("--seeds", type=int, default=3, metavar="N", help="trials of each corpus and decoding")
+    corpora = ["speeches", "wikipedia"]
+    trying.add_argument("--corpora", nargs="+", choices=corpora, default=corpora)
+    trying.add_argument(
+        "--out", type=Path, default=Path("prescriptions"), metavar="FOLDER", help="for wild types and stores"
+    )
+    for command in (scoring, trying):
+        command.add_argument(
+            "--markdown", type=Path, metavar="FILE", help="write the table between the marks of this page"
+        )
+        command.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
