@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from collapse_guard.ancestry import healthy_ancestor
 from collapse_guard.assessment import assess, reassess
-from collapse_guard.cli.gate import healthy_ancestor
 from collapse_guard.evidence import Evidence
 from collapse_guard.policy import Policy
 from collapse_guard.records import Generation, Severity
