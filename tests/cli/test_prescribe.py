@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from collapse_guard.lexicon import words
 from collapse_guard.records import Outlook
+from collapse_guard.wildtype import WildType
 
 
 def test_the_outlook_of_the_newest_generation_is_told(run, world):
@@ -51,9 +53,36 @@ def test_an_archive_is_counted(run, world):
     )
 
 
+def test_documents_that_carry_what_was_lost_are_chosen_from_the_pool(run, world, tmp_path):
+    path, newest = tmp_path / "chosen.jsonl", world.store.latest("bot")
+    asked = ["--select", 20, "--strategy", "tail", "--out", path, "--wild-type", world.wild_type]
+    outcome = run("prescribe", "--lineage", "bot", *asked, "--store", world.uri)
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert len(rows) == 20
+    assert sum(row["weight"] for row in rows) == pytest.approx(20, abs=1e-3)
+    phrases = [item.what for item in newest.lost if item.kind in ("word", "2-gram", "3-gram")]
+    carrying = [row for row in rows if row["reason"] != "at random"]
+    assert 0 < len(carrying) <= 10
+    assert all(any(phrase in " ".join(words(row["text"])) for phrase in phrases) for row in carrying)
+    assert f"{len(carrying)} of them because they carry what was lost" in outcome.out
+
+
+def test_a_pool_of_another_wild_type_is_refused(run, world, tmp_path):
+    other = WildType.fit([f"word{i} word{i + 1} and more words {i % 7}" for i in range(200)], vocabulary_size=300)
+    other.save(tmp_path / "other")
+    asked = ["--select", 5, "--out", tmp_path / "x.jsonl", "--wild-type", tmp_path / "other"]
+    outcome = run("prescribe", "--lineage", "bot", *asked, "--store", world.uri)
+    assert outcome.code == 2
+    assert "name that of the lineage" in outcome.err
+    assert not (tmp_path / "x.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--select", 5], "`--select` needs `--out` and `--wild-type`"),
+        (["--out", "x.jsonl"], "`--out` goes with `--select`, but got no number"),
         (["--documents", 10], "`--documents` and `--archive` must be given together"),
         (["--target", 0], "`--target` must be a finite number above 0"),
         (["--target", 1.5], "`--target` must be a share from 0 to 1, but got 1.5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -146,6 +147,29 @@ Documents = Annotated[
 Archive = Annotated[
     int | None,
     typer.Option("--archive", min=0, metavar="N", help="Real documents at hand: says whether they can carry it."),
+]
+
+
+class SelectionStrategy(StrEnum):
+    """What `--select` can choose by: those that need nothing but the pool and what was lost."""
+
+    UNIFORM = "uniform"
+    TAIL = "tail"
+
+
+Select = Annotated[
+    int | None,
+    typer.Option("--select", min=1, metavar="N", help="Choose N real documents; with --out and --wild-type."),
+]
+SelectionOut = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write them here as jsonl: text, weight, reason.")
+]
+PoolOf = Annotated[
+    Path | None, typer.Option("--wild-type", metavar="DIR", help="The wild type whose pool they are chosen from.")
+]
+By = Annotated[
+    SelectionStrategy,
+    typer.Option("--strategy", help="uniform: at random; tail: half of them because they carry what was lost."),
 ]
 
 # assess and gate

@@ -24,6 +24,10 @@ def prescribe(
     policy: options.NewPolicy = None,
     documents: options.Documents = None,
     archive: options.Archive = None,
+    select: options.Select = None,
+    out: options.SelectionOut = None,
+    wild_type: options.PoolOf = None,
+    strategy: options.By = options.SelectionStrategy.UNIFORM,
     json_file: options.Json = None,
     store: options.Store = None,
 ) -> ExitCode:
@@ -31,6 +35,7 @@ def prescribe(
     from collapse_guard.arguments import above, share
     from collapse_guard.cli.console import say
     from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.selecting import Wanted, select_into_file
     from collapse_guard.cli.showing import show_headline, show_outlook
     from collapse_guard.cli.stored import up_to
     from collapse_guard.policy import Policy
@@ -46,6 +51,8 @@ def prescribe(
     if target is not None:
         above("--target", target, 0.0)
         share("--target", target)
+    wanted = Wanted(n=select, out=out, wild_type=wild_type, strategy=strategy.value)
+    wanted.check()
     if json_file is not None:
         check_writable(json_file, "--json")
     new_policy = None if policy is None else Policy.load(policy)
@@ -66,6 +73,9 @@ def prescribe(
             say(told)
     if json_file is not None:
         write_text(json_file, json_text(newest.outlook))
+    chosen = select_into_file(wanted, newest)
+    if chosen:
+        say(chosen)
     return ExitCode.PASSED
 
 

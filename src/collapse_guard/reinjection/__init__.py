@@ -1,5 +1,6 @@
 """ACT on data: which documents a generation is trained on. Pure and seeded; no trainer is needed."""
 
 from collapse_guard.reinjection.sampler import MixtureSampler
+from collapse_guard.reinjection.selection import Selection, select
 
-__all__ = ["MixtureSampler"]
+__all__ = ["MixtureSampler", "Selection", "select"]

@@ -1,0 +1,71 @@
+"""Real documents for the next generation, chosen from the pool of a wild type and written to a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from collapse_guard.cli.outputs import check_writable, write_text
+from collapse_guard.errors import FingerprintMismatchError, InputError
+
+if TYPE_CHECKING:
+    from collapse_guard.records import Assessment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What `--select` asks for."""
+
+    n: int | None
+    """Documents."""
+    out: Path | None
+    """Where to."""
+    wild_type: Path | None
+    """Whose pool."""
+    strategy: Literal["uniform", "tail"]
+    """Which ones."""
+
+    def check(self) -> None:
+        """Refuse what cannot be done before anything is; raises InputError."""
+        given = [name for name in ("out", "wild_type") if getattr(self, name) is not None]
+        if self.n is None:
+            if given:
+                raise InputError(
+                    f"`--{given[0].replace('_', '-')}` goes with `--select`, but got no number: add --select N"
+                )
+            return
+        if self.out is None or self.wild_type is None:
+            raise InputError("`--select` needs `--out` and `--wild-type`, but got one or none of them: name both")
+        check_writable(self.out, "--out")
+
+
+def select_into_file(wanted: Wanted, newest: Assessment) -> str:
+    """Choose and write; returns what to tell, empty where nothing was asked for.
+
+    Raises:
+        FingerprintMismatchError: The lineage was measured against another wild type.
+        InputError: The pool has fewer documents, or nothing was lost that `tail` could bring back.
+    """
+    if wanted.n is None or wanted.out is None or wanted.wild_type is None:
+        return ""
+    from collapse_guard.reinjection import select
+    from collapse_guard.wildtype import WildType
+
+    wild_type = WildType.load(wanted.wild_type)
+    if wild_type.fingerprint != newest.generation.wild_type:
+        raise FingerprintMismatchError(
+            f"the lineage is measured against the wild type {newest.generation.wild_type}, but got "
+            f"{wild_type.fingerprint} in {str(wanted.wild_type)!r}: name that of the lineage"
+        )
+    pool = list(wild_type.pool)
+    chosen = select(pool, newest.lost, wanted.n, strategy=wanted.strategy, seed=newest.seed)
+    lines = [
+        json.dumps({"text": pool[place], "weight": round(float(weight), 6), "reason": reason}, ensure_ascii=False)
+        for place, weight, reason in zip(chosen.places, chosen.weights, chosen.reasons, strict=True)
+    ]
+    write_text(wanted.out, "\n".join(lines) + "\n")
+    certain = sum(reason != "at random" for reason in chosen.reasons)
+    carrying = f", {certain:,} of them because they carry what was lost" if certain else ""
+    return f"{wanted.n:,} of {len(pool):,} documents of the pool are in {wanted.out}{carrying}."

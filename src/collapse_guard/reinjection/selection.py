@@ -1,0 +1,226 @@
+r"""Which real documents to re-inject: at random, evenly over clusters, those that carry what was lost, or the hardest.
+
+A choice that is not at random changes what the training set says of the world. So each document comes with a weight,
+one over its probability to be chosen (Horvitz and Thompson 1952), scaled to a mean of one: weighted sums over the
+chosen have the expectation of those over the whole pool. `tail` and `perplexity` choose a part for certain and the
+rest at random from the others; the certain ones stand for themselves, the others for all that is left.
+
+`tail` covers what was lost. A lost phrase that should be there d times more often is worth d: each document that has it
+adds one, up to d. That is a submodular gain, so taking the best next document again and again reaches at least
+1 - 1/e of the best cover (Nemhauser, Wolsey and Fisher 1978), and a heap of stale gains finds it without looking at
+all documents again (Minoux 1978).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arguments import share, whole
+from collapse_guard.errors import InputError, near
+from collapse_guard.lexicon import words
+from collapse_guard.records import LostItem
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Strategy = Literal["uniform", "stratified", "tail", "perplexity"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+_LONGEST = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Selection:
+    """Documents of a pool that were chosen."""
+
+    places: IntArray
+    """[n]: places in the pool, those chosen for certain first, the best of them first."""
+    weights: FloatArray
+    """[n]: importance weights, with a mean of one."""
+    reasons: tuple[str, ...]
+    """Why each was chosen."""
+
+
+def select(
+    pool: Sequence[str],
+    lost: Sequence[LostItem] = (),
+    n: int = 1,
+    *,
+    strategy: Strategy = "uniform",
+    strata: Sequence[Any] | None = None,
+    nats: npt.ArrayLike | None = None,
+    certain: float = 0.5,
+    seed: int = 0,
+) -> Selection:
+    """Choose n different documents of a pool, say why, and weight them so that no expectation is biased.
+
+    | strategy     | chosen                                                                                    |
+    |--------------|-------------------------------------------------------------------------------------------|
+    | `uniform`    | at random                                                                                 |
+    | `stratified` | at random, as many of each stratum as of any other, where it has as many                   |
+    | `tail`       | `certain` of n that together carry most of what was lost (words and phrases), others at random |
+    | `perplexity` | `certain` of n with the most nats per token under the current model, others at random     |
+
+    Args:
+        pool: The documents.
+        lost: What was lost (`Assessment.lost`); for `tail`. Clusters and documents do not count: they need vectors.
+        n: How many, from 1 to all.
+        strategy: How.
+        strata: The stratum of each document, such as its cluster; for `stratified`.
+        nats: Nats per token of each document under the current model; for `perplexity`.
+        certain: Part of n that is chosen for certain, from 0 to 1; below 1 unless all of the pool is chosen.
+        seed: Of what is chosen at random.
+
+    Raises:
+        InputError: An argument is missing, does not fit the pool, or is outside of its range.
+
+    Cost: O(words of the pool) for `tail`, and O(n log N) or so for the heap; O(N) for the others.
+
+    Source: Horvitz and Thompson (1952), JASA 47:663; Nemhauser, Wolsey and Fisher (1978), Math. Program. 14:265; Minoux
+        (1978), Optimization Techniques, LNCIS 7:234.
+
+    Example:
+        >>> gone = LostItem(kind="word", what="senate", real_count=9, expected=2.0, observed=0, chance=0.001)
+        >>> chosen = select(["a senate", "the house", "house of cards", "law"], [gone], 2, strategy="tail")
+        >>> int(chosen.places[0]), chosen.reasons[0], chosen.weights.tolist()
+        (0, 'carries what was lost: senate', [0.5, 1.5])
+    """
+    _check(pool, n, strategy)
+    rng = np.random.default_rng(seed)
+    if strategy == "stratified":
+        return _stratified(_fitting("strata", strata, pool, strategy), n, rng)
+    n_certain = 0 if strategy == "uniform" else _certain(certain, n, len(pool))
+    if strategy == "tail":
+        first, reasons = _covering(pool, lost, n_certain)
+    elif strategy == "perplexity":
+        first, reasons = _hardest(_fitting("nats", nats, pool, strategy), n_certain)
+    else:
+        first, reasons = np.empty(0, dtype=np.int64), []
+    return _with_others(first, reasons, n, len(pool), rng)
+
+
+def _check(pool: Sequence[str], n: int, strategy: str) -> None:
+    if strategy not in STRATEGIES:
+        raise InputError(
+            f"`strategy` must be one of {', '.join(STRATEGIES)}, but got {strategy!r:.40}: "
+            f"{near(str(strategy), STRATEGIES)}"
+        )
+    if whole("n", n, least=1) > len(pool):
+        raise InputError(
+            f"`n` must be at most the {len(pool)} documents of the pool, but got {n}: ask for fewer, or add documents"
+        )
+
+
+def _certain(certain: float, n: int, size: int) -> int:
+    part = share("certain", certain)
+    if part == 1.0 and n < size:
+        raise InputError(
+            "`certain` must be below 1 where not all of the pool is chosen, but got 1: what has no chance has no weight"
+        )
+    return min(math.floor(part * n), n if n == size else n - 1)
+
+
+def _fitting(name: str, values: Any, pool: Sequence[str], strategy: str) -> npt.NDArray[Any]:
+    if values is None:
+        raise InputError(f"`{name}` must be given for the strategy `{strategy}`, but got None: one for each document")
+    array = np.asarray(values)
+    if array.shape != (len(pool),):
+        raise InputError(f"`{name}` must be one for each of {len(pool)} documents, but got the shape {array.shape}")
+    return array
+
+
+def _with_others(first: IntArray, reasons: list[str], n: int, size: int, rng: np.random.Generator) -> Selection:
+    """Those chosen for certain, and others at random, each of which stands for as many."""
+    others = np.setdiff1d(np.arange(size), first)
+    chosen = rng.choice(others, size=n - len(first), replace=False)
+    stands_for = np.append(np.ones(len(first)), np.full(len(chosen), len(others) / max(1, len(chosen))))
+    return Selection(
+        places=np.append(first, chosen).astype(np.int64),
+        weights=stands_for * (n / size),
+        reasons=(*reasons, *["at random"] * len(chosen)),
+    )
+
+
+def _stratified(strata: npt.NDArray[Any], n: int, rng: np.random.Generator) -> Selection:
+    names, labels, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    if n < len(names):
+        raise InputError(
+            f"`n` must be at least the {len(names)} strata, but got {n}: a stratum without a document has no weight"
+        )
+    counts = _even(sizes, n)
+    drawn = [rng.choice(np.flatnonzero(labels == i), size=count, replace=False) for i, count in enumerate(counts)]
+    return Selection(
+        places=np.concatenate(drawn).astype(np.int64),
+        weights=np.repeat(sizes / counts, counts) * (n / len(strata)),
+        reasons=tuple(
+            f"at random of stratum {name}" for name, count in zip(names, counts, strict=True) for _ in range(count)
+        ),
+    )
+
+
+def _even(sizes: IntArray, n: int) -> IntArray:
+    """As many of each as of any other, but no more than there are: n in all."""
+    counts = np.zeros(len(sizes), dtype=np.int64)
+    while (left := n - int(counts.sum())) > 0:
+        open_ = np.flatnonzero(counts < sizes)
+        each = max(1, left // len(open_))
+        for place in open_[:left]:
+            counts[place] += min(each, sizes[place] - counts[place], n - int(counts.sum()))
+    return counts
+
+
+def _hardest(nats: FloatArray, n: int) -> tuple[IntArray, list[str]]:
+    if not np.isfinite(nats).all():
+        raise InputError(f"`nats` must be finite, but got {nats[~np.isfinite(nats)][0]}: leave such documents out")
+    order = np.argsort(-nats, kind="stable")[:n]
+    return order.astype(np.int64), [f"{nats[place]:.3g} nats per token" for place in order]
+
+
+def _covering(pool: Sequence[str], lost: Sequence[LostItem], n: int) -> tuple[IntArray, list[str]]:
+    """Greedy cover of what was lost; fewer than n where the rest of the pool carries none of it."""
+    wanted = {item.what: item.expected - item.observed for item in lost if item.kind in ("word", "2-gram", "3-gram")}
+    if n and not wanted:
+        raise InputError(
+            "`lost` must name words or phrases for the strategy `tail`, but has none: choose another strategy"
+        )
+    carried = [_carried(text, wanted) for text in pool]
+    missing = dict(wanted)
+    # Gains only fall, so that a document whose gain is still the largest after it was looked at again is the best.
+    heap = [(-_gain(phrases, missing), place) for place, phrases in enumerate(carried) if phrases]
+    heapq.heapify(heap)
+    chosen: list[int] = []
+    while heap and len(chosen) < n:
+        _, place = heapq.heappop(heap)
+        gain = _gain(carried[place], missing)
+        if gain <= 0.0:
+            continue
+        if heap and (-gain, place) > heap[0]:
+            heapq.heappush(heap, (-gain, place))
+            continue
+        chosen.append(place)
+        for phrase in carried[place]:
+            missing[phrase] = max(0.0, missing[phrase] - 1.0)
+    reasons = [
+        f"carries what was lost: {', '.join(sorted(carried[place], key=lambda it: -wanted[it])[:3])}"
+        for place in chosen
+    ]
+    return np.array(chosen, dtype=np.int64), reasons
+
+
+def _carried(text: str, wanted: dict[str, float]) -> tuple[str, ...]:
+    """The lost phrases that a document has."""
+    found = words(text)
+    grams: Counter[str] = Counter()
+    for length in range(1, _LONGEST + 1):
+        grams.update(" ".join(found[i : i + length]) for i in range(len(found) - length + 1))
+    return tuple(sorted(grams.keys() & wanted.keys()))
+
+
+def _gain(phrases: tuple[str, ...], missing: dict[str, float]) -> float:
+    return sum(min(1.0, missing[phrase]) for phrase in phrases)
