@@ -409,7 +409,8 @@ class Inbreeding(Record):
     size: Interval | None = None
     """Effective size: of how many draws a generation drift alone would lose as much. None: too few generations."""
     expected: float | None = None
-    """Fixation index that chance alone gives to the recorded pedigree; None: sizes of training sets are not known."""
+    """Fixation index that chance alone gives to the recorded pedigree, where whole documents are drawn; None: sizes of
+    training sets are not known."""
     fitness: float | None = None
     """Relative fitness: the founder's perplexity over that of the generation; None: not measured."""
 
