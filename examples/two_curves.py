@@ -1,8 +1,10 @@
 """Fitness of an inbred population, perplexity of an inbred model: one curve. python examples/two_curves.py [--out PNG]
 
 Left, the population: 50 individuals, inbreeding load 6. Without purging fitness only declines, and each thin line is a
-simulated lineage (their mean lies above the law of the mean F, as exp is convex). With purging (d = 0.25) it declines,
-turns and recovers, as the recursion of g says.
+simulated lineage (their mean lies above the law of the mean F, as exp is convex). With purging it declines, turns and
+recovers: so says the recursion of g for d = 0.25, and so do populations simulated with recessive alleles of s = 0.5,
+for which d is s/2. They turn earlier, at less depth, and recover further than the recursion says: it approximates, and
+here it purges too little. So a fitted d is an effective number of the curve; the program prints theirs.
 Right, the model: words of Zipf's law, and a model of their frequencies that is retrained on its own text. Replaced, its
 perplexity climbs; with 10 % fresh real text in every generation it levels off. The dotted lines are the same curve
 of inbreeding, fitted: ln PPL = ln PPL_0 + B g(n_e, d).
@@ -25,23 +27,49 @@ COLOURS = ("#1f5fbf", "#7b3fb5")
 
 
 def population(*, generations, lineages, seed):
-    """Fitness without purging, of simulated lineages and expected, and expected with purging."""
+    """Relative fitness in generations 0 to `generations`: of simulated lineages, and expected for each d."""
     types = np.full(1000, 1 / 1000)
     drift = wright_fisher.simulate(
-        types, samples=2 * INDIVIDUALS, generations=generations, lineages=lineages, seed=seed
+        types, samples=2 * INDIVIDUALS, generations=generations - 1, lineages=lineages, seed=seed
     ).fixation_index
-    paths = {
-        purging: purged_inbreeding(generations + 1, samples=2 * INDIVIDUALS, purging=purging)[1:]
-        for purging in (0.0, PURGING)
-    }
+    # The world begins with a fitted founder, F_1; before it stands the source, F_0 = 0.
+    drift = np.concatenate([np.zeros((lineages, 1)), np.clip(drift, 0.0, 1.0)], axis=1)
+    paths = {d: purged_inbreeding(generations, samples=2 * INDIVIDUALS, purging=d) for d in (0.0, PURGING)}
+    children = np.random.SeedSequence(seed).spawn(lineages)
+    herds = [herd(np.random.default_rng(child), generations=generations) for child in children]
     return {
-        "simulated": expected_fitness(np.clip(drift, 0.0, 1.0), load=LOAD),
-        **{purging: expected_fitness(path, load=LOAD) for purging, path in paths.items()},
+        "simulated": expected_fitness(drift, load=LOAD),
+        "selected": np.array(herds),
+        **{d: expected_fitness(path, load=LOAD) for d, path in paths.items()},
     }
+
+
+def herd(rng, *, generations, individuals=INDIVIDUALS, load=LOAD, purging=PURGING, selects=True):
+    """Mean fitness over generations of individuals who carry recessive alleles and mate at random.
+
+    Each deleterious allele of the founders is the only one of its kind, on a locus of its own; loci are not linked, and
+    nothing mutates. Two copies multiply fitness by 1 - s, with s = 2 d. Fitness is the chance to be a parent.
+    """
+    s = 2 * purging
+    owners = np.repeat(np.arange(2 * individuals), rng.poisson(load / s, 2 * individuals))
+    genes = owners == np.arange(2 * individuals)[:, None]  # [genomes, loci]; i and i + individuals are one individual
+    fixed, found = 0, []
+    for _ in range(generations + 1):
+        doubled = (genes[:individuals] & genes[individuals:]).sum(axis=1) + fixed
+        fitness = (1 - s) ** doubled
+        found.append(fitness.mean())
+        chance = fitness / fitness.sum() if selects else None
+        parents = rng.choice(individuals, size=2 * individuals, p=chance)
+        is_first = rng.random(genes.shape) < 0.5
+        genes = np.where(is_first, genes[parents], genes[parents + individuals])
+        copies = genes.sum(axis=0)
+        fixed += int((copies == 2 * individuals).sum())
+        genes = genes[:, (copies > 0) & (copies < 2 * individuals)]
+    return np.array(found)
 
 
 def models(*, generations, lineages, seed):
-    """For each workflow: perplexity over generations, and the fitted curve."""
+    """For each workflow: ln perplexity over generations, and the fitted curve."""
     found = {}
     for name, workflow in WORKFLOWS.items():
         grown = zipf_text.simulate(workflow=workflow, generations=generations, lineages=lineages, seed=seed)
@@ -56,8 +84,10 @@ def draw(fitness, fitted):
     left, right = figure.subplots(1, 2)
     left.plot(fitness["simulated"].T, color="#9aa4b0", linewidth=0.5, alpha=0.6)
     for colour, purging in zip(COLOURS, (0.0, PURGING), strict=True):
-        label = f"d = {purging:g}" if purging else "d = 0, no purging"
+        label = f"law, d = {purging:g}" if purging else "law, d = 0 (no purging)"
         left.plot(fitness[purging], color=colour, linewidth=1.8, label=label)
+    mean = fitness["selected"].mean(axis=0)
+    left.plot(mean, "o", markersize=2.5, markevery=2, color=COLOURS[1], label=f"simulated, s = {2 * PURGING:g}")
     left.set(title="relative fitness (population view)", xlabel="generation", ylim=(0.0, 1.02))
     for colour, (name, (loss, fit)) in zip(COLOURS, fitted.items(), strict=True):
         curve = fit.curve(len(loss) - 1, real_share=WORKFLOWS[name].fresh_share)
@@ -71,16 +101,29 @@ def draw(fitness, fitted):
     return figure
 
 
+def told(fitness):
+    """The population's curves in words."""
+    law, mean = fitness[PURGING], fitness["selected"].mean(axis=0)
+    last, fit = len(law) - 1, fit_depression(-np.log(mean))
+    d, low, high = fit.purging, fit.purging_low, fit.purging_high
+    return [
+        f"Without purging fitness falls to {fitness[0.0][-1]:.3f} in generation {last}.",
+        f"With d = {PURGING:g} it is lowest, {law.min():.3f}, in generation {law.argmin()}, and ends at {law[-1]:.3f}.",
+        f"Simulated with s = {2 * PURGING:g}: lowest, {mean.min():.3f}, in generation {mean.argmin()}, and ends at "
+        f"{mean[-1]:.3f}; d = {d:.2f} ({low:.2f} to {high:.2f}) fits it.",
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Draw fitness and perplexity under inbreeding, side by side.")
     parser.add_argument("--out", type=Path, default=Path("two_curves.png"), help="where to write the picture")
+    parser.add_argument("--generations", type=int, default=100, help="of the population; a fifth of the model")
+    parser.add_argument("--lineages", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    fitness = population(generations=100, lineages=40, seed=arguments.seed)
-    fitted = models(generations=20, lineages=40, seed=arguments.seed)
-    lowest = int(fitness[PURGING].argmin())
-    print(f"without purging fitness falls to {fitness[0.0][-1]:.3f}; with d = {PURGING:g} it is lowest,")
-    print(f"{fitness[PURGING][lowest]:.3f}, in generation {lowest} and {fitness[PURGING][-1]:.3f} in generation 100")
+    fitness = population(generations=arguments.generations, lineages=arguments.lineages, seed=arguments.seed)
+    fitted = models(generations=arguments.generations // 5, lineages=arguments.lineages, seed=arguments.seed)
+    print("\n".join(told(fitness)))
     for name, (loss, fit) in fitted.items():
         ends = " to ".join(f"{end:.0f}" for end in np.exp(loss[[0, -1]]))
         load, size = (f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in _estimates(fit))

@@ -42,11 +42,43 @@ def test_the_forecast_goes_on_from_what_was_measured(panels, forecast):
     np.testing.assert_allclose(line(panels[0], "forecast")[:, 1], 92.1 / path[:, 1])
 
 
-def test_every_other_mixture_is_named_at_its_end(panels, forecast):
-    named = {text.get_text() for text in panels[0].texts}
-    shares = [other.real_share for other in forecast[-1].outlook.forecasts[1:]]
-    assert named == {f"{100 * share:.3g} % real" for share in shares}
-    assert "5 % real" in named
+def test_every_other_mixture_is_named_at_its_end(forecast):
+    apart = with_ends(forecast, {0.05: 2.0, 0.1: 1.4, 0.2: 0.8, 0.625: 0.1})
+    for axes, founder, sign in zip(curves_figure(apart).axes, (1.0, 92.1), (-1.0, 1.0), strict=True):
+        named = {text.get_text(): text.xy[1] for text in axes.texts}
+        assert set(named) == {"5 % real", "10 % real", "20 % real", "62.5 % real"}
+        assert named["5 % real"] == pytest.approx(founder * math.exp(sign * 2.0))
+
+
+def with_ends(forecast, ends):
+    """The lineage with forecasts of other mixtures that end at the given rises."""
+    (first, *_), outlook = forecast[-1].outlook.forecasts, forecast[-1].outlook
+    course = first.courses["perplexity"]
+    others = [
+        first.model_copy(
+            update={
+                "real_share": share,
+                "courses": {"perplexity": course.model_copy(update={"median": (rise,) * len(course.median)})},
+            }
+        )
+        for share, rise in ends.items()
+    ]
+    changed = outlook.model_copy(update={"forecasts": (first, *others)})
+    return [*forecast[:-1], forecast[-1].model_copy(update={"outlook": changed})]
+
+
+def test_no_mixture_leaves_the_panel(forecast):
+    wide = curves_figure(with_ends(forecast, {0.5: -1.0, 0.9: 4.0}))
+    for axes, founder, sign in zip(wide.axes, (1.0, 92.1), (-1.0, 1.0), strict=True):
+        reached = [founder * math.exp(sign * rise) for rise in (-1.0, 4.0)]
+        low, high = axes.get_ylim()
+        assert low < min(reached)
+        assert max(reached) < high
+
+
+def test_mixtures_that_end_at_one_place_share_a_name(forecast):
+    for axes in curves_figure(with_ends(forecast, {0.0: 1.0, 0.2: 1.001, 0.05: 1.0, 0.7: 0.1})).axes:
+        assert sorted(text.get_text() for text in axes.texts) == ["0-20 % real", "70 % real"]
 
 
 def test_the_margin_is_shaded_on_the_side_of_harm(panels):

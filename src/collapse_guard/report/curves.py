@@ -7,7 +7,7 @@ there are generations enough for one, and on from the newest generation what is 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ AHEAD = 5
 INDICATOR = "perplexity"
 _LINE, _CURVE, _OTHERS = LINEAGES[0].ink.light, LINEAGES[1].ink.light, LINEAGES[2].ink.light
 _LOGARITHMIC_FROM = 8.0
+_APART = 0.045
+"""Names nearer than this part of the panel's height would lie on each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,19 +130,10 @@ def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign
     course, start = in_use.courses[INDICATOR], found.rises[-1]
     low, high = (shown([start, *ends[:steps]]) for ends in (course.low, course.high))
     axes.fill_between(coming, low, high, facecolor=(_LINE, 0.12), edgecolor="none", label="90 % band")
-    for forecast in others:
-        path = shown([start, *forecast.courses[INDICATOR].median[:steps]])
+    paths = {forecast.real_share: shown([start, *forecast.courses[INDICATOR].median[:steps]]) for forecast in others}
+    for path in paths.values():
         axes.plot(coming, path, color=_OTHERS, linewidth=0.8)
-        axes.annotate(
-            _named(forecast),
-            (coming[-1], path[-1]),
-            fontsize=7.0,
-            color=_OTHERS,
-            va="center",
-            xytext=(3, 0),
-            textcoords="offset points",
-        )
-    in_words = f"forecast, {_named(in_use)} as now"
+    in_words = f"forecast, {_named(in_use.real_share)} as now"
     axes.plot(
         coming, shown([start, *course.median[:steps]]), color=_LINE, linewidth=1.6, linestyle="dashed", label=in_words
     )
@@ -153,15 +146,34 @@ def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign
         label = "inbreeding with purging, fitted" if found.depression.purging else "inbreeding, fitted"
         axes.plot(range(len(path)), path, color=_CURVE, linewidth=1.2, linestyle=DOTS, label=label)
     number_generations(axes, [*generations, *coming])
-    _fit(axes, [*shown(found.rises), *shown(course.median[:steps]), *shown([0.0, found.margin])], right=coming[-1])
+    medians = [*shown(course.median[:steps]), *(value for path in paths.values() for value in path)]
+    _fit(axes, [*shown(found.rises), *medians, *shown([0.0, found.margin])], right=coming[-1])
+    _name_ends(axes, {share: path[-1] for share, path in paths.items()}, right=coming[-1])
 
 
-def _named(forecast: Forecast) -> str:
-    return f"{100.0 * forecast.real_share:.3g} % real"
+def _name_ends(axes: Axes, ends: Mapping[float, float], *, right: float) -> None:
+    """Name each real share at the end of its line, and those whose lines end at one place together."""
+    place = {share: float(axes.transData.transform((right, end))[1]) for share, end in ends.items()}
+    groups: list[list[float]] = []
+    for share in sorted(ends, key=lambda each: place[each]):
+        if groups and place[share] - place[groups[-1][-1]] < _APART * axes.bbox.height:
+            groups[-1].append(share)
+        else:
+            groups.append([share])
+    for shares in groups:
+        told = _named(max(shares)) if len(shares) == 1 else f"{100.0 * min(shares):.3g}-{_named(max(shares))}"
+        middle = math.sqrt(ends[shares[0]] * ends[shares[-1]])
+        axes.annotate(
+            told, (right, middle), fontsize=7.0, color=_OTHERS, va="center", xytext=(3, 0), textcoords="offset points"
+        )
+
+
+def _named(real_share: float) -> str:
+    return f"{100.0 * real_share:.3g} % real"
 
 
 def _fit(axes: Axes, values: Sequence[float], *, right: float) -> None:
-    """Show what was measured and the median that is forecast, whatever a band reaches; leave room for the names."""
+    """Show what was measured and the medians that are forecast, whatever a band reaches; leave room for the names."""
     low, high = min(values), max(values)
     if high > _LOGARITHMIC_FROM * low:
         axes.set_yscale("log")
