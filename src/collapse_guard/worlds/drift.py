@@ -7,8 +7,9 @@ q = (1 - m) p_k + m p_0 has E sum q^2 = (1 - m)^2 S_k + (1 - (1 - m)^2) S_0. Mul
 
     F_{k+1} = 1/n + (1 - 1/n) (1 - m)^2 F_k
 
-It counts after drift and immigration: the training set. Where real items come in whole documents, two items of one
-document, a share r of all pairs, come from one origin: (1 - m)^2 becomes r (1 - m) + (1 - r) (1 - m)^2.
+It counts after drift: the fitted model (`genetics.migration` has the other census too). Where real items come in
+whole documents, two items of one document, a share r of all pairs, come from one origin: (1 - m)^2 becomes r (1 - m)
++ (1 - r) (1 - m)^2.
 
 **accumulate.** q_{k+1} = q_k + (x/n - q_k)/(k + 1) with x drawn from q_k, so E sum q^2 grows by
 (1 - S_k)/(n (k + 1)^2): 1 - F_k = prod_{j <= k} (1 - 1/(n j^2)), bounded away from 0 for ever.
