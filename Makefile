@@ -48,6 +48,7 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/published --seeds published --lineages 7 --healthy 50 --jobs 2
 	$(BIN)/python benchmarks/detector.py score --out $(DETECTOR)/published --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/detector.py presets --out $(DETECTOR)/published --calibration $(DETECTOR)/tuning --jobs 2 --markdown docs/detector.md
+	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --model gru --markdown docs/forecast.md

@@ -16,6 +16,7 @@ from collapse_guard.records import (
     Assessment,
     Comparison,
     Direction,
+    Forecast,
     Generation,
     Mixture,
     Reading,
@@ -195,6 +196,12 @@ def test_an_indicator_that_was_not_always_compared_is_left_out():
     bare = [past.model_copy(update={"comparisons": ()}) for past in lineage]
     assert ahead(bare).forecasts == ()
     assert ahead(bare).prescription is None
+
+
+@pytest.mark.parametrize(("crossed", "fails_at"), [((0.0, 0.5, 0.51, 0.9), 7), ((0.9,), 5), ((0.0, 0.5), None)])
+def test_it_fails_in_the_first_generation_by_which_a_failure_is_more_likely_than_not(crossed, fails_at):
+    generations = tuple(range(5, 5 + len(crossed)))
+    assert Forecast(real_share=0.0, generations=generations, courses={}, crossed=crossed).fails_at == fails_at
 
 
 # ---- inbreeding

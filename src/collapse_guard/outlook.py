@@ -18,7 +18,7 @@ from collapse_guard.genetics.depression import FEWEST as FEWEST_OF_A_CURVE
 from collapse_guard.genetics.depression import DepressionFit, fit_depression
 from collapse_guard.genetics.estimation import FEWEST as FEWEST_OF_A_SIZE
 from collapse_guard.genetics.estimation import DriftFit, fit_drift
-from collapse_guard.genetics.forecast import Law, learn
+from collapse_guard.genetics.forecast import Law, learn, passed
 from collapse_guard.genetics.migration import needed_share
 from collapse_guard.genetics.pedigree import expected_inbreeding
 from collapse_guard.policy import Policy
@@ -97,9 +97,7 @@ class _Courses:
 
     def beyond(self, paths: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether harm has passed its margin by then: [draws, indicators, generations]."""
-        both = np.array([comparison.direction is Direction.BOTH for comparison in self.newest])
-        harm = np.where(both[:, None], np.abs(paths), paths)
-        return np.asarray(np.maximum.accumulate(harm > self.margins[:, None], axis=-1))
+        return passed(paths, self.margins, [comparison.direction is Direction.BOTH for comparison in self.newest])
 
 
 def _courses(line: Sequence[Assessment]) -> _Courses | None:

@@ -25,6 +25,13 @@ def test_a_founder_has_nothing_to_learn_from(run, world):
     assert "needs the founder and at least one generation" in outcome.out
 
 
+def test_documents_are_chosen_for_a_founder_too(run, world, tmp_path):
+    path = tmp_path / "chosen.jsonl"
+    asked = ["--generation", 0, "--select", 7, "--out", path, "--wild-type", world.wild_type]
+    assert run("prescribe", "--lineage", "bot", *asked, "--store", world.uri).code == 0
+    assert len(path.read_text("utf-8").splitlines()) == 7
+
+
 def test_the_numbers_are_written_as_json(run, world, tmp_path):
     path = tmp_path / "outlook.json"
     assert run("prescribe", "--lineage", "bot", "--json", path, "--store", world.uri).code == 0

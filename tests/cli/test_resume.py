@@ -47,7 +47,7 @@ def test_the_command_in_the_error_does_not_tell_a_password(run, world):
 
 def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_the_worst(run, world):
     _keep(run, world, world.founder, "resumed", "--seed", 3)
-    _keep(run, world, world.collapsed, "resumed", "--real-fraction", 0.25)
+    _keep(run, world, world.collapsed, "resumed", "--real-fraction", 0.25, "--documents", 40)
     _keep(run, world, world.few, "other")
     outcome = run("assess", "--resume", "--store", world.uri)
     assert outcome.code == 1
@@ -59,6 +59,7 @@ def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_t
     founder, collapsed = world.store.history("resumed")
     assert (founder.seed, founder.generation.mixture) == (3, Mixture(real=1.0))
     assert collapsed.generation.mixture == Mixture.with_real(0.25)
+    assert (founder.generation.items, collapsed.generation.items) == (None, 40)
     assert list_pending(PENDING) == []
     again = run("assess", "--resume", "--store", world.uri)
     assert (again.code, "there is nothing to send" in again.out) == (0, True)

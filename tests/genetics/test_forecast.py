@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import forecast
-from collapse_guard.genetics.forecast import MIXINGS, Law, crossing, diluted, first_likely, learn
+from collapse_guard.genetics.forecast import MIXINGS, Law, diluted, learn, passed
 from collapse_guard.worlds import Workflow, gaussian, wright_fisher
 
 SHARES = {
@@ -326,21 +326,14 @@ class TestCrossing:
     paths = np.array([[0.1, 0.3, 0.1, 0.1], [0.1, 0.1, -0.4, 0.1], [0.1, 0.1, 0.1, 0.25], [0.0, 0.0, 0.0, 0.2]])
 
     def test_a_limit_that_was_passed_stays_passed(self):
-        assert crossing(self.paths, 0.2).tolist() == [0.0, 0.25, 0.25, 0.5]
+        assert passed(self.paths, 0.2).mean(axis=0).tolist() == [0.0, 0.25, 0.25, 0.5]
 
     def test_both_sides_are_limits_where_both_are_collapse(self):
-        assert crossing(self.paths, 0.2, both_sides=True).tolist() == [0.0, 0.25, 0.5, 0.75]
+        assert passed(self.paths, 0.2, both_sides=True).mean(axis=0).tolist() == [0.0, 0.25, 0.5, 0.75]
 
     def test_each_lineage_has_its_probabilities(self):
         both = np.stack([self.paths, -self.paths], axis=1)
-        assert crossing(both, 0.2).tolist() == [[0.0, 0.25, 0.25, 0.5], [0.0, 0.0, 0.25, 0.25]]
-
-    def test_the_first_generation_that_is_more_likely_beyond_than_within(self):
-        likely = np.array([0.0, 0.5, 0.51, 0.9])
-        assert first_likely(likely) == 3
-        assert first_likely(likely, 0.4) == 2
-        assert first_likely(likely, 0.9) is None
-        assert first_likely(np.array([0.9])) == 1
+        assert passed(both, 0.2).mean(axis=0).tolist() == [[0.0, 0.25, 0.25, 0.5], [0.0, 0.0, 0.25, 0.25]]
 
 
 @pytest.mark.parametrize(

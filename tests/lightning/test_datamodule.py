@@ -200,6 +200,7 @@ class TestWithAGuard:
         module = fit(data, healed)
         assert data.applied == healed.assessment.generation.mixture == prescribed
         assert sum(number < 100 for number in module.seen[0]) == round(100 * prescribed.real)
+        assert healed.assessment.generation.items == 100
 
     def test_a_guard_that_may_not_reinject_prescribes_nothing(self, fit, guard):
         fit(data_module(REAL), guard("healthy"))

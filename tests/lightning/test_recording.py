@@ -9,8 +9,11 @@ import pytorch_lightning as pl
 from mlflow import MlflowClient
 
 from collapse_guard.errors import CollapseGuardWarning, LineageError, StoreUnreachableError
+from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CollapseGuard, recording
-from collapse_guard.records import Severity
+from collapse_guard.lightning.recording import Recorder
+from collapse_guard.policy import Policy
+from collapse_guard.records import Generation, Mixture, Severity
 from collapse_guard.store import MemoryStore, list_pending, load_pending, open_store
 from collapse_guard.wildtype import WildType
 
@@ -151,6 +154,19 @@ class TestWhenTheStoreFailsAtTheEnd:
         assert pending.evidence.losses.documents == wild_type.evaluation.hashes
         assert WildType.load(pending.request.wild_type_path).fingerprint == wild_type.fingerprint
         assert Path(pending.request.wild_type_path).is_absolute()
+
+    def test_what_it_was_trained_on_is_kept_with_it(self, tmp_path, monkeypatch, wild_type):
+        monkeypatch.chdir(tmp_path)
+        generation = Generation(lineage="kept", index=0, mixture=Mixture(real=1.0), items=70)
+        evidence = Evidence(samples=list(wild_type.pool))
+        recorder = Recorder(
+            store=Failing(StoreUnreachableError("down")), history=(), wild_type=wild_type, policy=Policy()
+        )
+        with pytest.warns(CollapseGuardWarning, match="kept in"):
+            recorder.record(recorder.judge(evidence, generation, seed=0), evidence, run_id=None)
+        [path] = list_pending(".collapse_guard/pending")
+        request = load_pending(path).request
+        assert (request.items, request.mixture) == (70, Mixture(real=1.0))
 
     def test_keeping_twice_is_fine(self, train, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

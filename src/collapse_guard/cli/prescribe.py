@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from collapse_guard.policy import Policy
-    from collapse_guard.records import Assessment
+    from collapse_guard.records import Assessment, Outlook
 
 
 @exits
@@ -36,13 +36,11 @@ def prescribe(
     from collapse_guard.cli.console import say
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.cli.selecting import Wanted, select_into_file
-    from collapse_guard.cli.showing import show_headline, show_outlook
+    from collapse_guard.cli.showing import show_headline
     from collapse_guard.cli.stored import up_to
     from collapse_guard.policy import Policy
     from collapse_guard.report import json_text
-    from collapse_guard.report import outlook as words
     from collapse_guard.store import open_store
-    from collapse_guard.supply import supply
 
     if (documents is None) != (archive is None):
         raise InputError(
@@ -64,19 +62,28 @@ def prescribe(
             "There is nothing to learn from yet: a prescription needs the founder and at least one generation that "
             "descends from it."
         )
-        return ExitCode.PASSED
-    show_outlook(newest)
-    needed = newest.outlook.prescription
-    if needed is not None and needed.real_share is not None and documents is not None and archive is not None:
-        told = words.supplied(supply(needed.real_share, documents=documents, archive=archive, horizon=needed.horizon))
-        if told:
-            say(told)
-    if json_file is not None:
-        write_text(json_file, json_text(newest.outlook))
+    else:
+        _tell(newest, newest.outlook, documents, archive)
+        if json_file is not None:
+            write_text(json_file, json_text(newest.outlook))
     chosen = select_into_file(wanted, newest)
     if chosen:
         say(chosen)
     return ExitCode.PASSED
+
+
+def _tell(newest: Assessment, found: Outlook, documents: int | None, archive: int | None) -> None:
+    from collapse_guard.cli.console import say
+    from collapse_guard.cli.showing import show_outlook
+    from collapse_guard.report import outlook as words
+    from collapse_guard.supply import supply
+
+    show_outlook(newest)
+    needed = found.prescription
+    if needed is not None and needed.real_share is not None and documents is not None and archive is not None:
+        told = words.supplied(supply(needed.real_share, documents=documents, archive=archive, horizon=needed.horizon))
+        if told:
+            say(told)
 
 
 def _looking_ahead(stored: Sequence[Assessment], policy: Policy | None, target: float | None) -> Assessment:

@@ -21,9 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import fdtrc, fdtri
 
-from collapse_guard.arguments import share
-from collapse_guard.errors import InputError
 from collapse_guard.genetics.inbreeding import purged_inbreeding
+from collapse_guard.genetics.series import confidence, series
 
 FloatArray = npt.NDArray[np.float64]
 FEWEST = 6
@@ -101,10 +100,10 @@ def fit_depression(
         >>> round(float(fit.load), 2), round(float(fit.size), 1), round(float(fit.purging), 2)
         (2.0, 10.0, 0.2)
     """
-    values = _values(log_perplexity)
+    values = series("log_perplexity", log_perplexity, fewest=FEWEST)
     shape, steps = values.shape[:-1], values.shape[-1] - 1
     freedom = steps + 1 - _PARAMETERS + (not purging)
-    bar = 1.0 + 2.0 * float(fdtri(2, freedom, _open(level))) / freedom
+    bar = 1.0 + 2.0 * float(fdtri(2, freedom, confidence(level))) / freedom
     lineages = values.reshape(-1, steps + 1)
     shares = np.broadcast_to(np.asarray(real_share, dtype=np.float64), (*shape, steps)).reshape(-1, steps)
     found = [
@@ -230,22 +229,3 @@ def _and_about(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     about[:, :, 1:] |= inside[:, :, :-1]
     about[:, :, :-1] |= inside[:, :, 1:]
     return about
-
-
-def _values(log_perplexity: npt.ArrayLike) -> FloatArray:
-    values = np.asarray(log_perplexity, dtype=np.float64)
-    if values.ndim == 0 or values.shape[-1] < FEWEST + 1:
-        raise InputError(
-            f"`log_perplexity` must hold the founder and at least {FEWEST} generations after it, but got "
-            f"{values.shape[-1] if values.ndim else 1} value(s): not enough generations, wait for more"
-        )
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise InputError(f"`log_perplexity` must be finite, but got {bad}: leave out lineages without a value")
-    return values
-
-
-def _open(level: float) -> float:
-    if not 0.0 < share("level", level) < 1.0:
-        raise InputError(f"`level` must be between 0 and 1, but got {level!r}: give 0.9")
-    return float(level)

@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from collapse_guard.arguments import above, share
-from collapse_guard.errors import InputError
+from collapse_guard.arguments import above
+from collapse_guard.genetics.series import by_generation, confidence, series, shares
 
 FloatArray = npt.NDArray[np.float64]
 FEWEST = 3
@@ -100,11 +100,12 @@ def fit_drift(
         >>> round(float(fit.size), 6)
         50.0
     """
-    values, kept = _steps(fixation, real_shares)
+    values = series("fixation", fixation, fewest=FEWEST)
+    kept = by_generation("real_shares", (1.0 - shares("real_shares", real_shares)) ** 2, values)
     y = values[..., 1:] - kept * values[..., :-1]
     x = 1.0 - kept * values[..., :-1] if reference == "wild_type" else kept * (1.0 - values[..., :-1])
     steps, spread = y.shape[-1], (x**2).sum(-1)
-    reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * _level(level))) * _persistence(kept))
+    reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * confidence(level))) * _persistence(kept))
     some = np.maximum(spread, np.finfo(float).tiny)
     rate = (x * y).sum(-1) / some
     # Where nothing was synthetic, no step says anything.
@@ -143,37 +144,7 @@ def _persistence(kept: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(squares / kept.shape[-1]))
 
 
-def _steps(fixation: npt.ArrayLike, real_shares: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """F, and the share of pairs that are both synthetic in each generation after the founder."""
-    values = np.asarray(fixation, dtype=np.float64)
-    if values.ndim == 0 or values.shape[-1] < FEWEST + 1:
-        raise InputError(
-            f"`fixation` must hold the founder and at least {FEWEST} generations after it, but got "
-            f"{values.shape[-1] if values.ndim else 1} value(s): not enough generations, wait for more"
-        )
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise InputError(f"`fixation` must be finite, but got {bad}: leave out generations without a value")
-    shares = np.asarray(real_shares, dtype=np.float64)
-    if not ((shares >= 0.0) & (shares <= 1.0)).all():
-        raise InputError(f"`real_shares` must be from 0 to 1, but got {real_shares!r:.80}: give 0.1 for a tenth")
-    try:
-        kept = np.broadcast_to((1.0 - shares) ** 2, (*values.shape[:-1], values.shape[-1] - 1))
-    except ValueError as error:
-        raise InputError(
-            f"`real_shares` must be one number or one for each of {values.shape[-1] - 1} generations after the "
-            f"founder, but got the shape {shares.shape}: leave out the founder's"
-        ) from error
-    return values, kept
-
-
 def _inverse(rate: FloatArray) -> FloatArray:
     """1/rate as a size: at least 1, and infinite for a rate that is not positive."""
     with np.errstate(divide="ignore"):
         return np.where(rate > 0.0, np.maximum(1.0, 1.0 / rate), math.inf)
-
-
-def _level(level: Any) -> float:
-    if not 0.0 < share("level", level) < 1.0:
-        raise InputError(f"`level` must be between 0 and 1, but got {level!r}: give 0.9")
-    return float(level)

@@ -36,6 +36,8 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import whole
 from collapse_guard.errors import InputError, near
+from collapse_guard.genetics.series import by_generation, finite
+from collapse_guard.genetics.series import shares as checked_shares
 
 FloatArray = npt.NDArray[np.float64]
 Mixing = Literal["amount", "log", "minus_log", "pair"]
@@ -78,7 +80,7 @@ class Law:
             synthetic_shares: s of each coming generation, [generations] or [..., generations].
             noise: Whether what is measured is wanted, with its errors; else the law alone.
         """
-        shares = _shares("synthetic_shares", synthetic_shares)
+        shares = _shares(synthetic_shares)
         shares = np.where(self.undiluted[..., None], 1.0, shares)
         errors = np.random.default_rng(self.seed).standard_normal((shares.shape[-1], *self.added.shape))
         effect, found = np.broadcast_to(self.newest, self.added.shape), []
@@ -230,18 +232,10 @@ def _series(
         raise InputError(
             f"`standard_errors` must have the shape of `effects`, {values.shape}, but got {errors.shape}: give one each"
         )
-    for name, numbers in (("effects", values), ("standard_errors", errors)):
-        if not np.isfinite(numbers).all():
-            bad = numbers[~np.isfinite(numbers)][0]
-            raise InputError(f"`{name}` must be finite, but got {bad}: leave out generations without a value")
-    shares = _shares("synthetic_shares", synthetic_shares)
-    try:
-        return values, errors, np.broadcast_to(shares, (*values.shape[:-1], values.shape[-1] - 1))
-    except ValueError as error:
-        raise InputError(
-            f"`synthetic_shares` must be one number or one for each of {values.shape[-1] - 1} generations after the "
-            f"founder, but got the shape {shares.shape}: leave out the founder's"
-        ) from error
+    finite("effects", values)
+    finite("standard_errors", errors)
+    shares = _shares(synthetic_shares)
+    return values, errors, by_generation("synthetic_shares", shares, values)
 
 
 def _mixing(mixing: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.str_]:
@@ -254,35 +248,21 @@ def _mixing(mixing: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.str
     return np.broadcast_to(kinds, shape)
 
 
-def _shares(name: str, given: Any) -> FloatArray:
-    shares = np.asarray(given, dtype=np.float64)
-    if not ((shares >= 0.0) & (shares <= 1.0)).all():
-        raise InputError(f"`{name}` must be from 0 to 1, but got {given!r:.80}: give 0.9 for nine tenths")
-    return shares
+def _shares(given: Any) -> FloatArray:
+    return checked_shares("synthetic_shares", given, example="0.9 for nine tenths")
 
 
-def crossing(paths: FloatArray, limit: float, *, both_sides: bool = False) -> FloatArray:
-    """Probability that an effect has passed a limit in this generation or before: [..., generations].
+def passed(paths: FloatArray, limits: npt.ArrayLike, both_sides: npt.ArrayLike = False) -> npt.NDArray[np.bool_]:
+    """Whether effects have passed their limits in a generation or before: [draws, ..., generations].
 
     Args:
         paths: [draws, ..., generations]: of `Law.paths`, turned so that up is toward collapse.
-        limit: The margin.
-        both_sides: Whether -limit is one too.
+        limits: [...]: margins.
+        both_sides: [...]: whether minus the limit is one too.
 
     Example:
-        >>> crossing(np.array([[0.1, 0.3, 0.1], [0.1, 0.1, 0.1]]), 0.2).tolist()
+        >>> passed(np.array([[0.1, 0.3, 0.1], [0.1, 0.1, 0.1]]), 0.2).mean(axis=0).tolist()
         [0.0, 0.5, 0.5]
     """
-    harm = np.abs(paths) if both_sides else paths
-    return np.asarray(np.maximum.accumulate(harm > limit, axis=-1).mean(axis=0))
-
-
-def first_likely(probabilities: FloatArray, chance: float = 0.5) -> int | None:
-    """How many generations ahead the probability of `crossing` first exceeds a chance; None: not within those given.
-
-    Example:
-        >>> first_likely(np.array([0.1, 0.6, 0.9]))
-        2
-    """
-    places = np.flatnonzero(np.asarray(probabilities) > chance)
-    return int(places[0]) + 1 if len(places) else None
+    both, limit = np.asarray(both_sides)[..., None], np.asarray(limits, dtype=np.float64)[..., None]
+    return np.asarray(np.maximum.accumulate(np.where(both, np.abs(paths), paths) > limit, axis=-1))

@@ -150,6 +150,7 @@ class Recorder:
             index=generation.index,
             parents=generation.parents,
             mixture=generation.mixture,
+            items=generation.items,
             wild_type_path=str(wild_type.absolute()),
             wild_type=self.wild_type.fingerprint,
             policy=self.policy.model_dump(mode="json"),

@@ -1,0 +1,84 @@
+"""Series over generations, the founder first, and the shares that later ones were trained on: checked in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arguments import share
+from collapse_guard.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def series(name: str, values: Any, *, fewest: int) -> FloatArray:
+    """[..., generations + 1]: finite, with at least `fewest` generations after the founder; raises InputError.
+
+    Example:
+        >>> series("fixation", [0.0, 0.1], fewest=1).tolist()
+        [0.0, 0.1]
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim == 0 or found.shape[-1] < fewest + 1:
+        raise InputError(
+            f"`{name}` must hold the founder and at least {fewest} generations after it, but got "
+            f"{found.shape[-1] if found.ndim else 1} value(s): not enough generations, wait for more"
+        )
+    return finite(name, found)
+
+
+def finite(name: str, values: FloatArray) -> FloatArray:
+    """The values; raises InputError where one is not finite.
+
+    Example:
+        >>> finite("effects", np.array([0.5])).tolist()
+        [0.5]
+    """
+    if not np.isfinite(values).all():
+        bad = values[~np.isfinite(values)][0]
+        raise InputError(f"`{name}` must be finite, but got {bad}: leave out generations without a value")
+    return values
+
+
+def shares(name: str, given: Any, *, example: str = "0.1 for a tenth") -> FloatArray:
+    """Numbers from 0 to 1, of any shape; raises InputError.
+
+    Example:
+        >>> shares("real_shares", [0.1, 0.5]).tolist()
+        [0.1, 0.5]
+    """
+    found = np.asarray(given, dtype=np.float64)
+    if not ((found >= 0.0) & (found <= 1.0)).all():
+        raise InputError(f"`{name}` must be from 0 to 1, but got {given!r:.80}: give {example}")
+    return found
+
+
+def by_generation(name: str, given: FloatArray, values: FloatArray) -> FloatArray:
+    """One number for each generation after the founder of `values`; raises InputError where the shapes do not fit.
+
+    Example:
+        >>> by_generation("real_shares", np.array(0.1), np.zeros(3)).tolist()
+        [0.1, 0.1]
+    """
+    steps = values.shape[-1] - 1
+    try:
+        return np.broadcast_to(given, (*values.shape[:-1], steps))
+    except ValueError as error:
+        raise InputError(
+            f"`{name}` must be one number or one for each of {steps} generations after the founder, but got the shape "
+            f"{given.shape}: leave out the founder's"
+        ) from error
+
+
+def confidence(level: Any) -> float:
+    """The confidence of an interval, between 0 and 1; raises InputError.
+
+    Example:
+        >>> confidence(0.9)
+        0.9
+    """
+    if not 0.0 < share("level", level) < 1.0:
+        raise InputError(f"`level` must be between 0 and 1, but got {level!r}: give 0.9")
+    return float(level)
