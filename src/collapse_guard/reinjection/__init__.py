@@ -1,6 +1,8 @@
 """ACT on data: which documents a generation is trained on. Pure and seeded; no trainer is needed."""
 
+from collapse_guard.reinjection.loader import MixtureLoader
 from collapse_guard.reinjection.sampler import MixtureSampler
+from collapse_guard.reinjection.schedule import Change, Schedule
 from collapse_guard.reinjection.selection import Selection, select
 
-__all__ = ["MixtureSampler", "Selection", "select"]
+__all__ = ["Change", "MixtureLoader", "MixtureSampler", "Schedule", "Selection", "select"]
