@@ -268,9 +268,10 @@ def _nearest(
 
 def _common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
     """Places of the same hashes in two sorted arrays of distinct ones."""
-    places = np.searchsorted(known, hashes)
-    here = np.flatnonzero(np.append(known, _ODD)[places] == hashes)
-    here = here[places[here] < len(known)]
+    if not len(known):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    here = np.flatnonzero(known[places] == hashes)
     return here, places[here]
 
 

@@ -16,14 +16,14 @@ _SHOWN = 60
 
 @dataclass
 class _Found:
-    """How many there are, and the first of them."""
+    """How many there are of either sort, and the first few of both."""
 
-    n: int = 0
+    same: int = 0
+    alike: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, text: str, how: str) -> None:
-        self.n += 1
-        if self.n <= _EXAMPLES:
+    def show(self, text: str, how: str) -> None:
+        if len(self.examples) < _EXAMPLES:
             self.examples.append(f"{text[:_SHOWN]!r} ({how})")
 
 
@@ -43,29 +43,31 @@ def refuse_leaks(texts: Iterable[str], evaluation: Documents, pool: Documents, *
         'We, the people!' (similarity 1.00): train on `wild_type.pool`, or leave these out
     """
     threshold = None if near is None else usable_threshold("near", near)
-    same, alike = _Found(), _Found()
-    others = _others(texts, frozenset(evaluation.hashes), frozenset(pool.hashes), same)
-    searched = ""
+    found, searched = _Found(), ""
+    others = _others(texts, frozenset(evaluation.hashes), frozenset(pool.hashes), found)
     if threshold is None:
         deque(others, maxlen=0)
     else:
         for match in near_matches(others, evaluation, threshold=threshold):
-            alike.add(match.text, f"similarity {match.similarity:.2f}")
-        searched = f" and {alike.n} are near duplicates ({threshold:g} or more of the word 5-grams of both are shared)"
-    if same.n or alike.n:
+            found.alike += 1
+            found.show(match.text, f"similarity {match.similarity:.2f}")
+        searched = (
+            f" and {found.alike} are near duplicates ({threshold:g} or more of the word 5-grams of both are shared)"
+        )
+    if found.same or found.alike:
         raise WildTypeError(
             "training texts must not be evaluation documents of the wild type or nearly so, "
-            f"but {same.n} have the same content{searched}: "
-            f"{'; '.join([*same.examples, *alike.examples][:_EXAMPLES])}: "
+            f"but {found.same} have the same content{searched}: {'; '.join(found.examples)}: "
             "train on `wild_type.pool`, or leave these out"
         )
 
 
-def _others(texts: Iterable[str], held: frozenset[str], allowed: frozenset[str], same: _Found) -> Iterator[str]:
+def _others(texts: Iterable[str], held: frozenset[str], allowed: frozenset[str], found: _Found) -> Iterator[str]:
     """The texts that are neither held nor allowed; those that are held are counted."""
     for text in texts:
         key = content_hash(text)
         if key in held:
-            same.add(text, "the same content")
+            found.same += 1
+            found.show(text, "the same content")
         elif key not in allowed:
             yield text
