@@ -2,5 +2,6 @@
 
 from collapse_guard.reinjection.sampler import MixtureSampler
 from collapse_guard.reinjection.selection import Selection, select
+from collapse_guard.reinjection.sources import ArrowItems, StreamedItems, TokenWindows
 
-__all__ = ["MixtureSampler", "Selection", "select"]
+__all__ = ["ArrowItems", "MixtureSampler", "Selection", "StreamedItems", "TokenWindows", "select"]
