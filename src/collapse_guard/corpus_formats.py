@@ -142,13 +142,13 @@ def arrow_errors(path: Path, name: str) -> Iterator[None]:
         raise CorpusError(f"{path} must be a {name} file, but it cannot be read as one: {error}") from error
 
 
-def open_arrow(source: Any, options: pa.ipc.IpcReadOptions | None = None) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+def open_arrow(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
     """A file or a stream: both go by the extensions `.arrow` and `.feather`."""
     try:
-        file = pa.ipc.open_file(source, options=options)
+        file = pa.ipc.open_file(source)
     except pa.ArrowInvalid:
         source.seek(0)
-        stream = pa.ipc.open_stream(source, options=options)
+        stream = pa.ipc.open_stream(source)
         return stream.schema, stream
     return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
 

@@ -13,12 +13,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from collapse_guard.corpus import read_documents
 from collapse_guard.errors import CorpusError, InputError
 from collapse_guard.lightning import ReinjectionDataModule
 from collapse_guard.reinjection import ArrowItems, StreamedItems, TokenWindows
 
 TEXTS = [f"document {number}: we the people" for number in range(50)]
+LONG = [f"{text} {'of the United States ' * 100}".rstrip() for text in TEXTS]
 LARGE = ["x" * 1000 + str(number) for number in range(20_000)]
+"""20 MB."""
 
 
 def write_file(table, path):
@@ -53,16 +56,8 @@ def numbers(n):
     yield from range(n)
 
 
-class Opened:
-    """A stream over a file, whose iterators read on where the file stands."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __call__(self):
-        with self.path.open("rb", buffering=0) as file:
-            while number := file.read(4):
-                yield int(number)
+def loaded(sent):
+    return pickle.loads(sent)  # noqa: S301
 
 
 @pytest.fixture
@@ -82,8 +77,9 @@ def windows(tmp_path):
 
 @pytest.fixture
 def stream(tmp_path):
-    (tmp_path / "numbers").write_bytes(b"".join(b"%04d" % number for number in range(50)))
-    return StreamedItems(Opened(tmp_path / "numbers"), 50)
+    """Documents in a file that is read on, a few of them at a time."""
+    (tmp_path / "documents.txt").write_text("\n".join(LONG))
+    return StreamedItems(partial(read_documents, tmp_path / "documents.txt"), 50)
 
 
 @pytest.fixture(params=["arrow", "windows", "stream"])
@@ -94,7 +90,7 @@ def source(request):
 EXPECTED = {
     ArrowItems: TEXTS,
     TokenWindows: [list(range(4 * i, 4 * i + 5)) for i in range(50)],
-    StreamedItems: list(range(50)),
+    StreamedItems: LONG,
 }
 
 
@@ -135,13 +131,13 @@ class TestAnySource:
         assert plain([source[30]]) == [EXPECTED[type(source)][30]]
         sent = pickle.dumps(source)
         assert len(sent) < 2000
-        assert plain(pickle.loads(sent)) == EXPECTED[type(source)]
+        assert plain(loaded(sent)) == EXPECTED[type(source)]
 
     def test_a_worker_with_another_working_directory_finds_the_files(self, source, tmp_path, monkeypatch):
         (tmp_path / "elsewhere").mkdir()
         sent = pickle.dumps(source)
         monkeypatch.chdir(tmp_path / "elsewhere")
-        assert plain(pickle.loads(sent)) == EXPECTED[type(source)]
+        assert plain(loaded(sent)) == EXPECTED[type(source)]
 
     @pytest.mark.parametrize("workers", [0, 2])
     def test_a_module_is_trained_on_it(self, source, workers, tmp_path):
@@ -170,6 +166,16 @@ class TestAnySource:
         assert sum(number >= 1000 for number in module.seen) == 50
 
 
+@pytest.fixture
+def allocated():
+    """Bytes in Arrow memory, in a pool that nothing else has a part in."""
+    own = pa.proxy_memory_pool(pa.default_memory_pool())
+    others = pa.default_memory_pool()
+    pa.set_memory_pool(own)
+    yield own.bytes_allocated
+    pa.set_memory_pool(others)
+
+
 class TestArrowItems:
     @pytest.mark.parametrize("name", WRITERS)
     def test_every_format_gives_its_rows_in_any_order(self, tmp_path, name):
@@ -192,32 +198,24 @@ class TestArrowItems:
         assert list(ArrowItems([tmp_path / name for name in parts])) == TEXTS[:4]
 
     @pytest.mark.parametrize("name", ["file.arrow", "stream.arrow", "plain.feather"])
-    def test_a_file_that_can_be_mapped_is_not_read_into_memory(self, tmp_path, name):
+    def test_a_file_that_can_be_mapped_is_not_read_into_memory(self, tmp_path, name, allocated):
         WRITERS[name](table_of(LARGE), str(tmp_path / name))
-        before = pa.total_allocated_bytes()
+        before = allocated()
         items = ArrowItems(tmp_path / name)
         assert items[19_999] == LARGE[-1]
-        assert pa.total_allocated_bytes() - before < 100_000
+        assert allocated() - before < 1_000_000
 
     @pytest.mark.parametrize("name", ["compressed.FEATHER", "groups.parquet"])
-    def test_the_column_of_any_other_file_is_held_once_it_is_asked_for(self, tmp_path, name):
-        WRITERS[name](table_of(LARGE), str(tmp_path / name))
-        before = pa.total_allocated_bytes()
+    def test_the_column_of_any_other_file_is_held_once_it_is_asked_for(self, tmp_path, name, allocated):
+        WRITERS[name](table_of(LARGE).append_column("other", [LARGE]), str(tmp_path / name))
+        before = allocated()
         items = ArrowItems(tmp_path / name)
-        assert pa.total_allocated_bytes() - before < 100_000
+        assert allocated() - before < 1_000_000
         assert items[19_999] == LARGE[-1]
-        held = pa.total_allocated_bytes() - before
-        assert 20_000_000 < held < 60_000_000
+        held = allocated() - before
+        assert 20_000_000 < held < 30_000_000
         assert items[0] == LARGE[0]
-        assert pa.total_allocated_bytes() - before == held
-
-    def test_other_columns_of_a_compressed_file_are_not_decoded(self, tmp_path):
-        table = pa.table({"other": LARGE, "text": ["short"] * len(LARGE)})
-        pa.feather.write_feather(table, str(tmp_path / "a.feather"), compression="lz4")
-        before = pa.total_allocated_bytes()
-        items = ArrowItems(tmp_path / "a.feather")
-        assert items[5] == "short"
-        assert pa.total_allocated_bytes() - before < 2_000_000
+        assert allocated() - before == held
 
     @pytest.mark.parametrize("name", WRITERS)
     def test_a_row_without_text_is_refused(self, tmp_path, name):
@@ -230,7 +228,7 @@ class TestArrowItems:
         WRITERS[name](table_of(TEXTS), str(tmp_path / name))
         with pytest.raises(CorpusError, match="must have a column `texts`, but it has none: did you mean `text`"):
             ArrowItems(tmp_path / name, "texts")
-        with pytest.raises(CorpusError, match="column `number` of .* must hold strings, but it holds int64"):
+        with pytest.raises(CorpusError, match=r"column `number` of .* must hold strings, but it holds int64"):
             ArrowItems(tmp_path / name, "number")
 
     @pytest.mark.parametrize("name", ["a.arrow", "a.feather", "a.parquet"])
@@ -270,7 +268,7 @@ class TestArrowItems:
         sent = pickle.dumps(ArrowItems(tmp_path / name))
         WRITERS[name](table_of(TEXTS[:20]), tmp_path / name)
         with pytest.raises(InputError, match=rf"{name} must not change while it is in use, but its size went from"):
-            pickle.loads(sent)[0]
+            loaded(sent)[0]
 
 
 class TestTokenWindows:
@@ -343,7 +341,7 @@ class TestTokenWindows:
         sent = pickle.dumps(windows)
         windows.path.write_bytes(b"\0" * 100)
         with pytest.raises(InputError, match=r"must not change while it is in use, .* from 406 to 100 bytes"):
-            pickle.loads(sent)[0]
+            loaded(sent)[0]
 
 
 class TestStreamedItems:
@@ -371,7 +369,7 @@ class TestStreamedItems:
 
     def test_passes_are_those_of_the_process(self, stream):
         list(stream)
-        assert (stream.passes, pickle.loads(pickle.dumps(stream)).passes) == (1, 0)
+        assert (stream.passes, loaded(pickle.dumps(stream)).passes) == (1, 0)
         with multiprocessing.get_context("fork").Pool(1) as pool:
             assert pool.apply(lambda_of_passes, (stream,)) == 1
 
@@ -386,7 +384,7 @@ class TestStreamedItems:
         source = numbers(9)
         items = StreamedItems(lambda: source, 9)
         assert items[4] == 4
-        with pytest.raises(InputError, match="`make` must return a new iterator each time, but .* read before"):
+        with pytest.raises(InputError, match=r"`make` must return a new iterator each time, but .* read before"):
             items[2]
 
     @pytest.mark.parametrize(

@@ -317,13 +317,11 @@ def _read_parquet(path: Path, column: str) -> pa.ChunkedArray:
 
 def _map_arrow(path: Path, column: str) -> pa.ChunkedArray:
     with arrow_errors(path, "Arrow IPC"), pa.memory_map(str(path)) as source:
-        schema, _ = open_arrow(source)
+        schema, batches = open_arrow(source)
         check_column(path, column, schema)
-        # All columns of a compressed file would be decoded otherwise.
-        only = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(column)])
-        source.seek(0)
-        _, batches = open_arrow(source, only)
-        return pa.chunked_array([batch.column(0) for batch in batches], type=schema.field(column).type)
+        place = schema.get_field_index(column)
+        # To read this column alone would copy it; of a compressed file the others are dropped batch by batch.
+        return pa.chunked_array([batch.column(place) for batch in batches], type=schema.field(place).type)
 
 
 def _numpy_layout(path: Path, offset: int) -> tuple[np.dtype[Any], int, int]:
