@@ -16,7 +16,7 @@ from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureSampler
 
 Items = Sequence[Any] | Dataset[Any]
-"""A sequence or map-style dataset, of texts or tensors."""
+"""A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
 
 
 class ReinjectionDataModule(DataModuleBase):
@@ -49,7 +49,8 @@ class ReinjectionDataModule(DataModuleBase):
 
     Raises:
         InputError: An argument will not do. When training starts: a source with a positive share is empty, real texts
-            are among the evaluation documents of the guard's wild type (WildTypeError), or "auto" finds no guard.
+            are evaluation documents of the guard's wild type or near duplicates of one (WildTypeError, see
+            `WildType.check_training`), or "auto" finds no guard.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class ReinjectionDataModule(DataModuleBase):
         return (*earlier, *(self._indices[-1:] if self.applied.newest else ()))
 
     def setup(self, stage: str) -> None:
-        """Refuse real texts that are evaluation documents of the guard's wild type: they must stay unseen."""
+        """Refuse real texts that are nearly evaluation documents of the guard's wild type: these must stay unseen."""
         guard = self._guard()
         is_text = bool(_size(self.real)) and isinstance(_read(self.real, 0), str)
         if stage == "fit" and guard and is_text and guard.wild_type.kind == "text":
