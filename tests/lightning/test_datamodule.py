@@ -145,9 +145,9 @@ def test_a_collate_function_of_the_users_own_is_used():
 
 
 def test_a_source_that_is_empty_but_has_a_share_is_refused(fit):
-    with pytest.raises(InputError, match=r"asks for a share of 0.7 of newest data, but there is none"):
+    with pytest.raises(InputError, match=r"ask for a share of 0.7 of newest data, but there is none"):
         fit(data_module(REAL, mixture=0.3))
-    with pytest.raises(InputError, match=r"asks for a share of 0.3 of real data, but there is none"):
+    with pytest.raises(InputError, match=r"ask for a share of 0.3 of real data, but there is none"):
         fit(data_module([], NEWEST, mixture=0.3))
 
 
@@ -224,7 +224,7 @@ class TestWithAGuard:
         assert parents == [(), (0,), (0, 1), (1,), (3,), (2, 3), ()]
 
     def test_what_another_data_module_calls_so_is_not_taken_for_a_mixture(self, fit, guard):
-        data, own = data_module(REAL, mixture=1.0), guard("healthy", mixture=Mixture.with_real(0.4))
+        data, own = pl.LightningDataModule(), guard("healthy", mixture=Mixture.with_real(0.4))
         data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
         data.applied = "augmentations"
         fit(data, own)
