@@ -241,6 +241,11 @@ class TestWithAGuard:
         with pytest.raises(WildTypeError, match=wild_type.evaluation[3][:20]):
             fit(data_module(leaked, encode=encode), guard("healthy"))
 
+    def test_near_duplicates_of_evaluation_documents_may_not_be_trained_on(self, fit, guard, wild_type, encode):
+        leaked = [*wild_type.pool[:10], f"Well, {wild_type.evaluation[3]}"]
+        with pytest.raises(WildTypeError, match=r"but 0 have the same content and 1 are near duplicates .*'Well, "):
+            fit(data_module(leaked, encode=encode), guard("healthy"))
+
     def test_the_pool_may_be_trained_on(self, fit, guard, wild_type):
         def shape(text):
             return as_vector(len(text))

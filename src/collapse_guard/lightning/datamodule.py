@@ -19,7 +19,7 @@ from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
 
 Items = Sequence[Any] | Dataset[Any]
-"""A sequence or map-style dataset, of texts or tensors."""
+"""A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
 
 
 class ReinjectionDataModule(DataModuleBase):
@@ -57,7 +57,8 @@ class ReinjectionDataModule(DataModuleBase):
 
     Raises:
         InputError: An argument will not do. When training starts: a source with a positive share is empty, real texts
-            are among the evaluation documents of the guard's wild type (WildTypeError), or "auto" finds no guard.
+            are evaluation documents of the guard's wild type or near duplicates of one (WildTypeError, see
+            `WildType.check_training`), or "auto" finds no guard.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class ReinjectionDataModule(DataModuleBase):
         self._wrapped.prepare_data()
 
     def setup(self, stage: str) -> None:
-        """Refuse real texts that are evaluation documents of the guard's wild type: they must stay unseen."""
+        """Refuse real texts that are nearly evaluation documents of the guard's wild type: these must stay unseen."""
         self._wrapped.setup(self.trainer, stage)
         if stage != "fit":
             return

@@ -4,5 +4,16 @@ from collapse_guard.reinjection.loader import MixtureLoader
 from collapse_guard.reinjection.sampler import MixtureSampler
 from collapse_guard.reinjection.schedule import Change, Schedule
 from collapse_guard.reinjection.selection import Selection, select
+from collapse_guard.reinjection.sources import ArrowItems, StreamedItems, TokenWindows
 
-__all__ = ["Change", "MixtureLoader", "MixtureSampler", "Schedule", "Selection", "select"]
+__all__ = [
+    "ArrowItems",
+    "Change",
+    "MixtureLoader",
+    "MixtureSampler",
+    "Schedule",
+    "Selection",
+    "StreamedItems",
+    "TokenWindows",
+    "select",
+]
