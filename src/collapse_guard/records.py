@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -122,6 +123,38 @@ class Mixture(Record):
         if not 0.0 <= real <= 1.0:
             raise InputError(f"`real` must be a share between 0 and 1, but got {real!r}")
         return cls(real=real, newest=1.0 - real)
+
+    def weights(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Weights of the loss of an item of each source that do what resampling to these shares would.
+
+        Share of the source over its share of the data: with items drawn as they lie, the weighted mean loss has the
+        expectation of the mean loss of this mixture, and the weights of all items have a mean of one. The variance is
+        larger than with resampling: of n items, n / (mean of squared weights) count.
+
+        Args:
+            sizes: Items of each source (`real`, `earlier`, `newest`) in the data; those that are missing have none.
+
+        Raises:
+            InputError: A source with a share has no items, or a name is of no source.
+
+        Example:
+            >>> Mixture.with_real(0.4).weights({"real": 1000, "newest": 9000})
+            {'real': 4.0, 'newest': 0.6666666666666666}
+        """
+        shares = {"real": self.real, "earlier": self.earlier, "newest": self.newest}
+        for source, size in sizes.items():
+            if source not in shares:
+                raise InputError(f"`sizes` must be of real, earlier and newest, but got {source!r}: rename it")
+            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+                raise InputError(f"`sizes[{source}]` must be a whole number of at least 0, but got {size!r}")
+        for source, share in shares.items():
+            if share and not sizes.get(source, 0):
+                raise InputError(
+                    f"`sizes` must have {source} items for a share of {share:g}, but got none: no weight makes up for "
+                    "what is not there"
+                )
+        total = sum(sizes.values())
+        return {source: shares[source] * total / size for source, size in sizes.items() if size}
 
 
 class Generation(Record):

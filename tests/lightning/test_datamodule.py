@@ -246,6 +246,20 @@ class TestWithAGuard:
         with pytest.raises(WildTypeError, match=r"but 0 have the same content and 1 are near duplicates .*'Well, "):
             fit(data_module(leaked, encode=encode), guard("healthy"))
 
+    def test_nor_as_what_a_model_wrote_where_near_ones_may(self, fit, guard, wild_type, encode):
+        own, others = wild_type.evaluation[3], list(wild_type.pool[:10])
+        near = " ".join([*own.split()[:-1], "altogether"])
+        with pytest.raises(WildTypeError, match=own[:20]):
+            fit(data_module(others, [*others, own], encode=encode), guard("healthy"))
+        with pytest.raises(WildTypeError, match="near duplicate"):
+            fit(data_module([*others, near], encode=encode), guard("healthy"))
+
+        def shape(text):
+            return as_vector(len(text))
+
+        fit(data_module([*others, near], encode=shape, near=None), guard("healthy"))
+        fit(data_module(others, [*others, near], encode=shape), guard("healthy", generation=1))
+
     def test_the_pool_may_be_trained_on(self, fit, guard, wild_type):
         def shape(text):
             return as_vector(len(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -51,6 +51,8 @@ class ReinjectionDataModule(DataModuleBase):
         datamodule: A data module of your own, whose preparation, validation, test and prediction stay in use.
         max_passes: How often each item of `real`, `earlier` or `newest` may come in all; None: no limit.
         when_used_up: What happens then: "raise" an error at that place, or "share" its places among the others.
+        near: Similarity from which on a real text is a near duplicate of an evaluation document, which it must not be;
+            None: only the same content is refused.
 
     Attributes:
         sampler: The sampler in use, with `sampler.schedule` and `sampler.reuse`; None before training starts.
@@ -79,6 +81,7 @@ class ReinjectionDataModule(DataModuleBase):
         datamodule: Any = None,
         max_passes: Mapping[str, float] | None = None,
         when_used_up: WhenUsedUp = "raise",
+        near: float | None = 0.8,
     ) -> None:
         super().__init__()
         at_least("batch_size", 1 if batch_size is None else batch_size, 1)
@@ -90,7 +93,7 @@ class ReinjectionDataModule(DataModuleBase):
         self._real, self.earlier, self.newest = real, sets[:-1], sets[-1:]
         self.validation, self.encode = validation, encode
         self.mixture = _mixture(mixture)
-        self.length, self.seed = length, seed
+        self.length, self.seed, self.near = length, seed, near
         self._given = {"batch_size": batch_size, "collate_fn": collate_fn, "num_workers": num_workers}
         self._loading = {"persistent_workers": persistent_workers, "pin_memory": pin_memory}
         self._limits: dict[str, Any] = {"max_passes": max_passes, "when_used_up": when_used_up}
@@ -155,10 +158,12 @@ class ReinjectionDataModule(DataModuleBase):
             return
         self.sampler = None
         guard = self._guard()
-        real = self.real
-        is_text = bool(_size(real)) and isinstance(_read(real, 0), str)
-        if guard and is_text and guard.wild_type.kind == "text":
-            guard.wild_type.check_training(_read(real, place) for place in range(_size(real)))
+        if guard is None or guard.wild_type.kind != "text":
+            return
+        guard.wild_type.check_training(_texts(self.real), near=self.near)
+        # A model may come near to a real document by itself; the same content can only be a leak.
+        for part in (*self.earlier, *self.newest):
+            guard.wild_type.check_training(_texts(part), near=None)
 
     def teardown(self, stage: str) -> None:
         """Tear down `datamodule`."""
@@ -174,7 +179,7 @@ class ReinjectionDataModule(DataModuleBase):
             self.sampler.set_epoch(coming_epoch(self.trainer))
         self._interrupted = None
         everything: ConcatDataset[Any] = ConcatDataset(
-            [_Encoded(part, self.encode) for part in (self.real, *self.earlier, *self.newest)]
+            [_Encoded(part, self.encode) for parts in self._parts().values() for part in parts]
         )
         settings = {**self._settings(), **self._loading}
         del settings["batch_size"]
@@ -231,11 +236,7 @@ class ReinjectionDataModule(DataModuleBase):
         return {name: theirs[name] if value is None else value for name, value in self._given.items()}
 
     def _mixing(self, mixture: Mixture) -> MixtureSampler:
-        sizes = {
-            "real": _size(self.real),
-            "earlier": sum(map(_size, self.earlier)),
-            "newest": sum(map(_size, self.newest)),
-        }
+        sizes = {source: sum(map(_size, parts)) for source, parts in self._parts().items()}
         in_use = next(source for source in ("newest", "earlier", "real") if getattr(mixture, source))
         sampler = MixtureSampler(
             sizes,
@@ -243,11 +244,16 @@ class ReinjectionDataModule(DataModuleBase):
             length=self.length or sizes[in_use],
             batch_size=self._settings()["batch_size"],
             seed=self.seed,
+            in_order=tuple(source for source, parts in self._parts().items() if any(map(_is_in_order, parts))),
             **self._limits,
         )
         if self._interrupted is not None:
             _go_on(sampler, self._interrupted, mixture)
         return sampler
+
+    def _parts(self) -> dict[str, list[Items]]:
+        """The sets of each source, in the order in which their items are numbered."""
+        return {"real": [self.real], "earlier": self.earlier, "newest": self.newest}
 
     def _resolve(self, guard: CollapseGuard | None) -> Mixture:
         if self.mixture is not None:
@@ -344,8 +350,18 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
     return Mixture.with_real(mixture)
 
 
+def _is_in_order(items: Items) -> bool:
+    return bool(getattr(items, "in_order", False))
+
+
 def _size(items: Items) -> int:
     return len(items)  # type: ignore[arg-type]
+
+
+def _texts(items: Items) -> Iterator[str]:
+    """The items, where they are texts."""
+    if _size(items) and isinstance(_read(items, 0), str):
+        yield from (_read(items, place) for place in range(_size(items)))
 
 
 def _read(items: Items, place: int) -> Any:

@@ -1,5 +1,6 @@
 """ACT on data: which documents a generation is trained on. Pure and seeded; no trainer is needed."""
 
+from collapse_guard.reinjection.curation import Audited, Curation, curate
 from collapse_guard.reinjection.loader import MixtureLoader
 from collapse_guard.reinjection.sampler import MixtureSampler
 from collapse_guard.reinjection.schedule import Change, Schedule
@@ -8,12 +9,15 @@ from collapse_guard.reinjection.sources import ArrowItems, StreamedItems, TokenW
 
 __all__ = [
     "ArrowItems",
+    "Audited",
     "Change",
+    "Curation",
     "MixtureLoader",
     "MixtureSampler",
     "Schedule",
     "Selection",
     "StreamedItems",
     "TokenWindows",
+    "curate",
     "select",
 ]
