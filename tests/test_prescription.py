@@ -159,6 +159,26 @@ class TestATarget:
             assert asks == pytest.approx(held_share(0.1, [Held(0.0, 0.05), Held(0.0, 0.098)], size=100, rule=self.rule))
             assert asks > 0
 
+    def test_never_asks_for_less_than_the_lineage_needs(self):
+        history = [past(0, Severity.HEALTHY, 1.0, fixation=0.0)]
+        assert asked(Severity.HEALTHY, 0.2, needs(0.3), history=history, fixation=0.01, rule=self.rule) == 0.3
+
+    def test_is_steered_to_by_the_bad_end_of_each_interval(self):
+        def wide(index, share, high):
+            one = past(index, Severity.HEALTHY, share, fixation=0.05)
+            fixation = Interval(value=0.05, low=0.0, high=high)
+            found = one.outlook.inbreeding.model_copy(update={"fixation": fixation})
+            return one.model_copy(update={"outlook": Outlook(inbreeding=found)})
+
+        first = held_share(0.1, [Held(0.0, 0.098)], size=100, rule=self.rule)
+        line = [past(0, Severity.HEALTHY, 1.0, fixation=0.0), wide(1, 0.0, 0.098), wide(2, first, 0.12)]
+        asks = prescribe(line[-1], history=line[:-1], ahead=line[-1].outlook, rule=self.rule)
+        expected = held_share(0.1, [Held(0.0, 0.098), Held(first, 0.12)], size=100, rule=self.rule)
+        assert asks.real == pytest.approx(expected)
+        assert expected != pytest.approx(
+            held_share(0.1, [Held(0.0, 0.05), Held(first, 0.12)], size=100, rule=self.rule)
+        )
+
     def test_never_asks_for_less_than_the_verdict_does(self):
         asks = asked(Severity.COLLAPSED, 0.2, needs(0.6), fixation=0.01, rule=self.rule)
         assert asks == pytest.approx(0.6)

@@ -173,8 +173,9 @@ class TestChanges:
         sampler.change(20, Mixture(real=1.0))
         assert all(index < 5 for index in list(items)[9:])
 
-    def test_at_the_end_of_an_epoch_the_next_one_can_be_changed_whole(self):
-        sampler = MixtureSampler(SIZES, THREE_WAYS, length=22, batch_size=4, num_replicas=3, rank=0)
+    @pytest.mark.parametrize("batch_size", [4, 7])
+    def test_at_the_end_of_an_epoch_the_next_one_can_be_changed_whole(self, batch_size):
+        sampler = MixtureSampler(SIZES, THREE_WAYS, length=22, batch_size=batch_size, num_replicas=3, rank=0)
         list(sampler)
         assert sampler.handed_out == 22
         sampler.change(22, Mixture(real=1.0))
