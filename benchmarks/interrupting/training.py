@@ -143,12 +143,8 @@ def _data(trial: Trial, ranks: int, is_forgetful: bool) -> ReinjectionDataModule
         num_workers=trial.workers,
         persistent_workers=trial.is_persistent,
         validation=range(3),
-        encode=_number,
+        collate_fn=list,  # of numbers: for tensors, workers would need sockets, whose paths must be short
     )
-
-
-def _number(item: int) -> torch.Tensor:
-    return torch.tensor([float(item)])
 
 
 class _Written(pl.LightningModule):
@@ -161,14 +157,14 @@ class _Written(pl.LightningModule):
         self.layer, self._stream = torch.nn.Linear(1, 1), stream
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
 
-    def training_step(self, batch: torch.Tensor, batch_index: int) -> torch.Tensor:
-        line = [self.current_epoch, batch_index, int(self.trained), batch[:, 0].int().tolist()]
+    def training_step(self, batch: list[int], batch_index: int) -> torch.Tensor:
+        line = [self.current_epoch, batch_index, int(self.trained), batch]
         self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
         self.trained += 1
-        return self.layer(batch * 1e-4).mean()
+        return self.layer(torch.tensor(batch)[:, None] * 1e-4).mean()
 
-    def validation_step(self, batch: torch.Tensor, batch_index: int) -> None:  # noqa: ARG002
+    def validation_step(self, batch: list[int], batch_index: int) -> None:  # noqa: ARG002
         return None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
