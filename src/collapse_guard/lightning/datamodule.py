@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -177,7 +177,9 @@ class ReinjectionDataModule(DataModuleBase):
         )
         settings = {**self._settings(), **self._loading}
         del settings["batch_size"]
-        return _Loader(everything, self.sampler, **settings)
+        loader = _Loader(everything, self.sampler, **settings)
+        loader.trainer = self.trainer
+        return loader
 
     def val_dataloader(self) -> Any:
         """The validation items in order; nothing where there are none."""
@@ -291,6 +293,13 @@ class _Loader(MixtureLoader):
     20550), and with `limit_train_batches` only the trainer knows that an epoch is over.
     """
 
+    trainer: Trainer = None
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        if self.trainer:
+            _count_epoch(self.trainer)
+        yield from super().__iter__()
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 
@@ -308,6 +317,19 @@ def coming_epoch(trainer: Trainer) -> int:
     progress = trainer.fit_loop.epoch_progress.current
     is_over: bool = progress.started > progress.processed and trainer.is_last_batch
     return int(progress.processed + is_over)
+
+
+def _count_epoch(trainer: Trainer) -> None:
+    """Count the epoch that is being trained as begun, where Lightning does not.
+
+    Resumed from a checkpoint of the last batch of an epoch, it trains the next one without counting that it began. All
+    checkpoints of that run would resume at the first batch of their epoch, and train on its data again.
+    """
+    progress = trainer.fit_loop.epoch_progress
+    is_resumed = getattr(trainer.fit_loop, "restarted_mid_epoch", False)
+    if is_resumed and progress.current.started == progress.current.processed:
+        progress.increment_ready()
+        progress.increment_started()
 
 
 def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture) -> None:
