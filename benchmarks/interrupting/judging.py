@@ -141,7 +141,9 @@ def _wait(start: Start, step: Step | None) -> bool:
         start.wait(0.002 if step else 1.0)
     if start.exit_code != 0:
         messages = (start.folder / "messages.txt").read_text()[-4000:]
-        raise RuntimeError(f"a start {'hung' if start.is_running else 'failed'} with {start.exit_code}: {messages}")
+        raise RuntimeError(
+            f"{start.folder.name} {'hung' if start.is_running else 'failed'} with {start.exit_code}: {messages}"
+        )
     return True
 
 

@@ -27,6 +27,12 @@ from interrupting.trial import Trial
 _FIRST = {"real": 0, "earlier": 10_000, "newest": 20_000}
 """Number of the first document of each source."""
 
+_WHEN: dict[str, dict[str, Any]] = {
+    "step": {"every_n_train_steps": 1},
+    "epoch": {"every_n_epochs": 1, "save_on_train_epoch_end": True},
+    "validation": {"every_n_epochs": 1, "save_on_train_epoch_end": False},
+}
+
 
 class Forgetful(ReinjectionDataModule):
     """Does not say where it is."""
@@ -107,7 +113,7 @@ def _train(trial: Trial, folder: Path, rank: int, ranks: int, checkpoint: Path |
     with (folder / f"rank{rank}.jsonl").open("w") as stream:
         module = _Written(stream)
         checkpoints = pl.callbacks.ModelCheckpoint(
-            folder / "checkpoints", "{step}", save_top_k=-1, every_n_train_steps=1
+            folder / "checkpoints", "{step}", save_top_k=-1, **_WHEN[trial.keeps]
         )
         trainer = pl.Trainer(
             accelerator="cpu",

@@ -14,6 +14,7 @@ Step = tuple[int, int]
 
 CELLS = tuple(product(((1, 1), (2, 2), (1, 2), (2, 1)), (0, 2)))
 """Ranks before the first kill and after it, and workers."""
+KEEPS = ("step", "epoch", "validation")
 _SOURCES = ("real", "earlier", "newest")
 
 
@@ -43,6 +44,8 @@ class Trial:
     """Whether the trainer asks for a new loader in every epoch."""
     validate_every: int
     """Batches between two validations."""
+    keeps: str
+    """When a checkpoint is taken: one of `KEEPS`."""
     changes: dict[Step, Mixture]
     """After which step which shares are asked for."""
     kills: tuple[Step, ...]
@@ -77,6 +80,7 @@ def draw(number: int, seed: int) -> Trial:
         is_persistent=bool(workers and rng.random() < 0.5),
         is_reloaded=bool(rng.random() < 0.3),
         validate_every=int(rng.integers(3, n_batches)),
+        keeps=str(rng.choice(KEEPS, p=[0.7, 0.15, 0.15])),
         changes={step: _shares(rng, named) for step in _some(rng, steps, 3)},
         kills=tuple(_some(rng, steps, 2)),
         delays=tuple(rng.uniform(0.0, 0.02, 2).tolist()),

@@ -100,5 +100,6 @@ def test_trials_are_drawn_from_their_numbers_and_cover_what_they_should():
     assert {len(one.sizes) for one in drawn} == {2, 3}
     assert {len(one.changes) for one in drawn} == {1, 2, 3}
     assert {len(one.kills) for one in drawn} == {1, 2}
+    assert {one.keeps for one in drawn} == set(trial.KEEPS)
     assert any(one.is_persistent for one in drawn)
     assert any(one.length % one.global_batch for one in drawn)

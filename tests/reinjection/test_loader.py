@@ -82,9 +82,7 @@ def test_it_goes_on_after_what_was_consumed_and_not_after_what_was_fetched(worke
 def test_what_was_consumed_is_in_whole_global_batches_of_all_ranks():
     sampler = mixing(batch_size=2, num_replicas=2, rank=1)
     loader = MixtureLoader(range(19), sampler)
-    places = []
-    for batch in loader:
-        places.append((len(batch), loader.state_dict()["index"]))
+    places = [(len(batch), loader.state_dict()["index"]) for batch in loader]
     assert places == [(2, 4), (2, 8), (2, 12), (2, 16), (2, 20), (1, 22)]
 
 
