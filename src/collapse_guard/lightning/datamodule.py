@@ -171,7 +171,6 @@ class ReinjectionDataModule(DataModuleBase):
             self.sampler = self._mixing(self._resolve(guard))
         if self.trainer and self._interrupted is None:
             self.sampler.set_epoch(coming_epoch(self.trainer))
-        self._interrupted = None
         everything: ConcatDataset[Any] = ConcatDataset(
             [_Encoded(part, self.encode) for part in (self.real, *self.earlier, *self.newest)]
         )
@@ -179,6 +178,9 @@ class ReinjectionDataModule(DataModuleBase):
         del settings["batch_size"]
         loader = _Loader(everything, self.sampler, **settings)
         loader.trainer = self.trainer
+        if self.trainer and self._interrupted and self.sampler.coming % self.sampler.length == 0:
+            _end_epoch(self.trainer, len(loader))
+        self._interrupted = None
         return loader
 
     def val_dataloader(self) -> Any:
@@ -330,6 +332,22 @@ def _count_epoch(trainer: Trainer) -> None:
     if is_resumed and progress.current.started == progress.current.processed:
         progress.increment_ready()
         progress.increment_started()
+
+
+def _end_epoch(trainer: Trainer, n_batches: int) -> None:
+    """Have the trainer resume with a new epoch, where the last one had another number of batches.
+
+    Lightning takes a batch for the last of its epoch only if there are not more of them now: with smaller batches,
+    other ranks or another limit it would leave out the first ones of the new epoch, or train on the old one again.
+    """
+    limit = trainer.limit_train_batches
+    n_batches = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
+    epochs, batches = trainer.fit_loop.epoch_progress.current, trainer.fit_loop.epoch_loop.batch_progress
+    is_known = batches.is_last_batch and batches.current.ready == n_batches
+    if epochs.started > epochs.processed and not is_known:
+        batches.is_last_batch = True
+        batches.total.completed = batches.total.processed - 1
+        batches.current.completed = n_batches - 1
 
 
 def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture) -> None:
