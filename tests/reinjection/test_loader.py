@@ -60,6 +60,7 @@ def test_it_loads_what_the_sampler_draws_epoch_after_epoch(workers):
 @pytest.mark.parametrize("consumed", [0, 1, 4, 5, 6])
 def test_it_goes_on_after_what_was_consumed_and_not_after_what_was_fetched(workers, workers_then, consumed):
     loader = loading(workers)
+    epochs_of(loader, 0, 1)
     loader.sampler.set_epoch(1)
     batches = iter(loader)
     before = [next(batches).tolist() for _ in range(consumed)]
