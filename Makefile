@@ -42,13 +42,14 @@ bench: $(BENCH_READY)  ## speed as ratios against peers; BENCH="--only NAME" for
 
 # Lineages of tuning seeds stand for what a user would calibrate; the tables are of other seeds. Hours; goes on where it was stopped.
 DETECTOR ?= detector-lineages
-calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, and the seed noise of the demo's model
+calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs
 	$(BIN)/python benchmarks/seed_noise.py --out $(DETECTOR)/seed-noise
 	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --lineages 6 --healthy 12 --jobs 2
 	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/published --seeds published --lineages 7 --healthy 50 --jobs 2
 	$(BIN)/python benchmarks/detector.py score --out $(DETECTOR)/published --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/detector.py presets --out $(DETECTOR)/published --calibration $(DETECTOR)/tuning --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/interrupted.py --trials 100
 	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --model gru --markdown docs/forecast.md

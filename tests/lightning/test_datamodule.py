@@ -120,6 +120,250 @@ def test_a_run_resumed_between_epochs_sees_what_an_uninterrupted_one_sees(fit, t
     assert whole[0] != whole[1]
 
 
+class TestInterrupted:
+    """Ten batches of four an epoch; every step, of every epoch, is resumed from."""
+
+    STEPS = range(1, 21)
+
+    @pytest.fixture
+    def kept(self, fit, tmp_path):
+        """Train from a checkpoint on, and keep those of every step: what was seen, and where checkpoints are."""
+
+        def run(name, data, ckpt_path=None, callbacks=(), **settings):
+            checkpoints = pl.callbacks.ModelCheckpoint(tmp_path / name, "{step}", save_top_k=-1, every_n_train_steps=1)
+            more = {"enable_checkpointing": True, "val_check_interval": 4, **settings}
+            module = fit(data, *callbacks, checkpoints, ckpt_path=ckpt_path, **more)
+            return module.seen, lambda step: tmp_path / name / f"step={step}.ckpt"
+
+        return run
+
+    def data(self, **settings):
+        return data_module(REAL, NEWEST, **{"mixture": 0.3, "validation": [1], **settings})
+
+    def left(self, seen, step):
+        """What is seen after a step."""
+        flat = [(epoch, number) for epoch, numbers in seen.items() for number in numbers]
+        rest = {}
+        for epoch, number in flat[step * 4 :]:
+            rest.setdefault(epoch, []).append(number)
+        return rest
+
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_from_every_step_it_sees_what_is_left(self, fit, kept, workers):
+        whole, checkpoint = kept("whole", self.data(num_workers=workers))
+        steps = self.STEPS if not workers else (1, 5, 9, 10, 11, 19)
+        for step in steps:
+            resumed = fit(self.data(num_workers=workers), ckpt_path=checkpoint(step)).seen
+            assert resumed == self.left(whole, step), step
+
+    @pytest.mark.parametrize("reload", [0, 1])
+    @pytest.mark.parametrize("first", [9, 10, 11])
+    def test_a_run_that_was_resumed_can_be_resumed_again(self, fit, kept, first, reload):
+        settings = {"max_epochs": 3, "reload_dataloaders_every_n_epochs": reload}
+        whole, checkpoint = kept("whole", self.data(), **settings)
+        _, again = kept("again", self.data(), checkpoint(first), **settings)
+        for step in range(first + 1, 30, 2):
+            assert fit(self.data(), ckpt_path=again(step), **settings).seen == self.left(whole, step), step
+
+    @pytest.mark.parametrize("reads_first", [False, True])
+    def test_a_batch_that_is_read_before_training_counts_no_epoch(self, fit, kept, reads_first):
+        class Reading(pl.Callback):
+            def on_train_start(self, trainer, module):
+                if reads_first:
+                    next(iter(trainer.train_dataloader))
+
+        whole, checkpoint = kept("whole", self.data(), callbacks=[Reading()])
+        for step in (7, 10, 13):
+            assert fit(self.data(), Reading(), ckpt_path=checkpoint(step)).seen == self.left(whole, step)
+
+    def test_changes_of_the_shares_are_kept(self, fit, kept):
+        class Changing(pl.Callback):
+            def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
+                if (trainer.current_epoch, batch_index) in ((0, 4), (1, 2)):
+                    place = trainer.datamodule.sampler.handed_out
+                    mixture = Mixture.with_real(1.0 - trainer.current_epoch)
+                    trainer.datamodule.reinject(mixture, from_index=place, reason="drift")
+
+        whole, checkpoint = kept("whole", self.data(), callbacks=[Changing()])
+        assert all(number < 100 for number in whole[0][20:] + whole[1][:12])
+        assert all(number >= 200 for number in whole[1][12:])
+        for step in (4, 5, 6, 10, 12, 13, 14):
+            data = self.data()
+            assert fit(data, Changing(), ckpt_path=checkpoint(step)).seen == self.left(whole, step)
+            assert [change.from_index for change in data.sampler.schedule.changes] == [0, 20, 52]
+
+    @pytest.mark.parametrize("limit", [7, 0.7])
+    def test_a_limit_of_batches_ends_epochs_early(self, fit, kept, limit):
+        whole, checkpoint = kept("whole", self.data(), limit_train_batches=limit)
+        assert [len(numbers) for numbers in whole.values()] == [28, 28]
+        for step in range(1, 14):
+            resumed = fit(self.data(), ckpt_path=checkpoint(step), limit_train_batches=limit).seen
+            assert resumed == self.left(whole, step), step
+
+    def test_a_module_may_ask_for_the_number_of_steps_before_training(self, kept, trainer_of):
+        class Scheduled(type(seeing(pl))):
+            def configure_optimizers(self):
+                assert self.trainer.estimated_stepping_batches == 20
+                return super().configure_optimizers()
+
+        whole, checkpoint = kept("whole", self.data())
+        for step in (4, 10, 13):
+            module = Scheduled()
+            trainer_of(max_epochs=2).fit(module, datamodule=self.data(), ckpt_path=checkpoint(step))
+            assert module.seen == self.left(whole, step)
+
+    def test_other_shares_that_are_asked_for_on_resuming_hold_from_there_on(self, fit, kept):
+        whole, checkpoint = kept("whole", self.data())
+        data = self.data(mixture=1.0)
+        resumed = fit(data, ckpt_path=checkpoint(6)).seen
+        assert all(number < 100 for number in resumed[0] + resumed[1])
+        assert [len(numbers) for numbers in resumed.values()] == [16, 40]
+        changes = data.sampler.schedule.changes
+        assert [(change.from_index, change.reason) for change in changes[1:]] == [(24, "asked for on resuming")]
+        real = [number for number in whole[0][:24] + resumed[0] + resumed[1] if number < 100]
+        assert sorted(real[:40]) == REAL, "no item comes again before all have come"
+
+    def test_another_batch_size_is_refused_in_the_middle_of_an_epoch_only(self, fit, kept):
+        _, checkpoint = kept("whole", self.data())
+        message = r"`batch_size` times ranks must be 4 to go on in the middle of an epoch, but got 2"
+        with pytest.raises(InputError, match=message):
+            fit(self.data(batch_size=2), ckpt_path=checkpoint(6))
+
+    @pytest.mark.parametrize("at_epoch_end", [True, False], ids=["end of epoch", "validation"])
+    @pytest.mark.parametrize("batch_size", [2, 3, 8, 40])
+    def test_another_batch_size_is_fine_between_epochs(self, fit, tmp_path, batch_size, at_epoch_end):
+        checkpoints = pl.callbacks.ModelCheckpoint(
+            tmp_path / "ends", "{epoch}", save_top_k=-1, save_on_train_epoch_end=at_epoch_end
+        )
+        whole = fit(self.data(), checkpoints, max_epochs=3, enable_checkpointing=True).seen
+        resumed = fit(self.data(batch_size=batch_size), ckpt_path=tmp_path / "ends" / "epoch=0.ckpt", max_epochs=3)
+        assert resumed.seen == {epoch: whole[epoch] for epoch in (1, 2)}
+
+    @pytest.mark.parametrize("batch_size", [2, 3, 8, 40])
+    def test_another_batch_size_after_the_last_batch_of_an_epoch(self, fit, kept, batch_size):
+        whole, checkpoint = kept("whole", self.data(), max_epochs=3)
+        resumed = fit(self.data(batch_size=batch_size), ckpt_path=checkpoint(10), max_epochs=3).seen
+        assert resumed == {epoch: whole[epoch] for epoch in (1, 2)}
+
+    def test_another_limit_of_batches_after_the_last_batch_of_an_epoch(self, fit, kept):
+        whole, checkpoint = kept("whole", self.data())
+        _, limited = kept("limited", self.data(), limit_train_batches=7)
+        assert fit(self.data(), ckpt_path=limited(7)).seen == {1: whole[1]}
+        resumed = fit(self.data(), ckpt_path=checkpoint(10), limit_train_batches=7).seen
+        assert resumed == {1: whole[1][:28]}
+
+    @pytest.mark.parametrize("step", [9, 10])
+    def test_ranks_that_get_nothing_of_a_last_batch_go_on_with_the_next_epoch(self, fit, kept, monkeypatch, step):
+        whole, checkpoint = kept("whole", self.data(length=41))
+        assert [len(numbers) for numbers in whole.values()] == [41, 41]
+        monkeypatch.setattr("collapse_guard.reinjection.sampler._place", lambda *_: (2, 0))
+        own = [number for start in range(0, 40, 4) for number in whole[1][start : start + 2]]
+        resumed = fit(self.data(length=41, batch_size=2), ckpt_path=checkpoint(step)).seen
+        assert resumed == ({0: whole[0][36:38], 1: own} if step == 9 else {1: own})
+
+    def test_one_rank_after_several_that_got_nothing_of_a_last_batch(self, fit, kept, monkeypatch):
+        whole, _ = kept("whole", self.data(length=41))
+        with monkeypatch.context() as patched:
+            patched.setattr("collapse_guard.reinjection.sampler._place", lambda *_: (2, 0))
+            half, checkpoint = kept("half", self.data(length=41, batch_size=2))
+        assert [len(numbers) for numbers in half.values()] == [20, 20]
+        assert fit(self.data(length=41), ckpt_path=checkpoint(10)).seen == {1: whole[1]}
+
+
+class Own(pl.LightningDataModule):
+    """A data module of a user's: three loaders, and the hooks that were called."""
+
+    def __init__(self, loader=None):
+        super().__init__()
+        self.called = []
+        self.loader = (
+            loader if loader is not None else torch.utils.data.DataLoader(REAL, batch_size=5, collate_fn=self.collate)
+        )
+
+    @staticmethod
+    def collate(numbers):
+        return torch.stack([as_vector(number) for number in numbers])
+
+    def prepare_data(self):
+        self.called.append("prepare_data")
+
+    def setup(self, stage):
+        assert self.trainer is not None
+        self.called.append(("setup", stage))
+
+    def teardown(self, stage):
+        self.called.append(("teardown", stage))
+
+    def train_dataloader(self):
+        self.called.append("train")
+        return self.loader
+
+    def val_dataloader(self):
+        return torch.utils.data.DataLoader([1, 2], collate_fn=self.collate)
+
+    def test_dataloader(self):
+        return torch.utils.data.DataLoader([3], collate_fn=self.collate)
+
+
+class TestWrapped:
+    """A data module around one of the user's."""
+
+    def test_its_training_data_batches_and_collation_are_used(self, fit):
+        own = Own()
+        data = ReinjectionDataModule(synthetic=NEWEST, mixture=0.5, datamodule=own, length=20)
+        seen = fit(data).seen
+        assert data.sampler.sizes == {"real": 40, "earlier": 0, "newest": 40}
+        assert data.train_dataloader().batch_size == 5
+        assert [sum(number < 100 for number in numbers) for numbers in seen.values()] == [10, 10]
+
+    def test_what_is_given_goes_before_what_it_has(self, fit):
+        data = ReinjectionDataModule(
+            EARLIER, NEWEST, mixture=1.0, datamodule=Own(), batch_size=2, validation=[8], collate_fn=Own.collate
+        )
+        module = fit(data, num_sanity_val_steps=0)
+        assert set(module.seen[0]) <= set(EARLIER)
+        assert data.train_dataloader().batch_size == 2
+        assert module.validated == [8, 8]
+
+    def test_its_hooks_and_its_other_loaders_stay_in_use(self, fit, trainer_of):
+        own = Own()
+        data = ReinjectionDataModule(synthetic=NEWEST, mixture=0.5, datamodule=own)
+        module = fit(data, num_sanity_val_steps=0)
+        assert own.called == ["prepare_data", ("setup", "fit"), "train", ("teardown", "fit")]
+        assert module.validated == [1, 2] * 2
+        module.test_step = lambda batch, batch_idx: module.seen.setdefault("test", batch[:, 0].tolist())
+        trainer_of().test(module, datamodule=data)
+        assert module.seen["test"] == [3]
+        assert own.called[4:] == ["prepare_data", ("setup", "test"), ("teardown", "test")]
+        assert data.predict_dataloader() == []
+
+    def test_it_goes_on_in_the_middle_of_an_epoch(self, fit, tmp_path):
+        def data():
+            return ReinjectionDataModule(synthetic=NEWEST, mixture=0.5, datamodule=Own())
+
+        checkpoints = pl.callbacks.ModelCheckpoint(tmp_path / "kept", "{step}", save_top_k=-1, every_n_train_steps=1)
+        whole = fit(data(), checkpoints, enable_checkpointing=True).seen
+        resumed = fit(data(), ckpt_path=tmp_path / "kept" / "step=3.ckpt").seen
+        assert resumed == {0: whole[0][15:], 1: whole[1]}
+
+    def test_data_that_cannot_be_asked_for_by_number_are_refused(self, fit):
+        class Stream(torch.utils.data.IterableDataset):
+            def __iter__(self):
+                return iter(REAL)
+
+        several = [torch.utils.data.DataLoader(REAL)] * 2
+        for loader in (torch.utils.data.DataLoader(Stream()), several):
+            data = ReinjectionDataModule(synthetic=NEWEST, mixture=0.5, datamodule=Own(loader))
+            with pytest.raises(InputError, match="must have one training DataLoader over a map-style dataset"):
+                fit(data)
+
+    def test_what_is_no_data_module_is_refused_and_so_is_none_without_real_data(self):
+        with pytest.raises(InputError, match="`datamodule` must be a LightningDataModule, but got <torch"):
+            data_module(datamodule=torch.utils.data.DataLoader(REAL))
+        with pytest.raises(InputError, match="`real` must be given where there is no `datamodule`"):
+            data_module(synthetic=NEWEST)
+
+
 def test_no_number_is_drawn_from_the_global_generator(fit):
     data = data_module(REAL, NEWEST, mixture=0.3, validation=[1])
     data.train_dataloader()

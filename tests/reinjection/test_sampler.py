@@ -221,6 +221,13 @@ class TestState:
         assert (sampler.epoch, sampler.coming) == (16_666_666, 10**9 + 4)
         assert list(sampler) == sampler.items(10**9 + 4, 16_666_667 * 60).tolist()
 
+    def test_where_nothing_of_an_epoch_is_left_for_each_rank_the_next_one_begins(self):
+        alone = MixtureSampler(SIZES, THREE_WAYS, length=21, batch_size=4)
+        halves = MixtureSampler(SIZES, THREE_WAYS, length=21, batch_size=2, num_replicas=2, rank=0)
+        halves.load_state_dict(alone.state_dict(20))
+        assert (halves.epoch, halves.coming, halves.handed_out) == (1, 21, 21)
+        assert list(halves)[:2] == alone.items(21, 23).tolist()
+
     def test_without_a_place_it_is_that_of_what_was_handed_out(self):
         sampler = MixtureSampler(SIZES, THREE_WAYS, length=60, batch_size=4)
         items = iter(sampler)

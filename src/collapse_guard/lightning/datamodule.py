@@ -177,13 +177,17 @@ class ReinjectionDataModule(DataModuleBase):
             self.sampler = self._mixing(self._resolve(guard))
         if self.trainer and self._interrupted is None:
             self.sampler.set_epoch(coming_epoch(self.trainer))
-        self._interrupted = None
         everything: ConcatDataset[Any] = ConcatDataset(
             [_Encoded(part, self.encode) for parts in self._parts().values() for part in parts]
         )
         settings = {**self._settings(), **self._loading}
         del settings["batch_size"]
-        return _Loader(everything, self.sampler, **settings)
+        loader = _Loader(everything, self.sampler, **settings)
+        loader.trainer = self.trainer
+        if self.trainer and self._interrupted and self.sampler.coming % self.sampler.length == 0:
+            _end_epoch(self.trainer, len(loader))
+        self._interrupted = None
+        return loader
 
     def val_dataloader(self) -> Any:
         """The validation items in order; nothing where there are none."""
@@ -298,6 +302,13 @@ class _Loader(MixtureLoader):
     20550), and with `limit_train_batches` only the trainer knows that an epoch is over.
     """
 
+    trainer: Trainer = None
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        if self.trainer:
+            _count_epoch(self.trainer)
+        yield from super().__iter__()
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 
@@ -315,6 +326,35 @@ def coming_epoch(trainer: Trainer) -> int:
     progress = trainer.fit_loop.epoch_progress.current
     is_over: bool = progress.started > progress.processed and trainer.is_last_batch
     return int(progress.processed + is_over)
+
+
+def _count_epoch(trainer: Trainer) -> None:
+    """Count the epoch that is being trained as begun, where Lightning does not.
+
+    Resumed from a checkpoint of the last batch of an epoch, it trains the next one without counting that it began. All
+    checkpoints of that run would resume at the first batch of their epoch, and train on its data again.
+    """
+    progress = trainer.fit_loop.epoch_progress
+    is_resumed = getattr(trainer.fit_loop, "restarted_mid_epoch", False)
+    if is_resumed and progress.current.started == progress.current.processed:
+        progress.increment_ready()
+        progress.increment_started()
+
+
+def _end_epoch(trainer: Trainer, n_batches: int) -> None:
+    """Have the trainer resume with a new epoch, where the last one had another number of batches.
+
+    Lightning takes a batch for the last of its epoch only if there are not more of them now: with smaller batches,
+    other ranks or another limit it would leave out the first ones of the new epoch, or train on the old one again.
+    """
+    limit = trainer.limit_train_batches
+    n_batches = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
+    epochs, batches = trainer.fit_loop.epoch_progress.current, trainer.fit_loop.epoch_loop.batch_progress
+    is_known = batches.is_last_batch and batches.current.ready == n_batches
+    if epochs.started > epochs.processed and not is_known:
+        batches.is_last_batch = True
+        batches.total.completed = batches.total.processed - 1
+        batches.current.completed = n_batches - 1
 
 
 def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture) -> None:

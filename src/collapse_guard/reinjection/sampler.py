@@ -228,9 +228,12 @@ class MixtureSampler(DistributedSampler[int]):
         self.go_on_from(state.index)
 
     def go_on_from(self, index: int) -> None:
-        """Begin at a place of the run, and with its epoch."""
-        self._from = self.handed_out = whole("index", index, least=0)
-        self.set_epoch(index // self.length)
+        """Begin at a place of the run; with the next epoch where of this one no item is left for each rank."""
+        epoch, within = divmod(whole("index", index, least=0), self.length)
+        if within >= self.total_size:
+            epoch, index = epoch + 1, (epoch + 1) * self.length
+        self._from = self.handed_out = index
+        self.set_epoch(epoch)
 
     def _check_sources(self, weights: Mapping[str, float]) -> None:
         for source, weight in weights.items():
