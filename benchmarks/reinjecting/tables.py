@@ -1,0 +1,167 @@
+"""The tables: what every arm came to, and how far that is from uniform real documents with the same founders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import product
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from detecting.table import Sheet
+from reinjecting.arms import ARMS
+from reinjecting.growing import Grown, Kind, Readings
+
+LEVEL = 0.95
+Value = Callable[[Grown], float]
+
+
+class Measure(NamedTuple):
+    """An indicator as the tables show it."""
+
+    indicator: str
+    """Its field in the readings."""
+    scale: float
+    """Times this in the tables."""
+    digits: int
+    """Behind the point."""
+    harm: int
+    """1 where more is worse, -1 where less is."""
+    heading: str
+
+    def end(self, one: Grown) -> float:
+        """In the last generation."""
+        return self.scale * float(getattr(one.readings[-1], self.indicator))
+
+    def worst(self, one: Grown) -> float:
+        """In the worst generation after the founder."""
+        values = [self.scale * float(getattr(readings, self.indicator)) for readings in one.readings[1:]]
+        return self.harm * max(self.harm * value for value in values)
+
+    def text(self, value: float, sign: str = "") -> str:
+        """A number as the tables show it."""
+        return f"{value:{sign}.{self.digits}f}"
+
+
+MEASURES = (
+    Measure("perplexity", 1.0, 1, 1, "perplexity"),
+    Measure("tail_loss", 1.0, 3, 1, "tail loss, nats per token"),
+    Measure("rare_coverage", 100.0, 2, -1, "rare coverage, %"),
+)
+
+
+class Interval(NamedTuple):
+    """A mean difference of pairs, and the ends of its interval; not known for one pair."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, differences: Sequence[float]) -> Interval:
+        """By Student's t.
+
+        Example:
+            >>> [round(end, 2) for end in Interval.of([1.0, 2.0, 3.0])]
+            [2.0, -0.48, 4.48]
+        """
+        n, mean = len(differences), fmean(differences)
+        if n == 1:
+            return cls(mean, -math.inf, math.inf)
+        half = float(student.ppf(0.5 + LEVEL / 2, n - 1)) * float(np.std(differences, ddof=1)) / math.sqrt(n)
+        return cls(mean, mean - half, mean + half)
+
+    def harm(self, direction: int) -> int:
+        """1: worse beyond the interval; -1: better; 0: could be either."""
+        return direction * (int(self.low > 0.0) - int(self.high < 0.0))
+
+
+def baseline(share: float) -> str:
+    """The arm that others of this share are compared with."""
+    return "uniform" if share else "none"
+
+
+def difference(found: Sequence[Grown], kind: Kind, arm: str, value: Value) -> Interval | None:
+    """From the baseline, over the seeds that both have; None for the baseline itself."""
+    if arm == baseline(kind.share):
+        return None
+    mine, theirs = (
+        {one.seed: value(one) for one in found if one.kind == kind and one.arm == name}
+        for name in (arm, baseline(kind.share))
+    )
+    both = mine.keys() & theirs.keys()
+    return Interval.of([mine[seed] - theirs[seed] for seed in sorted(both)]) if both else None
+
+
+def sheets(found: Sequence[Grown]) -> list[Sheet]:
+    """Where arms are beyond chance, and then every mean."""
+    kinds = sorted({(one.kind.corpus, one.kind.decoding) for one in found})
+    return [_overview(found), *(_means(found, corpus, decoding) for corpus, decoding in kinds)]
+
+
+def _overview(found: Sequence[Grown]) -> Sheet:
+    kinds = sorted({one.kind for one in found if one.kind.share})
+    title = (
+        f"against as many uniform real tokens, in the last generation: comparisons (of {len(kinds)}: corpora, "
+        f"decodings and real shares) in which the {LEVEL:.0%} interval is wholly better; wholly worse; and the mean "
+        "difference in percent of the value under uniform"
+    )
+    names = [arm.name for arm in ARMS if arm.strategy and arm.name != "uniform"]
+    rows = [
+        (name, *(_tally(found, kinds, name, measure) for measure in MEASURES))
+        for name in names
+        if any(one.arm == name for one in found)
+    ]
+    return Sheet(title, ("real documents", *(name.indicator for name in MEASURES)), rows)
+
+
+def _tally(found: Sequence[Grown], kinds: Sequence[Kind], arm: str, measure: Measure) -> str:
+    intervals = [(kind, difference(found, kind, arm, measure.end)) for kind in kinds]
+    known = [(kind, interval) for kind, interval in intervals if interval]
+    if not known:
+        return ""
+    harms = [interval.harm(measure.harm) for _, interval in known]
+    ratios = [interval.mean / _mean(found, kind, "uniform", measure.end) for kind, interval in known]
+    return f"{harms.count(-1)} better; {harms.count(1)} worse; {fmean(ratios):+.1%}"
+
+
+def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
+    some = [one for one in found if one.kind[:2] == (corpus, decoding)]
+    n, generations = len({one.seed for one in some}), len(some[0].readings) - 1
+    founders = Readings(*(fmean(values) for values in zip(*(one.readings[0] for one in some), strict=True)))
+    first = ", ".join(f"{it.heading} {it.text(it.scale * getattr(founders, it.indicator))}" for it in MEASURES)
+    title = (
+        f"{corpus}, {decoding} sampling, {n} seeds. Founders: {first}. After {generations} generations: mean, "
+        f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean of "
+        "the worst generation. Without real documents the difference is from samples as they come"
+    )
+    shares = sorted({one.kind.share for one in some})
+    rows = [
+        (
+            f"{share:.0%}",
+            arm.name,
+            *(_cell(some, Kind(corpus, decoding, share), arm.name, measure) for measure in MEASURES),
+        )
+        for share, arm in product(shares, ARMS)
+        if any(one.arm == arm.name and one.kind.share == share for one in some)
+    ]
+    return Sheet(title, ("real", "arm", *(measure.heading for measure in MEASURES)), rows)
+
+
+def _cell(found: Sequence[Grown], kind: Kind, arm: str, measure: Measure) -> str:
+    end, worst = (measure.text(_mean(found, kind, arm, value)) for value in (measure.end, measure.worst))
+    interval = difference(found, kind, arm, measure.end)
+    return f"{end}{_difference(interval, measure) if interval else ''}; worst {worst}"
+
+
+def _difference(interval: Interval, measure: Measure) -> str:
+    mean, low, high = (measure.text(end, "+") for end in interval)
+    how = {1: ", worse", -1: ", better", 0: ""}[interval.harm(measure.harm)]
+    return f"; {mean} ({low} to {high}){how}"
+
+
+def _mean(found: Sequence[Grown], kind: Kind, arm: str, value: Value) -> float:
+    return fmean(value(one) for one in found if one.kind == kind and one.arm == arm)
