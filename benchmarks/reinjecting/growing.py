@@ -60,6 +60,17 @@ class Grown:
     """The founder's first."""
 
 
+class Filled(NamedTuple):
+    """A training set."""
+
+    documents: Passages
+    """The real ones first."""
+    names: Ids
+    """Place in the pool of each real document, which copies share; below 0 for samples."""
+    stock: Ids
+    """Places in the pool of what is left for later generations."""
+
+
 @dataclass(frozen=True, eq=False)
 class Founder:
     """What all lineages of a seed begin with."""
@@ -97,7 +108,7 @@ class Family:
         pool = self.data.pool
         order = self._rng("founder", 0).permutation(len(pool))
         training, used = within(pool, order, order[:0], self.budget)
-        model, written = self._trained(training, 0)
+        model, written = self.trained(training, used, 0)
         return Founder(model, written, np.setdiff1d(order, used))
 
     def grow(self, arm: Arm, share: float) -> Grown:
@@ -111,25 +122,29 @@ class Family:
         yield model, written
         for generation in range(1, self.sizes.generations + 1):
             moment = Moment(self.data, stock, model, written, self.sizes.measured)
-            training, stock = self.filled(moment, arm, share, generation)
-            model, written = self._trained(training, generation)
+            training = self.filled(moment, arm, share, generation)
+            model, written = self.trained(training.documents, training.names, generation)
+            stock = training.stock
             yield model, written
 
-    def filled(self, moment: Moment, arm: Arm, share: float, generation: int) -> tuple[Passages, Ids]:
-        """The training set of a generation, and what is in stock after it."""
-        n_real = round(share * self.sizes.documents)
+    def filled(self, moment: Moment, arm: Arm, share: float, generation: int) -> Filled:
+        """The training set of a generation."""
+        n_real = round(share * self.sizes.documents) if arm.strategy else 0
         written = samples(moment, arm, self.sizes.documents - n_real, self._rng("curate", generation))
-        if not n_real or arm.strategy is None:
-            return written, moment.stock
+        names = -1 - np.arange(len(written))
+        if not n_real:
+            return Filled(written, names, moment.stock)
         budget, pool, rng = n_real * self.sizes.tokens, self.data.pool, self._rng("select", generation)
         places = chosen(moment, arm, round(budget / pool.lengths.mean()), rng)
         others = rng.permutation(np.setdiff1d(moment.stock, places))
         documents, used = within(pool, places, others, budget)
-        return joined(documents, written), np.setdiff1d(moment.stock, np.append(places, used))
+        stock = np.setdiff1d(moment.stock, np.append(places, used))
+        return Filled(joined(documents, written), np.append(used, names), stock)
 
-    def _trained(self, training: Passages, generation: int) -> tuple[NgramModel, Passages]:
+    def trained(self, training: Passages, names: Ids, generation: int) -> tuple[NgramModel, Passages]:
+        """A model of a training set, and what it writes."""
         size, length = self.data.wild_type.vocabulary_size, self.sizes.tokens
-        model = NgramModel.fit(training, vocabulary_size=size, rng=self._rng("fit", generation))
+        model = NgramModel.fit(training, vocabulary_size=size, rng=self._rng("fit", generation), names=names)
         n, rng = math.ceil(SPARE * self.sizes.documents), self._rng("write", generation)
         return model, write(model, n, length, decoding=self.decoding, prompts=training, rng=rng)
 

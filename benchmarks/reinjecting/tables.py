@@ -135,8 +135,8 @@ def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
     first = ", ".join(f"{it.heading} {it.text(it.scale * getattr(founders, it.indicator))}" for it in MEASURES)
     title = (
         f"{corpus}, {decoding} sampling, {n} seeds. Founders: {first}. After {generations} generations: mean, "
-        f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean of "
-        "the worst generation. Without real documents the difference is from samples as they come"
+        f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean "
+        "of the worst generation. Without real documents the difference is from samples as they come"
     )
     shares = sorted({one.kind.share for one in some})
     rows = [
