@@ -21,7 +21,7 @@ from detecting.decoding import write
 from detecting.ngram_model import Floats, NgramModel
 from detecting.passages import Ids, Passages, joined
 from detecting.sizes import Sizes, wild_type_seed
-from reinjecting.arms import Arm, Moment, chosen, rows_of, samples, within
+from reinjecting.arms import Arm, Moment, chosen, lost_phrases, n_lost, rows_of, samples, within
 
 SHARES = (0.02, 0.05, 0.1, 0.2)
 """Of real tokens in a training set."""
@@ -38,6 +38,8 @@ class Readings(NamedTuple):
     """Nats per token over the tenth of them that the founder found hardest."""
     rare_coverage: float
     """Share of the wild type's rare words in its samples, mean over groups."""
+    lost: int | None = None
+    """Words and phrases that its samples have lost; None but in the last generation: it takes longer than the rest."""
 
 
 class Kind(NamedTuple):
@@ -114,14 +116,17 @@ class Family:
     def grow(self, arm: Arm, share: float) -> Grown:
         """A lineage from the founder on."""
         kind = Kind(self.corpus, self.decoding, share)
-        readings = tuple(self._read(model, written) for model, written in self._generations(arm, share))
-        return Grown(kind=kind, arm=arm.name, seed=self.seed, readings=readings)
+        readings = []
+        for model, written in self._generations(arm, share):
+            readings.append(self._read(model, written))
+        readings[-1] = readings[-1]._replace(lost=n_lost(lost_phrases(self.data.wild_type, self.seen(written))))
+        return Grown(kind=kind, arm=arm.name, seed=self.seed, readings=tuple(readings))
 
     def _generations(self, arm: Arm, share: float) -> Iterator[tuple[NgramModel, Passages]]:
         model, written, stock = self.founder.model, self.founder.written, self.founder.stock
         yield model, written
         for generation in range(1, self.sizes.generations + 1):
-            moment = Moment(self.data, stock, model, written, self.sizes.measured)
+            moment = Moment(self.data, stock, model, written, self.seen(written))
             training = self.filled(moment, arm, share, generation)
             model, written = self.trained(training.documents, training.names, generation)
             stock = training.stock
@@ -148,11 +153,14 @@ class Family:
         n, rng = math.ceil(SPARE * self.sizes.documents), self._rng("write", generation)
         return model, write(model, n, length, decoding=self.decoding, prompts=training, rng=rng)
 
+    def seen(self, written: Passages) -> Ids:
+        """What the guard sees of it, one sample a row."""
+        return rows_of(written[np.arange(self.sizes.measured)])
+
     def _read(self, model: NgramModel, written: Passages) -> Readings:
         wild_type, lengths = self.data.wild_type, self.data.evaluation.lengths
         nll = model.nll(self.data.evaluation)
-        seen = Evidence(samples=rows_of(written[np.arange(self.sizes.measured)]))
-        rare = measure(wild_type, seen, only={"rare_coverage"})["rare_coverage"].value
+        rare = measure(wild_type, Evidence(samples=self.seen(written)), only={"rare_coverage"})["rare_coverage"].value
         return Readings(math.exp(nll.sum() / lengths.sum()), tail_loss(nll, lengths, self._tail), rare)
 
     @cached_property

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from detecting.table import Sheet
 from reinjecting.arms import ARMS
-from reinjecting.growing import Grown, Kind, Readings
+from reinjecting.growing import Grown, Kind
 
 LEVEL = 0.95
 Value = Callable[[Grown], float]
@@ -32,14 +32,18 @@ class Measure(NamedTuple):
     """1 where more is worse, -1 where less is."""
     heading: str
 
+    def values(self, one: Grown) -> list[float]:
+        """In the generations after the founder, where it was measured."""
+        found = [getattr(readings, self.indicator) for readings in one.readings[1:]]
+        return [self.scale * value for value in found if value is not None]
+
     def end(self, one: Grown) -> float:
         """In the last generation."""
-        return self.scale * float(getattr(one.readings[-1], self.indicator))
+        return self.values(one)[-1]
 
     def worst(self, one: Grown) -> float:
         """In the worst generation after the founder."""
-        values = [self.scale * float(getattr(readings, self.indicator)) for readings in one.readings[1:]]
-        return self.harm * max(self.harm * value for value in values)
+        return self.harm * max(self.harm * value for value in self.values(one))
 
     def text(self, value: float, sign: str = "") -> str:
         """A number as the tables show it."""
@@ -49,7 +53,8 @@ class Measure(NamedTuple):
 MEASURES = (
     Measure("perplexity", 1.0, 1, 1, "perplexity"),
     Measure("tail_loss", 1.0, 3, 1, "tail loss, nats per token"),
-    Measure("rare_coverage", 100.0, 2, -1, "rare coverage, %"),
+    Measure("rare_coverage", 100.0, 3, -1, "rare coverage, %"),
+    Measure("lost", 1.0, 1, 1, "words and phrases lost"),
 )
 
 
@@ -131,8 +136,7 @@ def _tally(found: Sequence[Grown], kinds: Sequence[Kind], arm: str, measure: Mea
 def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
     some = [one for one in found if one.kind[:2] == (corpus, decoding)]
     n, generations = len({one.seed for one in some}), len(some[0].readings) - 1
-    founders = Readings(*(fmean(values) for values in zip(*(one.readings[0] for one in some), strict=True)))
-    first = ", ".join(f"{it.heading} {it.text(it.scale * getattr(founders, it.indicator))}" for it in MEASURES)
+    first = ", ".join(f"{measure.heading} {_founders(some, measure)}" for measure in MEASURES[:-1])
     title = (
         f"{corpus}, {decoding} sampling, {n} seeds. Founders: {first}. After {generations} generations: mean, "
         f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean "
@@ -151,10 +155,15 @@ def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
     return Sheet(title, ("real", "arm", *(measure.heading for measure in MEASURES)), rows)
 
 
+def _founders(found: Sequence[Grown], measure: Measure) -> str:
+    values = {one.seed: getattr(one.readings[0], measure.indicator) for one in found}.values()
+    return measure.text(measure.scale * fmean(values))
+
+
 def _cell(found: Sequence[Grown], kind: Kind, arm: str, measure: Measure) -> str:
     end, worst = (measure.text(_mean(found, kind, arm, value)) for value in (measure.end, measure.worst))
     interval = difference(found, kind, arm, measure.end)
-    return f"{end}{_difference(interval, measure) if interval else ''}; worst {worst}"
+    return f"{end}{_difference(interval, measure) if interval else ''}" + (f"; worst {worst}" if worst != end else "")
 
 
 def _difference(interval: Interval, measure: Measure) -> str:

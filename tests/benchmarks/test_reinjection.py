@@ -51,7 +51,7 @@ def moment(family):
     founder = family.founder
     training = founder.written[np.arange(SMALL.documents)]
     model, written = family.trained(training, np.arange(SMALL.documents), 1)
-    return arms.Moment(family.data, founder.stock, model, written, SMALL.measured)
+    return arms.Moment(family.data, founder.stock, model, written, family.seen(written))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ class TestChosen:
         assert np.corrcoef(counts("stratified, weighted"), sizes_)[0, 1] > 0.9
 
     def test_where_nothing_was_lost_tail_is_uniform(self, family, moment):
-        whole = arms.Moment(family.data, moment.stock, moment.model, moment.written, moment.measured)
+        whole = arms.Moment(family.data, moment.stock, moment.model, moment.written, moment.seen)
         whole.__dict__["lost"] = []
         np.testing.assert_array_equal(chosen(whole, "tail"), chosen(whole, "uniform"))
 
@@ -184,6 +184,7 @@ class TestGrow:
             none, little, much, tail = (getattr(ends[key], name) for key in ends)
             assert none > max(little, tail)
             assert little > much > getattr(founder, name)
+        assert ends["none", 0.0].lost > ends["uniform", 0.1].lost > ends["uniform", 0.5].lost
         assert ends["none", 0.0].perplexity > 1.5 * founder.perplexity
 
     def test_a_lineage_does_not_depend_on_those_grown_before(self, family, grown):
@@ -203,7 +204,7 @@ def lineages(arm, share, ends, corpus="x"):
             kind=Kind(corpus, "pure", share),
             arm=arm,
             seed=seed,
-            readings=(first, Readings(2 * end, 5.0, 0.005), Readings(end, 4.0, 0.01)),
+            readings=(first, Readings(2 * end, 5.0, 0.005), Readings(end, 4.0, 0.01, 7)),
         )
         for seed, end in enumerate(ends)
     ]
@@ -219,6 +220,7 @@ class TestTables:
         ]
         overview, means = tables.sheets(found)
         cells = {row[1]: row[2] for row in means.rows}
+        assert all(row[-1].startswith("7.0") and "worst" not in row[-1] for row in means.rows)
         assert cells["uniform"] == "120.0; worst 240.0"
         assert cells["tail"] == "117.0; -3.0 (-4.2 to -1.8), better; worst 234.0"
         assert cells["perplexity"].endswith(", worse; worst 248.0")
