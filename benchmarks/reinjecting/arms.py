@@ -75,8 +75,9 @@ class Moment:
 
     @cached_property
     def lost(self) -> list[LostItem]:
-        """What an assessment of the parent says was lost."""
-        return lost_phrases(self.data.wild_type, self.seen)
+        """The words and phrases that an assessment of the parent says were lost: the worst twenty of each kind."""
+        items = what_was_lost(self.data.wild_type, self.seen)
+        return [item for item in items if item.kind in ("word", "2-gram", "3-gram")]
 
     @property
     def nats(self) -> Floats:
@@ -88,16 +89,6 @@ class Moment:
     def strata(self) -> Ids:
         """Cluster of each document to choose from."""
         return clusters(self.data.wild_type)[self.stock]
-
-
-def lost_phrases(wild_type: WildType, seen: Ids) -> list[LostItem]:
-    """The words and phrases that samples have lost, as an assessment names them: the worst twenty of each kind."""
-    return [item for item in what_was_lost(wild_type, seen) if item.kind in ("word", "2-gram", "3-gram")]
-
-
-def n_lost(items: Sequence[LostItem]) -> int:
-    """How many were lost, those that are not named among them."""
-    return sum({item.kind: item.lost_in_all for item in items}.values())
 
 
 def rows_of(documents: Passages) -> Ids:

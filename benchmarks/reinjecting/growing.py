@@ -21,12 +21,15 @@ from detecting.decoding import write
 from detecting.ngram_model import Floats, NgramModel
 from detecting.passages import Ids, Passages, joined
 from detecting.sizes import Sizes, wild_type_seed
-from reinjecting.arms import Arm, Moment, chosen, lost_phrases, n_lost, rows_of, samples, within
+from reinjecting.arms import Arm, Moment, chosen, rows_of, samples, within
 
 SHARES = (0.02, 0.05, 0.1, 0.2)
 """Of real tokens in a training set."""
 SPARE = 1.5
 """As many samples are written as there are in a training set, times this: curation needs some to leave out."""
+
+OF_SAMPLES = ("rare_coverage", "lost_ngrams")
+"""Indicators of what is written."""
 
 
 class Readings(NamedTuple):
@@ -38,8 +41,8 @@ class Readings(NamedTuple):
     """Nats per token over the tenth of them that the founder found hardest."""
     rare_coverage: float
     """Share of the wild type's rare words in its samples, mean over groups."""
-    lost: int | None = None
-    """Words and phrases that its samples have lost; None but in the last generation: it takes longer than the rest."""
+    lost_ngrams: float
+    """Share of the wild type's recurring n-grams that its samples have lost, mean over groups."""
 
 
 class Kind(NamedTuple):
@@ -116,11 +119,8 @@ class Family:
     def grow(self, arm: Arm, share: float) -> Grown:
         """A lineage from the founder on."""
         kind = Kind(self.corpus, self.decoding, share)
-        readings = []
-        for model, written in self._generations(arm, share):
-            readings.append(self._read(model, written))
-        readings[-1] = readings[-1]._replace(lost=n_lost(lost_phrases(self.data.wild_type, self.seen(written))))
-        return Grown(kind=kind, arm=arm.name, seed=self.seed, readings=tuple(readings))
+        readings = tuple(self._read(model, written) for model, written in self._generations(arm, share))
+        return Grown(kind=kind, arm=arm.name, seed=self.seed, readings=readings)
 
     def _generations(self, arm: Arm, share: float) -> Iterator[tuple[NgramModel, Passages]]:
         model, written, stock = self.founder.model, self.founder.written, self.founder.stock
@@ -158,10 +158,13 @@ class Family:
         return rows_of(written[np.arange(self.sizes.measured)])
 
     def _read(self, model: NgramModel, written: Passages) -> Readings:
-        wild_type, lengths = self.data.wild_type, self.data.evaluation.lengths
-        nll = model.nll(self.data.evaluation)
-        rare = measure(wild_type, Evidence(samples=self.seen(written)), only={"rare_coverage"})["rare_coverage"].value
-        return Readings(math.exp(nll.sum() / lengths.sum()), tail_loss(nll, lengths, self._tail), rare)
+        lengths, nll = self.data.evaluation.lengths, model.nll(self.data.evaluation)
+        found = measure(self.data.wild_type, Evidence(samples=self.seen(written)), only=OF_SAMPLES)
+        return Readings(
+            math.exp(nll.sum() / lengths.sum()),
+            tail_loss(nll, lengths, self._tail),
+            *(found[name].value for name in OF_SAMPLES),
+        )
 
     @cached_property
     def _tail(self) -> Floats:

@@ -33,9 +33,8 @@ class Measure(NamedTuple):
     heading: str
 
     def values(self, one: Grown) -> list[float]:
-        """In the generations after the founder, where it was measured."""
-        found = [getattr(readings, self.indicator) for readings in one.readings[1:]]
-        return [self.scale * value for value in found if value is not None]
+        """In the generations after the founder."""
+        return [self.scale * float(getattr(readings, self.indicator)) for readings in one.readings[1:]]
 
     def end(self, one: Grown) -> float:
         """In the last generation."""
@@ -54,7 +53,7 @@ MEASURES = (
     Measure("perplexity", 1.0, 1, 1, "perplexity"),
     Measure("tail_loss", 1.0, 3, 1, "tail loss, nats per token"),
     Measure("rare_coverage", 100.0, 3, -1, "rare coverage, %"),
-    Measure("lost", 1.0, 1, 1, "words and phrases lost"),
+    Measure("lost_ngrams", 100.0, 2, 1, "lost n-grams, %"),
 )
 
 
@@ -136,7 +135,7 @@ def _tally(found: Sequence[Grown], kinds: Sequence[Kind], arm: str, measure: Mea
 def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
     some = [one for one in found if one.kind[:2] == (corpus, decoding)]
     n, generations = len({one.seed for one in some}), len(some[0].readings) - 1
-    first = ", ".join(f"{measure.heading} {_founders(some, measure)}" for measure in MEASURES[:-1])
+    first = ", ".join(f"{measure.heading} {_founders(some, measure)}" for measure in MEASURES)
     title = (
         f"{corpus}, {decoding} sampling, {n} seeds. Founders: {first}. After {generations} generations: mean, "
         f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean "
@@ -163,7 +162,7 @@ def _founders(found: Sequence[Grown], measure: Measure) -> str:
 def _cell(found: Sequence[Grown], kind: Kind, arm: str, measure: Measure) -> str:
     end, worst = (measure.text(_mean(found, kind, arm, value)) for value in (measure.end, measure.worst))
     interval = difference(found, kind, arm, measure.end)
-    return f"{end}{_difference(interval, measure) if interval else ''}" + (f"; worst {worst}" if worst != end else "")
+    return f"{end}{_difference(interval, measure) if interval else ''}; worst {worst}"
 
 
 def _difference(interval: Interval, measure: Measure) -> str:
