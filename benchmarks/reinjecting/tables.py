@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import product
 from statistics import fmean
@@ -108,10 +109,12 @@ def sheets(found: Sequence[Grown]) -> list[Sheet]:
 
 def _overview(found: Sequence[Grown]) -> Sheet:
     kinds = sorted({one.kind for one in found if one.kind.share})
+    families = {(one.kind.corpus, one.kind.decoding, one.seed) for one in found}
     title = (
-        f"against as many uniform real tokens, in the last generation: comparisons (of {len(kinds)}: corpora, "
-        f"decodings and real shares) in which the {LEVEL:.0%} interval is wholly better; wholly worse; and the mean "
-        "difference in percent of the value under uniform"
+        "against as many uniform real tokens, in the last generation: difference in percent of the value under "
+        f"uniform, mean over real shares and founders ({LEVEL:.0%} interval over {len(families)} founders); and in how "
+        f"many of {len(kinds)} comparisons (corpora, decodings and shares) an interval of its own is wholly better, "
+        "wholly worse"
     )
     names = [arm.name for arm in ARMS if arm.strategy and arm.name != "uniform"]
     rows = [
@@ -119,17 +122,25 @@ def _overview(found: Sequence[Grown]) -> Sheet:
         for name in names
         if any(one.arm == name for one in found)
     ]
-    return Sheet(title, ("real documents", *(name.indicator for name in MEASURES)), rows)
+    return Sheet(title, ("real documents", *(measure.indicator for measure in MEASURES)), rows)
 
 
 def _tally(found: Sequence[Grown], kinds: Sequence[Kind], arm: str, measure: Measure) -> str:
-    intervals = [(kind, difference(found, kind, arm, measure.end)) for kind in kinds]
-    known = [(kind, interval) for kind, interval in intervals if interval]
-    if not known:
-        return ""
-    harms = [interval.harm(measure.harm) for _, interval in known]
-    ratios = [interval.mean / _mean(found, kind, "uniform", measure.end) for kind, interval in known]
-    return f"{harms.count(-1)} better; {harms.count(1)} worse; {fmean(ratios):+.1%}"
+    known = [interval for kind in kinds if (interval := difference(found, kind, arm, measure.end))]
+    harms = [interval.harm(measure.harm) for interval in known]
+    mean, low, high = (f"{100 * end:+.1f}" for end in Interval.of(relative(found, arm, measure.end)))
+    return f"{mean} ({low} to {high}); {harms.count(-1)} better, {harms.count(1)} worse"
+
+
+def relative(found: Sequence[Grown], arm: str, value: Value) -> list[float]:
+    """Mean difference over real shares from uniform documents, as a ratio, for each founder."""
+    ratios = defaultdict(list)
+    theirs = {(one.kind, one.seed): value(one) for one in found if one.arm == "uniform"}
+    for one in found:
+        if one.arm == arm and (one.kind, one.seed) in theirs:
+            family = one.kind.corpus, one.kind.decoding, one.seed
+            ratios[family].append(value(one) / theirs[one.kind, one.seed] - 1.0)
+    return [fmean(some) for some in ratios.values()]
 
 
 def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
@@ -139,7 +150,8 @@ def _means(found: Sequence[Grown], corpus: str, decoding: str) -> Sheet:
     title = (
         f"{corpus}, {decoding} sampling, {n} seeds. Founders: {first}. After {generations} generations: mean, "
         f"difference from uniform real documents ({LEVEL:.0%} interval over pairs of the same founder), and the mean "
-        "of the worst generation. Without real documents the difference is from samples as they come"
+        "of the worst generation where that is not the last. Without real documents the difference is from samples "
+        "as they come"
     )
     shares = sorted({one.kind.share for one in some})
     rows = [
@@ -162,7 +174,7 @@ def _founders(found: Sequence[Grown], measure: Measure) -> str:
 def _cell(found: Sequence[Grown], kind: Kind, arm: str, measure: Measure) -> str:
     end, worst = (measure.text(_mean(found, kind, arm, value)) for value in (measure.end, measure.worst))
     interval = difference(found, kind, arm, measure.end)
-    return f"{end}{_difference(interval, measure) if interval else ''}; worst {worst}"
+    return f"{end}{_difference(interval, measure) if interval else ''}" + (f"; worst {worst}" if worst != end else "")
 
 
 def _difference(interval: Interval, measure: Measure) -> str:

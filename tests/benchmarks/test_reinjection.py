@@ -240,11 +240,16 @@ class TestTables:
         assert cells["perplexity"].endswith(", worse; worst 248.0")
         assert "better" not in cells["stratified"]
         assert "worse" not in cells["stratified"]
-        assert [row[:2] for row in overview.rows] == [
-            ("stratified", "0 better; 0 worse; +0.0%"),
-            ("tail", "1 better; 0 worse; -2.5%"),
-            ("perplexity", "0 better; 1 worse; +3.3%"),
-        ]
+        rows = {row[0]: row[1] for row in overview.rows}
+        assert list(rows) == ["stratified", "tail", "perplexity"]
+        assert rows["tail"] == "-2.5 (-3.7 to -1.4); 1 better, 0 worse"
+        assert rows["perplexity"].endswith("0 better, 1 worse")
+        assert rows["stratified"].endswith("0 better, 0 worse")
+
+    def test_shares_of_one_founder_are_not_independent(self):
+        found = [one for share in (0.1, 0.2) for one in lineages("uniform", share, [10.0, 20.0])]
+        found += [*lineages("tail", 0.1, [11.0, 20.0]), *lineages("tail", 0.2, [12.0, 21.0])]
+        assert tables.relative(found, "tail", tables.MEASURES[0].end) == pytest.approx([0.15, 0.025])
 
     def test_less_rare_coverage_is_worse(self):
         (measure,) = (one for one in tables.MEASURES if one.indicator == "rare_coverage")
