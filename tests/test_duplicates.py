@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from collapse_guard.duplicates import bands, candidates, jaccard, near_duplicates, shingle_sets
+from collapse_guard import duplicates
+from collapse_guard.duplicates import bands, candidates, jaccard, near_duplicates, near_matches, shingle_sets
 from collapse_guard.errors import InputError
 from collapse_guard.lexicon import words
 
@@ -149,6 +150,58 @@ def test_a_template_shared_by_thousands_stays_linear_and_whole() -> None:
     n_bands, _ = bands(0.8)
     assert len(candidates(shingles, 0.8, 0)) <= n_bands * 9 * len(texts)
     assert set(near_duplicates(texts).tolist()) == {0}
+
+
+def slow_matches(texts: Sequence[str], known: Sequence[str], threshold: float) -> list[tuple[str, int, float]]:
+    """All pairs, exact similarity, the first nearest one."""
+    found = []
+    for text in texts:
+        own = slow_shingles(text)
+        others = [slow_shingles(other) for other in known]
+        similarity = [len(own & other) / max(1, len(own | other)) for other in others]
+        if max(similarity, default=0.0) >= threshold - 1e-12:
+            found.append((text, int(np.argmax(similarity)), max(similarity)))
+    return found
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_matches_are_the_nearest_of_all_pairs(threshold: float, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = mutated_corpus(seed)
+    texts, known = corpus[:80], [*corpus[80:], "...", corpus[81]]
+    expected = slow_matches(texts, known, threshold)
+    assert list(near_matches(texts, known, threshold=threshold)) == expected
+    assert 0 < len(expected) < len(texts)
+    monkeypatch.setattr(duplicates, "_CHUNK_TEXTS", 7)
+    monkeypatch.setattr(duplicates, "_CHUNK_CELLS", 90)
+    assert list(near_matches(texts, known, threshold=threshold)) == expected
+
+
+@given(st.lists(few_words, max_size=9), st.lists(few_words, max_size=9), st.sampled_from([0.1, 0.5, 0.8, 1.0]))
+@settings(deadline=None)
+def test_matches_of_texts_that_repeat_themselves_are_those_of_all_pairs(
+    texts: list[str], known: list[str], threshold: float
+) -> None:
+    assert list(near_matches(texts, known, threshold=threshold)) == slow_matches(texts, known, threshold)
+
+
+def test_all_of_a_template_are_matched() -> None:
+    template = "in the matter of the petition to the senate and house it is hereby resolved that the sum of " * 2
+    known = [f"{template} {i} dollars" for i in range(500)]
+    found = list(near_matches((f"{template} {i} dollars" for i in range(1, 2000, 2)), known))
+    assert [match.document for match in found] == [i if i < 500 else 0 for i in range(1, 2000, 2)]
+
+
+def test_texts_are_read_a_chunk_at_a_time() -> None:
+    texts = iter(["hear hear"] * 10_000)
+    assert next(near_matches(texts, ["hear hear"])) == ("hear hear", 0, 1.0)
+    assert len(list(texts)) > 8000
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.5, float("nan")])
+def test_a_threshold_of_matches_out_of_range_is_refused_at_once(threshold: float) -> None:
+    with pytest.raises(InputError, match=r"`threshold` must be between 0\.1 and 1, but got"):
+        near_matches([], [], threshold=threshold)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 1.5, float("nan")])

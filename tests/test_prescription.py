@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collapse_guard.control import Held, held_share
 from collapse_guard.policy import Policy
-from collapse_guard.prescription import prescribe
+from collapse_guard.prescription import budget_left, prescribe
 from collapse_guard.records import (
     Assessment,
     Comparison,
     Direction,
     Generation,
+    Inbreeding,
+    Interval,
     Mixture,
+    Outlook,
     Prescription,
     Severity,
     Verdict,
@@ -27,9 +31,20 @@ def verdict_of(severity, index):
     return Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
 
 
-def past(index, severity, share):
-    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
-    return Assessment(generation=made, readings={}, comparisons=(), verdict=verdict_of(severity, index))
+def past(index, severity, share, *, items=None, fixation=None, comparisons=()):
+    parents = (index - 1,) if index else ()
+    made = Generation(lineage="newsbot", index=index, parents=parents, mixture=Mixture.with_real(share), items=items)
+    found = Assessment(generation=made, readings={}, comparisons=comparisons, verdict=verdict_of(severity, index))
+    if fixation is None:
+        return found
+    return found.model_copy(update={"outlook": Outlook(inbreeding=inbred(fixation))})
+
+
+def inbred(fixation, size=100.0):
+    exact = {"low": fixation, "high": fixation}
+    return Inbreeding(
+        fixation=Interval(value=fixation, **exact), of="tokens", size=Interval(value=size, low=size, high=size)
+    )
 
 
 def needs(share, **changes):
@@ -37,11 +52,11 @@ def needs(share, **changes):
     return Prescription(**{**fields, **changes})
 
 
-def asked(severity, share, needed=None, *, comparisons=(), history=()):
-    index = len(history) + 1
-    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
-    verdict = verdict_of(severity, index)
-    mixture = prescribe(verdict, comparisons, generation=made, history=history, needed=needed, rule=RULE)
+def asked(severity, share, needed=None, *, comparisons=(), history=(), rule=RULE, items=None, fixation=None):
+    now = past(len(history) + 1, severity, share, items=items, comparisons=tuple(comparisons))
+    ahead = Outlook(prescription=needed, inbreeding=None if fixation is None else inbred(fixation))
+    known = None if needed is None and fixation is None else ahead
+    mixture = prescribe(now, history=history, ahead=known, rule=rule)
     return None if mixture is None else mixture.real
 
 
@@ -99,9 +114,57 @@ def test_undecided_keeps_the_share_and_a_healthy_lineage_without_real_data_gets_
 
 
 def test_the_founder_gets_no_opinion():
-    founder = Generation(lineage="newsbot", index=0, mixture=Mixture(real=1.0))
-    verdict = verdict_of(Severity.COLLAPSED, 0)
-    assert prescribe(verdict, [harmful()], generation=founder, history=(), needed=needs(0.5), rule=RULE) is None
+    founder = past(0, Severity.COLLAPSED, 1.0, comparisons=(harmful(),))
+    assert prescribe(founder, history=(), ahead=Outlook(prescription=needs(0.5)), rule=RULE) is None
+
+
+def test_the_worse_the_bad_end_of_the_interval_the_larger_the_step():
+    steps = {1.0: 1, 2.5: 2.5, 30.0: 4}
+    for times, step in steps.items():
+        harm = harmful(effect=0.06, low=0.05, high=0.049 * times)
+        assert asked(Severity.WATCH, 0.1, needs(0.0), comparisons=[harm]) == pytest.approx(0.1 + step * RULE.release)
+    both = harmful(direction=Direction.BOTH, effect=-0.06, low=-0.049 * 3, high=0.01)
+    assert asked(Severity.WATCH, 0.1, needs(0.0), comparisons=[both]) == pytest.approx(0.1 + 3 * RULE.release)
+    shown = harmful(effect=0.5, high=9.0, decides=False)
+    assert asked(Severity.WATCH, 0.1, needs(0.0), comparisons=[shown]) == pytest.approx(0.1 + RULE.release)
+
+
+class TestBudget:
+    rule = Policy(reinjection={"budget": 1000}).reinjection
+
+    def test_the_next_generation_gets_at_most_what_is_left_of_it(self):
+        history = (past(0, Severity.HEALTHY, 1.0, items=1000), past(1, Severity.WATCH, 0.3, items=1000))
+        asks = asked(Severity.COLLAPSED, 0.5, needs(0.6), history=history, items=1000, rule=self.rule)
+        assert asks == pytest.approx(0.2)
+        assert budget_left(history[1].generation, history[:1], self.rule) == 700
+
+    def test_it_can_be_used_up(self):
+        asks = asked(Severity.COLLAPSED, 1.0, needs(0.6), items=5000, rule=self.rule)
+        assert asks == 0.0
+
+    def test_it_cannot_bound_what_is_not_recorded(self):
+        assert asked(Severity.COLLAPSED, 0.5, needs(0.6), rule=self.rule) == pytest.approx(0.6)
+        unknown = past(1, Severity.WATCH, 0.3).generation
+        assert budget_left(unknown, (), self.rule) is None
+        assert budget_left(past(1, Severity.WATCH, 0.3, items=10).generation, (), RULE) is None
+
+
+class TestATarget:
+    rule = Policy(reinjection={"target_fixation": 0.1}).reinjection
+
+    def test_is_steered_to_whatever_the_verdict(self):
+        history = [past(t, Severity.HEALTHY, 0.0, fixation=f) for t, f in enumerate((0.0, 0.05))]
+        for severity in (Severity.HEALTHY, Severity.UNDECIDED):
+            asks = asked(severity, 0.0, needs(0.0), history=history, fixation=0.098, rule=self.rule)
+            assert asks == pytest.approx(held_share(0.1, [Held(0.0, 0.05), Held(0.0, 0.098)], size=100, rule=self.rule))
+            assert asks > 0
+
+    def test_never_asks_for_less_than_the_verdict_does(self):
+        asks = asked(Severity.COLLAPSED, 0.2, needs(0.6), fixation=0.01, rule=self.rule)
+        assert asks == pytest.approx(0.6)
+
+    def test_says_nothing_where_the_size_is_not_known(self):
+        assert asked(Severity.HEALTHY, 0.0, needs(0.0), rule=self.rule) is None
 
 
 @given(SHARES, SHARES, st.sampled_from([Severity.COLLAPSED, Severity.WATCH, Severity.UNDECIDED]))

@@ -135,14 +135,7 @@ def conclude(
 def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:
     """With where the lineage goes, and the mixture that follows from it."""
     ahead = outlook(concluded, history, policy)
-    asked = prescribe(
-        concluded.verdict,
-        concluded.comparisons,
-        generation=concluded.generation,
-        history=history,
-        needed=ahead.prescription if ahead else None,
-        rule=policy.reinjection,
-    )
+    asked = prescribe(concluded, history=history, ahead=ahead, rule=policy.reinjection)
     return concluded.model_copy(update={"outlook": ahead, "prescription": asked})
 
 

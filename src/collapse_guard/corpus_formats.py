@@ -55,16 +55,16 @@ def _read_csv(path: Path, column: str) -> Iterator[str | None]:
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[str | None]:
-    with _arrow_errors(path, "Parquet"), pq.ParquetFile(path) as file:
-        _check_column(path, column, file.schema_arrow)
+    with arrow_errors(path, "Parquet"), pq.ParquetFile(path) as file:
+        check_column(path, column, file.schema_arrow)
         batches = file.iter_batches(batch_size=_BATCH, columns=[column])
         yield from _texts(batch.column(0) for batch in batches)
 
 
 def _read_arrow(path: Path, column: str) -> Iterator[str | None]:
-    with _arrow_errors(path, "Arrow IPC"), pa.memory_map(str(path)) as source:
-        schema, batches = _open_arrow(source)
-        _check_column(path, column, schema)
+    with arrow_errors(path, "Arrow IPC"), pa.memory_map(str(path)) as source:
+        schema, batches = open_arrow(source)
+        check_column(path, column, schema)
         yield from _texts(batch.column(schema.get_field_index(column)) for batch in batches)
 
 
@@ -132,7 +132,8 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _arrow_errors(path: Path, name: str) -> Iterator[None]:
+def arrow_errors(path: Path, name: str) -> Iterator[None]:
+    """Raise CorpusError where the file at `path` is not one of the format `name`."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -141,7 +142,7 @@ def _arrow_errors(path: Path, name: str) -> Iterator[None]:
         raise CorpusError(f"{path} must be a {name} file, but it cannot be read as one: {error}") from error
 
 
-def _open_arrow(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+def open_arrow(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
     """A file or a stream: both go by the extensions `.arrow` and `.feather`."""
     try:
         file = pa.ipc.open_file(source)
@@ -152,7 +153,8 @@ def _open_arrow(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
     return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
 
 
-def _check_column(path: Path, column: str, schema: pa.Schema) -> None:
+def check_column(path: Path, column: str, schema: pa.Schema) -> None:
+    """Raise CorpusError where there is no such column of strings."""
     if column not in schema.names:
         raise _no_such_column(path, column, schema.names)
     found = schema.field(column).type

@@ -1,4 +1,6 @@
-"""Near duplicates: clusters of documents that share most of their word 5-grams; MinHash finds, Jaccard decides."""
+"""Near duplicates: documents that share most of their word 5-grams. Within one set, MinHash finds and Jaccard decides;
+between two sets, an inverted index of the one finds every pair.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,8 @@ _NEIGHBOURS = 8
 _CHUNK_TEXTS = 1024
 _CHUNK_SHINGLES = 1 << 16
 _CHUNK_PAIRS = 1 << 14
+_CHUNK_CELLS = 1 << 21
+_ROUNDING = 1e-12
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
@@ -38,6 +42,17 @@ class ShingleSets(NamedTuple):
     """n v: 1 where document i has shingle j."""
     hashes: HashArray
     """v: 64-bit hash of each shingle."""
+
+
+class Match(NamedTuple):
+    """A text that is a near duplicate of a known document."""
+
+    text: str
+    """The text."""
+    document: int
+    """Number of the known document that it is most like; of equally similar ones the first."""
+    similarity: float
+    """Jaccard similarity of the two."""
 
 
 def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int = 0) -> IntArray:
@@ -75,11 +90,56 @@ def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int =
         >>> near_duplicates([duty, "something else", duty + " today"], threshold=0.8).tolist()
         [0, 1, 0]
     """
-    if not 0.1 <= threshold <= 1.0:
-        raise InputError(f"`threshold` must be between 0.1 and 1, but got {threshold!r}")
+    usable_threshold("threshold", threshold)
     shingles = shingle_sets(texts)
     pairs = candidates(shingles, threshold, seed)
-    return _clusters(shingles.members.shape[0], pairs[jaccard(shingles, pairs) >= threshold - 1e-12])
+    return _clusters(shingles.members.shape[0], pairs[jaccard(shingles, pairs) >= threshold - _ROUNDING])
+
+
+def near_matches(texts: Iterable[str], known: Iterable[str], *, threshold: float = 0.8) -> Iterator[Match]:
+    """Find the texts that are near duplicates of a known document; texts are not compared with each other.
+
+    Near duplicates are those of `near_duplicates`, but all of them are found, not 0.999 of those at the threshold:
+    the known documents have an inverted index of their shingles. A text can only reach the threshold where that
+    share of its own shingles is known, which hardly any text does that is not a near duplicate (prefix filtering with
+    the whole text as its prefix); what it shares with each known document is then counted.
+
+    Args:
+        texts: n texts, read 1,024 at a time.
+        known: m documents.
+        threshold: smallest similarity that counts, in [0.1, 1].
+
+    Returns:
+        An iterator over the near duplicates among the texts, in their order.
+
+    Raises:
+        InputError: the threshold is outside of its range (at once).
+
+    Cost: linear in the words of the texts, about 1 µs a word: 100,000 texts of 100 words against 2,000 documents take
+    9 s on one core. Where all of both follow one template it grows with n m: the same take 70 s. Memory: the index
+    (about 50 bytes a word of the known documents), and a chunk of texts.
+
+    Source: Chaudhuri, Ganti and Kaushik (2006), A primitive operator for similarity joins in data cleaning, ICDE.
+
+    Example:
+        >>> duty = "it is the duty of the congress to provide for the common defense of the states"
+        >>> [found] = near_matches(["something else", duty + " today"], ["we the people", duty])
+        >>> found.document, round(found.similarity, 2)
+        (1, 0.92)
+    """
+    return _matches(texts, shingle_sets(known), usable_threshold("threshold", threshold))
+
+
+def usable_threshold(name: str, value: float) -> float:
+    """A similarity from 0.1 to 1; raises InputError.
+
+    Example:
+        >>> usable_threshold("near", 0.8)
+        0.8
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.1 <= value <= 1.0:
+        raise InputError(f"`{name}` must be between 0.1 and 1, but got {value!r}: 0.8 is usual")
+    return float(value)
 
 
 def bands(threshold: float) -> tuple[int, int]:
@@ -166,6 +226,53 @@ def candidates(shingles: ShingleSets, threshold: float, seed: int) -> IntArray:
     coded = [np.zeros(0, np.int64), *(np.unique(_bucket_pairs(keys[:, band])) for band in range(n_bands))]
     first, second = np.divmod(np.unique(np.concatenate(coded)), max(1, len(filled)))
     return np.stack([filled[first], filled[second]], axis=1)
+
+
+def _matches(texts: Iterable[str], known: ShingleSets, threshold: float) -> Iterator[Match]:
+    known_sizes, postings = np.diff(known.members.indptr), known.members.T.tocsr()
+    iterator = iter(texts)
+    while batch := list(islice(iterator, _CHUNK_TEXTS)):
+        found = shingle_sets(batch)
+        columns, in_known = _common(found.hashes, known.hashes)
+        members, sizes = found.members[:, columns], np.diff(found.members.indptr)
+        for match in _nearest(members, sizes, postings[in_known], known_sizes, threshold):
+            yield Match(batch[match[0]], *match[1:])
+
+
+def _nearest(
+    members: sparse.csr_array, sizes: IntArray, postings: sparse.csr_array, known_sizes: IntArray, threshold: float
+) -> Iterator[tuple[int, int, float]]:
+    """Texts whose nearest known document is at the threshold or above: place, document and similarity.
+
+    Args:
+        members: n v: 1 where text i has the known shingle j.
+        sizes: n: all shingles of each text.
+        postings: v m: 1 where known document k has shingle j.
+        known_sizes: m: all shingles of each known document.
+        threshold: smallest similarity that counts.
+    """
+    # |A ∩ B| / |A ∪ B| is at most the known share of A, whatever B is.
+    likely = np.flatnonzero((sizes > 0) & (np.diff(members.indptr) >= (threshold - _ROUNDING) * sizes))
+    step = max(1, _CHUNK_CELLS // max(1, len(known_sizes)))
+    for start in range(0, len(likely), step):
+        places = likely[start : start + step]
+        overlap = sparse.coo_array(members[places] @ postings)
+        union = sizes[places][overlap.row] + known_sizes[overlap.col] - overlap.data
+        similarity = overlap.data / union
+        alike = np.flatnonzero(similarity >= threshold - _ROUNDING)
+        order = alike[np.lexsort((overlap.col[alike], -similarity[alike], overlap.row[alike]))]
+        rows, first = np.unique(overlap.row[order], return_index=True)
+        nearest = order[first]
+        yield from zip(places[rows].tolist(), overlap.col[nearest].tolist(), similarity[nearest].tolist(), strict=True)
+
+
+def _common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
+    """Places of the same hashes in two sorted arrays of distinct ones."""
+    if not len(known):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    here = np.flatnonzero(known[places] == hashes)
+    return here, places[here]
 
 
 class _WordHashes(dict[str, int]):

@@ -41,7 +41,7 @@ DECIDES = (
 
 
 class Reinjection(Setting):
-    """Bounds of the rule by which a verdict changes the real share of the next generation (`prescription.py`)."""
+    """Bounds of the rule by which a verdict changes the real share (`prescription.py`)."""
 
     release: Share = 0.05
     """Taken off the real share after `release_after` HEALTHY generations in a row."""
@@ -53,6 +53,8 @@ class Reinjection(Setting):
     """How sure the guard is that what it asks for keeps the next `horizon` generations within their margins."""
     target_fixation: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     """Fixation index F* that the real share is to hold too; None: margins alone say how much real data is needed."""
+    budget: Annotated[int, Field(ge=0)] | None = None
+    """Real documents that all generations after the founder may be trained on together; None: no limit."""
 
 
 PRESETS: dict[str, dict[str, Any]] = {

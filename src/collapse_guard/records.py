@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -122,6 +123,38 @@ class Mixture(Record):
         if not 0.0 <= real <= 1.0:
             raise InputError(f"`real` must be a share between 0 and 1, but got {real!r}")
         return cls(real=real, newest=1.0 - real)
+
+    def weights(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Weights of the loss of an item of each source that do what resampling to these shares would.
+
+        Share of the source over its share of the data: with items drawn as they lie, the weighted mean loss has the
+        expectation of the mean loss of this mixture, and the weights of all items have a mean of one. The variance is
+        larger than with resampling: of n items, n / (mean of squared weights) count.
+
+        Args:
+            sizes: Items of each source (`real`, `earlier`, `newest`) in the data; those that are missing have none.
+
+        Raises:
+            InputError: A source with a share has no items, or a name is of no source.
+
+        Example:
+            >>> Mixture.with_real(0.4).weights({"real": 1000, "newest": 9000})
+            {'real': 4.0, 'newest': 0.6666666666666666}
+        """
+        shares = {"real": self.real, "earlier": self.earlier, "newest": self.newest}
+        for source, size in sizes.items():
+            if source not in shares:
+                raise InputError(f"`sizes` must be of real, earlier and newest, but got {source!r}: rename it")
+            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+                raise InputError(f"`sizes[{source}]` must be a whole number of at least 0, but got {size!r}")
+        for source, share in shares.items():
+            if share and not sizes.get(source, 0):
+                raise InputError(
+                    f"`sizes` must have {source} items for a share of {share:g}, but got none: no weight makes up for "
+                    "what is not there"
+                )
+        total = sum(sizes.values())
+        return {source: shares[source] * total / size for source, size in sizes.items() if size}
 
 
 class Generation(Record):
@@ -500,6 +533,39 @@ class Outlook(Record):
     """None: nothing is known yet."""
 
 
+class Decision(Record):
+    """What was done about a verdict in the middle of a run: everything that it rests on, and what came of it."""
+
+    step: int
+    """Global step at which the verdict was given."""
+    severity: Severity
+    """The verdict."""
+    indicator: str = ""
+    """The deciding indicator with the worst bad end; empty: none was compared."""
+    bad_end: float = 0.0
+    """Bad end of its interval, in units of its watch level."""
+    needed: float | None = None
+    """Real share that the lineage needs; None: not known."""
+    real_before: Share
+    """Real share in use."""
+    real_after: Share
+    """Real share from `from_index` on."""
+    from_index: int | None = None
+    """The first place of the run that it holds for, beyond what any loader had fetched; None: nothing was changed."""
+    affordable: Share = 1.0
+    """Largest real share for the rest of the run that budget and passes allow."""
+    budget_left: int | None = None
+    """Real documents that may be drawn from there on; None: no limit is known."""
+    halt: bool = False
+    """Whether training on is no use: no affordable share is enough."""
+    roll_back_to: int | None = None
+    """Newest HEALTHY ancestor, where training on is no use; None: no need, or there is none."""
+    dry_run: bool = False
+    """Whether it was only said, not done."""
+    rule: str
+    """Why, as a sentence."""
+
+
 class Assessment(Record):
     """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
 
@@ -525,3 +591,5 @@ class Assessment(Record):
     """Seed of everything random in the assessment."""
     look: int | None = None
     """How many times the generation was judged in the run before; None: it is judged only once."""
+    decisions: tuple[Decision, ...] = ()
+    """What was done in the middle of its training, oldest first."""

@@ -91,10 +91,15 @@ def test_what_only_rank_0_can_know_stops_both_before_training(ranks):
 def test_both_ranks_train_on_the_one_order_of_the_mixture(ranks):
     mixture = Mixture(real=0.25, newest=0.75)
     assert [report["mixture"]["mixture"] for report in ranks] == [mixture.to_dict()] * 2
-    alone = MixtureSampler({"real": 50, "newest": 50}, mixture, length=33, num_replicas=1, rank=0)
+    alone = MixtureSampler({"real": 50, "newest": 50}, mixture, length=33, batch_size=8, num_replicas=1, rank=0)
     expected = []
     for epoch in range(2):
         alone.set_epoch(epoch)
         expected += list(alone)[:32]
-    seen = zip(*(report["mixture"]["seen"] for report in ranks), strict=True)
-    assert [number for pair in seen for number in pair] == [i if i < 50 else i + 50 for i in expected]
+    parts = zip(*(_fours(report["mixture"]["seen"]) for report in ranks), strict=True)
+    seen = [number for pair in parts for part in pair for number in part]
+    assert seen == [i if i < 50 else i + 50 for i in expected]
+
+
+def _fours(numbers):
+    return [numbers[start : start + 4] for start in range(0, len(numbers), 4)]

@@ -21,7 +21,8 @@ def run(out, **options):
 
 def readings(out, lineage):
     history = open_store(f"sqlite:///{out / 'mlflow.db'}").history(lineage)
-    return [{name: reading.value for name, reading in past.readings.items()} for past in history]
+    # As text: a reading that is undefined is NaN, which is not equal to itself.
+    return [{name: repr(reading.value) for name, reading in past.readings.items()} for past in history]
 
 
 @pytest.fixture(scope="module")

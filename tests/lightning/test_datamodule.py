@@ -145,9 +145,9 @@ def test_a_collate_function_of_the_users_own_is_used():
 
 
 def test_a_source_that_is_empty_but_has_a_share_is_refused(fit):
-    with pytest.raises(InputError, match=r"asks for a share of 0.7 of newest data, but there is none"):
+    with pytest.raises(InputError, match=r"ask for a share of 0.7 of newest data, but there is none"):
         fit(data_module(REAL, mixture=0.3))
-    with pytest.raises(InputError, match=r"asks for a share of 0.3 of real data, but there is none"):
+    with pytest.raises(InputError, match=r"ask for a share of 0.3 of real data, but there is none"):
         fit(data_module([], NEWEST, mixture=0.3))
 
 
@@ -224,7 +224,7 @@ class TestWithAGuard:
         assert parents == [(), (0,), (0, 1), (1,), (3,), (2, 3), ()]
 
     def test_what_another_data_module_calls_so_is_not_taken_for_a_mixture(self, fit, guard):
-        data, own = data_module(REAL, mixture=1.0), guard("healthy", mixture=Mixture.with_real(0.4))
+        data, own = pl.LightningDataModule(), guard("healthy", mixture=Mixture.with_real(0.4))
         data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
         data.applied = "augmentations"
         fit(data, own)
@@ -240,6 +240,25 @@ class TestWithAGuard:
         leaked = [*wild_type.pool[:10], wild_type.evaluation[3]]
         with pytest.raises(WildTypeError, match=wild_type.evaluation[3][:20]):
             fit(data_module(leaked, encode=encode), guard("healthy"))
+
+    def test_near_duplicates_of_evaluation_documents_may_not_be_trained_on(self, fit, guard, wild_type, encode):
+        leaked = [*wild_type.pool[:10], f"Well, {wild_type.evaluation[3]}"]
+        with pytest.raises(WildTypeError, match=r"but 0 have the same content and 1 are near duplicates .*'Well, "):
+            fit(data_module(leaked, encode=encode), guard("healthy"))
+
+    def test_nor_as_what_a_model_wrote_where_near_ones_may(self, fit, guard, wild_type, encode):
+        own, others = wild_type.evaluation[3], list(wild_type.pool[:10])
+        near = " ".join([*own.split()[:-1], "altogether"])
+        with pytest.raises(WildTypeError, match=own[:20]):
+            fit(data_module(others, [*others, own], encode=encode), guard("healthy"))
+        with pytest.raises(WildTypeError, match="near duplicate"):
+            fit(data_module([*others, near], encode=encode), guard("healthy"))
+
+        def shape(text):
+            return as_vector(len(text))
+
+        fit(data_module([*others, near], encode=shape, near=None), guard("healthy"))
+        fit(data_module(others, [*others, near], encode=shape), guard("healthy", generation=1))
 
     def test_the_pool_may_be_trained_on(self, fit, guard, wild_type):
         def shape(text):

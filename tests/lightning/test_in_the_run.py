@@ -90,7 +90,8 @@ class TestInTheRun:
         )
         fit(guard("healthy", assess_every_n_epochs=1), checkpoints, enable_checkpointing=True, validate=True)
         saved = torch.load(tmp_path / "epoch=0.ckpt", weights_only=True)
-        assert saved["callbacks"]["CollapseGuard{'lineage': 'newsbot'}"] == {"generation": 1, "looks": [(4, "HEALTHY")]}
+        state = saved["callbacks"]["CollapseGuard{'lineage': 'newsbot'}"]
+        assert state == {"generation": 1, "looks": [(4, "HEALTHY")], "decisions": []}
 
 
 class TestSeveralGuards:

@@ -10,6 +10,7 @@ from collapse_guard import __version__
 from collapse_guard.cli.assess import assess
 from collapse_guard.cli.calibrate import calibrate
 from collapse_guard.cli.console import make_streams_forgiving, say
+from collapse_guard.cli.curate import curate
 from collapse_guard.cli.demo import demo
 from collapse_guard.cli.gate import gate
 from collapse_guard.cli.lineage import lineage
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, profile, assess, gate, prescribe, report, calibrate, simulate, ui):
+for command in (demo, profile, assess, gate, prescribe, curate, report, calibrate, simulate, ui):
     app.command()(command)
 app.add_typer(lineage, name="lineage")
 

@@ -189,3 +189,32 @@ JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Wri
 # report, ui
 PageOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]
+
+# curate
+CuratedSamples = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SAMPLES...", help="What a model wrote: parquet, arrow, jsonl, csv, txt files or directories."
+    ),
+]
+CuratedOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Write what is kept as jsonl: text, weight.")]
+CuratedBy = Annotated[
+    Path, typer.Option("--wild-type", metavar="DIR", help="The wild type whose pool says what is usual.")
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep", metavar="N", min=1, help="Draw N of what is left toward the pool; without it all are weighted."
+    ),
+]
+RealLossesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--real-losses",
+        metavar="FILE",
+        help="Losses of the same model on real documents: what is more probable than nearly all of them goes.",
+    ),
+]
+Near = Annotated[float, typer.Option("--near", help="Similarity from which on documents are near duplicates.")]
+Quantile = Annotated[float, typer.Option("--quantile", help="Part of the pool that each bound would leave out.")]
+AuditJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the audit as JSON.")]

@@ -17,8 +17,9 @@ from collapse_guard.lightning.isolation import untouched
 from collapse_guard.lightning.probes import Probe, at_least
 from collapse_guard.lightning.recording import Recorder, log_readings, plan, resolve_store, training_run
 from collapse_guard.lightning.sharding import merge, mixed_seed
+from collapse_guard.lightning.steering import steer_run
 from collapse_guard.policy import Policy
-from collapse_guard.records import Assessment, Generation, Mixture, Severity, Verdict
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
 
@@ -43,6 +44,8 @@ class CollapseGuard(CallbackBase):
     | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
     |            | a log message when it is taken back                                                                |
     | `reinject` | the assessment carries a prescription, which `ReinjectionDataModule` applies to the next generation|
+    |            | where the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at   |
+    |            | once, from the first item that no loader has fetched (`reinjection.controller`)                    |
     | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
 
@@ -61,9 +64,12 @@ class CollapseGuard(CallbackBase):
         actions: Any of `alert`, `reinject`, `stop`, `raise`.
         assess_every_n_epochs: Assess during training too, at the end of every n-th epoch but the last; None: never.
             In-run assessments are logged to the trainer's loggers and not added to the lineage; they and the last one
-            share the generation's part of alpha.
+            share the generation's part of alpha. They compare the model as it is with a founder whose training is
+            complete: choose n so that the first look comes when the model should be as good.
+        assess_every_n_steps: The same, after every n-th optimizer step; both may be given.
         mixture: What the generation is trained on, if known; that of a `ReinjectionDataModule` takes its place.
         seed: Of all sampling; generation t uses a seed made of it and t.
+        dry_run: Say what `reinject` would change in the run, and do not change it.
 
     Attributes:
         assessment: The newest assessment, the same on all ranks; None before the first.
@@ -71,6 +77,7 @@ class CollapseGuard(CallbackBase):
         generation: The generation in training, with parents and wild type; None before training.
         prescription: The mixture that its newest parent's assessment asks for; None where it has no opinion.
         looks: (global step, severity) of each in-run assessment so far.
+        decisions: What `reinject` did in the run so far, or would have done, the same on all ranks.
 
     Raises:
         InputError: An argument will not do.
@@ -88,19 +95,24 @@ class CollapseGuard(CallbackBase):
         store: LineageStore | str | None = None,
         actions: Sequence[str] = ("alert",),
         assess_every_n_epochs: int | None = None,
+        assess_every_n_steps: int | None = None,
         mixture: Mixture | None = None,
         seed: int = 0,
+        dry_run: bool = False,
     ) -> None:
         super().__init__()
         self.wild_type = _wild_type(wild_type)
         self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
         self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
         self.actions, self.assess_every_n_epochs = tuple(actions), assess_every_n_epochs
+        self.assess_every_n_steps = assess_every_n_steps
         self.assessment: Assessment | None = None
         self.evidence: Evidence | None = None
         self.generation: Generation | None = None
         self.prescription: Mixture | None = None
         self.looks: list[tuple[int, str]] = []
+        self.decisions: list[Decision] = []
+        self.dry_run = dry_run
         self._recorder: Recorder | None = None
         self._asked = generation, None if parents is None else tuple(parents)
         self._check(actions)
@@ -119,18 +131,31 @@ class CollapseGuard(CallbackBase):
         """Check store, lineage and wild type before training is paid for; the same outcome on all ranks."""
         if stage != "fit":
             return
-        self.generation, self.prescription, self._recorder, self.looks = None, None, None, []
+        self.generation, self.prescription, self._recorder, self.looks, self.decisions = None, None, None, [], []
         if not trainer.fast_dev_run:
             self.generation, self.prescription = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Assess in the run after every n-th step: before checkpoints are saved."""
+        every = self.assess_every_n_steps
+        if every and trainer.global_step and trainer.global_step % every == 0 and not _is_over(trainer):
+            self._look(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess in the run, at the validation that ends an epoch: before checkpoints are saved."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
-            self._look(trainer, pl_module)
+            self._look_at_epoch(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess in the run where no validation ended the epoch."""
-        self._look(trainer, pl_module)
+        self._look_at_epoch(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess the generation, record it, act.
@@ -146,7 +171,10 @@ class CollapseGuard(CallbackBase):
 
     def state_dict(self) -> dict[str, Any]:
         """Which generation is in training and how it was found in the run; never the policy."""
-        return {"generation": self.generation.index, "looks": self.looks} if self.generation else {}
+        if self.generation is None:
+            return {}
+        decisions = [decision.to_dict() for decision in self.decisions]
+        return {"generation": self.generation.index, "looks": self.looks, "decisions": decisions}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the looks of an interrupted run of the same generation."""
@@ -154,6 +182,7 @@ class CollapseGuard(CallbackBase):
             return
         if state_dict["generation"] == self.generation.index:
             self.looks = [(int(step), str(severity)) for step, severity in state_dict["looks"]]
+            self.decisions = [Decision.from_dict(decision) for decision in state_dict.get("decisions", ())]
             return
         message = (
             f"the checkpoint is of generation {state_dict['generation']} of {self.lineage!r}, but this fit will be "
@@ -171,20 +200,38 @@ class CollapseGuard(CallbackBase):
         asked = {past.generation.index: past.prescription for past in history}
         return generation, asked.get(max(generation.parents, default=-1))
 
+    def _look_at_epoch(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
+        if every and epoch % every == 0 and epoch != trainer.max_epochs:
+            self._look(trainer, pl_module)
+
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.generation is None or not self._is_due(trainer):
+        if self.generation is None or (self.looks and self.looks[-1][0] == trainer.global_step):
             return
+        before = Severity(self.looks[-1][1]) if self.looks else None
         verdict = self._assess(trainer, pl_module, self.generation, is_final=False)
         self.looks.append((trainer.global_step, verdict.severity.value))
+        if "reinject" in self.actions:
+            self._steer(trainer, before)
         # All ranks have the same verdict: stopping on one alone would leave the others waiting for it.
         if verdict.severity is Severity.COLLAPSED and {"stop", "raise"} & set(self.actions):
             trainer.should_stop = True
 
-    def _is_due(self, trainer: Trainer) -> bool:
-        every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
-        if not every or epoch % every or epoch == trainer.max_epochs:
-            return False
-        return not self.looks or self.looks[-1][0] != trainer.global_step
+    def _steer(self, trainer: Trainer, before: Severity | None) -> None:
+        """Decide once on what to change in the run, and do it on all ranks alike."""
+        decision = steer_run(
+            trainer,
+            cast("Assessment", self.assessment),
+            before=before,
+            history=self._recorder.history if self._recorder else (),
+            rule=self.policy.reinjection,
+            dry_run=self.dry_run,
+        )
+        if decision is None:
+            return
+        self.decisions.append(decision)
+        if decision.halt and {"stop", "raise"} & set(self.actions):
+            trainer.should_stop = True
 
     def _assess(self, trainer: Trainer, module: LightningModule, generation: Generation, *, is_final: bool) -> Verdict:
         """Collect on all ranks, judge on rank 0, and take the result over on all."""
@@ -212,10 +259,11 @@ class CollapseGuard(CallbackBase):
     ) -> Assessment:
         recorder = cast("Recorder", self._recorder)
         evidence = self.evidence = getattr(self.probe, "merge", merge)(parts)
-        look = len(self.looks) if self.assess_every_n_epochs else None
+        look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
         assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed, look=look)
         if "reinject" not in self.actions:
             assessment = assessment.model_copy(update={"prescription": None})
+        assessment = assessment.model_copy(update={"decisions": tuple(self.decisions)})
         is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
         log_readings(trainer, assessment, under="" if is_first else f"{self.lineage}/")
         if is_final:
@@ -250,9 +298,11 @@ class CollapseGuard(CallbackBase):
                 raise InputError(
                     f"`actions` must be a sequence of actions, but got {action!r}: {near(action, ACTIONS)}"
                 )
-        if "stop" in actions and self.assess_every_n_epochs is None:
+        if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
             raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
-        at_least("assess_every_n_epochs", 1 if self.assess_every_n_epochs is None else self.assess_every_n_epochs, 1)
+        for name in ("assess_every_n_epochs", "assess_every_n_steps"):
+            every = getattr(self, name)
+            at_least(name, 1 if every is None else every, 1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
         self._check_probe()
@@ -266,6 +316,12 @@ class CollapseGuard(CallbackBase):
         kind = getattr(self.probe, "kind", self.wild_type.kind)
         if kind != self.wild_type.kind:
             raise InputError(f"`probe` must be for a wild type of {self.wild_type.kind}, but got one for {kind}")
+
+
+def _is_over(trainer: Trainer) -> bool:
+    """Whether the step that was just done is the last of the run."""
+    is_last_epoch = trainer.current_epoch + 1 == trainer.max_epochs
+    return trainer.global_step == trainer.max_steps or (is_last_epoch and bool(trainer.is_last_batch))
 
 
 def _wild_type(given: WildType | str | Path) -> WildType:

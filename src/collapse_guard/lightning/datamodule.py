@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
@@ -12,123 +12,248 @@ from collapse_guard.errors import InputError
 from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
 from collapse_guard.lightning.probes import at_least
+from collapse_guard.lightning.wrapping import Wrapped
 from collapse_guard.records import Mixture
-from collapse_guard.reinjection import MixtureSampler
+from collapse_guard.reinjection import MixtureLoader, MixtureSampler
+from collapse_guard.reinjection.sampler import SamplerState
+from collapse_guard.reinjection.schedule import WhenUsedUp
 
 Items = Sequence[Any] | Dataset[Any]
-"""A sequence or map-style dataset, of texts or tensors."""
+"""A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
 
 
 class ReinjectionDataModule(DataModuleBase):
     """Feeds a generation real data and samples of earlier generations in the shares of a `Mixture`.
 
-    The shares are exact in every epoch, and which item comes when depends only on seed, epoch and shares: not on
-    ranks or workers, nor on whether training was interrupted between epochs and resumed (`MixtureSampler`).
+    The shares are exact, and can be changed in the middle of a run (`reinject`). Which item comes when depends only on
+    seed, shares and place in the run: not on ranks or workers, nor on whether training was interrupted and resumed, be
+    it in the middle of an epoch (`MixtureSampler`).
 
     With `mixture="auto"` the trainer's `CollapseGuard` says what to do: the prescription of the newest parent, where
     its guard had the action `reinject`; else all real for a founder or without synthetic data, and all newest
     otherwise.
 
     Args:
-        real: Documents that people wrote, such as `wild_type.pool`.
+        real: Documents that people wrote, such as `wild_type.pool`; None: the training data of `datamodule`.
         synthetic: Samples of the parent generation, or a mapping from each parent's index to its samples. The largest
             index is the newest, the others are "earlier".
         mixture: "auto", a real share (the rest is newest), or a `Mixture`.
-        batch_size: Items per batch and rank.
+        batch_size: Items per batch and rank; None: that of `datamodule`, else 32.
         length: Items per epoch over all ranks; None: as many as the newest synthetic data has, the earlier if it has no
             share, the real if neither has one. A source that is smaller than its share of them is reused, and counted.
         seed: Of the order.
-        collate_fn: As in `DataLoader`.
-        num_workers: As in `DataLoader`.
-        validation: Items for validation, in order; None: no validation.
+        collate_fn: As in `DataLoader`; None: that of `datamodule`, else the default.
+        num_workers: As in `DataLoader`; None: that of `datamodule`, else 0.
+        persistent_workers: As in `DataLoader`.
+        pin_memory: As in `DataLoader`.
+        validation: Items for validation, in order; None: the validation of `datamodule`, else none.
         encode: Maps an item to what the model takes, when it is read; None: items are taken as they are.
+        datamodule: A data module of your own, whose preparation, validation, test and prediction stay in use.
+        max_passes: How often each item of `real`, `earlier` or `newest` may come in all; None: no limit.
+        when_used_up: What happens then: "raise" an error at that place, or "share" its places among the others.
+        near: Similarity from which on a real text is a near duplicate of an evaluation document, which it must not be;
+            None: only the same content is refused.
 
     Attributes:
-        applied: The mixture in use; None before training starts.
-        sampler: The sampler in use, with `sampler.reuse`; None before training starts.
+        sampler: The sampler in use, with `sampler.schedule` and `sampler.reuse`; None before training starts.
 
     Raises:
         InputError: An argument will not do. When training starts: a source with a positive share is empty, real texts
-            are among the evaluation documents of the guard's wild type (WildTypeError), or "auto" finds no guard.
+            are evaluation documents of the guard's wild type or near duplicates of one (WildTypeError, see
+            `WildType.check_training`), or "auto" finds no guard.
     """
 
     def __init__(
         self,
-        real: Items,
+        real: Items | None = None,
         synthetic: Items | Mapping[int, Items] | None = None,
         *,
         mixture: Mixture | float | Literal["auto"] = "auto",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         length: int | None = None,
         seed: int = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-        num_workers: int = 0,
+        num_workers: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory: bool = False,
         validation: Items | None = None,
         encode: Callable[[Any], Any] | None = None,
+        datamodule: Any = None,
+        max_passes: Mapping[str, float] | None = None,
+        when_used_up: WhenUsedUp = "raise",
+        near: float | None = 0.8,
     ) -> None:
         super().__init__()
-        at_least("batch_size", batch_size, 1)
+        at_least("batch_size", 1 if batch_size is None else batch_size, 1)
         at_least("length", 1 if length is None else length, 1)
+        self._wrapped = Wrapped(datamodule)
+        if real is None and datamodule is None:
+            raise InputError("`real` must be given where there is no `datamodule`, but got None: give real documents")
         self._indices, sets = _by_parent(synthetic)
-        self.real, self.earlier, self.newest = real, sets[:-1], sets[-1:]
+        self._real, self.earlier, self.newest = real, sets[:-1], sets[-1:]
         self.validation, self.encode = validation, encode
         self.mixture = _mixture(mixture)
-        self.length, self.seed = length, seed
-        self._loading: dict[str, Any] = {"batch_size": batch_size, "collate_fn": collate_fn, "num_workers": num_workers}
-        self.applied: Mixture | None = None
+        self.length, self.seed, self.near = length, seed, near
+        self._given = {"batch_size": batch_size, "collate_fn": collate_fn, "num_workers": num_workers}
+        self._loading = {"persistent_workers": persistent_workers, "pin_memory": pin_memory}
+        self._limits: dict[str, Any] = {"max_passes": max_passes, "when_used_up": when_used_up}
+        self._interrupted: SamplerState | None = None
         self.sampler: MixtureSampler | None = None
+
+    @property
+    def real(self) -> Items:
+        """Documents that people wrote."""
+        return cast("Items", self._wrapped.training.dataset) if self._real is None else self._real
+
+    @property
+    def applied(self) -> Mixture | None:
+        """The shares that were trained on so far in the whole run; None before training starts."""
+        if self.sampler is None:
+            return None
+        schedule = self.sampler.schedule
+        place = self.position if len(schedule.changes) > 1 else 0
+        drawn = schedule.counts(place) if place else schedule.weights_at(0)
+        total = sum(drawn.values())
+        return Mixture(**{source: count / total for source, count in drawn.items()})
+
+    @property
+    def position(self) -> int:
+        """The first place of the run that was not trained on yet, over all ranks and epochs."""
+        if self.sampler is None:
+            return 0
+        trainer: Trainer = self.trainer
+        if trainer is None:
+            return self.sampler.coming
+        epochs = trainer.fit_loop.epoch_progress.current
+        batches = int(trainer.fit_loop.epoch_loop.batch_progress.current.processed)
+        first = int(epochs.processed) * self.sampler.length
+        # Between two epochs Lightning still counts the batches of the last.
+        if epochs.started == epochs.processed:
+            return first
+        is_over = batches >= trainer.num_training_batches
+        return first + (self.sampler.length if is_over else batches * self.sampler.global_batch)
 
     @property
     def items(self) -> int | None:
         """Items that the generation is trained on in an epoch, over all ranks; None before training."""
-        return None if self.sampler is None else sum(self.sampler.counts.values())
+        return None if self.sampler is None else self.sampler.length
 
     @property
     def parents(self) -> tuple[int, ...] | None:
         """Generations whose samples are in use; None before training, and where `synthetic` does not name them."""
-        if self.applied is None or self._indices is None:
+        applied = self.applied
+        if applied is None or self._indices is None:
             return None
-        earlier = self._indices[:-1] if self.applied.earlier else ()
-        return (*earlier, *(self._indices[-1:] if self.applied.newest else ()))
+        earlier = self._indices[:-1] if applied.earlier else ()
+        return (*earlier, *(self._indices[-1:] if applied.newest else ()))
+
+    def prepare_data(self) -> None:
+        """Prepare the data of `datamodule`."""
+        self._wrapped.prepare_data()
 
     def setup(self, stage: str) -> None:
-        """Refuse real texts that are evaluation documents of the guard's wild type: they must stay unseen."""
+        """Refuse real texts that are nearly evaluation documents of the guard's wild type: these must stay unseen."""
+        self._wrapped.setup(self.trainer, stage)
+        if stage != "fit":
+            return
+        self.sampler = None
         guard = self._guard()
-        is_text = bool(_size(self.real)) and isinstance(_read(self.real, 0), str)
-        if stage == "fit" and guard and is_text and guard.wild_type.kind == "text":
-            guard.wild_type.check_training(_read(self.real, place) for place in range(_size(self.real)))
+        if guard is None or guard.wild_type.kind != "text":
+            return
+        guard.wild_type.check_training(_texts(self.real), near=self.near)
+        # A model may come near to a real document by itself; the same content can only be a leak.
+        for part in (*self.earlier, *self.newest):
+            guard.wild_type.check_training(_texts(part), near=None)
+
+    def teardown(self, stage: str) -> None:
+        """Tear down `datamodule`."""
+        self._wrapped.teardown(stage)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Mix the sources; the trainer calls it once the guard knows the lineage."""
-        guard = self._guard()
-        self._check_parents(guard)
-        self.applied = self._resolve(guard)
-        sizes = {
-            "real": _size(self.real),
-            "earlier": sum(map(_size, self.earlier)),
-            "newest": sum(map(_size, self.newest)),
-        }
-        in_use = next(source for source in ("newest", "earlier", "real") if getattr(self.applied, source))
-        self.sampler = MixtureSampler(sizes, self.applied, length=self.length or sizes[in_use], seed=self.seed)
-        self.sampler.set_epoch(coming_epoch(self.trainer) if self.trainer else 0)
+        if self.sampler is None:
+            guard = self._guard()
+            self._check_parents(guard)
+            self.sampler = self._mixing(self._resolve(guard))
+        if self.trainer and self._interrupted is None:
+            self.sampler.set_epoch(coming_epoch(self.trainer))
+        self._interrupted = None
         everything: ConcatDataset[Any] = ConcatDataset(
-            [_Encoded(part, self.encode) for part in (self.real, *self.earlier, *self.newest)]
+            [_Encoded(part, self.encode) for parts in self._parts().values() for part in parts]
         )
-        # A generator of its own: the loader would draw a number from the global one in every epoch.
-        own = torch.Generator().manual_seed(self.seed)
-        return DataLoader(everything, sampler=self.sampler, generator=own, **self._loading)
+        settings = {**self._settings(), **self._loading}
+        del settings["batch_size"]
+        return _Loader(everything, self.sampler, **settings)
 
-    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+    def val_dataloader(self) -> Any:
         """The validation items in order; nothing where there are none."""
         if self.validation is None:
-            return []
+            return self._wrapped.loaders("val")
         own = torch.Generator().manual_seed(self.seed)
-        return DataLoader(_Encoded(self.validation, self.encode), generator=own, **self._loading)
+        return DataLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
+
+    def test_dataloader(self) -> Any:
+        """What `datamodule` is tested on."""
+        return self._wrapped.loaders("test")
+
+    def predict_dataloader(self) -> Any:
+        """What `datamodule` predicts."""
+        return self._wrapped.loaders("predict")
+
+    def reinject(self, mixture: Mixture, *, from_index: int, reason: str) -> None:
+        """Change the shares from a place of the run on; all ranks must do the same.
+
+        Args:
+            mixture: The new shares.
+            from_index: A place that no worker of any rank has fetched yet: the largest `sampler.handed_out` of all.
+            reason: Why; it is kept with the schedule.
+
+        Raises:
+            InputError: Training has not started, the place was fetched already, or a source with a share is empty.
+        """
+        if self.sampler is None:
+            raise InputError("`reinject` needs a run whose shares can be changed, but training has not started")
+        self.sampler.change(from_index, mixture, reason)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run is, and the schedule of its shares."""
+        return {} if self.sampler is None else {"sampler": self.sampler.state_dict(self.position)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a run was interrupted."""
+        if "sampler" in state_dict:
+            self._interrupted = SamplerState.from_dict(state_dict["sampler"])
 
     def _guard(self) -> CollapseGuard | None:
         trainer: Trainer = self.trainer
         callbacks = trainer.callbacks if trainer else []
         return next((callback for callback in callbacks if isinstance(callback, CollapseGuard)), None)
+
+    def _settings(self) -> dict[str, Any]:
+        """Arguments of a loader: as given, else those of `datamodule`, else the defaults."""
+        defaults = {"batch_size": 32, "collate_fn": None, "num_workers": 0}
+        theirs = self._wrapped.settings(defaults)
+        return {name: theirs[name] if value is None else value for name, value in self._given.items()}
+
+    def _mixing(self, mixture: Mixture) -> MixtureSampler:
+        sizes = {source: sum(map(_size, parts)) for source, parts in self._parts().items()}
+        in_use = next(source for source in ("newest", "earlier", "real") if getattr(mixture, source))
+        sampler = MixtureSampler(
+            sizes,
+            mixture,
+            length=self.length or sizes[in_use],
+            batch_size=self._settings()["batch_size"],
+            seed=self.seed,
+            in_order=tuple(source for source, parts in self._parts().items() if any(map(_is_in_order, parts))),
+            **self._limits,
+        )
+        if self._interrupted is not None:
+            _go_on(sampler, self._interrupted, mixture)
+        return sampler
+
+    def _parts(self) -> dict[str, list[Items]]:
+        """The sets of each source, in the order in which their items are numbered."""
+        return {"real": [self.real], "earlier": self.earlier, "newest": self.newest}
 
     def _resolve(self, guard: CollapseGuard | None) -> Mixture:
         if self.mixture is not None:
@@ -166,6 +291,20 @@ class _Encoded(Dataset[Any]):
         return item if self.encode is None else self.encode(item)
 
 
+class _Loader(MixtureLoader):
+    """A loader whose state the data module keeps.
+
+    Lightning would restore a loader's own state only where nothing asks for the number of steps before (Lightning issue
+    20550), and with `limit_train_batches` only the trainer knows that an epoch is over.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        pass
+
+
 def coming_epoch(trainer: Trainer) -> int:
     """The epoch that the trainer is about to run, at the time it asks for its data.
 
@@ -176,6 +315,20 @@ def coming_epoch(trainer: Trainer) -> int:
     progress = trainer.fit_loop.epoch_progress.current
     is_over: bool = progress.started > progress.processed and trainer.is_last_batch
     return int(progress.processed + is_over)
+
+
+def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture) -> None:
+    """Continue an interrupted run; other shares than it began with hold from here on."""
+    began = sampler.schedule.changes[0].weights
+    if interrupted.index % sampler.length and interrupted.global_batch != sampler.global_batch:
+        raise InputError(
+            f"`batch_size` times ranks must be {interrupted.global_batch} to go on in the middle of an epoch, but got "
+            f"{sampler.global_batch}: keep them, or resume from the end of an epoch"
+        )
+    sampler.load_state_dict(interrupted.to_dict())
+    changes = sampler.schedule.changes
+    if began != changes[0].weights:
+        sampler.change(max(interrupted.index, changes[-1].from_index), mixture, "asked for on resuming")
 
 
 def _by_parent(synthetic: Any) -> tuple[tuple[int, ...] | None, list[Items]]:
@@ -197,8 +350,18 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
     return Mixture.with_real(mixture)
 
 
+def _is_in_order(items: Items) -> bool:
+    return bool(getattr(items, "in_order", False))
+
+
 def _size(items: Items) -> int:
     return len(items)  # type: ignore[arg-type]
+
+
+def _texts(items: Items) -> Iterator[str]:
+    """The items, where they are texts."""
+    if _size(items) and isinstance(_read(items, 0), str):
+        yield from (_read(items, place) for place in range(_size(items)))
 
 
 def _read(items: Items, place: int) -> Any:

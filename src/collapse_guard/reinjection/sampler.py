@@ -1,89 +1,126 @@
-"""Which item of which source comes when: a pure function of seed, epoch and shares, whatever the ranks and workers."""
+"""Which item of which source comes when: a pure function of seed, schedule and place, for any ranks and workers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
-from collapse_guard.errors import InputError
-from collapse_guard.records import Mixture
-
-SOURCES = ("real", "earlier", "newest")
-"""The sources of a `Mixture`, in the order in which their items are numbered."""
+from collapse_guard.arguments import whole
+from collapse_guard.errors import InputError, near
+from collapse_guard.records import Record
+from collapse_guard.reinjection.permutation import key_of, shuffled
+from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenUsedUp, by_name
 
 IndexArray = npt.NDArray[np.int64]
+_AHEAD = 8192
+"""Items that are worked out at once."""
 
 
-def exact_counts(mixture: Mixture, length: int) -> dict[str, int]:
-    """Split `length` over the sources by largest remainder: they sum to `length`, each less than one off its share.
+class SamplerState(Record):
+    """What a run needs to go on where it was interrupted."""
 
-    Example:
-        >>> exact_counts(Mixture(real=0.25, newest=0.75), 10)
-        {'real': 3, 'earlier': 0, 'newest': 7}
-    """
-    shares = np.array([getattr(mixture, source) for source in SOURCES])
-    exact = shares / shares.sum() * length  # the shares of a mixture sum to one within 1e-6 only
-    counts = np.floor(exact).astype(int)
-    by_remainder = np.argsort(counts - exact, kind="stable")
-    counts[by_remainder[: length - counts.sum()]] += 1
-    return dict(zip(SOURCES, counts.tolist(), strict=True))
+    seed: int
+    """Of the order."""
+    length: int
+    """Items per epoch."""
+    global_batch: int
+    """Items of a step over all ranks."""
+    sizes: dict[str, int]
+    """Number of items of each source."""
+    changes: tuple[Change, ...]
+    """The schedule."""
+    index: int = Field(ge=0)
+    """The first place that was not trained on yet."""
 
 
 class MixtureSampler(DistributedSampler[int]):
-    """Draws a fixed number of items per epoch from real, earlier and newest data, in exact proportions.
+    """Draws items of several sources in exact proportions, which can be changed in the middle of a run.
 
-    The items are numbered through: first all real ones, then earlier, then newest (`ConcatDataset` in that order). In
-    every epoch each source gives its share of `length` to the item. A source is walked through in a shuffled order that
-    goes on from epoch to epoch, so no item comes again before all items of its source have come; after that a new order
-    begins and `reuse` counts. Rank r of w takes the items r, r + w, r + 2w, ... of the one global order; a tail of less
-    than w is dropped.
+    The items are numbered through: first all of the first source, then of the second (`ConcatDataset` in that order).
+    Places are counted over all ranks and epochs: epoch e has those from e * length on. Which source fills a place, and
+    with which of its items, is a pure function of seed, schedule and place (`Schedule`). A source is walked through in
+    a shuffled order that goes on from epoch to epoch and across changes, so no item comes again before all items of its
+    source have come; after that a new order begins and `reuse` counts.
+
+    A global batch is `batch_size` items for each rank; rank r gets the r-th part of it. So the same items are trained
+    on in the same steps whatever the number of ranks, as long as the global batch is the same, and every part of it has
+    the shares to within one item. Of a last batch that is not full each rank gets as many; the items left over,
+    fewer than ranks, are left out, and do not come until the next pass through their source.
 
     Lightning leaves a `DistributedSampler` as it is and tells it the epoch. Nothing is drawn from a global generator.
 
     Args:
-        sizes: Number of items of each source; a missing one has none.
-        mixture: Shares of the sources.
+        sizes: Number of items of each source, in the order in which they are numbered.
+        weights: Shares of the sources: a `Mixture` of `real`, `earlier` and `newest`, or weights by name.
         length: Items per epoch over all ranks; it never changes.
+        batch_size: Items per batch and rank, as in the `DataLoader`.
         seed: Of the order.
         num_replicas: Ranks; None: as torch.distributed says, 1 where it is not in use.
         rank: This rank; None: as torch.distributed says.
+        max_passes: Source -> how often each of its items may come in all; sources that are not named have no limit.
+        when_used_up: What happens then: "raise" an error at that place, or "share" its places among the others.
+        in_order: Sources that are walked through in the order of their numbers, and not shuffled.
+
+    Attributes:
+        schedule: The weights over the places of the run.
+        handed_out: The first place that no loader has asked for yet: changes can begin there.
 
     Raises:
-        InputError: A source with a positive share is empty, a size is negative, or `length` is below one item per rank.
+        InputError: A source with a positive weight is empty, or an argument will not do. While iterating: a source has
+            come to its limit.
+
+    Cost: O(1) in the number of places: about 0.2 microseconds an item, anywhere in a run of 10^12 items.
 
     Example:
+        >>> from collapse_guard.records import Mixture
         >>> sampler = MixtureSampler({"real": 2, "newest": 6}, Mixture.with_real(0.5), length=8)
         >>> order = list(sampler)
         >>> sum(index < 2 for index in order), sampler.reuse
-        (4, {'real': 2, 'earlier': 0, 'newest': 0})
+        (4, {'real': 2, 'newest': 0})
+        >>> sampler.change(8, Mixture.with_real(0.25), "recovered")
+        >>> sampler.set_epoch(1)
+        >>> sum(index < 2 for index in sampler)
+        2
     """
 
     def __init__(
         self,
         sizes: Mapping[str, int],
-        mixture: Mixture,
+        weights: Weights,
         *,
         length: int,
+        batch_size: int = 1,
         seed: int = 0,
         num_replicas: int | None = None,
         rank: int | None = None,
+        max_passes: Mapping[str, float] | None = None,
+        when_used_up: WhenUsedUp = "raise",
+        in_order: tuple[str, ...] = (),
     ) -> None:
-        self.sizes = {source: _size(sizes, source) for source in SOURCES}
-        self.mixture = mixture
-        _check_sources(self.sizes, mixture)
+        self.sizes = {source: _size(source, size) for source, size in sizes.items()}
+        most = {source: int(passes * self.sizes.get(source, 0)) for source, passes in (max_passes or {}).items()}
+        self.schedule = Schedule(tuple(self.sizes), weights, most=most, when_used_up=when_used_up)
+        self._check_sources(self.schedule.changes[0].weights)
         world, own = _place(num_replicas, rank)
         if length < world:
             raise InputError(f"`length` must be at least one item for each of the {world} rank(s), but got {length}")
         items: Any = range(length)
         super().__init__(items, num_replicas=world, rank=own, shuffle=False, seed=seed, drop_last=True)
+        self.length, self.batch_size = length, whole("batch_size", batch_size, least=1)
         self.num_samples = length // world
         self.total_size = self.num_samples * world
-        self.counts = exact_counts(mixture, length)
+        self.in_order = frozenset(_in_order(source, self.sizes) for source in in_order)
+        self.handed_out = 0
+        self._from = 0
+        self._keys = [key_of(seed, source) for source in self.sizes]
+        self._offsets = np.cumsum([0, *self.sizes.values()])
 
     @property
     def reuse(self) -> dict[str, int]:
@@ -91,43 +128,117 @@ class MixtureSampler(DistributedSampler[int]):
 
         Of real data it counts towards memorisation: above a few passes, collect more real documents.
         """
-        drawn = {source: count * (self.epoch + 1) for source, count in self.counts.items()}
-        return {source: max(0, drawn[source] - self.sizes[source]) for source in SOURCES}
+        drawn = self.schedule.counts((self.epoch + 1) * self.length)
+        return {source: max(0, drawn[source] - size) for source, size in self.sizes.items()}
 
-    def global_order(self) -> IndexArray:
-        """Indices of the current epoch over all ranks, in order; rank r takes every w-th from the r-th on."""
-        offsets = np.cumsum([0, *self.sizes.values()])
-        items = [offset + self._items(place) for place, offset in enumerate(offsets[:-1])]
-        shuffled: IndexArray = self._generator(len(SOURCES), self.epoch).permutation(np.concatenate(items))
-        return shuffled
+    @property
+    def global_batch(self) -> int:
+        """Items of a step over all ranks."""
+        return self.batch_size * self.num_replicas
+
+    @property
+    def coming(self) -> int:
+        """The first place of the next iteration."""
+        first = self.epoch * self.length
+        return self._from if first <= self._from < first + self.total_size else first
+
+    def after(self, place: int) -> int:
+        """The first place after the global batch that begins at a place: of the next epoch, where this one is over."""
+        epoch, within = divmod(place, self.length)
+        coming = within + self.global_batch
+        return (epoch + 1) * self.length if coming >= self.total_size else epoch * self.length + coming
+
+    def change(self, from_index: int, weights: Weights, reason: str = "") -> None:
+        """Change the weights from a place on that no loader has asked for yet.
+
+        Raises:
+            InputError: The place was handed out already, a source with a weight is empty, or the weights will not do.
+        """
+        if from_index < self.handed_out:
+            raise InputError(
+                f"`from_index` must be a place that was not handed out yet, at least {self.handed_out}, but got "
+                f"{from_index}: loaders fetch ahead, begin at `sampler.handed_out`"
+            )
+        named = by_name(weights, tuple(self.sizes))
+        self._check_sources(named)
+        self.schedule.append(from_index, named, reason)
+
+    def items(self, start: int, stop: int) -> IndexArray:
+        """Numbers of the items at places of the run, over all ranks."""
+        sources, draws = self.schedule.filled(start, stop)
+        found = np.empty(len(sources), dtype=np.int64)
+        for place, (source, size) in enumerate(self.sizes.items()):
+            own = np.flatnonzero(sources == place)
+            if source in self.in_order:
+                found[own] = draws[own] % size
+            elif len(own):
+                found[own] = shuffled(draws[own], size, key=self._keys[place])
+            found[own] += self._offsets[place]
+        return found
 
     def __iter__(self) -> Iterator[int]:
-        """The indices of this rank in this epoch."""
-        return iter(self.global_order()[self.rank : self.total_size : self.num_replicas].tolist())
+        """The items of this rank in this epoch, from the place on that it was told to go on from."""
+        last = self.epoch * self.length + self.total_size
+        start = self.handed_out = self.coming
+        for place, batch in self._global_batches(start, last):
+            self.handed_out = self.after(place)
+            each = len(batch) // self.num_replicas
+            yield from batch[self.rank * each : (self.rank + 1) * each]
 
-    def _items(self, place: int) -> IndexArray:
-        """This epoch's stretch of the endless walk through a source: one shuffled pass after the other."""
-        source = SOURCES[place]
-        size, count = self.sizes[source], self.counts[source]
-        if not count:
-            return np.empty(0, dtype=np.int64)
-        start = self.epoch * count
-        first, last = start // size, (start + count - 1) // size
-        walk = np.concatenate([self._generator(place, pass_).permutation(size) for pass_ in range(first, last + 1)])
-        return walk[start - first * size :][:count]
+    def _global_batches(self, place: int, last: int) -> Iterator[tuple[int, list[int]]]:
+        """Places of global batches and their items, worked out ahead for as long as the weights stay."""
+        step = self.global_batch
+        while place < last:
+            changes = len(self.schedule.changes)
+            ahead = self.items(place, min(last, place + max(1, _AHEAD // step) * step)).tolist()
+            stop = place + len(ahead)
+            for at in range(0, len(ahead), step):
+                if len(self.schedule.changes) != changes:
+                    stop = place + at
+                    break
+                yield place + at, ahead[at : at + step]
+            place = stop
 
-    def _generator(self, stream: int, number: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, stream, number])
+    def state_dict(self, index: int | None = None) -> dict[str, Any]:
+        """What a run needs to go on: a few hundred bytes, and one line more for each change.
 
+        Args:
+            index: The first place that was not trained on yet; None: the first that was not handed out.
+        """
+        at = self.handed_out if index is None else index
+        own = {name: getattr(self, name) for name in ("seed", "length", "global_batch", "sizes")}
+        return SamplerState(**own, changes=self.schedule.changes, index=at).to_dict()
 
-def _check_sources(sizes: Mapping[str, int], mixture: Mixture) -> None:
-    for source, size in sizes.items():
-        share = getattr(mixture, source)
-        if share and not size:
-            raise InputError(
-                f"`mixture` asks for a share of {share:g} of {source} data, but there is none: "
-                f"give {source} data, or a mixture without it"
-            )
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a run was interrupted, with as many ranks and workers as there are now.
+
+        Raises:
+            InputError: It is the state of other sources, or of another seed; nothing is changed then.
+        """
+        state = SamplerState.from_dict(dict(state_dict))
+        for name in ("sizes", "seed", "length"):
+            ours, theirs = getattr(self, name), getattr(state, name)
+            if ours != theirs:
+                raise InputError(
+                    f"`{name}` must be as in the interrupted run, {theirs}, but got {ours}: give the same data, length "
+                    "and seed, or start anew without its checkpoint"
+                )
+        self.schedule.restore(state.changes)
+        self.go_on_from(state.index)
+
+    def go_on_from(self, index: int) -> None:
+        """Begin at a place of the run, and with its epoch."""
+        self._from = self.handed_out = whole("index", index, least=0)
+        self.set_epoch(index // self.length)
+
+    def _check_sources(self, weights: Mapping[str, float]) -> None:
+        for source, weight in weights.items():
+            if weight and not self.sizes[source]:
+                share = weight / math.fsum(weights.values())
+                raise InputError(
+                    f"`weights` ask for a share of {share:g} of {source} data, but there is none: "
+                    f"give {source} data, or weights without it"
+                )
 
 
 def _place(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
@@ -136,8 +247,13 @@ def _place(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
     return world, rank if rank is not None else distributed.get_rank() if running else 0
 
 
-def _size(sizes: Mapping[str, int], source: str) -> int:
-    size = sizes.get(source, 0)
+def _in_order(source: str, sizes: Mapping[str, int]) -> str:
+    if source not in sizes:
+        raise InputError(f"`in_order` must name sources, but got {source!r}: {near(source, sizes)}")
+    return source
+
+
+def _size(source: str, size: int) -> int:
     if size < 0:
         raise InputError(f"`sizes` must not be negative, but got {size} {source} items")
     return size

@@ -1,0 +1,73 @@
+"""A data module of the user's own, behind one that mixes: its preparation and its other loaders stay in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.utils.data import DataLoader, IterableDataset
+
+from collapse_guard.errors import InputError
+
+
+class Wrapped:
+    """The user's data module, or none."""
+
+    def __init__(self, datamodule: Any) -> None:
+        for hook in ("setup", "train_dataloader"):
+            if datamodule is not None and not callable(getattr(datamodule, hook, None)):
+                raise InputError(f"`datamodule` must be a LightningDataModule, but got {datamodule!r:.80}")
+        self.datamodule = datamodule
+        self._training: DataLoader[Any] | None = None
+
+    @property
+    def training(self) -> DataLoader[Any]:
+        """Its training loader.
+
+        Raises:
+            InputError: It has several, or items that cannot be asked for by number.
+        """
+        if self._training is None:
+            loader = self.datamodule.train_dataloader()
+            if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+                raise InputError(
+                    f"`datamodule` must have one training DataLoader over a map-style dataset, but got {loader!r:.80}: "
+                    "give `real` and `collate_fn` instead"
+                )
+            self._training = loader
+        return self._training
+
+    def settings(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """What its training loader was made with; the defaults where there is no data module."""
+        if self.datamodule is None:
+            return dict(defaults)
+        return {name: getattr(self.training, name) for name in defaults}
+
+    def prepare_data(self) -> None:
+        """As the trainer would call it."""
+        if self.datamodule is not None:
+            self.datamodule.prepare_data()
+
+    def setup(self, trainer: Any, stage: str) -> None:
+        """As the trainer would call it; the training data are asked for anew."""
+        self._training = None
+        if self.datamodule is not None:
+            self.datamodule.trainer = trainer
+            self.datamodule.setup(stage)
+
+    def teardown(self, stage: str) -> None:
+        """As the trainer would call it."""
+        if self.datamodule is not None:
+            self.datamodule.teardown(stage)
+
+    def loaders(self, stage: str) -> Any:
+        """Its loaders for validation ("val"), test or prediction; none where it has none."""
+        if self.datamodule is None or not _is_overridden(self.datamodule, f"{stage}_dataloader"):
+            return []
+        return getattr(self.datamodule, f"{stage}_dataloader")()
+
+
+def _is_overridden(datamodule: Any, hook: str) -> bool:
+    """Whether it is not the hook of Lightning itself, which raises."""
+    function = getattr(type(datamodule), hook, None)
+    return function is not None and not function.__module__.startswith(("pytorch_lightning.", "lightning."))

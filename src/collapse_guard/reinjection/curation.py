@@ -1,0 +1,341 @@
+r"""Which samples of a model are fit to be trained on: the purging side, beside re-injection.
+
+| rule       | leaves out                                                                                            |
+|------------|-------------------------------------------------------------------------------------------------------|
+| `exact`    | copies: of wild-type documents, above all of those that judge, and of other samples but the first     |
+| `near`     | near duplicates of the same (Jaccard similarity of word 5-grams, `near`)                              |
+| `quality`  | samples that are shorter or longer, or have more repeated 4-grams or more unknown words, than all but |
+|            | a `quantile` of the pool                                                                              |
+| `probable` | samples that their model finds more probable per token than all but a `quantile` of real documents    |
+| `toward`   | where `n` is given, as many as are too many, at random, rather those that are unlike the pool         |
+
+`toward` is importance resampling (Xie et al. 2023): with p and q the frequencies of hashed words and pairs of words in
+the pool and among the samples, a sample of features f has the weight
+
+.. math:: w = \exp\Bigl(\tau \sum_f \ln \frac{p_f}{q_f}\Bigr)
+
+The features of a text are far from independent, so with tau = 1 a topic that is twice as frequent as it should be would
+be left out altogether. tau is therefore fitted, as the slope of a logistic regression that tells real texts from
+samples by their weights: then the weights are the ratio of densities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from collapse_guard.arguments import numbers, share, whole
+from collapse_guard.corpus import content_hash
+from collapse_guard.duplicates import near_duplicates, near_matches
+from collapse_guard.errors import InputError, near
+from collapse_guard.lexicon import words
+from collapse_guard.records import Record
+from collapse_guard.wildtype import WildType
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+Rule = Literal["exact", "near", "quality", "probable", "toward"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+CLIP = 10.0
+"""Weights are cut at this, and at one over it, times their median: one sample must not stand for all."""
+_BUCKETS, _PRIOR = 1 << 14, 20.0
+_REPEATED = 4
+
+
+class Audited(Record):
+    """What a rule left out."""
+
+    rule: str
+    """Its name, and which of its bounds."""
+    removed: int
+    """Samples that it left out."""
+    left: int
+    """Samples after it."""
+    bound: str
+    """Where the line was drawn, in words."""
+    examples: tuple[str, ...] = ()
+    """The beginnings of up to three that were left out."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curation:
+    """Samples that are fit to be trained on."""
+
+    places: IntArray
+    """[n]: places of those kept among the samples, ascending."""
+    weights: FloatArray
+    """[n]: importance weights toward the wild type, with a mean of one. Of samples that were drawn by them it is what
+    is left: all are one, unless some were so much too few that they are kept for certain."""
+    audit: tuple[Audited, ...]
+    """What each rule left out, in the order in which they were applied."""
+
+
+class _Step(NamedTuple):
+    rule: str
+    bad: BoolArray
+    bound: str
+
+
+def curate(
+    synthetic: Sequence[str],
+    wild_type: WildType,
+    *,
+    n: int | None = None,
+    nats: npt.ArrayLike | None = None,
+    real_nats: npt.ArrayLike | None = None,
+    rules: Sequence[Rule] = RULES,
+    near: float = 0.8,
+    quantile: float = 0.005,
+    seed: int = 0,
+) -> Curation:
+    """Keep the samples that are fit to be trained on, and say of every rule what it left out.
+
+    Args:
+        synthetic: Samples of a model.
+        wild_type: The real data: its pool says what is usual, its evaluation documents must not be among the samples.
+        n: How many to keep; None: all that the rules leave, with weights.
+        nats: Nats per token of each sample under the model that wrote it; for `probable`.
+        real_nats: Nats per token of real documents under the same model; for `probable`.
+        rules: Which rules, of `RULES`; they are applied in that order.
+        near: Similarity from which on documents are near duplicates.
+        quantile: Part of the pool that would be left out by each bound of `quality` and by `probable`.
+        seed: Of what is drawn at random.
+
+    Raises:
+        InputError: An argument will not do, nothing is left, or fewer than n.
+
+    Cost: linear in the words of samples and pool: 0.15 ms a sample of 30 words, with a pool of 5,000.
+
+    Source: Xie, Santurkar, Ma and Liang (2023), Data selection for language models via importance resampling,
+        arXiv:2302.03169; Madow (1949), On the theory of systematic sampling II, Ann. Math. Stat. 20:333, for the draw.
+    """
+    texts = list(synthetic)
+    _check(texts, wild_type, rules, n)
+    share("quantile", quantile)
+    kept, audit = np.arange(len(texts)), list[Audited]()
+
+    def leave_out(step: _Step) -> None:
+        nonlocal kept
+        gone, kept = kept[step.bad], kept[~step.bad]
+        examples = tuple(texts[place][:80] for place in gone[:3])
+        audit.append(Audited(rule=step.rule, removed=len(gone), left=len(kept), bound=step.bound, examples=examples))
+        _check_left(len(kept), n, audit)
+
+    for find in _rules(rules, wild_type, texts, nats, real_nats, near=near, quantile=quantile, seed=seed):
+        leave_out(find(kept))
+    if "toward" not in rules:
+        return Curation(places=kept, weights=np.ones(len(kept)), audit=tuple(audit))
+    logs, tau = _log_weights([texts[place] for place in kept], list(wild_type.pool), seed)
+    weights = _clipped(logs)
+    if n is None or n == len(kept):
+        audit.append(_weighed(weights, tau))
+        return Curation(places=kept, weights=weights, audit=tuple(audit))
+    chances = _chances(weights, n)
+    drawn = _drawn(chances, n, seed)
+    leave_out(_Step("toward", ~drawn, f"{n:,} drawn by weights of temperature {tau:.2g}"))
+    left = weights[drawn] / chances[drawn]
+    return Curation(places=kept, weights=left / left.mean(), audit=tuple(audit))
+
+
+def _rules(
+    rules: Sequence[Rule],
+    wild_type: WildType,
+    texts: list[str],
+    nats: Any,
+    real_nats: Any,
+    *,
+    near: float,
+    quantile: float,
+    seed: int,
+) -> list[Callable[[IntArray], _Step]]:
+    """The rules but `toward`, each from the places that are left to those that it leaves out."""
+    found: list[Callable[[IntArray], _Step]] = []
+    if "exact" in rules:
+        found.append(lambda kept: _copies([texts[i] for i in kept], wild_type))
+    if "near" in rules:
+        found.append(lambda kept: _alike([texts[i] for i in kept], wild_type, near, seed))
+    if "quality" in rules:
+        real = _qualities(list(wild_type.pool), wild_type.known_words, own=1)
+        own = _qualities(texts, wild_type.known_words, own=0)
+        found += [
+            lambda kept, name=name: _outside(name, own[name][kept], real[name], quantile)  # type: ignore[misc]
+            for name in real
+        ]
+    if "probable" in rules:
+        probable = _probabilities(texts, nats, real_nats, quantile)
+        found.append(lambda kept: _Step("probable", probable.bad[kept], probable.bound))
+    return found
+
+
+def _check(texts: list[str], wild_type: WildType, rules: Sequence[str], n: int | None) -> None:
+    if wild_type.kind != "text":
+        raise InputError("`wild_type` must be of texts, but got one of vectors: samples are compared by their words")
+    for rule in rules:
+        if rule not in RULES:
+            raise InputError(f"`rules` must be of {', '.join(RULES)}, but got {rule!r:.40}: {near(str(rule), RULES)}")
+    if not texts:
+        raise InputError("`synthetic` must hold samples, but got none: give what the model wrote")
+    if n is not None and whole("n", n, least=1) > len(texts):
+        raise InputError(f"`n` must be at most the {len(texts)} samples, but got {n}: ask for fewer, or write more")
+
+
+def _check_left(left: int, n: int | None, audit: Sequence[Audited]) -> None:
+    if left >= (n or 1):
+        return
+    worst = max(audit, key=lambda row: row.removed)
+    raise InputError(
+        f"`synthetic` must have {n or 1:,} samples that are fit, but {left:,} are left; the rule {worst.rule!r} left "
+        f"out {worst.removed:,} ({worst.bound}): write more samples, ask for fewer, or leave out the rule"
+    )
+
+
+def _copies(texts: list[str], wild_type: WildType) -> _Step:
+    seen = set(wild_type.evaluation.hashes) | set(wild_type.pool.hashes)
+    bad = np.zeros(len(texts), dtype=bool)
+    for place, text in enumerate(texts):
+        name = content_hash(text)
+        bad[place] = name in seen
+        seen.add(name)
+    return _Step("exact", bad, "copies of wild-type documents, and of other samples but the first")
+
+
+def _alike(texts: list[str], wild_type: WildType, threshold: float, seed: int) -> _Step:
+    labels = near_duplicates(texts, threshold=threshold, seed=seed)
+    bad = np.ones(len(texts), dtype=bool)
+    bad[np.unique(labels, return_index=True)[1]] = False
+    known = [*wild_type.evaluation, *wild_type.pool]
+    like = {match.text for match in near_matches(texts, known, threshold=threshold)}
+    bad |= np.array([text in like for text in texts], dtype=bool)
+    return _Step("near", bad, f"similarity of at least {threshold:g} to one of the same")
+
+
+def _qualities(texts: Sequence[str], known: Mapping[str, int], *, own: int) -> dict[str, FloatArray]:
+    """Words, share of repeated 4-grams, and share of unknown words of each text.
+
+    A word of the pool itself counts as known where it occurs in other documents too (`own` = 1).
+    """
+    rows = np.array([_quality(words(text), known, own) for text in texts], dtype=np.float64).reshape(-1, 3)
+    return dict(zip(("words", "repeated 4-grams", "unknown words"), rows.T, strict=True))
+
+
+def _quality(found: list[str], known: Mapping[str, int], own: int) -> tuple[float, float, float]:
+    grams = [tuple(found[i : i + _REPEATED]) for i in range(len(found) - _REPEATED + 1)]
+    repeated = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
+    times = Counter(found)
+    unknown = sum(count for word, count in times.items() if known.get(word, 0) <= own * count)
+    return float(len(found)), repeated, unknown / max(1, len(found))
+
+
+def _outside(name: str, values: FloatArray, real: FloatArray, quantile: float) -> _Step:
+    high = float(np.quantile(real, 1.0 - quantile))
+    if name != "words":
+        return _Step(f"quality: {name}", values > high, f"at most {high:.1%}, as in {1 - quantile:.1%} of the pool")
+    low = float(np.quantile(real, quantile))
+    bound = f"from {low:,.0f} to {high:,.0f}, as in {1 - 2 * quantile:.1%} of the pool"
+    return _Step("quality: words", (values < low) | (values > high), bound)
+
+
+def _probabilities(texts: list[str], nats: Any, real_nats: Any, quantile: float) -> _Step:
+    if nats is None:
+        return _Step("probable", np.zeros(len(texts), dtype=bool), "not applied: no nats per token were given")
+    if real_nats is None:
+        raise InputError("`real_nats` must be given with `nats`, but got None: score real documents by the same model")
+    values, real = numbers("nats", nats, least=0.0), numbers("real_nats", real_nats, least=0.0)
+    if values.shape != (len(texts),):
+        raise InputError(f"`nats` must be one for each of {len(texts)} samples, but got the shape {values.shape}")
+    low = float(np.quantile(real, quantile))
+    return _Step(
+        "probable", values < low, f"at least {low:.3g} nats a token, as in {1 - quantile:.1%} of real documents"
+    )
+
+
+def _log_weights(texts: Sequence[str], pool: Sequence[str], seed: int) -> tuple[FloatArray, float]:
+    """Log weights of texts toward the pool, and the temperature that was fitted."""
+    ours, theirs = _features(texts), _features(pool)
+    rng = np.random.default_rng(seed)
+    half, other_half = (rng.permutation(rows.shape[0]) % 2 for rows in (ours, theirs))
+    logs, real_logs = np.empty(ours.shape[0]), np.empty(theirs.shape[0])
+    # Each half is scored by the ratios of the other: a text must not be found likely because it was counted itself.
+    for one in (0, 1):
+        ratio = _log_ratio(theirs[other_half != one].sum(axis=0), ours[half != one].sum(axis=0))
+        logs[half == one], real_logs[other_half == one] = ours[half == one] @ ratio, theirs[other_half == one] @ ratio
+    tau = _temperature(logs, real_logs)
+    return tau * logs, tau
+
+
+def _temperature(logs: FloatArray, real_logs: FloatArray) -> float:
+    """Slope of the logistic regression of "is real" on the log weights: 1 where features were independent."""
+    from sklearn.linear_model import LogisticRegression
+
+    both = np.concatenate([logs, real_logs])
+    scale = float(both.std())
+    if scale == 0.0:
+        return 0.0
+    labels = np.repeat([0, 1], [len(logs), len(real_logs)])
+    fit = LogisticRegression(C=1e6).fit(both[:, None] / scale, labels)
+    return max(0.0, float(fit.coef_[0, 0]) / scale)
+
+
+def _log_ratio(real: FloatArray, written: FloatArray) -> FloatArray:
+    """ln(p/q) of each feature, drawn to 0 where too little was counted to tell."""
+    scale = min(real.sum(), written.sum())
+    p, q = real * scale / real.sum(), written * scale / written.sum()
+    found: FloatArray = np.log((p + _PRIOR) / (q + _PRIOR))
+    return found
+
+
+def _features(texts: Sequence[str]) -> sparse.csr_array:
+    """Counts of hashed words and pairs of words."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    vectorizer = HashingVectorizer(
+        analyzer=_words_and_pairs, n_features=_BUCKETS, alternate_sign=False, norm=None, dtype=np.float64
+    )
+    return sparse.csr_array(vectorizer.transform(texts))
+
+
+def _words_and_pairs(text: str) -> list[str]:
+    found = words(text)
+    return found + [f"{one} {other}" for one, other in pairwise(found)]
+
+
+def _clipped(logs: FloatArray) -> FloatArray:
+    middle, reach = float(np.median(logs)), math.log(CLIP)
+    weights = np.exp(np.clip(logs, middle - reach, middle + reach) - middle)
+    found: FloatArray = weights / weights.mean()
+    return found
+
+
+def _weighed(weights: FloatArray, tau: float) -> Audited:
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    bound = f"none left out: weights of temperature {tau:.2g}, worth {effective:,.0f} equal samples"
+    return Audited(rule="toward", removed=0, left=len(weights), bound=bound)
+
+
+def _chances(weights: FloatArray, n: int) -> FloatArray:
+    """Probability to be drawn: in proportion to the weights, at most 1, n in all."""
+    chances, sure = np.zeros(len(weights)), np.zeros(len(weights), dtype=bool)
+    while True:
+        chances = np.where(sure, 1.0, weights * (n - sure.sum()) / weights[~sure].sum())
+        if not (over := chances > 1.0 + 1e-12).any():
+            return np.minimum(chances, 1.0)
+        sure |= over
+
+
+def _drawn(chances: FloatArray, n: int, seed: int) -> BoolArray:
+    """n of them, each with exactly its probability: every n-th part of a random order's sum (Madow 1949)."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(chances))
+    steps = np.floor(np.cumsum(chances[order]) * n / chances.sum() + rng.random()).astype(np.int64)
+    drawn = np.zeros(len(chances), dtype=bool)
+    drawn[order[np.diff(steps, prepend=0) > 0]] = True
+    return drawn

@@ -1,0 +1,71 @@
+"""A `DataLoader` that knows how far it was consumed, not how far its workers have fetched ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from collapse_guard.errors import InputError
+from collapse_guard.reinjection.sampler import MixtureSampler
+
+
+class MixtureLoader(DataLoader[Any]):
+    """Loads what a `MixtureSampler` draws, and goes on in the middle of an epoch where it was interrupted.
+
+    For training loops without Lightning; `ReinjectionDataModule` does the same with it. Save `state_dict()` with the
+    model after any step. A batch counts as consumed when the loop asks for it; what workers have fetched beyond is
+    fetched again. Nothing is drawn from a global generator.
+
+    Args:
+        dataset: Items that are numbered as the sampler numbers them: `ConcatDataset` of its sources, in order.
+        sampler: Says which items, and how many in a batch.
+        settings: Further arguments of `DataLoader`, such as `num_workers` and `collate_fn`.
+
+    Raises:
+        InputError: The dataset has not as many items as the sources of the sampler.
+
+    Example:
+        >>> sizes, both = {"real": 4, "newest": 8}, {"real": 1, "newest": 1}
+        >>> sampler = MixtureSampler(sizes, both, length=8, batch_size=2)
+        >>> loader = MixtureLoader(range(12), sampler)
+        >>> batches = iter(loader)
+        >>> _, _, state = next(batches), next(batches), loader.state_dict()
+        >>> rest = [batch.tolist() for batch in batches]
+        >>> again = MixtureLoader(range(12), MixtureSampler(sizes, {"real": 1}, length=8, batch_size=2))
+        >>> again.load_state_dict(state)
+        >>> [batch.tolist() for batch in again] == rest
+        True
+    """
+
+    sampler: MixtureSampler
+
+    def __init__(self, dataset: Dataset[Any], sampler: MixtureSampler, **settings: Any) -> None:
+        total = sum(sampler.sizes.values())
+        if len(dataset) != total:  # type: ignore[arg-type]
+            raise InputError(
+                f"`dataset` must have the {total} items of the sampler's sources, but got "
+                f"{len(dataset)}: concatenate them in its order"  # type: ignore[arg-type]
+            )
+        # A generator of its own: the loader would draw a number from the global one in every epoch.
+        settings.setdefault("generator", torch.Generator().manual_seed(sampler.seed))
+        super().__init__(dataset, batch_size=sampler.batch_size, sampler=sampler, **settings)
+        self._consumed = sampler.coming
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """The batches of this rank that are left of this epoch."""
+        self._consumed = self.sampler.coming
+        for batch in super().__iter__():
+            self._consumed = self.sampler.after(self._consumed)
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run needs to go on after the newest batch."""
+        return self.sampler.state_dict(self._consumed)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a run was interrupted; see `MixtureSampler.load_state_dict`."""
+        self.sampler.load_state_dict(state_dict)
+        self._consumed = self.sampler.coming

@@ -1,0 +1,71 @@
+"""`curate`: files in, kept samples and an audit out."""
+
+import json
+
+import pytest
+
+from collapse_guard.wildtype import WildType
+
+
+@pytest.fixture
+def samples(world, tmp_path):
+    wild_type = WildType.load(world.wild_type)
+    texts = world.healthy.read_text("utf-8").splitlines()[:200]
+    texts += [texts[0], wild_type.evaluation[0], "[red]bold[/red]\x1b[31m " * 30]
+    path = tmp_path / "samples.txt"
+    path.write_text("\n".join(texts) + "\n", "utf-8")
+    return path
+
+
+def test_what_is_fit_is_kept_and_the_audit_is_shown_and_written(run, world, samples, tmp_path):
+    out, audit = tmp_path / "kept.jsonl", tmp_path / "audit.json"
+    outcome = run("curate", samples, "--wild-type", world.wild_type, "--out", out, "--keep", 150, "--json", audit)
+    assert (outcome.code, outcome.err) == (0, "")
+    kept = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert len(kept) == 150
+    assert {row["weight"] for row in kept} == {1.0}
+    evaluation = set(WildType.load(world.wild_type).evaluation)
+    assert not evaluation & {row["text"] for row in kept}
+    rows = json.loads(audit.read_text("utf-8"))
+    assert [row["rule"] for row in rows][:2] == ["exact", "near"]
+    assert rows[0]["removed"] == 2
+    assert rows[-1]["left"] == 150
+    assert "150 of 203 samples are in" in outcome.out
+    assert "quality: repeated 4-grams" in outcome.out
+    assert "[red]" in outcome.out
+    assert "\x1b" not in outcome.out
+
+
+def test_without_a_number_all_are_kept_with_weights(run, world, samples, tmp_path):
+    out = tmp_path / "kept.jsonl"
+    assert run("curate", samples, "--wild-type", world.wild_type, "--out", out).code == 0
+    weights = [json.loads(line)["weight"] for line in out.read_text("utf-8").splitlines()]
+    assert sum(weights) / len(weights) == pytest.approx(1, abs=1e-4)
+    assert len(weights) == 200
+
+
+def test_losses_leave_out_what_is_too_probable(run, world, samples, tmp_path):
+    own, real, out = tmp_path / "own.csv", tmp_path / "real.csv", tmp_path / "kept.jsonl"
+    n = len(samples.read_text("utf-8").splitlines())
+    rows = [f"{number},{300 if number < 190 else 30},100" for number in reversed(range(n))]
+    own.write_text("document,nll,n_tokens\n" + "\n".join(rows))
+    real.write_text("document,nll,n_tokens\n" + "\n".join(f"{number},250,100" for number in range(50)))
+    given = ["--wild-type", world.wild_type, "--out", out, "--own-losses", own]
+    outcome = run("curate", samples, *given, "--real-losses", real)
+    assert outcome.code == 0, outcome.err
+    texts = samples.read_text("utf-8").splitlines()
+    kept = [json.loads(line)["text"] for line in out.read_text("utf-8").splitlines()]
+    assert texts[195] not in kept
+    assert texts[100] in kept
+    assert "given together" in run("curate", samples, *given).err
+    own.write_text("document,nll,n_tokens\n0,30,10")
+    assert "a row for each of the 203 samples" in run("curate", samples, *given, "--real-losses", real).err
+
+
+def test_what_cannot_be_done_is_said_and_nothing_is_written(run, world, samples, tmp_path):
+    out = tmp_path / "kept.jsonl"
+    outcome = run("curate", samples, "--wild-type", world.wild_type, "--out", out, "--keep", 203)
+    assert (outcome.code, "must have 203 samples that are fit" in outcome.err) == (2, True)
+    assert run("curate", samples, "--wild-type", world.wild_type, "--out", tmp_path).code == 2
+    assert run("curate", tmp_path / "none.txt", "--wild-type", world.wild_type, "--out", out).code == 2
+    assert not out.exists()
