@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from collapse_guard.indicators.lost import what_was_lost
 from collapse_guard.records import LostItem
-from collapse_guard.reinjection import Selection, select
+from collapse_guard.reinjection import Selection, curate, select
 from collapse_guard.wildtype import WildType
 from detecting.corpora import Real
 from detecting.ngram_model import Floats, NgramModel
@@ -22,6 +21,10 @@ from detecting.passages import Ids, Passages
 
 CLUSTERS, DIMENSIONS = 32, 50
 """Strata of a pool, and the dimensions in which they are found."""
+
+CURATING = ("exact", "toward")
+"""Rules of curation. `quality` would leave a tenth of the founder's samples and none soon after, because these models
+put words together from pieces; `near` and `probable` find nothing in what they write."""
 
 
 class Arm(NamedTuple):
@@ -157,7 +160,5 @@ def samples(moment: Moment, arm: Arm, n: int, rng: np.random.Generator) -> Passa
 
 def kept(moment: Moment, n: int, rng: np.random.Generator) -> Ids:
     """Places of the n samples that curation keeps."""
-    from collapse_guard.reinjection import curate
-
-    texts: Sequence[str] = moment.data.wild_type.decode(rows_of(moment.written))
-    return curate(texts, moment.data.wild_type, n=n, seed=int(rng.integers(2**31))).places
+    texts = moment.data.wild_type.decode(rows_of(moment.written))
+    return curate(texts, moment.data.wild_type, n=n, rules=CURATING, seed=int(rng.integers(2**31))).places
