@@ -3,7 +3,7 @@
     python benchmarks/reinjection.py [--seeds 5] [--decodings pure] [--arms NAME ...] [--out FOLDER] [--markdown FILE]
 
 Trigram models of real text live for eight generations on what they write and a small share of real documents. About
-two minutes for each seed, corpus and decoding.
+three minutes for each seed, corpus and decoding.
 """
 
 from __future__ import annotations

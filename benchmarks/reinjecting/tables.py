@@ -122,7 +122,7 @@ def _overview(found: Sequence[Grown]) -> Sheet:
         for name in names
         if any(one.arm == name for one in found)
     ]
-    return Sheet(title, ("real documents", *(measure.indicator for measure in MEASURES)), rows)
+    return Sheet(title, ("way", *(measure.indicator for measure in MEASURES)), rows)
 
 
 def _tally(found: Sequence[Grown], kinds: Sequence[Kind], arm: str, measure: Measure) -> str:
