@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import workloads
+
 Vectors = npt.NDArray[Any]
 
 
@@ -113,6 +115,16 @@ def torchmetrics_perplexity(logits: Any, labels: Any) -> float:
     metric = Perplexity(ignore_index=-100)
     metric.update(logits, labels)
     return float(metric.compute())
+
+
+def random_sampler(windows: workloads.Windows) -> int:
+    import torch
+    from torch.utils.data import DataLoader, RandomSampler
+
+    data: Any = windows
+    own = torch.Generator().manual_seed(0)
+    loader = DataLoader(data, workloads.BATCH, sampler=RandomSampler(data, generator=own), generator=own)
+    return sum(len(batch) for batch in loader)
 
 
 def least_squares_of_each(lineages: Vectors) -> Vectors:

@@ -52,6 +52,14 @@ def depression(lineages: workloads.Vectors) -> workloads.Vectors:
     return ((lineages - fit.curve(lineages.shape[1] - 1)) ** 2).sum(axis=1)
 
 
+def mixture_loader(windows: workloads.Windows) -> int:
+    from collapse_guard.reinjection import MixtureLoader, MixtureSampler
+
+    sizes = {"real": len(windows) // 10, "newest": len(windows) - len(windows) // 10}
+    sampler = MixtureSampler(sizes, {"real": 1, "newest": 9}, length=len(windows), batch_size=workloads.BATCH)
+    return sum(len(batch) for batch in MixtureLoader(windows, sampler))
+
+
 def vendi(clouds: workloads.Clouds) -> float:
     from collapse_guard.indicators.spread import vendi
 
@@ -332,6 +340,20 @@ ROWS = (
         seconds=10,
         remark="values are sums of squares; the peer gives no intervals",
         tiny=3,
+    ),
+    Row(
+        name="mixture_loader",
+        what="a loader that mixes two sources, one epoch",
+        n=100_000,
+        size="{n} windows of 1,024 tokens",
+        data=workloads.Windows,
+        ours=mixture_loader,
+        peer=peers.random_sampler,
+        peer_name="DataLoader with a RandomSampler",
+        ratio=0.98,
+        growth=2.2,
+        remark="values are numbers of items; reading an item takes some 10 microseconds on both sides",
+        tiny=200,
     ),
     Row(
         name="one_generation_thread",

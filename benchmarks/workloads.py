@@ -13,6 +13,7 @@ Vectors = npt.NDArray[Any]
 
 SEED = 20240724
 LATENT = 16
+BATCH = 64
 
 
 class Clouds(NamedTuple):
@@ -27,6 +28,25 @@ class Documents(NamedTuple):
 
     ids: list[IntArray]
     texts: list[str]
+
+
+class Windows:
+    """n windows of token ids, as a dataset that reads one from an array of all tokens: 100,000 a second or so."""
+
+    length = 1024
+
+    def __init__(self, n: int) -> None:
+        self.n, self.tokens = n, zipf(4_000_000, 60_000).astype(np.uint16)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, place: int) -> Any:
+        import torch
+
+        start = place * 17 % (len(self.tokens) - self.length)
+        window = self.tokens[start : start + self.length].astype(np.int64)
+        return torch.from_numpy(window).remainder_(50_257).sum(dtype=torch.int64)
 
 
 def zipf(n: int, types: int, *, seed: int = SEED) -> IntArray:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from collapse_guard.reinjection.curation import RULES
 from collapse_guard.wildtype import WildType
 
 
@@ -27,8 +28,8 @@ def test_what_is_fit_is_kept_and_the_audit_is_shown_and_written(run, world, samp
     evaluation = set(WildType.load(world.wild_type).evaluation)
     assert not evaluation & {row["text"] for row in kept}
     rows = json.loads(audit.read_text("utf-8"))
-    assert [row["rule"] for row in rows][:2] == ["exact", "near"]
-    assert rows[0]["removed"] == 2
+    assert [row["rule"] for row in rows][:3] == ["evaluation", "exact", "near"]
+    assert [row["removed"] for row in rows[:2]] == [1, 1]
     assert rows[-1]["left"] == 150
     assert "150 of 203 samples are in" in outcome.out
     assert "quality: repeated 4-grams" in outcome.out
@@ -69,3 +70,12 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(run, world, samples,
     assert run("curate", samples, "--wild-type", world.wild_type, "--out", tmp_path).code == 2
     assert run("curate", tmp_path / "none.txt", "--wild-type", world.wild_type, "--out", out).code == 2
     assert not out.exists()
+
+
+def test_rules_can_be_left_out_and_are_those_of_the_library(run, world, samples, tmp_path):
+    audit, out = tmp_path / "audit.json", tmp_path / "kept.jsonl"
+    given = [argument for rule in RULES if rule != "quality" for argument in ("--without", rule)]
+    outcome = run("curate", samples, "--wild-type", world.wild_type, "--out", out, "--json", audit, *given)
+    assert outcome.code == 0
+    rules = {row["rule"].split(":")[0] for row in json.loads(audit.read_text("utf-8"))}
+    assert rules == {"evaluation", "quality"}

@@ -134,8 +134,28 @@ def a_mixture():
     return {"seen": module.seen, "mixture": guard.assessment.generation.mixture.to_dict()}
 
 
+def a_steered_run():
+    """A founder, then a run that is found to collapse after its third step; workers have fetched ahead by then."""
+    store = MemoryStore()
+    train(CollapseGuard(WILD_TYPE, "steered", Scripted(5.0), store=store))
+    settings = {"actions": ("reinject",), "assess_every_n_steps": 3, "store": store}
+    guard = CollapseGuard(WILD_TYPE, "steered", Scripted(*[8.0] * 20), **settings)
+    data = ReinjectionDataModule(
+        list(range(50)), list(range(100, 150)), mixture=0.1, length=120, num_workers=1 + is_second(), **DATA
+    )
+    module, _, error = train(guard, data=data)
+    decisions = [decision.to_dict() for decision in guard.decisions]
+    changes = [change.to_dict() for change in data.sampler.schedule.changes]
+    return {"seen": module.seen, "decisions": decisions, "changes": changes, "error": error}
+
+
+def is_second():
+    """Whether this is the second process; it has more workers, which fetch further ahead."""
+    return torch.distributed.get_rank()
+
+
 if __name__ == "__main__":
-    report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture()}
+    report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture(), "steered": a_steered_run()}
     rank = torch.distributed.get_rank()
     Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(report))
     torch.distributed.barrier()  # whoever ends first ends the other

@@ -101,5 +101,22 @@ def test_both_ranks_train_on_the_one_order_of_the_mixture(ranks):
     assert seen == [i if i < 50 else i + 50 for i in expected]
 
 
+def test_both_ranks_change_the_shares_from_the_same_place_that_none_has_fetched(ranks):
+    first, second = (report["steered"] for report in ranks)
+    assert first["error"] is second["error"] is None
+    assert first["decisions"] == second["decisions"]
+    assert first["changes"] == second["changes"]
+    [decision] = first["decisions"]
+    # Three steps of eight items were trained on; the second rank's two workers have fetched four batches more.
+    assert decision["from_index"] == 8 * (3 + 4)
+    parts = zip(_fours(first["seen"]), _fours(second["seen"]), strict=True)
+    items = [number for pair in parts for part in pair for number in part]
+    before, after = items[: decision["from_index"]], items[decision["from_index"] :]
+    assert sum(number < 100 for number in before) == pytest.approx(0.1 * len(before), abs=1)
+    assert decision["real_after"] > 0.2
+    assert sum(number < 100 for number in after) == pytest.approx(decision["real_after"] * len(after), abs=1)
+    assert len(items) == 120
+
+
 def _fours(numbers):
     return [numbers[start : start + 4] for start in range(0, len(numbers), 4)]

@@ -1,9 +1,14 @@
 """Oracles: the table of the module, and what the run had drawn and could still draw, counted."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
+from collapse_guard.assessment import conclude
+from collapse_guard.evidence import Losses
+from collapse_guard.indicators.loss_readings import loss_readings
 from collapse_guard.policy import Policy
 from collapse_guard.records import (
     Assessment,
@@ -135,3 +140,38 @@ def test_without_a_prescription_the_share_stays():
 def test_decisions_survive_a_round_trip():
     decision = decided(Severity.WATCH)
     assert Decision.from_dict(decision.to_dict()) == decision
+
+
+class TestLevel:
+    """Lineages that are looked at nine times: how often is one acted on whose harm is just acceptable?"""
+
+    policy = Policy(decides=("perplexity",))
+    documents, tokens = tuple(map(str, range(200))), np.full(200, 30)
+
+    def acts(self, harm, seed):
+        rng = np.random.default_rng(seed)
+        hardness = 5 + rng.normal(0, 0.5, 200)
+
+        def assessed(generation, rise, history, look):
+            rates = hardness + rise + rng.normal(0, 0.05, 200)
+            losses = Losses(documents=self.documents, nll=rates * self.tokens, n_tokens=self.tokens)
+            readings = {reading.indicator: reading for reading in loss_readings(losses, None)}
+            return conclude(generation, readings, {}, history=history, policy=self.policy, look=look)
+
+        history = [assessed(Generation(lineage="bot", index=0), 0.0, [], None)]
+        decisions = []
+        for index in (1, 2, 3):
+            generation, before = Generation(lineage="bot", index=index, parents=(index - 1,)), None
+            for look in range(3):
+                newest = assessed(generation, harm, history, look)
+                decisions.append(steer(newest, RUN, before=before, history=history, rule=RULE))
+                before = newest.verdict.severity
+            history.append(newest)
+        return any(decision is not None for decision in decisions)
+
+    @pytest.mark.slow
+    def test_a_lineage_at_the_watch_level_is_acted_on_no_more_often_than_alpha_and_one_beyond_it_is(self):
+        watch = self.policy.margin("perplexity", "founder").effects()[1]
+        false = sum(self.acts(watch, seed) for seed in range(40))
+        assert false <= stats.binom.ppf(0.999, 40, self.policy.alpha)
+        assert sum(self.acts(3 * watch, seed) for seed in range(10)) == 10

@@ -45,9 +45,23 @@ class TestCopies:
         samples = [*fresh[:40], *leaked, fresh[3], fresh[3]]
         found = curate(samples, wild_type, rules=["exact"])
         assert found.places.tolist() == list(range(40))
-        [row] = found.audit
-        assert (row.rule, row.removed, row.left) == ("exact", 5, 40)
-        assert row.examples == tuple(text[:80] for text in leaked)
+        assert [(row.rule, row.removed, row.left) for row in found.audit] == [("evaluation", 2, 43), ("exact", 3, 40)]
+        assert found.audit[0].examples == tuple(text[:80] for text in leaked[::2])
+
+    @pytest.mark.parametrize("rules", [[], ["quality"], ["toward"]])
+    def test_of_evaluation_documents_are_left_out_by_whatever_rules(self, wild_type, fresh, rules):
+        samples = [*fresh[:40], *wild_type.evaluation[:5]]
+        found = curate(samples, wild_type, rules=rules)
+        assert not set(range(40, 45)) & set(found.places.tolist())
+
+    def test_what_is_like_a_sample_that_goes_need_not_go(self, wild_type, fresh):
+        own = wild_type.evaluation[0].split()
+        first = " ".join([*own[:-2], "zig", "zag"])
+        second = " ".join(["zog", "zug", "zeg", *first.split()[3:15], "zyg", *first.split()[16:]])
+        assert curate([*fresh[:20], first, second], wild_type, rules=["near"], near=0.45).audit[-1].removed == 2
+        assert curate([*fresh[:20], "", first, second][:23], wild_type, rules=["near"], near=0.9).audit[-1].removed == 0
+        found = curate([*fresh[:20], first, second], wild_type, rules=["near"], near=0.5)
+        assert found.places.tolist() == [*range(20), 21]
 
     def test_nearly_the_same_is_left_out_too(self, wild_type, fresh):
         def edited(text):
@@ -70,7 +84,7 @@ class TestQuality:
         found = curate(samples, wild_type, rules=["quality"], quantile=0.0)
         assert found.places.tolist() == list(range(100))
         rows = audit_of(found)
-        assert [row.removed for row in rows.values()] == [2, 1, 1]
+        assert [row.removed for row in rows.values()] == [0, 2, 1, 1]
         assert long[:80] in rows["quality: words"].examples
         assert rows["quality: repeated 4-grams"].examples == (stuck[:80],)
         assert rows["quality: unknown words"].examples == (noise[:80],)
@@ -85,8 +99,6 @@ class TestQuality:
 
     def test_the_bounds_are_those_of_the_pool_and_not_of_the_evaluation_documents(self, wild_type):
         lengths = [len(words(text)) for text in wild_type.pool]
-        row = audit_of(curate(["a b c d"] + list("xy") * 2 + [" ".join(["w"] * 40)], wild_type, rules=["exact"]))
-        assert set(row) == {"exact"}
         short = " ".join(f"w{i}" for i in range(int(np.quantile(lengths, 0.2)) - 1))
         with pytest.raises(InputError, match=r"rule 'quality: words' left out 1"):
             curate([short], wild_type, rules=["quality"], quantile=0.2)
@@ -138,7 +150,7 @@ class TestToward:
         found = curate(samples, wild_type, n=2500, rules=["toward"])
         kept = about[found.places]
         assert (~kept).sum() > 0.98 * (~about).sum()
-        assert (found.weights * kept).sum() / found.weights.sum() == pytest.approx(0.2, abs=0.06)
+        assert 0.15 < (found.weights * kept).sum() / found.weights.sum() < 0.3
         assert found.weights.mean() == pytest.approx(1.0)
 
     def test_weights_do_the_same_where_nothing_is_left_out(self, planted):
@@ -146,17 +158,11 @@ class TestToward:
         found = curate(samples, wild_type, rules=["toward"])
         assert found.weights.mean() == pytest.approx(1)
         assert len(found.places) == 4000
-        assert (found.weights * about).sum() / 4000 == pytest.approx(0.2, abs=0.05)
+        assert 0.15 < (found.weights * about).sum() / 4000 < 0.3
         assert found.weights.max() / np.median(found.weights) <= CLIP * (1 + 1e-9)
-        [row] = found.audit
+        row = found.audit[-1]
         effective = int(row.bound.split("worth ")[1].split(" ")[0].replace(",", ""))
         assert effective == pytest.approx((found.weights.sum() ** 2) / (found.weights**2).sum(), abs=1)
-
-    def test_without_temperature_it_would_be_left_out_altogether(self, planted):
-        wild_type, samples, _ = planted
-        row = curate(samples, wild_type, n=800, rules=["toward"]).audit[-1]
-        tau = float(row.bound.split("temperature ")[1])
-        assert 0.05 < tau < 0.95
 
     def test_of_samples_that_are_like_the_pool_any_may_go(self, wild_type, fresh):
         found = curate(fresh, wild_type, rules=["toward"])
@@ -174,6 +180,7 @@ def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
     samples = [*fresh[:300], fresh[0], wild_type.evaluation[0], "the same four words " * 20]
     found = curate(samples, wild_type, n=200)
     assert [row.rule for row in found.audit] == [
+        "evaluation",
         "exact",
         "near",
         "quality: words",
@@ -197,7 +204,10 @@ def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
         ({"n": 51}, "`n` must be at most the 50 samples, but got 51"),
         ({"quantile": 2}, "`quantile` must be a share"),
         ({"near": 7}, "`near` must be between 0.1 and 1|`threshold` must be between 0.1 and 1"),
+        ({"quantile": 0.6}, "`quantile` must be below 0.5"),
         ({"nats": [1.0] * 50}, "`real_nats` must be given with `nats`"),
+        ({"real_nats": [1.0]}, "`nats` must be given with `real_nats`"),
+        ({"nats": [1.0] * 50, "real_nats": []}, "`real_nats` must hold the rates of real documents, but got none"),
         (
             {"nats": [1.0] * 3, "real_nats": [1.0]},
             r"`nats` must be one for each of 50 samples, but got the shape \(3,\)",
@@ -213,10 +223,21 @@ def test_arguments_that_will_not_do_are_refused(wild_type, fresh, arguments, mes
 def test_nothing_to_keep_is_an_error_that_names_the_rule(wild_type):
     with pytest.raises(InputError, match="`synthetic` must hold samples, but got none"):
         curate([], wild_type)
-    with pytest.raises(InputError, match=r"but 0 are left; the rule 'exact' left out 5 \(copies of wild-type"):
+    with pytest.raises(InputError, match="`synthetic` must be a sequence of texts, but got 'a text'"):
+        curate("a text", wild_type)
+    with pytest.raises(InputError, match="`synthetic` must be a sequence of texts, but got 7"):
+        curate(["a", 7], wild_type)
+    with pytest.raises(InputError, match=r"but 0 are left; the rule 'exact' left out 5 \(copies of pool documents"):
         curate(list(wild_type.pool[:5]), wild_type)
     with pytest.raises(InputError, match="must have 3 samples that are fit, but 1 are left"):
         curate([*wild_type.pool[:5], "quite another text"], wild_type, n=3, rules=["exact"])
+
+
+def test_without_weights_a_number_is_drawn_at_random(wild_type, fresh):
+    found = curate(fresh[:50], wild_type, n=10, rules=["exact"])
+    assert len(found.places) == 10
+    assert found.audit[-1].bound == "10 drawn at random"
+    assert curate(fresh[:50], wild_type, n=10, rules=["exact"], seed=1).places.tolist() != found.places.tolist()
 
 
 def test_vectors_are_refused():

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from collapse_guard.records import (
     Assessment,
     Comparison,
+    Decision,
     Direction,
     Generation,
     LostItem,
@@ -139,6 +140,7 @@ def make_assessment(
     reasons: Sequence[Reason] | None = None,
     real: float | None = None,
     prescription: Mixture | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> Assessment:
     if reasons is None:
         reasons = [make_reason(comparison) for comparison in comparisons if comparison.decides]
@@ -164,6 +166,7 @@ def make_assessment(
         comparisons=tuple(comparisons),
         verdict=verdict,
         prescription=prescription,
+        decisions=tuple(decisions),
         seed=7,
     )
 

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from collapse_guard.records import Mixture, Reason, ReasonKind, Severity
-from collapse_guard.report import html, sentences
+from collapse_guard.records import Decision, Mixture, Reason, ReasonKind, Severity
+from collapse_guard.report import html, markdown, sentences
 from collapse_guard.report.figure import figure_svg, lineage_figure
 from collapse_guard.report.html import inline_svg
 from collapse_guard.report.palette import INKS
@@ -270,3 +270,16 @@ def test_two_figures_in_one_page_keep_their_own_ids(histories):
     )
     assert len(first) > 20
     assert first.isdisjoint(second)
+
+
+def test_what_was_done_in_the_run_is_on_the_page_and_in_the_summary(guarded):
+    rule = "WATCH: the real share is raised from 10% to 40%"
+    decision = Decision(
+        step=1200, severity=Severity.WATCH, real_before=0.1, real_after=0.4, from_index=38_400, rule=f"{rule} <b>"
+    )
+    history = [*guarded[:2], guarded[2].model_copy(update={"decisions": (decision,)})]
+    said = f"After step 1,200 of its training, {rule} "
+    assert f"{said}&lt;b&gt;, from item 38,400 of the run on." in html({"demo-guarded": history})
+    summary = markdown(history)
+    assert said in summary
+    assert "<b>" not in summary

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from collapse_guard.records import Direction, Mixture, Reason, ReasonKind, Severity, Verdict
+from collapse_guard.records import Decision, Direction, Mixture, Reason, ReasonKind, Severity, Verdict
 from collapse_guard.report import sentences
 from collapse_guard.report.sentences import Status
 
@@ -150,6 +150,22 @@ def test_what_the_guard_asks_for_is_a_sentence_or_nothing(build):
     assert sentences.prescription(build("newsbot", 3, {})) == ""
     asked = build("newsbot", 3, {}, prescription=Mixture.with_real(0.55))
     assert sentences.prescription(asked) == "The guard asks for 55 % real data in generation 4."
+
+
+def test_what_was_done_in_the_run_is_told_with_what_it_rests_on(build):
+    fields = {"step": 1200, "severity": Severity.WATCH, "indicator": "tail_loss", "bad_end": 2.44, "real_before": 0.1}
+    raised = Decision(**fields, real_after=0.4, from_index=38_400, budget_left=9000, rule="WATCH: raised")
+    dry = Decision(**fields, real_after=0.4, dry_run=True, rule="WATCH: raised")
+    halted = Decision(**fields, real_after=0.1, halt=True, roll_back_to=2, rule="too little is left")
+    assert sentences.decisions(build("newsbot", 3, {}, decisions=(raised, dry, halted))) == [
+        "After step 1,200 of its training, WATCH: raised, from item 38,400 of the run on; the bad end of tail loss was "
+        "2.4 times its watch level; 9,000 real documents were left for it.",
+        "After step 1,200 of its training, dry run: WATCH: raised; the bad end of tail loss was 2.4 times its watch "
+        "level.",
+        "After step 1,200 of its training, too little is left; the bad end of tail loss was 2.4 times its watch level. "
+        "Training on was no use: go back to generation 2.",
+    ]
+    assert sentences.decisions(build("newsbot", 3, {})) == []
 
 
 def test_what_would_decide_is_told_for_undecided_indicators_only(build, read, compared):

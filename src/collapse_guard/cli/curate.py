@@ -25,6 +25,7 @@ def curate(
     keep: options.Keep = None,
     own_losses: options.OwnLossesFile = None,
     real_losses: options.RealLossesFile = None,
+    without: options.Without = None,
     near: options.Near = 0.8,
     quantile: options.Quantile = 0.005,
     column: options.Column = "text",
@@ -36,6 +37,7 @@ def curate(
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.corpus import read_documents
     from collapse_guard.reinjection import curate as choose
+    from collapse_guard.reinjection.curation import RULES
     from collapse_guard.wildtype import WildType
 
     if (own_losses is None) != (real_losses is None):
@@ -51,6 +53,7 @@ def curate(
             n=keep,
             nats=_in_order(own_losses, len(texts)),
             real_nats=_rates(real_losses),
+            rules=[rule for rule in RULES if rule not in {left_out.value for left_out in without or ()}],
             near=near,
             quantile=quantile,
             seed=seed,

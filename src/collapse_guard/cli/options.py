@@ -215,6 +215,19 @@ RealLossesFile = Annotated[
         help="Losses of the same model on real documents: what is more probable than nearly all of them goes.",
     ),
 ]
+
+
+class CurationRule(StrEnum):
+    """Rules of `curate` that can be left out."""
+
+    EXACT = "exact"
+    NEAR = "near"
+    QUALITY = "quality"
+    PROBABLE = "probable"
+    TOWARD = "toward"
+
+
+Without = Annotated[list[CurationRule] | None, typer.Option("--without", help="Leave out a rule; may be repeated.")]
 Near = Annotated[float, typer.Option("--near", help="Similarity from which on documents are near duplicates.")]
 Quantile = Annotated[float, typer.Option("--quantile", help="Part of the pool that each bound would leave out.")]
 AuditJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the audit as JSON.")]

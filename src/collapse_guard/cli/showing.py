@@ -30,7 +30,8 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
         show_table(gone)
     if deciding or gone:
         say("")
-    for sentence in (*outlook.sentences(assessment), sentences.prescription(assessment), advice):
+    told = (*sentences.decisions(assessment), *outlook.sentences(assessment), sentences.prescription(assessment))
+    for sentence in (*told, advice):
         if sentence:
             say(sentence)
     say(f"{assessment.verdict.severity}: {meaning(assessment.verdict.severity, code)}")

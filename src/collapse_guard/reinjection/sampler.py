@@ -19,8 +19,8 @@ from collapse_guard.reinjection.permutation import key_of, shuffled
 from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenUsedUp, by_name
 
 IndexArray = npt.NDArray[np.int64]
-_AHEAD = 8192
-"""Items that are worked out at once."""
+_FIRST, _MOST = 1 << 11, 1 << 16
+"""Items that are worked out at once: few to begin with, so that a run goes on at once, then twice as many each time."""
 
 
 class SamplerState(Record):
@@ -187,10 +187,11 @@ class MixtureSampler(DistributedSampler[int]):
 
     def _global_batches(self, place: int, last: int) -> Iterator[tuple[int, list[int]]]:
         """Places of global batches and their items, worked out ahead for as long as the weights stay."""
-        step = self.global_batch
+        step, several = self.global_batch, _FIRST
         while place < last:
             changes = len(self.schedule.changes)
-            ahead = self.items(place, min(last, place + max(1, _AHEAD // step) * step)).tolist()
+            ahead = self.items(place, min(last, place + max(1, several // step) * step)).tolist()
+            several = min(2 * several, _MOST)
             stop = place + len(ahead)
             for at in range(0, len(ahead), step):
                 if len(self.schedule.changes) != changes:

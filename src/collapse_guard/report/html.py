@@ -141,7 +141,7 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         newest=newest,
         track=tuple((past.generation.index, past.verdict.severity) for past in ordered),
         prescription=sentences.prescription(newest),
-        outlook=tuple(outlook.sentences(newest)),
+        outlook=(*sentences.decisions(newest), *outlook.sentences(newest)),
         needed=tuple(sentences.deciding_samples(newest)),
         curves=_curves(ordered, place),
         tables=tuple(shown),

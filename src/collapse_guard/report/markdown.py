@@ -126,7 +126,8 @@ def _not_listed(newest: Assessment) -> str:
 
 
 def _asked(newest: Assessment) -> Iterable[str]:
-    told = [*map(escape, outlook.sentences(newest)), sentences.prescription(newest)]
+    found = [*sentences.decisions(newest), *outlook.sentences(newest)]
+    told = [*map(escape, found), sentences.prescription(newest)]
     return chain.from_iterable((sentence, "") for sentence in told if sentence)
 
 

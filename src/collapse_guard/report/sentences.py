@@ -10,7 +10,7 @@ import math
 import re
 from enum import StrEnum
 
-from collapse_guard.records import Assessment, Comparison, Direction, Mixture, Reason, Severity, Verdict
+from collapse_guard.records import Assessment, Comparison, Decision, Direction, Mixture, Reason, Severity, Verdict
 from collapse_guard.report.palette import SEVERITIES
 
 MISSING = "n/a"
@@ -191,6 +191,26 @@ def prescription(assessment: Assessment) -> str:
     if mixture is None:
         return ""
     return f"The guard asks for {share(mixture)} real data in generation {assessment.generation.index + 1}."
+
+
+def decisions(assessment: Assessment) -> list[str]:
+    """What was done in the middle of its training, a sentence for each decision."""
+    return [_decision(decision) for decision in assessment.decisions]
+
+
+def _decision(decision: Decision) -> str:
+    told = f"After step {decision.step:,} of its training, {'dry run: ' if decision.dry_run else ''}{decision.rule}"
+    if decision.from_index is not None:
+        told += f", from item {decision.from_index:,} of the run on"
+    if decision.indicator:
+        worst = title(decision.indicator)
+        told += f"; the bad end of {worst} was {decision.bad_end:.1f} times its watch level"
+    if decision.budget_left is not None:
+        told += f"; {decision.budget_left:,} real documents were left for it"
+    if decision.halt:
+        back = "" if decision.roll_back_to is None else f": go back to generation {decision.roll_back_to}"
+        told += f". Training on was no use{back}"
+    return f"{told}."
 
 
 def deciding_samples(assessment: Assessment) -> list[str]:
