@@ -23,8 +23,9 @@ CLUSTERS, DIMENSIONS = 32, 50
 """Strata of a pool, and the dimensions in which they are found."""
 
 CURATING = ("exact", "toward")
-"""Rules of curation. `quality` would leave a tenth of the founder's samples and none soon after, because these models
-put words together from pieces; `near` and `probable` find nothing in what they write."""
+"""Rules of curation. `quality` would leave a tenth of the founder's samples and a few in a hundred after that: samples
+are cut by tokens and documents by words, and these models put words together from pieces; `near` and `probable` find
+nothing in what they write."""
 
 
 class Arm(NamedTuple):
