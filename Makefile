@@ -65,6 +65,7 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --model gru --markdown docs/forecast.md
+	$(BIN)/python benchmarks/reinjection.py --out $(DETECTOR)/re-injection --jobs 2 --markdown docs/re-injection-strategies.md
 
 $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"

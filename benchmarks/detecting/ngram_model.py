@@ -84,11 +84,18 @@ class NgramModel:
     """2 B: weight of bigram and of trigram by the number of times that the context was seen, in powers of two."""
 
     @classmethod
-    def fit(cls, documents: Passages, *, vocabulary_size: int, rng: np.random.Generator) -> NgramModel:
-        """Count n-grams in nine tenths of the documents, and fit the weights on the rest. O(n log n) in tokens."""
+    def fit(
+        cls, documents: Passages, *, vocabulary_size: int, rng: np.random.Generator, names: Ids | None = None
+    ) -> NgramModel:
+        """Count n-grams in nine tenths of the documents, and fit the weights on the rest. O(n log n) in tokens.
+
+        Copies have the same of the `names` and are not parted: a copy of what was counted looks too probable.
+        """
         order = rng.permutation(len(documents))
         n_held_out = max(1, round(HELD_OUT * len(documents)))
-        counted, held_out = documents[order[n_held_out:]], documents[order[:n_held_out]]
+        named = order if names is None else names[order]
+        is_held_out = np.isin(named, named[:n_held_out])
+        counted, held_out = documents[order[~is_held_out]], documents[order[is_held_out]]
         u, v = counted.contexts()
         trigrams = Followers.of(u * vocabulary_size + v, counted.tokens, vocabulary_size)
         bigrams = Followers.of(v, counted.tokens, vocabulary_size)

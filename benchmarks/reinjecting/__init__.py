@@ -1,0 +1,1 @@
+"""Which real documents to re-inject, and whether to curate samples: lineages grown in every way, and compared."""
