@@ -46,6 +46,8 @@ def curate(
     if json_file is not None:
         check_writable(json_file, "--json")
     texts = list(read_documents(samples, column=column))
+    if keep is not None and keep > len(texts):
+        raise InputError(f"`--keep` must be at most the {len(texts):,} samples, but got {keep}: ask for fewer")
     with errors().status("curating the samples"):
         kept = choose(
             texts,

@@ -155,7 +155,8 @@ def curate(
         return Curation(places=kept, weights=weights, audit=tuple(audit))
     chances = _chances(weights, n)
     drawn = _drawn(chances, n, seed)
-    leave_out(_Step("toward", ~drawn, f"{n:,} drawn by weights of temperature {tau:.2g}"))
+    by = f"by weights of temperature {tau:.2g}" if tau else "at random: nothing tells them from real texts"
+    leave_out(_Step("toward", ~drawn, f"{n:,} drawn {by}"))
     left = weights[drawn] / chances[drawn]
     return Curation(places=kept, weights=left / left.mean(), audit=tuple(audit))
 
@@ -219,9 +220,8 @@ def _check_left(left: int, n: int | None, audit: Sequence[Audited]) -> None:
 
 def _leaks(texts: list[str], wild_type: WildType) -> _Step:
     held = set(wild_type.evaluation.hashes)
-    return _Step(
-        "evaluation", np.array([content_hash(text) in held for text in texts], dtype=bool), "none is trained on"
-    )
+    bad = np.array([content_hash(text) in held for text in texts], dtype=bool)
+    return _Step("evaluation", bad, "documents that judge must stay unseen")
 
 
 def _copies(texts: list[str], wild_type: WildType) -> _Step:
