@@ -18,11 +18,11 @@ TITLE = "8,000 items of two sources, 10 % real for 4,000 of them and 40 % from t
 HEADINGS = (
     "library",
     "weights change in a loader in use",
-    "items that came again (as many were skipped)",
+    "items that came again too early (as many were skipped)",
     "interrupted before the change: items as uninterrupted",
     "interrupted after it",
     "largest deviation of real items in 1,000",
-    "time to resume",
+    "time to resume far out",
     "state",
 )
 

@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-SIZES = {"real": 4_000, "synthetic": 8_000}
+SIZES = {"real": 1_000, "synthetic": 3_000}
 BEFORE, AFTER = 0.1, 0.4
 """Real share before the change and after it."""
 CHANGE, END, WINDOW = 4_000, 8_000, 1_000
 SAVED = (3_000, 5_000)
 """Places at which the run is interrupted: before the change, and after it."""
-FAR = 1_000_000
+FAR = 100_000
 
 
 class Loader(Protocol):
-    """A library, as its documentation has it used. Real items have the numbers below 4,000."""
+    """A library, as its documentation has it used. Real items have the numbers below 1,000, and all come again."""
 
     changes_in_place: bool
     """Whether the weights of a loader in use can change; else `change` makes another one from its state."""
@@ -48,7 +48,7 @@ class Found:
 
     changes_in_place: bool
     repeated: int
-    """Items that came again although their source had others left: as many were skipped."""
+    """Items that came again before all of their source had come: as many were skipped."""
     same_before: int
     """Of the 5,000 items after the place before the change, how many are those of the uninterrupted run."""
     same_after: int
@@ -108,8 +108,13 @@ def resumed_elsewhere(make: Make, state: bytes, place: int) -> list[int]:
 
 
 def repeats(items: Sequence[int]) -> int:
-    """Items beyond the first of their kind: no source is drawn as often as it has items."""
-    return len(items) - len(set(items))
+    """Items that came again before all of their source had come, in each pass through each source."""
+    edge, again = SIZES["real"], 0
+    for source, size in ((0, edge), (1, SIZES["synthetic"])):
+        own = [item for item in items if (item >= edge) == source]
+        passes = [own[start : start + size] for start in range(0, len(own), size)]
+        again += sum(len(one) - len(set(one)) for one in passes)
+    return again
 
 
 def deviation(items: Sequence[int]) -> float:
@@ -121,14 +126,14 @@ def deviation(items: Sequence[int]) -> float:
 
 
 def far_out(make: Make, most_seconds: float = 60.0) -> tuple[float, int, int]:
-    """Seconds to resume at the farthest place up to `FAR` that is reached in a minute, and bytes of the state there."""
+    """Seconds to make a loader and resume at `FAR`, or where a minute of running reaches, and bytes of the state."""
     loader, reached, start = make(BEFORE), 0, time.monotonic()
     while reached < FAR and time.monotonic() - start < most_seconds:
         loader.take(10_000)
         reached += 10_000
     state = pickle.dumps(loader.state())
-    again = make(BEFORE)
     start = time.monotonic()
+    again = make(BEFORE)
     again.resume(pickle.loads(state))  # noqa: S301 - a state that we made a moment ago
     again.take(1)
     return time.monotonic() - start, reached, len(state)

@@ -91,11 +91,11 @@ class HuggingFace(_Remade):
         from datasets import Dataset, interleave_datasets
 
         parts = [
-            Dataset.from_dict({"item": list(numbers)}).shuffle(seed=0).to_iterable_dataset()
+            Dataset.from_dict({"item": list(numbers)}).shuffle(seed=0).to_iterable_dataset().repeat(None)
             for numbers in (range(REAL), range(REAL, ALL))
         ]
         shares = [self.real_share, 1.0 - self.real_share]
-        self.mixed = interleave_datasets(parts, shares, seed=0, stopping_strategy="all_exhausted").repeat(None)
+        self.mixed = interleave_datasets(parts, shares, seed=0)
         if state is not None:
             self.mixed.load_state_dict(state)
         self.items = iter(self.mixed)

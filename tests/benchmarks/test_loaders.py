@@ -25,7 +25,8 @@ class Planted:
         items = []
         for _ in range(n):
             source = int(np.random.default_rng([7, self.place]).random() > self.real_share)
-            items.append(source * judging.SIZES["real"] + self.drawn[source])
+            size = judging.SIZES["synthetic" if source else "real"]
+            items.append(source * judging.SIZES["real"] + self.drawn[source] % size)
             self.drawn[source] += 1
             self.place += 1
         return items
@@ -75,9 +76,15 @@ def test_a_loader_that_draws_at_random_is_exact_but_for_its_deviation():
 
 def test_a_change_that_begins_the_sources_anew_is_found_by_what_comes_again():
     found = judging.judge(BeginsAnew)
-    items = judging.uninterrupted(Planted)[0]
-    real = [sum(item < judging.SIZES["real"] for item in part) for part in (items[:CHANGE], items[CHANGE:])]
-    assert found.repeated == min(real) + CHANGE - max(real)
+    real = [sum(item < judging.SIZES["real"] for item in part) for part in _halves(judging.uninterrupted(Planted)[0])]
+    # Of the first pass through each source, what had come before the change comes again in its last part.
+    assert found.repeated == sum(
+        min(had, size - had) for had, size in ((real[0], 1000), (CHANGE - real[0] - 3000, 3000))
+    )
+
+
+def _halves(items):
+    return items[:CHANGE], items[CHANGE:]
 
 
 def test_items_that_were_fetched_ahead_and_lost_are_found_on_resuming():

@@ -383,6 +383,12 @@ def test_items_are_encoded_only_when_they_are_read():
     assert len(read) == 4
 
 
+def test_a_few_batches_can_be_overfitted(fit):
+    seen = fit(data_module(REAL, NEWEST, mixture=0.5), overfit_batches=2).seen
+    assert len(seen[0]) == 8
+    assert seen[0] == seen[1]
+
+
 def test_a_collate_function_of_the_users_own_is_used():
     data = ReinjectionDataModule(["a", "bb"], mixture=1.0, collate_fn=lambda texts: sorted(map(len, texts)))
     assert list(data.train_dataloader()) == [[1, 2]]

@@ -181,6 +181,9 @@ class ReinjectionDataModule(DataModuleBase):
             [_Encoded(part, self.encode) for parts in self._parts().values() for part in parts]
         )
         settings = {**self._settings(), **self._loading}
+        # Lightning makes the loader of `overfit_batches` anew, with another sampler.
+        if getattr(self.trainer, "overfit_batches", 0):
+            return DataLoader(everything, sampler=self.sampler, **settings)
         del settings["batch_size"]
         loader = _Loader(everything, self.sampler, **settings)
         loader.trainer = self.trainer
