@@ -19,8 +19,8 @@ from collapse_guard.reinjection.permutation import key_of, shuffled
 from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenUsedUp, by_name
 
 IndexArray = npt.NDArray[np.int64]
-_FIRST, _MOST = 1 << 11, 1 << 16
-"""Items that are worked out at once: few to begin with, so that a run goes on at once, then twice as many each time."""
+_FIRST, _MOST = 1 << 12, 1 << 17
+"""Items that are worked out at once: few to begin with, so that a run goes on at once, then eight times as many."""
 
 
 class SamplerState(Record):
@@ -191,7 +191,7 @@ class MixtureSampler(DistributedSampler[int]):
         while place < last:
             changes = len(self.schedule.changes)
             ahead = self.items(place, min(last, place + max(1, several // step) * step)).tolist()
-            several = min(2 * several, _MOST)
+            several = min(8 * several, _MOST)
             stop = place + len(ahead)
             for at in range(0, len(ahead), step):
                 if len(self.schedule.changes) != changes:
