@@ -417,6 +417,8 @@ class LostItem(Record):
     """Probability of so few or fewer if the samples were real."""
     lost_in_all: int = 1
     """How many of its kind are lost; a table holds only the worst of them."""
+    cluster: int | None = None
+    """For a cluster its number in the wild type's codebook (`Geometry.assign`); None for the other kinds."""
 
 
 class Interval(Record):

@@ -94,6 +94,7 @@ def test_a_topic_that_vanished_is_named_with_its_counts(wild_type):
     expected = [item.expected for item in of_kind(items, "word")]
     assert max(expected) == expected[0] == pytest.approx(max(real[w] for w in real if w.startswith("blue")) * scale)
     assert of_kind(items, "cluster")
+    assert all((item.cluster is not None) == (item.kind == "cluster") for item in items)
     assert all("blue" in item.what for item in of_kind(items, "document"))
     assert of_kind(items, "document")
 

@@ -156,6 +156,20 @@ class TestInterrupted:
             resumed = fit(self.data(num_workers=workers), ckpt_path=checkpoint(step)).seen
             assert resumed == self.left(whole, step), step
 
+    def test_so_it_does_in_both_lightnings_with_gradient_checkpointing(self, trainer_of, namespace, tmp_path):
+        def train(name, ckpt_path=None):
+            module = seeing(namespace)
+            forward = module.layer.forward
+            module.layer.forward = partial(torch.utils.checkpoint.checkpoint, forward, use_reentrant=False)
+            keep = namespace.callbacks.ModelCheckpoint(tmp_path / name, "{step}", save_top_k=-1, every_n_train_steps=1)
+            trainer = trainer_of(keep, namespace=namespace, enable_checkpointing=True, accumulate_grad_batches=2)
+            trainer.fit(module, datamodule=self.data(num_workers=2, persistent_workers=True), ckpt_path=ckpt_path)
+            return module.seen
+
+        whole = train("whole")
+        for step in (3, 5, 8):
+            assert train("rest", tmp_path / "whole" / f"step={step}.ckpt") == self.left(whole, 2 * step), step
+
     @pytest.mark.parametrize("reload", [0, 1])
     @pytest.mark.parametrize("first", [9, 10, 11])
     def test_a_run_that_was_resumed_can_be_resumed_again(self, fit, kept, first, reload):

@@ -130,7 +130,7 @@ def test_the_same_seed_chooses_the_same_and_all_of_the_pool_has_equal_weights(st
             "`nats` must be one for each of 3 documents, but got the shape (1,)",
         ),
         ({"strategy": "perplexity", "nats": [1.0, np.nan, 2.0]}, "`nats` must be finite, but got nan"),
-        ({"strategy": "tail", "n": 2}, "`lost` must name words or phrases for the strategy `tail`, but has none"),
+        ({"strategy": "tail", "n": 2}, "`lost` must name words or phrases for the strategy `tail`, or clusters"),
         ({"strategy": "stratified", "strata": [1, 2, 3]}, "`n` must be at least the 3 strata, but got 1"),
         ({"strategy": "perplexity", "nats": [1.0] * 3, "certain": 1.0}, "`certain` must be below 1"),
         ({"strategy": "perplexity", "nats": [1.0] * 3, "certain": -1.0}, "`certain` must be a share from 0 to 1"),
@@ -140,3 +140,24 @@ def test_what_does_not_fit_is_refused(arguments, message):
     with pytest.raises(InputError) as error:
         select(["a", "b", "c"], **{"n": 1, **arguments})
     assert message in str(error.value)
+
+
+def test_lost_clusters_are_covered_by_documents_of_theirs_where_they_are_known():
+    pool = [f"document {number} of the pool" for number in range(40)]
+    clusters = [number % 8 for number in range(40)]
+    lost = [
+        LostItem(kind="cluster", what="typical", real_count=9, expected=5.0, observed=1, chance=1e-4, cluster=3),
+        LostItem(kind="cluster", what="another", real_count=9, expected=2.0, observed=0, chance=1e-4, cluster=6),
+        gone("document 9", 2.0, kind="2-gram"),
+    ]
+    found = select(pool, lost, 20, strategy="tail", strata=clusters, certain=0.5)
+    first = found.places[: sum(why != "at random" for why in found.reasons)].tolist()
+    assert sorted(clusters[place] for place in first if place != 9) == [3, 3, 3, 3, 6, 6]
+    assert 9 in first
+    assert "carries what was lost: cluster 3" in found.reasons
+    without = select(pool, lost, 20, strategy="tail", certain=0.5)
+    assert sum(why != "at random" for why in without.reasons) == 1
+    with pytest.raises(InputError, match="or clusters with `strata`, but has none"):
+        select(pool, lost[:2], 20, strategy="tail")
+    with pytest.raises(InputError, match="`strata` must be one for each of 40 documents"):
+        select(pool, lost, 20, strategy="tail", strata=clusters[:3])

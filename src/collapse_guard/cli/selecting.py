@@ -11,7 +11,11 @@ from collapse_guard.cli.outputs import check_writable, write_text
 from collapse_guard.errors import FingerprintMismatchError, InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from collapse_guard.records import Assessment
+    from collapse_guard.wildtype import WildType
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,8 @@ def select_into_file(wanted: Wanted, newest: Assessment) -> str:
             f"{wild_type.fingerprint} in {str(wanted.wild_type)!r}: name that of the lineage"
         )
     pool = list(wild_type.pool)
-    chosen = select(pool, newest.lost, wanted.n, strategy=wanted.strategy, seed=newest.seed)
+    clusters = _clusters(wild_type, pool, newest) if wanted.strategy == "tail" else None
+    chosen = select(pool, newest.lost, wanted.n, strategy=wanted.strategy, strata=clusters, seed=newest.seed)
     lines = [
         json.dumps({"text": pool[place], "weight": round(float(weight), 6), "reason": reason}, ensure_ascii=False)
         for place, weight, reason in zip(chosen.places, chosen.weights, chosen.reasons, strict=True)
@@ -69,3 +74,10 @@ def select_into_file(wanted: Wanted, newest: Assessment) -> str:
     certain = sum(reason != "at random" for reason in chosen.reasons)
     carrying = f", {certain:,} of them because they carry what was lost" if certain else ""
     return f"{wanted.n:,} of {len(pool):,} documents of the pool are in {wanted.out}{carrying}."
+
+
+def _clusters(wild_type: WildType, pool: list[str], newest: Assessment) -> npt.NDArray[np.int64] | None:
+    """The cluster of each document, where clusters were lost and documents can be embedded."""
+    if not wild_type.can_embed or all(item.cluster is None for item in newest.lost):
+        return None
+    return wild_type.geometry.assign(wild_type.embed(pool))

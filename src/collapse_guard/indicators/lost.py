@@ -203,12 +203,17 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
         np.ones(len(occurring)),
     )
 
+    numbers: dict[str, int] = {}
+
     def name(i: int) -> str:
         members = np.flatnonzero(owners == occurring[i])
         distances = np.square(real.vectors[members] - geometry.codebook[occurring[i]]).sum(axis=1)
-        return real.names[int(members[distances.argmin()])]
+        found = real.names[int(members[distances.argmin()])]
+        numbers[found] = int(occurring[i])
+        return found
 
-    yield from _items("cluster", losses, name, most)
+    for item in _items("cluster", losses, name, most):
+        yield item.model_copy(update={"cluster": numbers[item.what]})
 
 
 def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostItem]:

@@ -53,7 +53,7 @@ def select(
     n: int = 1,
     *,
     strategy: Strategy = "uniform",
-    strata: Sequence[Any] | None = None,
+    strata: Sequence[Any] | npt.NDArray[Any] | None = None,
     nats: npt.ArrayLike | None = None,
     certain: float = 0.5,
     seed: int = 0,
@@ -64,15 +64,17 @@ def select(
     |--------------|-------------------------------------------------------------------------------------------|
     | `uniform`    | at random                                                                                 |
     | `stratified` | at random, as many of each stratum as of any other, where it has as many                   |
-    | `tail`       | `certain` of n that together carry most of what was lost (words and phrases), others at random |
+    | `tail`       | `certain` of n that together carry most of what was lost (words, phrases, and clusters    |
+    |              | where `strata` has them), others at random                                                |
     | `perplexity` | `certain` of n with the most nats per token under the current model, others at random     |
 
     Args:
         pool: The documents.
-        lost: What was lost (`Assessment.lost`); for `tail`. Clusters and documents do not count: they need vectors.
+        lost: What was lost (`Assessment.lost`); for `tail`. Single documents do not count.
         n: How many, from 1 to all.
         strategy: How.
-        strata: The stratum of each document, such as its cluster; for `stratified`.
+        strata: The stratum of each document; for `stratified`. For `tail` its cluster in the wild type's codebook
+            (`wild_type.geometry.assign(wild_type.embed(pool))`); without it lost clusters do not count.
         nats: Nats per token of each document under the current model; for `perplexity`.
         certain: Part of n that is chosen for certain, from 0 to 1; below 1 unless all of the pool is chosen.
         seed: Of what is chosen at random.
@@ -97,7 +99,8 @@ def select(
         return _stratified(_fitting("strata", strata, pool, strategy), n, rng)
     n_certain = 0 if strategy == "uniform" else _certain(certain, n, len(pool))
     if strategy == "tail":
-        first, reasons = _covering(pool, lost, n_certain)
+        clusters = None if strata is None else _fitting("strata", strata, pool, strategy)
+        first, reasons = _covering(pool, lost, n_certain, clusters)
     elif strategy == "perplexity":
         first, reasons = _hardest(_fitting("nats", nats, pool, strategy), n_certain)
     else:
@@ -182,14 +185,23 @@ def _hardest(nats: FloatArray, n: int) -> tuple[IntArray, list[str]]:
     return order.astype(np.int64), [f"{nats[place]:.3g} nats per token" for place in order]
 
 
-def _covering(pool: Sequence[str], lost: Sequence[LostItem], n: int) -> tuple[IntArray, list[str]]:
+def _covering(
+    pool: Sequence[str], lost: Sequence[LostItem], n: int, clusters: npt.NDArray[Any] | None
+) -> tuple[IntArray, list[str]]:
     """Greedy cover of what was lost; fewer than n where the rest of the pool carries none of it."""
-    wanted = {item.what: item.expected - item.observed for item in lost if item.kind in ("word", "2-gram", "3-gram")}
+    phrases = {item.what: item.expected - item.observed for item in lost if item.kind in ("word", "2-gram", "3-gram")}
+    gone = {item.cluster: item for item in lost if clusters is not None and item.cluster is not None}
+    # A blank begins no phrase, so that clusters have names of their own.
+    wanted = phrases | {f" cluster {number}": item.expected - item.observed for number, item in gone.items()}
     if n and not wanted:
         raise InputError(
-            "`lost` must name words or phrases for the strategy `tail`, but has none: choose another strategy"
+            "`lost` must name words or phrases for the strategy `tail`, or clusters with `strata`, but has none: "
+            "choose another strategy"
         )
-    carried = [_carried(text, wanted) for text in pool]
+    carried = [_carried(text, phrases) for text in pool]
+    if clusters is not None:
+        own = [(f" cluster {number}",) if number in gone else () for number in clusters.tolist()]
+        carried = [(*found, *more) for found, more in zip(carried, own, strict=True)]
     missing = dict(wanted)
     # Gains only fall, so that a document whose gain is still the largest after it was looked at again is the best.
     heap = [(-_gain(phrases, missing), place) for place, phrases in enumerate(carried) if phrases]
@@ -207,7 +219,7 @@ def _covering(pool: Sequence[str], lost: Sequence[LostItem], n: int) -> tuple[In
         for phrase in carried[place]:
             missing[phrase] = max(0.0, missing[phrase] - 1.0)
     reasons = [
-        f"carries what was lost: {', '.join(sorted(carried[place], key=lambda it: -wanted[it])[:3])}"
+        f"carries what was lost: {', '.join(sorted(carried[place], key=lambda it: -wanted[it])[:3]).strip()}"
         for place in chosen
     ]
     return np.array(chosen, dtype=np.int64), reasons
