@@ -1,5 +1,6 @@
 """Run by test_callback_ddp.py: guards in two gloo processes; each writes what it saw to rank<r>.json in argv[1]."""
 
+import faulthandler
 import json
 import logging
 import sys
@@ -155,6 +156,7 @@ def is_second():
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(200)  # where a rank waits for ever, its test shows where
     report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture(), "steered": a_steered_run()}
     rank = torch.distributed.get_rank()
     Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(report))

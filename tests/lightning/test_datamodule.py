@@ -1,11 +1,13 @@
 """Oracles: what the training steps of a real trainer saw, counted; and an uninterrupted run."""
 
+import multiprocessing
 from functools import partial
 
 import lightning.pytorch as lp
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import DataLoader
 
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.lightning import ReinjectionDataModule
@@ -118,6 +120,31 @@ def test_a_run_resumed_between_epochs_sees_what_an_uninterrupted_one_sees(fit, t
     assert sorted(resumed) == [2, 3]
     assert resumed == {epoch: whole[epoch] for epoch in (2, 3)}
     assert whole[0] != whole[1]
+
+
+STARTS = ("fork", "spawn", "forkserver")
+
+
+def started(_):
+    """In which way the process that reads was started."""
+    return as_vector(STARTS.index(multiprocessing.get_start_method()))
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_workers_are_started_as_asked_for(fit, start):
+    data = data_module([0], mixture=1.0, length=4, num_workers=1, multiprocessing_context=start, encode=started)
+    assert fit(data, max_epochs=1).seen == {0: [STARTS.index(start)] * 4}
+
+
+def test_workers_are_started_as_those_of_a_wrapped_data_module(fit):
+    class Theirs(pl.LightningDataModule):
+        def train_dataloader(self):
+            return DataLoader([0], batch_size=4, num_workers=1, multiprocessing_context="spawn")
+
+    here = STARTS.index(multiprocessing.get_start_method())
+    wrapping = {"datamodule": Theirs(), "mixture": 1.0, "length": 4, "encode": started}
+    assert fit(data_module(**wrapping), max_epochs=1).seen == {0: [STARTS.index("spawn")] * 4}
+    assert fit(data_module(**wrapping, num_workers=0), max_epochs=1).seen == {0: [here] * 4}
 
 
 class TestInterrupted:

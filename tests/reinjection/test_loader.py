@@ -1,7 +1,9 @@
 """Oracles: the sampler asked for its places, and a loader that was not interrupted."""
 
 import json
+import multiprocessing
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from collapse_guard.errors import InputError
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
+from collapse_guard.reinjection import loader as room
 
 SIZES, BOTH = {"real": 7, "newest": 12}, {"real": 1, "newest": 2}
 LENGTH = 22
@@ -137,3 +140,34 @@ def test_the_state_of_another_run_is_refused_and_changes_nothing():
     with pytest.raises(InputError, match="`seed` must be as in the interrupted run, 5, but got 6"):
         other.load_state_dict(loader.state_dict())
     assert other.state_dict()["index"] == 0
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    torch.distributed.init_process_group("gloo", f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.fixture
+def rests(monkeypatch):
+    """How many workers there were whenever a loader waited."""
+    found = []
+    clock = SimpleNamespace(sleep=lambda _: found.append(len(multiprocessing.active_children())))
+    monkeypatch.setattr(room, "time", clock)
+    return found
+
+
+@pytest.mark.parametrize(("can_hang", "workers", "expected"), [(True, 2, [0]), (True, 0, []), (False, 2, [])])
+def test_threads_of_a_process_group_come_to_rest_before_a_fork(
+    process_group, rests, monkeypatch, can_hang, workers, expected
+):
+    monkeypatch.setattr(room, "FORKS_CAN_HANG", can_hang)
+    assert len(read(loading(workers))) == 6
+    assert rests == expected
+
+
+def test_there_is_nothing_to_wait_for_without_a_process_group(rests, monkeypatch):
+    monkeypatch.setattr(room, "FORKS_CAN_HANG", True)
+    read(loading(2))
+    assert rests == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.context import BaseContext
 from typing import Any, Literal, cast
 
 import torch
@@ -45,6 +46,7 @@ class ReinjectionDataModule(DataModuleBase):
         collate_fn: As in `DataLoader`; None: that of `datamodule`, else the default.
         num_workers: As in `DataLoader`; None: that of `datamodule`, else 0.
         persistent_workers: As in `DataLoader`.
+        multiprocessing_context: As in `DataLoader`; None: that of `datamodule`, else Python's own.
         pin_memory: As in `DataLoader`.
         validation: Items for validation, in order; None: the validation of `datamodule`, else none.
         encode: Maps an item to what the model takes, when it is read; None: items are taken as they are.
@@ -75,6 +77,7 @@ class ReinjectionDataModule(DataModuleBase):
         collate_fn: Callable[[list[Any]], Any] | None = None,
         num_workers: int | None = None,
         persistent_workers: bool = False,
+        multiprocessing_context: str | BaseContext | None = None,
         pin_memory: bool = False,
         validation: Items | None = None,
         encode: Callable[[Any], Any] | None = None,
@@ -94,7 +97,12 @@ class ReinjectionDataModule(DataModuleBase):
         self.validation, self.encode = validation, encode
         self.mixture = _mixture(mixture)
         self.length, self.seed, self.near = length, seed, near
-        self._given = {"batch_size": batch_size, "collate_fn": collate_fn, "num_workers": num_workers}
+        self._given = {
+            "batch_size": batch_size,
+            "collate_fn": collate_fn,
+            "num_workers": num_workers,
+            "multiprocessing_context": multiprocessing_context,
+        }
         self._loading = {"persistent_workers": persistent_workers, "pin_memory": pin_memory}
         self._limits: dict[str, Any] = {"max_passes": max_passes, "when_used_up": when_used_up}
         self._interrupted: SamplerState | None = None
@@ -238,9 +246,12 @@ class ReinjectionDataModule(DataModuleBase):
 
     def _settings(self) -> dict[str, Any]:
         """Arguments of a loader: as given, else those of `datamodule`, else the defaults."""
-        defaults = {"batch_size": 32, "collate_fn": None, "num_workers": 0}
+        defaults = {"batch_size": 32, "collate_fn": None, "num_workers": 0, "multiprocessing_context": None}
         theirs = self._wrapped.settings(defaults)
-        return {name: theirs[name] if value is None else value for name, value in self._given.items()}
+        settings = {name: theirs[name] if value is None else value for name, value in self._given.items()}
+        if not settings["num_workers"]:
+            settings["multiprocessing_context"] = None
+        return settings
 
     def _mixing(self, mixture: Mixture) -> MixtureSampler:
         sizes = {source: sum(map(_size, parts)) for source, parts in self._parts().items()}

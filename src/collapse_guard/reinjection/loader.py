@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +11,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from collapse_guard.errors import InputError
-from collapse_guard.reinjection.sampler import MixtureSampler
+from collapse_guard.reinjection.sampler import MixtureSampler, in_process_group
+
+FORKS_CAN_HANG = sys.version_info < (3, 11, 10)
+"""Whether this Python hangs for ever in a worker that is forked while a foreign thread of its parent, such as one of a
+process group that has just ended a broadcast, takes the interpreter's lock (cpython issue 112275)."""
+
+REST = 0.1
+"""Seconds in which the threads of a process group come to rest."""
 
 
 class MixtureLoader(DataLoader[Any]):
@@ -57,6 +66,8 @@ class MixtureLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The batches of this rank that are left of this epoch."""
         self._consumed = self.sampler.coming
+        if FORKS_CAN_HANG and self.num_workers and in_process_group():
+            time.sleep(REST)
         for batch in super().__iter__():
             self._consumed = self.sampler.after(self._consumed)
             yield batch

@@ -245,8 +245,13 @@ class MixtureSampler(DistributedSampler[int]):
                 )
 
 
+def in_process_group() -> bool:
+    """Whether this process is a rank of torch.distributed."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
 def _place(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
-    running = distributed.is_available() and distributed.is_initialized()
+    running = in_process_group()
     world = num_replicas if num_replicas is not None else distributed.get_world_size() if running else 1
     return world, rank if rank is not None else distributed.get_rank() if running else 0
 
