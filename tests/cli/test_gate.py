@@ -46,7 +46,10 @@ def severities(world):
     stored = world.store.history("bot")[0]
     for severity in Severity:
         generation = stored.generation.model_copy(update={"lineage": f"is {severity}"})
-        verdict = stored.verdict.model_copy(update={"lineage": generation.lineage, "severity": severity})
+        first, *others = stored.verdict.reasons
+        reasons = (first.model_copy(update={"severity": severity}), *others)
+        told = {"lineage": generation.lineage, "severity": severity, "reasons": reasons}
+        verdict = stored.verdict.model_copy(update=told)
         world.store.append(stored.model_copy(update={"generation": generation, "verdict": verdict}))
 
 
@@ -72,7 +75,9 @@ def test_flags_change_the_code_and_the_text_says_so(run, world, tmp_path, severi
     assert ("passed" in last) == (code == 0)
     assert json.loads((tmp_path / "v.json").read_text("utf-8"))["verdict"]["severity"] == severity
     assert severity in (tmp_path / "s.md").read_text("utf-8")
-    assert severity in (tmp_path / "junit.xml").read_text("utf-8")
+    cases = (tmp_path / "junit.xml").read_text("utf-8")
+    assert severity in cases
+    assert ("<failure" in cases, "<error" in cases) == (code == 1, code == 3)
 
 
 def test_a_collapsed_lineage_without_a_healthy_ancestor_says_so(run, world, severities):

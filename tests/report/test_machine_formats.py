@@ -63,6 +63,27 @@ def test_a_severity_becomes_a_result_with_its_sentence(build, kind, severity, re
         assert found.message == "vendi fell"
 
 
+@pytest.mark.parametrize(
+    ("severity", "flags", "result"),
+    [
+        (Severity.WATCH, {"strict": True}, Failure),
+        (Severity.WATCH, {"allow_undecided": True}, None),
+        (Severity.UNDECIDED, {"allow_undecided": True}, None),
+        (Severity.UNDECIDED, {"strict": True}, Error),
+        (Severity.COLLAPSED, {"allow_undecided": True}, Failure),
+        (Severity.HEALTHY, {"strict": True}, None),
+    ],
+)
+def test_flags_change_what_passes_and_not_what_is_said(build, severity, flags, result):
+    reason = told(ReasonKind.BEYOND_WATCH, severity, sentence="vendi fell")
+    text = junit(build("newsbot", 2, {}, reasons=[reason]), **flags)
+    (suite,) = JUnitXml.fromroot(ElementTree.fromstring(text))  # noqa: S314
+    (case,) = suite
+    assert [type(found) for found in case.result] == ([] if result is None else [result])
+    assert str(severity) in text
+    assert "vendi fell" in text
+
+
 def test_one_statement_about_the_generation_is_a_case_too(build):
     reason = told(ReasonKind.MISSING, Severity.UNDECIDED, indicator="", sentence="nothing was measured")
     (case,) = suite_of(build("newsbot", 2, {}, reasons=[reason]))

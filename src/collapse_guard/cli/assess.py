@@ -67,7 +67,7 @@ def assess(
     files.check()
     added = adding.add_or_keep(store, *asked.read(column=column, seed=seed))
     code = code_of(added.history[-1].verdict.severity)
-    files.write(added.history)
+    files.write(added.history, strict=strict, allow_undecided=allow_undecided)
     show_verdict(added.history[-1], code, advice=_remark(added, generation))
     return code
 

@@ -40,7 +40,7 @@ def gate(
     history = _judged(open_store(store).history(lineage), lineage, generation, new_policy)
     severity = history[-1].verdict.severity
     code = exit_code(severity, strict=strict, allow_undecided=allow_undecided)
-    files.write(history)
+    files.write(history, strict=strict, allow_undecided=allow_undecided)
     show_verdict(history[-1], code, advice=_way_back(history) if severity is Severity.COLLAPSED else "")
     return code
 

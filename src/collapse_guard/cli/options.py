@@ -184,7 +184,12 @@ Summary = Annotated[
         "--summary", metavar="FILE", help='Append a summary in Markdown; on GitHub: --summary "$GITHUB_STEP_SUMMARY".'
     ),
 ]
-JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a report in JUnit XML.")]
+JUnit = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit", metavar="FILE", help="Write a report in JUnit XML; what fails in it is what the exit code fails."
+    ),
+]
 
 # report, ui
 PageOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")]

@@ -28,12 +28,12 @@ class ReportFiles:
             if path is not None:
                 check_writable(path, option)
 
-    def write(self, history: Sequence[Assessment]) -> None:
-        """Write what is asked for about the last of `history`."""
+    def write(self, history: Sequence[Assessment], *, strict: bool = False, allow_undecided: bool = False) -> None:
+        """Write what is asked for about the last of `history`; JUnit passes and fails what the exit code does."""
         if self.json is not None:
             write_text(self.json, json_text(history[-1]))
         if self.junit is not None:
-            write_text(self.junit, junit(history[-1]))
+            write_text(self.junit, junit(history[-1], strict=strict, allow_undecided=allow_undecided))
         if self.summary is not None:
             write_text(self.summary, f"{markdown(history)}\n", mode="a")
 

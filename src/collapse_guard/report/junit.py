@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
@@ -11,9 +11,10 @@ from collapse_guard.records import Assessment, Reason, Severity
 from collapse_guard.report import sentences
 
 _WHOLE = "generation"
+_RESULTS: dict[Severity, type[Failure | Error]] = {Severity.COLLAPSED: Failure, Severity.UNDECIDED: Error}
 
 
-def junit(assessment: Assessment) -> str:
+def junit(assessment: Assessment, *, strict: bool = False, allow_undecided: bool = False) -> str:
     """Tell the verdict on one generation in JUnit XML.
 
     COLLAPSED is a failure and UNDECIDED an error, both with the sentence of the reason; HEALTHY and WATCH pass, with
@@ -22,20 +23,25 @@ def junit(assessment: Assessment) -> str:
 
     Args:
         assessment: The generation.
+        strict: Whether WATCH is a failure too.
+        allow_undecided: Whether UNDECIDED passes.
 
     Returns:
         XML 1.0 text. Suite properties are lineage, generation, wild_type and policy.
     """
     verdict, generation = assessment.verdict, assessment.generation
+    results = _RESULTS | ({Severity.WATCH: Failure} if strict else {})
+    if allow_undecided:
+        del results[Severity.UNDECIDED]
     name = f"{sentences.one_line(generation.lineage)}, generation {generation.index}"
     suite = TestSuite(name)
     for key, value in _properties(assessment).items():
         suite.add_property(key, sentences.one_line(value))
     for indicator in _judged(assessment):
         about = [reason for reason in verdict.reasons if reason.indicator == indicator]
-        suite.add_testcase(_case(indicator, about, lineage=generation.lineage))
+        suite.add_testcase(_case(indicator, about, generation.lineage, results))
     if not len(suite):
-        suite.add_testcase(_case("", [_bare(assessment)], lineage=generation.lineage))
+        suite.add_testcase(_case("", [_bare(assessment)], generation.lineage, results))
     document: Any = JUnitXml("collapse_guard")
     document.add_testsuite(suite)
     document.update_statistics()
@@ -64,16 +70,16 @@ def _bare(assessment: Assessment) -> Reason:
     return Reason(kind="baseline", severity=verdict.severity, sentence="the verdict comes without reasons")
 
 
-def _case(indicator: str, about: Sequence[Reason], *, lineage: str) -> TestCase:
+def _case(
+    indicator: str, about: Sequence[Reason], lineage: str, results: Mapping[Severity, type[Failure | Error]]
+) -> TestCase:
     case = TestCase(
         sentences.one_line(indicator) or _WHOLE, classname=f"collapse_guard.{sentences.one_line(lineage)}", time=0.0
     )
     severity = Severity.worst([reason.severity for reason in about]) if about else Severity.UNDECIDED
     text = "; ".join(sentences.one_line(reason.sentence) for reason in about) or "the verdict gives no reason for it"
-    if severity is Severity.COLLAPSED:
-        case.result = [Failure(text, type_=str(severity))]
-    elif severity is Severity.UNDECIDED:
-        case.result = [Error(text, type_=str(severity))]
+    if severity in results:
+        case.result = [results[severity](text, type_=str(severity))]
     else:
         case.system_out = f"{severity}: {text}"
     return case
