@@ -22,7 +22,7 @@ demo: $(READY)  ## the main job, end to end, on real text
 	$(BIN)/collapse-guard demo $(DEMO)
 
 test: $(READY)  ## all tests, doctests and structure checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(READY)  ## formatting, lint, types, import direction
 	$(BIN)/ruff format --check .

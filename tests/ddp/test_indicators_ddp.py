@@ -22,7 +22,7 @@ from collapse_guard.indicators.base import all_indicators
 from contract_cases import CASES
 from contract_cases.case import ITEMS
 
-pytestmark = [pytest.mark.ddp, pytest.mark.xdist_group("indicators_ddp")]
+pytestmark = pytest.mark.ddp
 
 N = ITEMS
 SHARES = {
