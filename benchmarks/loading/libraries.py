@@ -84,6 +84,29 @@ class _Remade:
         self.open(state)
 
 
+class _Batched(_Remade):
+    """A library whose loader gives batches, and ends with an epoch."""
+
+    loader: Any
+    batches: Iterator[Any]
+
+    def items_of(self, batch: Any) -> list[int]:
+        return batch.tolist()
+
+    def take(self, n: int) -> list[int]:
+        items: list[int] = []
+        while len(items) < n:
+            batch = next(self.batches, None)
+            if batch is None:
+                self.batches = iter(self.loader)
+                continue
+            items += self.items_of(batch)
+        return items
+
+    def state(self) -> Any:
+        return self.loader.state_dict()
+
+
 class HuggingFace(_Remade):
     """datasets: `interleave_datasets` of datasets that were shuffled before they became iterable, with `state_dict`."""
 
@@ -113,7 +136,7 @@ class TorchData(_Remade):
     def open(self, state: Any) -> None:
         import torch
         from torchdata.nodes import Loader as NodeLoader
-        from torchdata.nodes import MultiNodeWeightedSampler, SamplerWrapper
+        from torchdata.nodes import Mapper, MultiNodeWeightedSampler, SamplerWrapper
         from torchdata.stateful_dataloader.sampler import RandomSampler
 
         logging.getLogger("torchdata").setLevel(logging.ERROR)
@@ -121,7 +144,8 @@ class TorchData(_Remade):
             name: SamplerWrapper(RandomSampler(range(size), generator=torch.Generator().manual_seed(index)))
             for index, (name, size) in enumerate(SIZES.items())
         }
-        mixed = MultiNodeWeightedSampler(_Tagged.of(nodes), _weights(self.real_share), "CYCLE_FOREVER", 0, 1)
+        nodes["synthetic"] = Mapper(nodes["synthetic"], _after_real)
+        mixed = MultiNodeWeightedSampler(nodes, _weights(self.real_share), "CYCLE_FOREVER", 0, 1)
         self.loader = NodeLoader(mixed)
         if state is not None:
             self.loader.load_state_dict(state)
@@ -134,21 +158,11 @@ class TorchData(_Remade):
         return self.loader.state_dict()
 
 
-class _Tagged:
-    """Numbers of the synthetic source come after those of the real one."""
-
-    @staticmethod
-    def of(nodes: dict[str, Any]) -> dict[str, Any]:
-        from torchdata.nodes import Mapper
-
-        return {"real": nodes["real"], "synthetic": Mapper(nodes["synthetic"], _after_real)}
-
-
 def _after_real(number: int) -> int:
     return REAL + number
 
 
-class LitData(_Remade):
+class LitData(_Batched):
     """litdata: `CombinedStreamingDataset` with weights in a `StreamingDataLoader`."""
 
     def open(self, state: Any) -> None:
@@ -164,21 +178,8 @@ class LitData(_Remade):
             self.loader.load_state_dict(state)
         self.batches = iter(self.loader)
 
-    def take(self, n: int) -> list[int]:
-        items: list[int] = []
-        while len(items) < n:
-            batch = next(self.batches, None)
-            if batch is None:
-                self.batches = iter(self.loader)
-                continue
-            items += batch.tolist()
-        return items
 
-    def state(self) -> Any:
-        return self.loader.state_dict()
-
-
-class Mosaic(_Remade):
+class Mosaic(_Batched):
     """mosaicml-streaming: `Stream` proportions in a `StreamingDataset`, 8,000 items an epoch."""
 
     def open(self, state: Any) -> None:
@@ -195,18 +196,8 @@ class Mosaic(_Remade):
             self.loader.load_state_dict(state)
         self.batches = iter(self.loader)
 
-    def take(self, n: int) -> list[int]:
-        items: list[int] = []
-        while len(items) < n:
-            batch = next(self.batches, None)
-            if batch is None:
-                self.batches = iter(self.loader)
-                continue
-            items += batch["item"].tolist()
-        return items
-
-    def state(self) -> Any:
-        return self.loader.state_dict()
+    def items_of(self, batch: Any) -> list[int]:
+        return super().items_of(batch["item"])
 
 
 @cache

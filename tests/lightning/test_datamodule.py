@@ -2,6 +2,7 @@
 
 import multiprocessing
 from functools import partial
+from types import SimpleNamespace
 
 import lightning.pytorch as lp
 import pytest
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.lightning import ReinjectionDataModule
 from collapse_guard.records import Mixture
+from collapse_guard.reinjection import loader as room
 
 REAL, EARLIER, NEWEST = list(range(40)), list(range(100, 120)), list(range(200, 240))
 
@@ -145,6 +147,17 @@ def test_workers_are_started_as_those_of_a_wrapped_data_module(fit):
     wrapping = {"datamodule": Theirs(), "mixture": 1.0, "length": 4, "encode": started}
     assert fit(data_module(**wrapping), max_epochs=1).seen == {0: [STARTS.index("spawn")] * 4}
     assert fit(data_module(**wrapping, num_workers=0), max_epochs=1).seen == {0: [here] * 4}
+
+
+@pytest.mark.parametrize("settings", [{}, {"overfit_batches": 1}])
+def test_training_and_validation_come_to_rest_before_they_fork(fit, monkeypatch, settings):
+    rests = []
+    monkeypatch.setattr(room, "FORKS_CAN_HANG", True)
+    monkeypatch.setattr(room, "in_process_group", lambda: True)
+    monkeypatch.setattr(room, "time", SimpleNamespace(sleep=rests.append))
+    data = data_module(REAL, mixture=1.0, num_workers=1, validation=[7, 8])
+    fit(data, max_epochs=1, num_sanity_val_steps=0, **settings)
+    assert len(rests) == 2
 
 
 class TestInterrupted:

@@ -171,3 +171,9 @@ def test_there_is_nothing_to_wait_for_without_a_process_group(rests, monkeypatch
     monkeypatch.setattr(room, "FORKS_CAN_HANG", True)
     read(loading(2))
     assert rests == []
+
+
+def test_a_loader_that_does_not_mix_comes_to_rest_too(process_group, rests, monkeypatch):
+    monkeypatch.setattr(room, "FORKS_CAN_HANG", True)
+    assert read(room.RestingLoader(range(6), batch_size=3, num_workers=1)) == [[0, 1, 2], [3, 4, 5]]
+    assert rests == [0]

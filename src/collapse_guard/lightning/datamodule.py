@@ -12,10 +12,12 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from collapse_guard.errors import InputError
 from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
+from collapse_guard.lightning.counting import coming_epoch, count_epoch, end_epoch
 from collapse_guard.lightning.probes import at_least
 from collapse_guard.lightning.wrapping import Wrapped
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
+from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
 
@@ -191,12 +193,12 @@ class ReinjectionDataModule(DataModuleBase):
         settings = {**self._settings(), **self._loading}
         # Lightning makes the loader of `overfit_batches` anew, with another sampler.
         if getattr(self.trainer, "overfit_batches", 0):
-            return DataLoader(everything, sampler=self.sampler, **settings)
+            return RestingLoader(everything, sampler=self.sampler, **settings)
         del settings["batch_size"]
         loader = _Loader(everything, self.sampler, **settings)
         loader.trainer = self.trainer
         if self.trainer and self._interrupted and self.sampler.coming % self.sampler.length == 0:
-            _end_epoch(self.trainer, len(loader))
+            end_epoch(self.trainer, len(loader))
         self._interrupted = None
         return loader
 
@@ -205,7 +207,7 @@ class ReinjectionDataModule(DataModuleBase):
         if self.validation is None:
             return self._wrapped.loaders("val")
         own = torch.Generator().manual_seed(self.seed)
-        return DataLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
+        return RestingLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
 
     def test_dataloader(self) -> Any:
         """What `datamodule` is tested on."""
@@ -320,7 +322,7 @@ class _Loader(MixtureLoader):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         if self.trainer:
-            _count_epoch(self.trainer)
+            count_epoch(self.trainer)
         yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
@@ -328,47 +330,6 @@ class _Loader(MixtureLoader):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         pass
-
-
-def coming_epoch(trainer: Trainer) -> int:
-    """The epoch that the trainer is about to run, at the time it asks for its data.
-
-    When training is resumed, Lightning tells a sampler its epoch only after workers have fetched the first batches
-    (Lightning issue 21938), and `trainer.current_epoch` is that of the last completed epoch. A checkpoint taken at
-    the last batch of an epoch, but before its end, resumes with the next epoch too.
-    """
-    progress = trainer.fit_loop.epoch_progress.current
-    is_over: bool = progress.started > progress.processed and trainer.is_last_batch
-    return int(progress.processed + is_over)
-
-
-def _count_epoch(trainer: Trainer) -> None:
-    """Count the epoch that is being trained as begun, where Lightning does not.
-
-    Resumed from a checkpoint of the last batch of an epoch, it trains the next one without counting that it began. All
-    checkpoints of that run would resume at the first batch of their epoch, and train on its data again.
-    """
-    progress = trainer.fit_loop.epoch_progress
-    is_resumed = getattr(trainer.fit_loop, "restarted_mid_epoch", False)
-    if is_resumed and progress.current.started == progress.current.processed:
-        progress.increment_ready()
-        progress.increment_started()
-
-
-def _end_epoch(trainer: Trainer, n_batches: int) -> None:
-    """Have the trainer resume with a new epoch, where the last one had another number of batches.
-
-    Lightning takes a batch for the last of its epoch only if there are not more of them now: with smaller batches,
-    other ranks or another limit it would leave out the first ones of the new epoch, or train on the old one again.
-    """
-    limit = trainer.limit_train_batches
-    n_batches = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
-    epochs, batches = trainer.fit_loop.epoch_progress.current, trainer.fit_loop.epoch_loop.batch_progress
-    is_known = batches.is_last_batch and batches.current.ready == n_batches
-    if epochs.started > epochs.processed and not is_known:
-        batches.is_last_batch = True
-        batches.total.completed = batches.total.processed - 1
-        batches.current.completed = n_batches - 1
 
 
 def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture) -> None:

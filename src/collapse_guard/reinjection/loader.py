@@ -21,7 +21,17 @@ REST = 0.1
 """Seconds in which the threads of a process group come to rest."""
 
 
-class MixtureLoader(DataLoader[Any]):
+class RestingLoader(DataLoader[Any]):
+    """A `DataLoader` that lets the threads of a process group come to rest before it forks, where forks can hang."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """The batches, after a rest where workers are forked from a rank."""
+        if FORKS_CAN_HANG and self.num_workers and in_process_group():
+            time.sleep(REST)
+        return super().__iter__()
+
+
+class MixtureLoader(RestingLoader):
     """Loads what a `MixtureSampler` draws, and goes on in the middle of an epoch where it was interrupted.
 
     For training loops without Lightning; `ReinjectionDataModule` does the same with it. Save `state_dict()` with the
@@ -66,8 +76,6 @@ class MixtureLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The batches of this rank that are left of this epoch."""
         self._consumed = self.sampler.coming
-        if FORKS_CAN_HANG and self.num_workers and in_process_group():
-            time.sleep(REST)
         for batch in super().__iter__():
             self._consumed = self.sampler.after(self._consumed)
             yield batch

@@ -204,7 +204,7 @@ def _covering(
         carried = [(*found, *more) for found, more in zip(carried, own, strict=True)]
     missing = dict(wanted)
     # Gains only fall, so that a document whose gain is still the largest after it was looked at again is the best.
-    heap = [(-_gain(phrases, missing), place) for place, phrases in enumerate(carried) if phrases]
+    heap = [(-_gain(found, missing), place) for place, found in enumerate(carried) if found]
     heapq.heapify(heap)
     chosen: list[int] = []
     while heap and len(chosen) < n:
@@ -219,7 +219,7 @@ def _covering(
         for phrase in carried[place]:
             missing[phrase] = max(0.0, missing[phrase] - 1.0)
     reasons = [
-        f"carries what was lost: {', '.join(sorted(carried[place], key=lambda it: -wanted[it])[:3]).strip()}"
+        f"carries what was lost: {', '.join(map(str.strip, sorted(carried[place], key=lambda it: -wanted[it])[:3]))}"
         for place in chosen
     ]
     return np.array(chosen, dtype=np.int64), reasons
