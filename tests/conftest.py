@@ -1,12 +1,27 @@
-"""Shared by all tests: warnings that are ours are errors unless a test expects them; randomness is seeded per test."""
+"""Shared by all tests: randomness is seeded per test, and no verdict of a test hangs on the machine's speed."""
 
 import os
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Every machine tries the same examples, and takes as long for each as it needs.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _threads():
+    """Examples and benchmarks set the number of threads for good, as scripts may."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.corpus import Documents, content_hash
@@ -18,14 +18,12 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",))), st.sampled_from([" ", "\t", "\n\n", "  ", "\u00a0"]))
-@settings(deadline=None)
 def test_the_hash_sees_neither_white_space_nor_unicode_composition(text: str, space: str) -> None:
     spaced = space + unicodedata.normalize("NFD", text).replace(" ", space) + space
     assert content_hash(spaced) == content_hash(text)
 
 
 @given(st.text(), st.text())
-@settings(deadline=None)
 def test_the_hash_tells_other_contents_apart(one: str, other: str) -> None:
     def canonical(text: str) -> list[str]:
         return unicodedata.normalize("NFC", text).split()
@@ -42,7 +40,6 @@ texts_lists = st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_si
 
 
 @given(texts_lists, st.slices(30))
-@settings(deadline=None)
 def test_documents_behave_like_a_list_of_their_texts(texts: list[str], part: slice) -> None:
     documents = Documents.from_texts(iter(texts))
     assert documents.texts == list(documents) == texts
@@ -79,7 +76,6 @@ def test_equal_documents_hash_alike_and_other_ones_are_not_equal() -> None:
 
 
 @given(texts_lists | st.lists(st.text(alphabet="a \n", max_size=4)), st.randoms())
-@settings(deadline=None)
 def test_unique_documents_do_not_depend_on_the_order(texts: list[str], random: object) -> None:
     shuffled = list(texts)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

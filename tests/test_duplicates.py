@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -70,7 +70,6 @@ def test_clusters_are_those_of_all_pairs(threshold: float, seed: int) -> None:
 
 
 @given(st.lists(few_words, max_size=12), st.sampled_from([0.1, 0.5, 0.8, 1.0]))
-@settings(deadline=None)
 def test_nothing_below_the_threshold_is_joined(texts: list[str], threshold: float) -> None:
     labels = near_duplicates(texts, threshold=threshold)
     allowed = slow_clusters(texts, threshold)
@@ -78,7 +77,6 @@ def test_nothing_below_the_threshold_is_joined(texts: list[str], threshold: floa
 
 
 @given(st.lists(few_words, min_size=2, max_size=12))
-@settings(deadline=None)
 def test_similarity_is_that_of_the_sets(texts: list[str]) -> None:
     pairs = list(combinations(range(len(texts)), 2))
     sets = [slow_shingles(text) for text in texts]
@@ -178,7 +176,6 @@ def test_matches_are_the_nearest_of_all_pairs(threshold: float, seed: int, monke
 
 
 @given(st.lists(few_words, max_size=9), st.lists(few_words, max_size=9), st.sampled_from([0.1, 0.5, 0.8, 1.0]))
-@settings(deadline=None)
 def test_matches_of_texts_that_repeat_themselves_are_those_of_all_pairs(
     texts: list[str], known: list[str], threshold: float
 ) -> None:

@@ -94,7 +94,7 @@ def test_arrays_in_fortran_order_are_saved_as_they_read(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([*corpus(12), "", "war", "unheard"]), max_size=700))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_row_depends_on_its_text_alone(embedder: TfidfEmbedder, texts: list[str]) -> None:
     alone = {text: embedder([text])[0] for text in set(texts)}
     rows = embedder(texts)

@@ -46,7 +46,7 @@ def is_letter(letter: str) -> bool:
 @given(st.text(st.sampled_from("abÉ9_ .-'’\u0301\u093e\u0915漢字ß\n") | st.characters(max_codepoint=0xFFFF)))
 @example("rock'n'roll 'quoted' dogs' o''clock")
 @example("e\u0301a\u0315'b")
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_words_follow_their_definition(text: str) -> None:
     assert words(text) == slow_words(text)
 
@@ -69,7 +69,6 @@ def test_words_of_several_scripts(text: str, expected: list[str]) -> None:
 
 
 @given(st.lists(st.text(alphabet="ab '"), max_size=8))
-@settings(deadline=None)
 def test_counts_do_not_depend_on_the_order_of_texts(texts: list[str]) -> None:
     counts = count_words(texts)
     assert list(counts.items()) == list(count_words(reversed(texts)).items())
@@ -82,7 +81,6 @@ def test_counts_do_not_depend_on_the_order_of_texts(texts: list[str]) -> None:
     st.sampled_from([0.25, 0.5]) | st.floats(0.01, 0.99),
 )
 @example({"a": 2, "b": 3, "c": 5}, 0.5)
-@settings(deadline=None)
 def test_rare_words_are_the_most_count_classes_that_fit_the_share(counts: dict[str, int], share: float) -> None:
     total = sum(counts.values())
     fits = []

@@ -307,7 +307,7 @@ def test_the_healthy_ancestor_is_one_that_it_descends_from():
 
 
 @given(st.floats(0.0, 0.9), st.integers(1, 4))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_same_lineage_has_the_same_outlook_and_it_survives_json(real, steps):
     lineage = losing(steps, real=real, noise=0.01)
     found = ahead(lineage)

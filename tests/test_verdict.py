@@ -143,7 +143,7 @@ def judged(founder, values, policy=POLICY, index=1):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_worse_reading_never_gives_a_milder_verdict(seed, first, second):
     """The same noise, moved further toward collapse."""
     rng = np.random.default_rng(seed)
@@ -182,7 +182,7 @@ def test_a_lineage_at_its_margin_gets_a_false_collapsed_at_most_alpha_of_the_tim
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.sampled_from(list(Direction)))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_harder_documents_never_give_a_milder_verdict(seed, first, second, direction):
     """The same for paired documents, where an e-value decides."""
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest, chisquare, entropy
 
@@ -87,7 +87,6 @@ def all_rows(model, u, v):
 
 
 class TestPassages:
-    @settings(deadline=None)
     @given(st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=5), min_size=1, max_size=6), st.data())
     def test_chosen_documents_are_those_of_a_list(self, texts, data):
         chosen = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=8))
@@ -96,7 +95,6 @@ class TestPassages:
         assert found.tokens.tolist() == expected.tokens.tolist()
         assert found.starts.tolist() == expected.starts.tolist()
 
-    @settings(deadline=None)
     @given(st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=5), min_size=1, max_size=6))
     def test_contexts_never_cross_documents(self, texts):
         u, v = Passages.of(texts).contexts()

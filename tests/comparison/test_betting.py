@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -149,7 +149,6 @@ def test_weights_count_tokens_and_only_their_ratios_matter():
 
 
 @given(CONTRASTS)
-@settings(deadline=None)
 def test_it_is_the_mean_fortune_of_all_bets(contrasts):
     """The slow definition, in products instead of logarithms."""
     fortunes = [math.prod(1 + bet * c for c in contrasts) for bet in BETS]
@@ -227,7 +226,6 @@ def test_the_level_holds_for_ratios_at_the_margin(side):
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(deadline=None)
 def test_a_harder_document_never_gives_less_evidence_of_harm_and_a_milder_margin_never_more(seed, log_ratio):
     rng = np.random.default_rng(seed)
     founder, weights = rng.uniform(2.0, 6.0, 12), rng.uniform(1.0, 9.0, 12)

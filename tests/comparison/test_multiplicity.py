@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -50,7 +50,6 @@ def test_the_published_e_values_reject_the_first_two():
 
 
 @given(st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=15), st.sampled_from([0.05, 0.1, 0.3]))
-@settings(deadline=None)
 def test_e_bh_is_benjamini_and_hochberg_on_one_over_e(e_values, alpha):
     adjusted = stats.false_discovery_control(np.minimum(1.0, 1.0 / np.array(e_values)))
     for rejected, q in zip(e_bh(e_values, alpha), adjusted, strict=True):
@@ -78,7 +77,6 @@ def test_running_maxima_are_no_e_values():
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8), st.floats(0.01, 0.99))
-@settings(deadline=None)
 def test_all_are_within_where_the_largest_p_is(p_values, level):
     assert all_within(p_values, level) == (max(p_values) <= level)
 

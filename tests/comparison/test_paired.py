@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -43,7 +43,6 @@ def test_weights_give_the_change_of_the_corpus_loss_and_not_of_the_mean_document
 
 
 @given(st.integers(3, 30), st.floats(0.1, 10), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_scaling_all_weights_and_shifting_both_sides_change_nothing(n, scale, seed):
     rng = np.random.default_rng(seed)
     x, y, w = rng.normal(size=n), rng.normal(size=n), rng.uniform(1, 5, n)

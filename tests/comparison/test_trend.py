@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,7 +16,6 @@ VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_the_slope_is_the_median_over_all_pairs(values):
     """The slow definition; scipy's interval."""
     pairs = [(values[t] - values[s]) / (t - s) for s, t in itertools.combinations(range(len(values)), 2)]
@@ -34,7 +33,6 @@ def test_the_published_example():
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=3, max_size=10), st.integers(-20, 20))
-@settings(deadline=None)
 def test_a_line_on_top_adds_its_slope_and_turning_time_turns_the_sign(values, slope):
     plain = theil_sen(values)
     assert theil_sen([v + slope * t for t, v in enumerate(values)]).slope == pytest.approx(plain.slope + slope)

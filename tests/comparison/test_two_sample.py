@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -57,7 +57,6 @@ def test_at_the_margin_alert_and_pass_fire_at_their_level(n_x, n_y):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.5))
-@settings(deadline=None)
 def test_a_worse_generation_never_has_a_milder_p_value(seed, shift):
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0.5, 1.0, 8), rng.uniform(0.5, 1.0, 8)

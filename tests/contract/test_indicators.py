@@ -90,7 +90,7 @@ def test_value_is_the_slow_definition_in_each_batch_and_in_total(name, seed):
 
 
 @EACH
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_splitting_over_batches_and_merging_equals_one_pass(name, data):
     case = CASES[name]
@@ -119,7 +119,7 @@ def test_merging_after_a_value_was_read_gives_the_new_value(name):
 
 
 @EACH
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter(name, random):
     case = CASES[name]

@@ -170,7 +170,7 @@ OPERATIONS = st.lists(
 _experiments = itertools.count()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(operations=OPERATIONS)
 def test_mlflow_does_what_memory_does(database, operations):
     oracle, store = MemoryStore(), MLflowStore(f"sqlite:///{database}", experiment=f"oracle {next(_experiments)}")

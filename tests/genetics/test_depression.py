@@ -18,7 +18,7 @@ def curves(load, size, purging, *, steps, noise, lineages, seed):
 
 
 @given(st.floats(0.5, 6.0), st.floats(4.0, 40.0), st.floats(0.05, 0.4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_curve_without_noise_is_found_again(load, size, purging):
     fit = fit_depression(4.0 + load * purged_inbreeding(40, samples=size, purging=purging))
     assert fit.load == pytest.approx(load, rel=1e-3)

@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -118,7 +118,6 @@ def test_rows_are_generations():
     assert np.isnan(homozygosity([[0, 1], [0, 0]])).all()
 
 
-@settings(deadline=None)
 @given(
     n=st.floats(1.5, 1e5), times=st.lists(st.floats(0.5, 40.0), min_size=1, max_size=8).filter(lambda t: len(t) != 2)
 )

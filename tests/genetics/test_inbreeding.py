@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -103,7 +103,6 @@ def test_inbreeding_is_what_drift_does_to_simulated_types():
     assert (np.abs(gap) < 5 * found.fixation_index.std(0) / np.sqrt(20_000)).all()
 
 
-@settings(deadline=None)
 @given(t=st.integers(0, 60), n=SIZES)
 def test_ancestral_inbreeding_is_ballous_recursion(t, n):
     """Fa_t = Fa_{t-1} + (1 - Fa_{t-1}) F_{t-1}, by hand."""
@@ -123,7 +122,6 @@ def test_both_inbreedings_are_equal_at_three_generations_only(n):
         assert both[0][2] < both[1][2] or both[0][2] == 1.0
 
 
-@settings(deadline=None)
 @given(n=SIZES, d=PURGINGS, m=SHARES, steps=st.integers(0, 60))
 def test_paths_keep_within_their_range(n, d, m, steps):
     g = purged_inbreeding(steps, samples=n, purging=d, real_share=m)
@@ -136,7 +134,6 @@ def test_paths_keep_within_their_range(n, d, m, steps):
     assert (np.diff(f) >= -1e-15).all()
 
 
-@settings(deadline=None)
 @given(n=SIZES, d=PURGINGS, m=st.tuples(SHARES, SHARES), steps=st.integers(1, 40))
 def test_more_real_data_never_inbreed_more(n, d, m, steps):
     """Of F; purged g can be higher with them, see below. More purging never leaves more."""
@@ -156,14 +153,12 @@ def test_real_data_that_keep_purging_from_its_work_can_leave_more_load():
     assert with_real > 1.5 * purged_inbreeding(500, samples=20, purging=0.2)[-1]
 
 
-@settings(deadline=None)
 @given(n=SIZES, steps=st.integers(0, 60))
 def test_without_purging_or_real_data_paths_are_inbreeding(n, steps):
     expected = inbreeding(np.arange(steps + 1), samples=n)
     assert purged_inbreeding(steps, samples=n, purging=0.0) == pytest.approx(expected, rel=1e-9, abs=1e-15)
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 10**6), m=SHARES, fits=st.integers(0, 60))
 def test_without_purging_paths_with_real_data_are_the_law_of_the_worlds(n, m, fits):
     expected = wright_fisher.expected_fixation(fits, samples=n, workflow=Workflow(name="mix", real_share=m))
@@ -182,7 +177,6 @@ def test_real_data_dilute_g_as_they_dilute_f(shares):
     assert purged_inbreeding(4, samples=n, purging=d, real_share=shares) == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(n=st.floats(1.0, 1000.0), d=PURGINGS)
 def test_the_asymptote_is_where_the_law_rests_once_all_are_inbred(n, d):
     g = float(purged_asymptote(samples=n, purging=d))

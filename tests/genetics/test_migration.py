@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -100,7 +100,6 @@ def test_the_path_is_what_simulated_lineages_do():
     assert (np.abs(gap) < 5 * found.fixation_index.std(0) / np.sqrt(20_000)).all()
 
 
-@settings(deadline=None)
 @given(start=SHARES, n=st.floats(1.0, 1e6), shares=st.lists(SHARES, min_size=1, max_size=20), b=st.floats(-0.1, 0.0))
 def test_both_censuses_follow_one_process(start, n, shares, b):
     """G_t = (1 - m_{t+1})^2 F_t."""
@@ -110,7 +109,6 @@ def test_both_censuses_follow_one_process(start, n, shares, b):
     assert mixture == pytest.approx(kept * model[:-1], rel=1e-9, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(n=st.floats(1.0, 1e6), m=SHARES, census=CENSUSES)
 def test_the_stationary_value_stays_where_it_is(n, m, census):
     rest = stationary_fixation(samples=n, real_share=m, census=census)
@@ -120,7 +118,6 @@ def test_the_stationary_value_stays_where_it_is(n, m, census):
     assert more <= rest
 
 
-@settings(deadline=None)
 @given(n=st.floats(1.5, 1e5), m=st.floats(1e-4, 1.0), census=CENSUSES)
 def test_the_needed_share_is_the_one_that_holds_the_target(n, m, census):
     target = stationary_fixation(samples=n, real_share=m, census=census)
@@ -129,7 +126,6 @@ def test_the_needed_share_is_the_one_that_holds_the_target(n, m, census):
     assert stationary_fixation(samples=n, real_share=found, census=census) == pytest.approx(target, rel=1e-6, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(current=st.floats(-0.5, 1.0), target=SHARES, n=st.floats(1.1, 1e6))
 def test_dead_beat_reaches_the_target_in_one_step_or_needs_nothing(current, target, n):
     assume(n * target > 1 + 1e-9)

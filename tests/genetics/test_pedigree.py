@@ -224,7 +224,6 @@ def test_coancestry_is_symmetric_and_at_most_that_of_a_set_with_itself():
 
 
 @given(st.integers(2, 200), st.lists(st.floats(0, 1), min_size=1, max_size=6))
-@settings(deadline=None)
 def test_inbreeding_is_a_probability_and_real_data_only_lower_it(n, shares):
     def path(scale):
         lineage = [founder(n)]
@@ -239,7 +238,7 @@ def test_inbreeding_is_a_probability_and_real_data_only_lower_it(n, shares):
 
 
 @given(st.lists(st.integers(1, 5), min_size=len(WEB), max_size=len(WEB)))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_numbers_of_generations_are_names_only(gaps):
     names = dict(enumerate([0, *np.cumsum(gaps)[: len(WEB) - 1].tolist()]))
     renamed = [

@@ -4,7 +4,7 @@ import gzip
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -35,7 +35,6 @@ def test_200_times_a_sentence_of_24_bytes_is_compressed_once_not_twice():
     assert 4800 / len(gzip.compress(gzip.compress(text.encode()))) < 0.85 * once
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), max_size=12), st.randoms())
 def test_the_order_of_texts_does_not_matter(texts, random):
     assert compression_ratio(random.sample(texts, len(texts))) == pytest.approx(

@@ -37,7 +37,6 @@ def test_jensen_shannon_has_the_value_of_section_4_in_nats():
     assert jensen_shannon(P, Q) / math.log(2) == pytest.approx(0.10845354, abs=5e-9)
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_jensen_shannon_is_the_square_of_what_scipy_gives_which_is_its_root(pairs):
     p, q = zip(*pairs, strict=True)
@@ -45,7 +44,6 @@ def test_jensen_shannon_is_the_square_of_what_scipy_gives_which_is_its_root(pair
     assert 0.0 <= jensen_shannon(p, q) <= math.log(2)
 
 
-@settings(deadline=None)
 @given(PAIRS, st.randoms(use_true_random=False), st.integers(1, 9))
 def test_the_order_of_clusters_and_the_size_of_counts_have_no_say_and_jensen_shannon_is_symmetric(pairs, random, size):
     p, q = zip(*pairs, strict=True)
@@ -69,7 +67,7 @@ def test_mauve_of_disjoint_shares_is_near_its_closed_form():
     assert mauve([1, 0], [0, 1]) == pytest.approx(1 / 252, rel=0.03)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(PAIRS)
 def test_mauve_of_25_mixtures_is_near_the_area_of_the_whole_curve(pairs):
     p, q = (np.array(part) / sum(part) for part in zip(*pairs, strict=True))

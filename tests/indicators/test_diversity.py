@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
@@ -33,13 +33,11 @@ def slow_distinct(sequences, n):
     return len(set(grams)) / len(grams) if grams else math.nan
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), st.integers(1, 8))
 def test_distinct_n_is_the_share_of_different_tuples(sequences, n):
     assert distinct_n(sequences, n) == pytest.approx(slow_distinct(sequences, n), nan_ok=True)
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), st.integers(1, 8))
 def test_all_orders_at_once_are_the_orders_one_by_one(sequences, n):
     one_by_one = [distinct_n(sequences, order) for order in range(1, n + 1)]
@@ -69,7 +67,6 @@ def test_ngrams_do_not_cross_from_one_document_into_the_next():
     assert distinct_n([[0, 1, 2], [], [3], [0, 1, 2, 7]], 3) == 2 / 3
 
 
-@settings(deadline=None)
 @given(documents(small_ids), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_the_order_of_documents_does_not_matter(sequences, random, n):
     shuffled = random.sample(sequences, len(sequences))

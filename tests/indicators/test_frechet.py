@@ -28,7 +28,7 @@ def test_two_gaussians_of_one_dimension_have_the_value_of_section_4():
     assert frechet([0.0], [[1.0]], [0.5], [[0.8**2]]) == pytest.approx(0.29, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 8), st.integers(0, 2**16))
 def test_it_is_the_formula_with_the_matrix_root_of_scipy(d, seed):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
@@ -97,7 +97,6 @@ def test_homozygosity_does_not_depend_on_the_size_of_the_sample(rng, size):
     assert abs(found.mean() - (p**2).sum()) < 4 * found.std(ddof=1) / math.sqrt(2000)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=25))
 def test_homozygosity_is_the_share_of_pairs_that_are_equal(tokens):
     pairs = [a == b for a, b in combinations(tokens, 2)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -16,7 +16,6 @@ def lists(groups):
     return [[part.tolist() for part in group] for group in groups]
 
 
-@settings(deadline=None)
 @given(sequences, st.integers(1, 20))
 def test_every_group_has_exactly_the_budget_and_no_two_share_a_sample(samples, budget):
     labelled = [[1000 * i + unit for unit in sample] for i, sample in enumerate(samples)]
@@ -29,14 +28,12 @@ def test_every_group_has_exactly_the_budget_and_no_two_share_a_sample(samples, b
             assert part.tolist() == labelled[int(part[0]) // 1000], "only the last of a group is cut"
 
 
-@settings(deadline=None)
 @given(sequences, st.integers(1, 20), st.randoms(use_true_random=False))
 def test_groups_do_not_depend_on_the_order_of_samples(samples, budget, random):
     shuffled = random.sample(samples, len(samples))
     assert lists(equal_groups(shuffled, budget)) == lists(equal_groups(samples, budget))
 
 
-@settings(deadline=None)
 @given(sequences, st.integers(1, 20), st.integers(1, 6))
 def test_the_number_needed_fills_the_groups_and_one_less_does_not(samples, budget, n_groups):
     needed = samples_needed(samples, budget, n_groups)
@@ -91,7 +88,6 @@ def test_embeddings_are_grouped_in_the_order_of_their_samples(rng):
     assert not np.allclose(groups_of_vectors(x, 5).members[0], groups_of_vectors(rounded, 5).members[0])
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 12))
 def test_windows_keep_the_text_but_for_short_ends(sizes, length):
     texts = [np.arange(100 * i, 100 * i + size) for i, size in enumerate(sizes)]

@@ -132,7 +132,7 @@ class TestSamples:
         assert set.union(*held) == set(range(40))
         assert held[0] != set(range(8)), "a drift along the run must not be a difference between groups"
 
-    @settings(deadline=None, max_examples=20)
+    @settings(max_examples=20)
     @given(st.randoms(use_true_random=False))
     def test_are_read_the_same_in_any_order(self, random):
         losses = samples_of(np.random.default_rng(0))
@@ -214,7 +214,7 @@ def test_the_founder_reads_worse_on_its_own_tail_than_an_equally_good_model(rng)
         assert own[name].value > other[name].value + 0.2
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_documents_changes_neither_tail_nor_readings(random):
     losses = losses_of(np.random.default_rng(1), n=40)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -61,7 +61,6 @@ def of_kind(items, kind):
 
 
 @given(texts_of_few_words, texts_of_few_words)
-@settings(deadline=None)
 def test_phrases_are_counted_as_slowly_by_hand(real, samples):
     phrases = Phrases.of(real)
     for n, (level, (observed, total)) in enumerate(zip(phrases.levels, phrases.count(samples), strict=True), 1):

@@ -48,7 +48,7 @@ def slow_scores(x, y, k):
     return inside.any(axis=1).mean(), recalled.any(axis=1).mean(), inside.sum() / k / len(y), inside.any(axis=0).mean()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(7, 30), st.integers(7, 30), st.integers(1, 6), st.integers(1, 5), st.integers(0, 2**16))
 def test_all_four_are_their_double_loop(n, m, k, d, seed):
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def test_all_four_are_their_double_loop(n, m, k, d, seed):
     assert scores(x, y, k) == pytest.approx(slow_scores(x, y, k), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(7, 30), st.integers(7, 30), st.integers(1, 6), st.integers(1, 3), st.integers(0, 2**16))
 def test_all_four_are_their_double_loop_on_a_lattice_of_ties_and_duplicates(n, m, k, d, seed):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -23,7 +23,6 @@ def words_of(counts):
     return [[word] * count for word, count in enumerate(counts)]
 
 
-@settings(deadline=None)
 @given(documents, st.integers(1, 8))
 def test_it_is_the_entropy_that_scipy_gives_for_counted_tuples(sequences, n):
     counts = Counter(tuple(s[i : i + n]) for s in sequences for i in range(len(s) - n + 1))

@@ -65,7 +65,6 @@ class Kept(KeptSequences):
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), orders)
 def test_keys_are_equal_for_equal_ngrams_only_beyond_63_bits_too(sequences, n):
     grams, keys = tuples(sequences, n), ngram_keys(sequences, n).tolist()
@@ -73,7 +72,6 @@ def test_keys_are_equal_for_equal_ngrams_only_beyond_63_bits_too(sequences, n):
     assert len(set(zip(keys, grams, strict=True))) == len(set(keys)) == len(set(grams))
 
 
-@settings(deadline=None)
 @given(documents(small_ids), orders)
 def test_keys_of_a_given_base_are_the_digits_of_a_number(sequences, n):
     digits = [int("".join(map(str, gram))) for gram in tuples(sequences, n)]
@@ -117,7 +115,6 @@ def test_keys_leave_the_room_that_they_are_asked_to_leave(rng, room, n):
     assert len(unique(keys << room >> room)) == len(set(tuples([ids.tolist()], n)))
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), orders, orders)
 def test_numbers_of_different_ngrams_are_those_of_sets_of_tuples(sequences, a, b):
     lowest, highest = sorted((a, b))
@@ -125,7 +122,6 @@ def test_numbers_of_different_ngrams_are_those_of_sets_of_tuples(sequences, a, b
     assert different_ngrams(sequences, highest, lowest=lowest) == [(len(set(found)), len(found)) for found in grams]
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), orders)
 def test_the_table_by_document_holds_each_ngram_of_each_document_once(sequences, n):
     table = ngrams_by_document(*joined(sequences), n)
@@ -141,7 +137,6 @@ def test_the_table_by_document_holds_each_ngram_of_each_document_once(sequences,
     assert table.spread.tolist() == [len(run) for run in runs]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-5, 5)))
 def test_keys_are_counted_as_a_counter_does(keys):
     found, counts = key_counts(np.array(keys, dtype=np.int64))
@@ -192,7 +187,6 @@ def test_orders_and_ids_out_of_range_are_refused(function):
 # --- hashes ---------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(documents(small_ids) | documents(any_ids), orders)
 def test_hashes_of_different_calls_are_equal_for_equal_ngrams_only(sequences, n):
     hashed = {}
@@ -267,7 +261,7 @@ def test_keys_are_exact_where_they_fit_and_hashes_beyond():
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1)), max_size=5))
 def test_a_table_is_the_counter_of_all_updates_and_merges(batches):
     whole, merged = Keys(), Keys()

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
@@ -44,7 +44,6 @@ def slow_contained(sample, documents, threshold):
 
 
 @given(ids, ids, st.integers(1, 4))
-@settings(deadline=None)
 def test_copied_ngrams_are_those_that_a_set_holds(generated, training, n):
     expected = slow_copied(generated, training, n)
     assert copied_ngrams(generated=generated, training=training, n=n) == pytest.approx(expected, nan_ok=True)
@@ -93,7 +92,6 @@ def test_an_order_out_of_range_is_refused(n):
 
 
 @given(texts, texts, st.sampled_from([0.1, 0.5, 0.75, 0.8, 1.0]))
-@settings(deadline=None)
 def test_near_duplicates_are_those_of_all_pairs(generated, training, threshold):
     expected = [slow_contained(sample, training, threshold) for sample in generated]
     assert TrainingIndex.of(training).contained(generated, threshold=threshold).tolist() == expected

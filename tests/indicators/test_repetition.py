@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -25,13 +25,11 @@ def slow_repetition(sequences, n):
     return math.fsum(scores) / len(scores) if len(scores) > 1 else math.nan
 
 
-@settings(deadline=None)
 @given(documents, st.integers(1, 8))
 def test_it_is_the_mean_log_of_what_other_samples_have_too(sequences, n):
     assert repetition(sequences, n) == pytest.approx(slow_repetition(sequences, n), rel=1e-12, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(documents, st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(sequences, random):
     shuffled = random.sample(sequences, len(sequences))

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -37,7 +37,6 @@ def test_rarefaction_of_the_known_counts(n, types):
     assert rarefaction(COUNTS, n) == pytest.approx(types, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(some_counts, st.integers(0, 60))
 def test_rarefaction_is_the_exact_fraction(counts, n):
     total = sum(counts)
@@ -162,7 +161,6 @@ def test_hill_numbers_of_large_orders_do_not_underflow():
     assert hill_number([1] * 1000, q=1e4) == pytest.approx(1000.0)
 
 
-@settings(deadline=None)
 @given(some_counts.filter(any), st.floats(0, 20), st.floats(0, 20))
 def test_hill_numbers_fall_with_the_order_and_are_those_of_shares(counts, a, b):
     low, high = sorted((a, b))

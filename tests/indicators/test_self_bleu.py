@@ -42,7 +42,7 @@ def slow_self_bleu(samples, n):
     return math.fsum(scores) / len(scores)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(small_samples | wide_samples, st.integers(1, 5))
 @example([[], []], 4)
 @example([[], [1]], 4)
@@ -59,7 +59,6 @@ def test_it_is_the_slow_definition_on_texts_of_real_length(rng):
     assert self_bleu(samples) == pytest.approx(slow_self_bleu(samples, 4), rel=0, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(small_samples, st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(samples, random):
     assert self_bleu(random.sample(samples, len(samples))) == pytest.approx(self_bleu(samples), rel=1e-12)

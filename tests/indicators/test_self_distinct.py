@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -25,13 +25,11 @@ def slow_self_distinct(sequences, n):
     return math.fsum(shares) / len(shares) if shares else math.nan
 
 
-@settings(deadline=None)
 @given(documents, orders)
 def test_it_is_the_mean_share_of_different_tuples_within_a_sample(sequences, n):
     assert self_distinct_n(sequences, n) == pytest.approx(slow_self_distinct(sequences, n), rel=1e-12, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(documents, orders, st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(sequences, n, random):
     shuffled = random.sample(sequences, len(sequences))

@@ -80,14 +80,14 @@ def test_vendi_of_order_2_is_one_over_the_mean_squared_cosine(rng):
     assert vendi(x, 2) == pytest.approx(1 / np.mean((unit @ unit.T) ** 2), rel=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 12), st.integers(1, 12), st.sampled_from(ORDERS), st.integers(0, 2**16))
 def test_vendi_is_its_slow_definition_for_tall_and_wide_samples(n, d, q, seed):
     x = np.random.default_rng(seed).normal(size=(n, d)) * np.random.default_rng(seed).integers(0, 2, size=(n, 1))
     assert vendi(x, q) == pytest.approx(slow_vendi(x, q), rel=1e-9)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**16))
 def test_vendi_2_is_vendi_of_order_2_without_eigenvalues(n, d, seed):
     rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ def slow_mean_distance(x):
     return np.mean(distances)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(2, 12), st.integers(1, 8), st.integers(0, 2**16))
 def test_mean_distance_is_its_double_loop(n, d, seed):
     rng = np.random.default_rng(seed)
@@ -174,7 +174,7 @@ def test_effective_rank_of_singular_values_3_2_1_has_its_closed_form(rng):
     assert effective_rank(rows_with_singular_values([5.0, 0.0, 0.0], rng)) == pytest.approx(1.0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(2, 12), st.integers(1, 12), st.integers(0, 2**16))
 def test_effective_rank_is_the_entropy_of_numpy_singular_values(n, d, seed):
     x = np.random.default_rng(seed).normal(loc=3.0, size=(n, d))
@@ -199,7 +199,7 @@ def test_equal_samples_have_no_effective_rank_and_no_variance():
     assert total_variance(x) == pytest.approx(0.0, abs=1e-30)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(2, 30), st.integers(1, 6), st.integers(0, 2**16))
 def test_total_variance_is_the_trace_of_numpy_cov(n, d, seed):
     x = np.random.default_rng(seed).normal(loc=-2.0, size=(n, d))

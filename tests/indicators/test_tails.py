@@ -31,7 +31,6 @@ types = st.lists(st.integers(UNKNOWN, 9), max_size=40)
 rare_sets = st.sets(st.integers(0, 9))
 
 
-@settings(deadline=None)
 @given(types, rare_sets)
 def test_both_are_what_a_counter_says(ids, rare):
     counts, seen = count_types(np.array(ids, dtype=np.int64), 10), Counter(ids)
@@ -118,7 +117,7 @@ def test_unknown_words_with_one_id_for_all_would_hide_what_is_missing():
     assert bucket.compute() == 0.0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-3, 9), min_size=1, max_size=40), st.integers(-(2**62), 2**62))
 def test_words_may_be_named_by_any_ids(ids, offset):
     plain, renamed = MissingMass(), MissingMass()
@@ -247,7 +246,6 @@ def test_hill_index_of_pareto_quantiles(k, alpha):
     assert hill_index(np.append(np.random.default_rng(0).permutation(quantiles), 0.0), k) == hill_index(quantiles, k)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=4, max_size=30), st.integers(1, 1000))
 def test_hill_index_does_not_depend_on_the_scale(values, factor):
     scaled = hill_index(np.array(values) * factor, k=3)

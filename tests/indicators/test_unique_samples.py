@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -23,7 +23,6 @@ BOTH = pytest.mark.parametrize("share", [unique_samples, as_metric])
 
 
 @BOTH
-@settings(deadline=None)
 @given(st.lists(st.text("ab", max_size=2)) | st.lists(st.binary(max_size=1)))
 def test_it_is_the_size_of_a_set(share, contents):
     expected = len(set(contents)) / len(contents) if contents else math.nan
@@ -31,7 +30,6 @@ def test_it_is_the_size_of_a_set(share, contents):
 
 
 @BOTH
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-1, 1) | st.integers(-(2**63), 2**63 - 1), max_size=3), min_size=1))
 def test_sequences_of_ids_are_compared_whole(share, contents):
     arrays = [np.array(ids, dtype=np.int64) for ids in contents]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -14,7 +14,6 @@ def losses(documents, **parts):
 
 
 @given(total=st.integers(0, 60), size=st.integers(1, 9), world=st.integers(1, 6))
-@settings(deadline=None)
 def test_interleaving_undoes_sharding_for_any_number_of_ranks(total, size, world):
     def items(rank):
         numbered = batches(total, size, rank=rank, world_size=world)
@@ -24,7 +23,6 @@ def test_interleaving_undoes_sharding_for_any_number_of_ranks(total, size, world
 
 
 @given(total=st.integers(0, 60), world=st.integers(1, 6))
-@settings(deadline=None)
 def test_interleaving_one_by_one_undoes_slicing(total, world):
     assert interleave([list(range(total))[rank::world] for rank in range(world)], 1) == list(range(total))
 

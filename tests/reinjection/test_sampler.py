@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -39,7 +39,6 @@ def test_every_epoch_has_the_exact_shares():
 
 
 @given(mixture=mixtures, changed=mixtures, at=st.integers(0, 100))
-@settings(deadline=None)
 def test_no_item_comes_again_before_all_items_of_its_source_have_come_also_across_a_change(mixture, changed, at):
     sampler = MixtureSampler(SIZES, mixture, length=8, batch_size=2)
     sampler.change(at, changed)
@@ -71,7 +70,6 @@ def test_reuse_counts_the_draws_of_items_that_were_drawn_before():
     mixture=mixtures,
     changed=mixtures,
 )
-@settings(deadline=None)
 def test_global_batches_are_the_same_for_any_number_of_ranks(world, length, epoch, mixture, changed):
     def batches(ranks):
         each = 12 // ranks
@@ -191,7 +189,6 @@ class TestChanges:
 
 class TestState:
     @given(stop=st.integers(0, 59), at=st.integers(0, 120), workers_ahead=st.integers(0, 3))
-    @settings(deadline=None)
     def test_a_run_goes_on_where_it_was_interrupted(self, stop, at, workers_ahead):
         def sampler():
             return MixtureSampler(SIZES, THREE_WAYS, length=60, batch_size=4, seed=2)

@@ -44,7 +44,7 @@ def exact_shares(schedule, stop):
 
 
 @given(schedule=schedules())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_before_every_place_each_source_has_had_its_share_to_within_half_an_item_more_for_each_before_it(schedule):
     due, had = Counter(), Counter()
     for source, shares in zip(filled(schedule, 300), exact_shares(schedule, 300), strict=True):
@@ -58,7 +58,7 @@ def test_before_every_place_each_source_has_had_its_share_to_within_half_an_item
 
 
 @given(schedule=schedules(sources=2), start=st.integers(0, 250), size=st.integers(0, 200))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_of_two_sources_every_window_is_exact_to_within_one_item_also_across_changes(schedule, start, size):
     window = Counter(filled(schedule, start + size, start))
     shares = list(exact_shares(schedule, start + size))[start:]
@@ -67,7 +67,7 @@ def test_of_two_sources_every_window_is_exact_to_within_one_item_also_across_cha
 
 
 @given(schedule=schedules(), cuts=st.lists(st.integers(0, 400), max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_places_are_filled_alike_in_whatever_pieces_they_are_asked_for(schedule, cuts):
     whole = schedule.filled(0, 400)
     edges = sorted({0, 400, *cuts})
@@ -77,7 +77,7 @@ def test_places_are_filled_alike_in_whatever_pieces_they_are_asked_for(schedule,
 
 
 @given(schedule=schedules())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_counts_and_draws_are_those_of_the_places_before(schedule):
     found = schedule.filled(0, 300)
     had = Counter()
@@ -88,7 +88,6 @@ def test_counts_and_draws_are_those_of_the_places_before(schedule):
 
 
 @given(schedule=schedules(), weights=st.lists(st.integers(0, 9), min_size=4, max_size=4), at=st.integers(0, 300))
-@settings(deadline=None)
 def test_a_change_does_not_touch_what_is_before_it(schedule, weights, at):
     last, new = schedule.changes[-1].from_index, dict(zip(schedule.sources, weights, strict=False))
     before = schedule.filled(0, max(at, last))
@@ -168,7 +167,7 @@ class TestLimits:
             schedule.filled(40, 41)
 
     @given(schedule=schedules(sources=3), limits=st.lists(st.integers(0, 60), min_size=3, max_size=3))
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     def test_no_source_is_drawn_more_often_than_it_may_be(self, schedule, limits):
         most = dict(zip(schedule.sources, limits, strict=True))
         limited = Schedule(schedule.sources, schedule.changes[0].weights, most=most, when_used_up="share")

@@ -29,7 +29,7 @@ def covered(chosen, lost):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_cover_takes_the_best_next_document_again_and_again(seed, n):
     rng = np.random.default_rng(seed)
     pool = documents(rng, 25)

@@ -6,7 +6,7 @@ import math
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 
@@ -121,7 +121,6 @@ def test_the_worst_cases_come_first_and_the_totals_of_the_document_are_right(bui
 
 @given(sentence=st.text(), indicator=st.text())
 @example(sentence="\x00\x1b]0;x\x07\ufffe<a> & ]]> \r\n", indicator="\x08")
-@settings(deadline=None)
 def test_any_text_becomes_valid_xml(build, sentence, indicator):
     reason = told(ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED, indicator=indicator, sentence=sentence)
     text = junit(build("<b>|", 1, {}, reasons=[reason]))

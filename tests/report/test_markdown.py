@@ -132,7 +132,7 @@ def test_the_five_worst_words_and_runs_of_words_are_listed_and_no_clusters(build
 
 
 @given(what=hostile_text)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_nothing_lost_breaks_its_table(build, lose, what):
     told = build("x", 1, {}).model_copy(update={"lost": (lose("word", what), lose("3-gram", what))})
     text = markdown([told])
@@ -162,7 +162,6 @@ def test_what_the_guard_asks_for_and_what_would_decide_are_told(build, read, com
 @given(hostile_text)
 @example("_a_ a_b _")
 @example("a\\|b")
-@settings(deadline=None)
 def test_an_escaped_text_is_read_letter_by_letter_in_a_paragraph_of_its_own(text):
     tokens = parse(f"x{escape(text)}x")
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
@@ -173,7 +172,7 @@ def test_an_escaped_text_is_read_letter_by_letter_in_a_paragraph_of_its_own(text
 @given(indicator=hostile_text, sentence=hostile_text, method=hostile_text)
 @example(indicator="a|b`c`", sentence="| - |", method="x\n| y")
 @example(indicator="", sentence="", method="")
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_name_breaks_a_table_or_leaves_its_place(build, read, compared, indicator, sentence, method):
     reasons = [
         Reason(kind=ReasonKind.BEYOND_MARGIN, severity=Severity.COLLAPSED, indicator=indicator, sentence=sentence)

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from collapse_guard.records import Decision, Direction, Mixture, Reason, ReasonKind, Severity, Verdict
@@ -51,7 +51,6 @@ def test_a_number_has_three_to_four_digits_or_a_name(value, text):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-@settings(deadline=None)
 def test_a_number_reads_back_to_four_digits(value):
     assume(value == 0 or 1e-300 < abs(value) < 1e300)
     assert float(sentences.number(value).replace(",", "")) == pytest.approx(value, rel=5.1e-4)
@@ -61,7 +60,6 @@ def test_a_number_reads_back_to_four_digits(value):
 @example(value=math.nan, unit="words")
 @example(value=math.inf, unit="log ratio")
 @example(value=1e308, unit="nats per token")
-@settings(deadline=None)
 def test_no_float_is_ever_shown_as_nan_or_inf(value, unit):
     for text in (sentences.number(value), sentences.percent(value), sentences.change(value, unit)):
         assert text
@@ -132,7 +130,6 @@ def test_a_comparison_without_a_reason_is_not_shown_and_one_that_does_not_decide
 
 @given(st.text())
 @example("\x00\x1b[31m\ud800\u202e\ufffe\r\n\x0b\u2028")
-@settings(deadline=None)
 def test_one_line_is_one_line_of_legal_xml_without_direction_overrides(text):
     line = sentences.one_line(text)
     parsed = ElementTree.fromstring(f"<a>{escape(line)}</a>").text or ""  # noqa: S314 - what we wrote

@@ -51,13 +51,13 @@ def directory(tmp_path_factory):
     return tmp_path_factory.mktemp("pending")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(samples=texts)
 def test_texts_come_back_as_they_were(directory, samples):
     assert round_trip(directory, Evidence(samples=samples)).samples == samples
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(samples=ids)
 def test_token_ids_come_back_as_they_were(directory, samples):
     back = round_trip(directory, Evidence(samples=samples)).samples
@@ -65,7 +65,7 @@ def test_token_ids_come_back_as_they_were(directory, samples):
     assert {row.dtype for row in back} == {np.dtype(np.int64)}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(samples=vectors, embeddings=vectors)
 def test_vectors_and_embeddings_come_back_to_the_bit(directory, samples, embeddings):
     back = round_trip(directory, Evidence(samples=samples, embeddings=embeddings))
@@ -89,7 +89,7 @@ def losses(draw):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(before=losses())
 def test_losses_come_back_to_the_bit_also_where_they_are_not_numbers(directory, before):
     back = round_trip(directory, Evidence(losses=before)).losses

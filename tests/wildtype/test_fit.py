@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.corpus import content_hash
@@ -59,7 +59,6 @@ def test_near_duplicates_stay_on_one_side(corpus: Corpus) -> None:
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.integers(0, 40), st.integers(0, 3), st.randoms())
-@settings(deadline=None)
 def test_the_split_draws_whole_clusters_and_ignores_the_order(
     labels: list[int], n_evaluation: int, seed: int, random: object
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
@@ -27,7 +27,6 @@ any_text = st.text(st.characters(exclude_categories=("Cs",)))
 
 @given(st.lists(any_text, max_size=5))
 @example(["", " ", "\r\n", "<|pad|><|bos|>", "🐑\u200d🐑\x00", " leading and trailing "])
-@settings(deadline=None)
 def test_decoding_undoes_encoding_for_any_text(wild_type: WildType, texts: list[str]) -> None:
     assert wild_type.decode(wild_type.encode(texts)) == texts
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import polygamma
@@ -99,7 +99,6 @@ def test_oracles_of_science_md_1_5():
         assert 1 - one / 2 == pytest.approx(deviation, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(n=st.integers(2, 10_000), k=st.integers(0, 60))
 def test_laws_of_mixing_end_in_those_of_no_and_of_only_real_data(n, k):
     for estimator, base in (("mle", 1 - 1 / n), ("unbiased", 1.0)):

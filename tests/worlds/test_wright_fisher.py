@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -152,7 +152,6 @@ def test_oracles_of_science_md_6_1():
         assert needed_share(f, samples=n) == pytest.approx(m, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(n=st.integers(2, 10**6), m=st.floats(1e-6, 1.0))
 def test_the_needed_share_is_the_one_that_holds_the_target(n, m):
     target = stationary_fixation(samples=n, real_share=m)
@@ -160,7 +159,6 @@ def test_the_needed_share_is_the_one_that_holds_the_target(n, m):
         assert stationary_fixation(samples=n, real_share=needed_share(target, samples=n)) == pytest.approx(target)
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 10**5), m=st.floats(0.0, 1.0), k=st.integers(0, 200))
 def test_fixation_grows_from_0_towards_its_limit(n, m, k):
     found = [expected_fixation(fits, samples=n, workflow=mix(m)) for fits in (k, k + 1, 20_000)]
@@ -171,7 +169,6 @@ def test_fixation_grows_from_0_towards_its_limit(n, m, k):
         assert found[2] == pytest.approx(limit)
 
 
-@settings(deadline=None)
 @given(c=st.floats(0.0, 1e4), k=st.integers(1, 400))
 def test_survival_is_never_below_the_bound_of_suresh(c, k):
     assert survival(c, fits=k) >= survival_bound(c, fits=k) - 1e-12

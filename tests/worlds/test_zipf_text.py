@@ -81,7 +81,7 @@ def scored_by_counting(training, document, vocabulary, context):
     return nats
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), context=st.sampled_from([0.0, 0.3, 1.0]))
 def test_a_score_is_what_counting_says(data, context):
     row = st.lists(st.integers(0, 5), min_size=4, max_size=4)
