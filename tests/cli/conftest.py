@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from collapse_guard.cli.app import app
 from collapse_guard.store import LineageStore, open_store
+from waiting import PATIENCE
 
 _SYLLABLES = ["ba", "co", "du", "fe", "gi", "lo", "mu", "ne", "pi", "ra"]
 _MIDDLES = ["ban", "cor", "dun", "fel", "gim", "lor", "mun", "nep", "pil", "ras", "sta", "tro", "vul", "wes", "xan"]
@@ -99,7 +100,7 @@ def run_process() -> Run:
         command = [*(program or [Path(sys.executable).with_name("collapse-guard")]), *map(str, arguments)]
         clean = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
         done = subprocess.run(
-            command, cwd=cwd, env={**clean, **env}, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=cwd, env={**clean, **env}, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

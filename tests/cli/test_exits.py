@@ -12,6 +12,7 @@ from collapse_guard.cli.exits import ExitCode, exit_code, meaning, worst
 from collapse_guard.cli.failures import exits
 from collapse_guard.errors import CollapseGuardWarning, LineageError
 from collapse_guard.records import Severity
+from waiting import PATIENCE
 
 # severity: plain, --strict, --allow-undecided, both
 TABLE = {
@@ -131,5 +132,5 @@ def test_importing_all_commands_loads_neither_lightning_nor_mlflow_nor_torch_nor
 def test_a_reader_that_goes_away_does_not_change_the_exit_code(world):
     program = Path(sys.executable).with_name("collapse-guard")
     command = f'"{program}" gate --lineage bot --generation 1 --store "{world.uri}" | true; exit "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import collapse_guard.store
+from waiting import PATIENCE, wait_until
 
 
 def _free_port():
@@ -27,15 +27,6 @@ def _answers(port):
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200
     except OSError:
         return False
-
-
-def _wait_until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def _heed_ctrl_c():
@@ -59,9 +50,9 @@ def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
     )
     try:
         assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard}\n"
-        assert _wait_until(lambda: _answers(port))
+        assert wait_until(lambda: _answers(port))
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         assert not _answers(port)
     finally:
         process.kill()
@@ -69,11 +60,12 @@ def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
 
 
 SERVER = """
-import subprocess, sys, time
-worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+import signal, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
 print(worker.pid, flush=True)
-time.sleep(60)
+signal.pause()
 """
+"""Neither it nor its worker ends by itself."""
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
@@ -83,8 +75,8 @@ def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
     try:
         worker = int(process.stdout.readline())
         process.send_signal(ending)
-        assert process.wait(30) == 0
-        assert _wait_until(lambda: not _is_alive(worker), 10)
+        assert process.wait(PATIENCE) == 0
+        assert wait_until(lambda: not _is_alive(worker))
     finally:
         process.kill()
         process.stdout.close()

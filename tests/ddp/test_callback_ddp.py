@@ -12,6 +12,7 @@ import pytest
 
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureSampler
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.ddp
 
@@ -28,7 +29,7 @@ def ranks(tmp_path_factory):
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=stream, start_new_session=True)
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=240)
+            process.wait(PATIENCE)
         assert process.returncode == 0, errors.read_text()[-8000:]
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from collapse_guard.indicators.base import all_indicators
 from contract_cases import CASES
 from contract_cases.case import ITEMS
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.ddp
 
@@ -43,7 +44,7 @@ def run(rank, world_size, folder):
     """Write, for each way to share the items, the reduced value and then the local one after one more update."""
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), rank=rank, world_size=world_size
+        "gloo", f"file://{folder}/rendezvous", timedelta(seconds=PATIENCE), rank=rank, world_size=world_size
     )
     found = {"world_size": dist.get_world_size(), "pid": os.getpid(), "values": {}}
     for share, parts in SHARES.items():
@@ -65,7 +66,7 @@ def reports(tmp_path_factory):
     processes = [
         subprocess.Popen([*command, str(rank), "2", str(folder)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)
     ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 

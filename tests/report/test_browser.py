@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from collapse_guard.records import Reason, ReasonKind, Severity
 from collapse_guard.report import html
 from collapse_guard.report.palette import PAPER, SEVERITIES
+from waiting import PATIENCE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -32,7 +33,7 @@ def browse(tmp_path):
         page.write_text(source, encoding="utf-8")
         command = [CHROMIUM, *ALONE]
         command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", *flags, page.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
     return run
 

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
@@ -14,6 +13,7 @@ from collapse_guard.records import Severity
 from collapse_guard.store import dashboard_link
 from collapse_guard.store.dashboard import section_name
 from collapse_guard.store.mlflow import MLflowStore
+from waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 QUIET = [
@@ -36,16 +36,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(address, process, seconds=90):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"no server at {address} within {seconds} s")
+def answers(address, process):
+    assert process.poll() is None, "the server ended"
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -68,17 +65,17 @@ def server(tmp_path):
             stderr=log,
         )
         try:
-            wait_for(address, process)
+            assert wait_until(lambda: answers(address, process))
             yield address
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(PATIENCE)
 
 
 def seen_by_chromium(url, profile):
     """The document after the scripts ran, as text."""
     command = ["chromium", *QUIET, f"--user-data-dir={profile}", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def test_lineages_sent_to_a_server_are_drawn_on_the_dashboard(server, make, tmp_path, capfd):

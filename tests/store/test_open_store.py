@@ -5,6 +5,7 @@ import pytest
 
 from collapse_guard.errors import InputError
 from collapse_guard.store import MemoryStore, dashboard_link, open_store
+from waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +15,7 @@ def _no_tracking_uri(monkeypatch):
 
 def test_importing_the_room_does_not_import_mlflow():
     code = "import collapse_guard.store, sys; sys.exit('mlflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0
 
 
 def test_memory_is_a_store_without_a_dashboard():

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from collapse_guard.records import Severity
 from collapse_guard.store.mlflow import MLflowStore
+from waiting import PATIENCE
 
 KILLED = """
 import json, os, sys
@@ -39,7 +40,7 @@ def text_of(assessment):
 def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the_curves(uri, make, step, counts):
     MLflowStore(uri).append(make())
     killed = make(index=1, severity=Severity.COLLAPSED)
-    process = subprocess.run([sys.executable, "-c", KILLED, uri, text_of(killed), step], timeout=60, check=False)
+    process = subprocess.run([sys.executable, "-c", KILLED, uri, text_of(killed), step], timeout=PATIENCE, check=False)
     assert process.returncode == 9
 
     store = MLflowStore(uri)
@@ -57,7 +58,9 @@ def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the
 
 
 def test_a_first_append_that_is_killed_leaves_no_lineage(uri, make):
-    process = subprocess.run([sys.executable, "-c", KILLED, uri, text_of(make()), "_commit"], timeout=60, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, uri, text_of(make()), "_commit"], timeout=PATIENCE, check=False
+    )
     assert process.returncode == 9
     assert MLflowStore(uri).lineages() == []
 
@@ -71,7 +74,7 @@ def test_two_processes_make_one_new_store_and_append_their_lineages(tmp_path, ma
     for process, items in zip(processes, lineages.values(), strict=True):
         process.stdin.write("".join(text_of(item) + "\n" for item in items))
         process.stdin.close()
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
     store = MLflowStore(uri)
     assert store.lineages() == ["left", "right"]
     for name, items in lineages.items():
