@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -252,13 +253,13 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, extension: str) -> N
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert n == 8000
-    assert path.stat().st_size > 8_000_000
-    assert peak < 1_000_000
+    assert peak < path.stat().st_size / 8
 
 
-def test_arrow_memory_does_not_grow_with_a_parquet_file(tmp_path: Path) -> None:
+def test_arrow_memory_does_not_grow_with_a_parquet_file(tmp_path: Path, rng: np.random.Generator) -> None:
     path = tmp_path / "corpus.parquet"
-    pq.write_table(table_of([f"{i} " + "word " * 200 for i in range(20_000)]), path, row_group_size=1000)
+    # Of random letters: a file that is hardly smaller than its text, whichever of both were held.
+    pq.write_table(table_of([rng.bytes(500).hex() for _ in range(40_000)]), path, row_group_size=1000)
     before = pa.total_allocated_bytes()
     held = max(pa.total_allocated_bytes() - before for _ in read_documents(path))
-    assert held < 8_000_000
+    assert held < path.stat().st_size / 4
