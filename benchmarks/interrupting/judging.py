@@ -34,7 +34,7 @@ class Judged(NamedTuple):
     """What came of a trial."""
 
     kills: int
-    """That came before the end of training."""
+    """Each comes before the end of training: a run waits for it in its last step."""
     steps: int
     """That were compared, over all starts."""
     again: int
@@ -107,19 +107,17 @@ def _uninterrupted(trial: Trial, folder: Path, is_forgetful: bool) -> list[Line]
 
 def _interrupted(trial: Trial, folder: Path, is_forgetful: bool) -> Iterator[list[list[Line]]]:
     """What the ranks of each start were given."""
-    is_over = False
     for number, kill in enumerate((*trial.kills, None)):
-        if is_over:
-            return
         start = Start(
             trial,
             folder / f"start{number}",
             ranks=trial.ranks[min(number, 1)],
             checkpoint=_newest(folder),
+            is_killed=kill is not None,
             is_forgetful=is_forgetful,
         )
         try:
-            is_over = _wait(start, kill)
+            _wait(start, kill)
             time.sleep(trial.delays[number] if kill else 0.0)
         finally:
             start.kill()
@@ -127,24 +125,23 @@ def _interrupted(trial: Trial, folder: Path, is_forgetful: bool) -> Iterator[lis
         yield _lines(start)
 
 
-def _wait(start: Start, step: Step | None) -> bool:
-    """Wait until rank 0 has written down a step, or for the end; whether it came to the end.
+def _wait(start: Start, step: Step | None) -> None:
+    """Wait until rank 0 has written down a step; None: for the end.
 
     Raises:
-        RuntimeError: It failed or hung.
+        RuntimeError: It failed, hung, or ended where it was to be killed.
     """
     limit = time.monotonic() + _LIMIT
     while start.is_running and time.monotonic() < limit:
         lines = _read(start.folder / "rank0.jsonl") if step else []
         if step and lines and lines[-1].step >= step:
-            return False
+            return
         start.wait(0.002 if step else 1.0)
-    if start.exit_code != 0:
+    if step or start.exit_code != 0:
         messages = (start.folder / "messages.txt").read_text()[-4000:]
         raise RuntimeError(
-            f"{start.folder.name} {'hung' if start.is_running else 'failed'} with {start.exit_code}: {messages}"
+            f"{start.folder.name} {'hung' if start.is_running else 'ended'} with {start.exit_code}: {messages}"
         )
-    return True
 
 
 def _lines(start: Start) -> list[list[Line]]:

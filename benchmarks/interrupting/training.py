@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from multiprocessing.context import ForkProcess
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytorch_lightning as pl
@@ -49,15 +50,23 @@ class Start:
         folder: Where files are written: what the ranks see, checkpoints, messages.
         ranks: Number of processes.
         checkpoint: Where to go on; None: at the beginning.
+        is_killed: Whether it is to be killed: it waits for that in its last step, however late the kill comes.
         is_forgetful: Whether the data module does not keep its state.
     """
 
     def __init__(
-        self, trial: Trial, folder: Path, *, ranks: int, checkpoint: Path | None = None, is_forgetful: bool = False
+        self,
+        trial: Trial,
+        folder: Path,
+        *,
+        ranks: int,
+        checkpoint: Path | None = None,
+        is_killed: bool = False,
+        is_forgetful: bool = False,
     ) -> None:
         folder.mkdir(parents=True)
         self.folder, self.ranks = folder, ranks
-        self._process = ForkProcess(target=_lead, args=(trial, folder, ranks, checkpoint, is_forgetful))
+        self._process = ForkProcess(target=_lead, args=(trial, folder, ranks, checkpoint, is_killed, is_forgetful))
         self._process.start()
 
     @property
@@ -82,7 +91,7 @@ class Start:
         self._process.join()
 
 
-def _lead(trial: Trial, folder: Path, ranks: int, checkpoint: Path | None, is_forgetful: bool) -> None:
+def _lead(trial: Trial, folder: Path, ranks: int, checkpoint: Path | None, is_killed: bool, is_forgetful: bool) -> None:
     """The first process: it leads the group, starts the other ranks, and is rank 0."""
     os.setsid()
     stream = os.open(folder / "messages.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -91,19 +100,21 @@ def _lead(trial: Trial, folder: Path, ranks: int, checkpoint: Path | None, is_fo
     # An unfinished checkpoint is kept here, and nothing stays behind elsewhere.
     tempfile.tempdir = str(folder)
     others = [
-        ForkProcess(target=_train, args=(trial, folder, rank, ranks, checkpoint, is_forgetful))
+        ForkProcess(target=_train, args=(trial, folder, rank, ranks, checkpoint, is_killed, is_forgetful))
         for rank in range(1, ranks)
     ]
     for process in others:
         process.start()
-    _train(trial, folder, 0, ranks, checkpoint, is_forgetful)
+    _train(trial, folder, 0, ranks, checkpoint, is_killed, is_forgetful)
     for process in others:
         process.join()
     if any(process.exitcode for process in others):
         raise SystemExit(1)
 
 
-def _train(trial: Trial, folder: Path, rank: int, ranks: int, checkpoint: Path | None, is_forgetful: bool) -> None:
+def _train(
+    trial: Trial, folder: Path, rank: int, ranks: int, checkpoint: Path | None, is_killed: bool, is_forgetful: bool
+) -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     if ranks > 1:
@@ -111,7 +122,7 @@ def _train(trial: Trial, folder: Path, rank: int, ranks: int, checkpoint: Path |
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
         distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=ranks)
     with (folder / f"rank{rank}.jsonl").open("w") as stream:
-        module = _Written(stream)
+        module = _Written(stream, is_killed)
         checkpoints = pl.callbacks.ModelCheckpoint(
             folder / "checkpoints", "{step}", save_top_k=-1, **_WHEN[trial.keeps]
         )
@@ -158,15 +169,18 @@ class _Written(pl.LightningModule):
 
     trained: torch.Tensor
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, is_killed: bool) -> None:
         super().__init__()
-        self.layer, self._stream = torch.nn.Linear(1, 1), stream
+        self.layer, self._stream, self._is_killed = torch.nn.Linear(1, 1), stream, is_killed
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
 
     def training_step(self, batch: list[int], batch_index: int) -> torch.Tensor:
         line = [self.current_epoch, batch_index, int(self.trained), batch]
         self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
+        last = (self.trainer.max_epochs, self.trainer.num_training_batches)
+        if self._is_killed and (self.current_epoch + 1, batch_index + 1) == last:
+            Event().wait()
         self.trained += 1
         return self.layer(torch.tensor(batch)[:, None] * 1e-4).mean()
 

@@ -18,6 +18,8 @@ CHANGE, END, WINDOW = 4_000, 8_000, 1_000
 SAVED = (3_000, 5_000)
 """Places at which the run is interrupted: before the change, and after it."""
 FAR = 100_000
+MINUTE = 60.0
+"""Seconds that a slow library may take to get there."""
 
 
 class Loader(Protocol):
@@ -125,10 +127,10 @@ def deviation(items: Sequence[int]) -> float:
     return float(np.abs(sums[WINDOW:] - sums[:-WINDOW]).max())
 
 
-def far_out(make: Make, most_seconds: float = 60.0) -> tuple[float, int, int]:
+def far_out(make: Make) -> tuple[float, int, int]:
     """Seconds to make a loader and resume at `FAR`, or where a minute of running reaches, and bytes of the state."""
     loader, reached, start = make(BEFORE), 0, time.monotonic()
-    while reached < FAR and time.monotonic() - start < most_seconds:
+    while reached < FAR and time.monotonic() - start < MINUTE:
         loader.take(10_000)
         reached += 10_000
     state = pickle.dumps(loader.state())

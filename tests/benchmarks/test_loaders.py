@@ -64,6 +64,7 @@ def _here(monkeypatch):
     """A process of its own is what the real table has; planted loaders need none."""
     monkeypatch.setattr(judging, "resumed_elsewhere", judging.resumed)
     monkeypatch.setattr(judging, "FAR", 20_000)
+    monkeypatch.setattr(judging, "MINUTE", float("inf"))
 
 
 def test_a_loader_that_draws_at_random_is_exact_but_for_its_deviation():
