@@ -30,6 +30,7 @@ from collapse_guard.indicators.likelihood import (
     token_nll,
 )
 from collapse_guard.indicators.nats import cvar_parts
+from rounding import error_of_a_sum
 
 
 def logits_and_labels(*shape, vocabulary=37, scale=3.0, seed=0):
@@ -63,7 +64,8 @@ def test_half_precision_logits_lose_nothing_beyond_their_own_rounding(dtype):
     logits, labels = logits_and_labels(4, 64, vocabulary=5000)
     halved = logits.to(dtype)
     assert token_nll(halved, labels).dtype == torch.float32
-    assert token_nll(halved, labels).flatten().tolist() == pytest.approx(slow_nll(halved, labels), rel=1e-5)
+    expected = pytest.approx(slow_nll(halved, labels), abs=error_of_a_sum(5000))
+    assert token_nll(halved, labels).flatten().tolist() == expected
 
 
 def test_perplexity_is_right_in_half_precision_where_torchmetrics_is_infinite():
@@ -73,7 +75,7 @@ def test_perplexity_is_right_in_half_precision_where_torchmetrics_is_infinite():
     ours.update(logits.half(), labels)
     truth = math.exp(math.fsum(token_nll(logits.half().double(), labels).flatten().tolist()) / labels.numel())
     assert math.isinf(theirs.compute())
-    assert ours.compute().item() == pytest.approx(truth, rel=1e-5)
+    assert ours.compute().item() == pytest.approx(truth, rel=error_of_a_sum(32_000))
 
 
 def test_perplexity_agrees_with_torchmetrics_on_tame_logits():
@@ -156,7 +158,9 @@ class TestEntropy:
         logits, labels = logits_and_labels(4, 64, vocabulary=5000)
         halved = logits.to(dtype)
         assert token_entropy(halved, labels).dtype == torch.float32
-        assert token_entropy(halved, labels).flatten().tolist() == pytest.approx(self.slow(halved), rel=1e-5)
+        # Each ln p has the error of a sum, so p has it too, and so has their sum: e of ln p, 2 e H of the rest.
+        error = error_of_a_sum(5000) * (1 + 2 * math.log(5000))
+        assert token_entropy(halved, labels).flatten().tolist() == pytest.approx(self.slow(halved), abs=error)
 
     def test_is_0_where_one_token_is_certain_and_not_minus_0(self):
         gap = torch.tensor([[200.0, 0.0, -50.0]], dtype=torch.bfloat16)
@@ -199,7 +203,6 @@ class TestConditionalValueAtRisk:
     def test_of_one_to_ten_is_that_of_science_section_4(self, q, expected):
         assert cvar_loss(list(self.TEN[0]), self.TEN[1], q=q) == pytest.approx(expected, rel=1e-12)
 
-    @settings(deadline=None)
     @given(
         st.lists(st.tuples(st.floats(0, 100), st.integers(1, 9)), min_size=1, max_size=30),
         st.floats(0.01, 1.0),
@@ -290,7 +293,7 @@ def test_uniform_logits_have_the_perplexity_of_the_vocabulary():
     assert metric.compute().item() == pytest.approx(50.0, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.permutations(range(8)), st.lists(st.integers(1, 3), min_size=1, max_size=8))
 def test_perplexity_does_not_depend_on_batch_size_or_order(order, sizes):
     logits, labels = logits_and_labels(8, 5)
