@@ -77,6 +77,9 @@ class WildType:
     ) -> WildType:
         """Fit a wild type of texts; the order of the documents does not matter.
 
+        Fit it once, `save` it, and `load` it from then on: another processor rounds differently, and a wild type that
+        is fitted again there may have another fingerprint.
+
         Args:
             documents: at least 20 distinct texts, of any length; a paragraph each is best.
             seed: of the split, the search for near duplicates, the embedder and the clusters; recorded.
