@@ -3,6 +3,7 @@
 import io
 
 import pytest
+import torch
 from rich.console import Console
 
 from collapse_guard.demo.run import Sizes, run_demo
@@ -59,8 +60,9 @@ def test_both_lineages_start_from_the_same_founder_and_only_the_guarded_one_gets
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo):
+    torch.set_num_threads(2)
     code, screen = run(demo[0])
-    assert code == 0
+    assert (code, torch.get_num_threads()) == (0, 2)
     assert "demo-replace-2" in screen
     assert readings(demo[0], "demo-replace-2") == readings(demo[0], "demo-replace")
     assert len(readings(demo[0], "demo-replace")) == 3
