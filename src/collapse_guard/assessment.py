@@ -162,8 +162,7 @@ def _stamp(generation: Generation, wild_type: WildType, history: Sequence[Assess
             raise FingerprintMismatchError(
                 f"lineage {past.generation.lineage!r} is measured against the wild type "
                 f"{past.generation.wild_type}, but got "
-                f"{wild_type.fingerprint}: load that wild type, or start another lineage. One that is fitted again "
-                "on another processor is another one: save it once, and load it from then on"
+                f"{wild_type.fingerprint}: {FingerprintMismatchError.WHAT_TO_DO}"
             )
         if past.generation.index >= generation.index:
             raise InputError(

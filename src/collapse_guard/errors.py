@@ -44,6 +44,12 @@ class WildTypeError(InputError):
 class FingerprintMismatchError(WildTypeError):
     """Generations of one lineage were measured against different wild types."""
 
+    WHAT_TO_DO = (
+        "load that wild type, or start another lineage. One that is fitted again on another processor is another one: "
+        "save it once, and load it from then on"
+    )
+    """For the lineage's next generation."""
+
 
 class LineageError(CollapseGuardError):
     """A generation cannot be added to a lineage or found in it."""

@@ -93,7 +93,7 @@ def _check_wild_type(history: Sequence[Assessment], lineage: str, wild_type: str
         if past.verdict.wild_type != wild_type:
             raise FingerprintMismatchError(
                 f"lineage {lineage!r} is measured against the wild type {past.verdict.wild_type}, but got {wild_type}: "
-                "use that wild type, or start another lineage"
+                f"{FingerprintMismatchError.WHAT_TO_DO}"
             )
 
 
