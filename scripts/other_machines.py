@@ -70,7 +70,7 @@ def _outcome(name: str, machine: Machine, options: Sequence[str]) -> str:
     if not _has(machine.environment.get("ATEN_CPU_CAPABILITY", VECTORS[0])):
         return "left out: this processor lacks its vector units"
     print(f"\n{name}: {machine.environment} {' '.join(machine.options)} {machine.busy} busy loops", flush=True)
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *machine.options, *options]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *machine.options, *options]
     with _busy(machine.busy):
         done = subprocess.run(command, cwd=ROOT, env=os.environ | machine.environment, check=False)  # noqa: S603
     return "FAILED" if done.returncode else "passed"
