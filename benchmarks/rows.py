@@ -383,7 +383,6 @@ ROWS = (
         peer=without_one,
         peer_name="the same training without the guard",
         ratio=0.5,
-        growth=2.2,
         remark="values are the losses of all steps; ours writes 400 samples and scores all evaluation documents",
         tiny=400,
     ),
