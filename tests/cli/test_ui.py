@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,9 +74,13 @@ def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c)
     try:
         worker = int(process.stdout.readline())
-        process.send_signal(ending)
-        assert process.wait(PATIENCE) == 0
-        assert wait_until(lambda: not _is_alive(worker))
+        try:
+            process.send_signal(ending)
+            assert process.wait(PATIENCE) == 0
+            assert wait_until(lambda: not _is_alive(worker))
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
     finally:
         process.kill()
         process.stdout.close()
