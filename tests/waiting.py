@@ -1,9 +1,19 @@
 """Waiting for other programs: whoever waits longer than PATIENCE has found a hang, not a slow machine."""
 
 import time
+import urllib.request
 
 PATIENCE = 600.0
 """Seconds. On two idle cores no program of the tests takes a tenth of it."""
+
+
+def answers(address):
+    """Whether an MLflow server at an address is up."""
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310 - http, on this machine
+            return True
+    except OSError:
+        return False
 
 
 def wait_until(condition):

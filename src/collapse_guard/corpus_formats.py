@@ -55,6 +55,7 @@ def _read_csv(path: Path, column: str) -> Iterator[str | None]:
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[str | None]:
+    # Buffering ahead would hold the whole compressed file.
     with arrow_errors(path, "Parquet"), pq.ParquetFile(path, pre_buffer=False) as file:
         check_column(path, column, file.schema_arrow)
         batches = file.iter_batches(batch_size=_BATCH, columns=[column])

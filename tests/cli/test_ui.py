@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,20 +12,13 @@ from types import SimpleNamespace
 import pytest
 
 import collapse_guard.store
-from waiting import PATIENCE, wait_until
+from waiting import PATIENCE, answers, wait_until
 
 
 def _free_port():
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _answers(port):
-    try:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200
-    except OSError:
-        return False
 
 
 def _heed_ctrl_c():
@@ -50,10 +42,10 @@ def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
     )
     try:
         assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard}\n"
-        assert wait_until(lambda: _answers(port))
+        assert wait_until(lambda: answers(f"http://127.0.0.1:{port}"))
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
-        assert not _answers(port)
+        assert not answers(f"http://127.0.0.1:{port}")
     finally:
         process.kill()
         process.stdout.close()

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import urllib.request
 
 import pytest
 
@@ -13,7 +12,7 @@ from collapse_guard.records import Severity
 from collapse_guard.store import dashboard_link
 from collapse_guard.store.dashboard import section_name
 from collapse_guard.store.mlflow import MLflowStore
-from waiting import PATIENCE, wait_until
+from waiting import PATIENCE, answers, wait_until
 
 pytestmark = pytest.mark.slow
 QUIET = [
@@ -36,15 +35,6 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers(address, process):
-    assert process.poll() is None, "the server ended"
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310
-            return True
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def server(tmp_path):
     """Address of a tracking server that keeps the artifacts itself."""
@@ -65,7 +55,8 @@ def server(tmp_path):
             stderr=log,
         )
         try:
-            assert wait_until(lambda: answers(address, process))
+            assert wait_until(lambda: answers(address) or process.poll() is not None)
+            assert process.poll() is None, "the server ended"
             yield address
         finally:
             process.terminate()
