@@ -23,7 +23,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from rich.console import Console
 from rich.progress import track
 
-from collapse_guard.policy import PRESETS
+from collapse_guard.decision.policy import PRESETS
 from detecting.corpora import CORPORA
 from detecting.scenarios import SCENARIOS
 from detecting.simulating import claim, simulate, tasks

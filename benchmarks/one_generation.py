@@ -54,7 +54,7 @@ def wild_type(documents: int, held_out: int) -> WildType:
 def setting(n: int, documents: int = DOCUMENTS, held_out: int = HELD_OUT) -> Setting:
     """n samples of 128 tokens, their embeddings, and losses with those of each token on the held-out documents."""
     from collapse_guard.evidence import Evidence
-    from collapse_guard.indicators.measure import freeze_tail
+    from collapse_guard.measurement.measure import freeze_tail
 
     real = wild_type(documents, held_out)
     samples = _samples(real, n)
@@ -66,7 +66,7 @@ def setting(n: int, documents: int = DOCUMENTS, held_out: int = HELD_OUT) -> Set
 
 def read(given: Setting) -> dict[str, float]:
     """Indicator -> value of everything that can be read of the generation."""
-    from collapse_guard.indicators.measure import measure
+    from collapse_guard.measurement.measure import measure
 
     readings = measure(given.wild_type, given.evidence, stratum=given.stratum)
     return {name: reading.value for name, reading in readings.items()}

@@ -28,19 +28,19 @@ def distinct(documents: workloads.Documents) -> list[float]:
 
 
 def self_bleu(documents: workloads.Documents) -> float:
-    from collapse_guard.indicators.diversity import self_bleu
+    from collapse_guard.indicators.diversity.self_bleu import self_bleu
 
     return self_bleu(documents.ids)
 
 
 def repetition(documents: workloads.Documents) -> float:
-    from collapse_guard.indicators.diversity import repetition
+    from collapse_guard.indicators.diversity.repetition import repetition
 
     return repetition(documents.ids)
 
 
 def compression(documents: workloads.Documents) -> float:
-    from collapse_guard.indicators.diversity import compression_ratio
+    from collapse_guard.indicators.diversity.compression import compression_ratio
 
     return compression_ratio(documents.texts)
 
@@ -61,14 +61,14 @@ def mixture_loader(windows: workloads.Windows) -> int:
 
 
 def vendi(clouds: workloads.Clouds) -> float:
-    from collapse_guard.indicators.spread import vendi
+    from collapse_guard.indicators.spread.cosines import vendi
 
     return vendi(clouds.generated)
 
 
 def vendi_of_a_stream(n: int) -> float:
     """One block again and again: what is measured is the state, and a million different rows would be 1.5 GB."""
-    from collapse_guard.indicators.spread import Vendi
+    from collapse_guard.indicators.spread.cosines import Vendi
 
     metric = Vendi(dimension=384)
     block = workloads.clouds(min(n, STREAM_BLOCK), 384).generated
@@ -80,7 +80,7 @@ def vendi_of_a_stream(n: int) -> float:
 
 
 def manifold(clouds: workloads.Clouds) -> list[float]:
-    from collapse_guard.indicators.manifold import Manifold
+    from collapse_guard.indicators.distance.manifold import Manifold
 
     return list(Manifold(clouds.reference).scores(clouds.generated))
 
@@ -93,7 +93,7 @@ class Frozen(NamedTuple):
 
 
 def frozen_manifold(n: int) -> Frozen:
-    from collapse_guard.indicators.manifold import Manifold
+    from collapse_guard.indicators.distance.manifold import Manifold
 
     clouds = workloads.clouds(n, 512)
     return Frozen(Manifold(clouds.reference), clouds)
@@ -108,7 +108,7 @@ def frozen_codebook(n: int) -> Frozen:
 
 
 def mauve(frozen: Frozen) -> float:
-    from collapse_guard.indicators.divergences import mauve
+    from collapse_guard.indicators.distance.divergences import mauve
 
     return mauve(histogram(frozen), frozen.instrument.histogram)
 
@@ -120,7 +120,7 @@ def histogram(frozen: Frozen) -> workloads.IntArray:
 
 
 def mmd(clouds: workloads.Clouds, bandwidth: float | None = None) -> tuple[float, float]:
-    from collapse_guard.indicators.kernels import mmd_test
+    from collapse_guard.indicators.distance.kernels import mmd_test
 
     found = mmd_test(
         reference=clouds.reference, generated=clouds.generated, permutations=PERMUTATIONS, bandwidth=bandwidth
@@ -129,7 +129,7 @@ def mmd(clouds: workloads.Clouds, bandwidth: float | None = None) -> tuple[float
 
 
 def perplexity(batch: tuple[Any, Any]) -> float:
-    from collapse_guard.indicators.likelihood import Perplexity
+    from collapse_guard.indicators.likelihood.tokens import Perplexity
 
     metric = Perplexity()
     metric.update(*batch)

@@ -18,21 +18,21 @@ PACKAGE = Path(__file__).parents[1] / "src" / "collapse_guard"
 ROOMS = {
     "assessment": "Assess",
     "evidence": "Evidence",
-    "wildtype": "Wild type",
-    "corpus": "Corpus",
-    "indicators": "Indicators",
-    "comparison": "Comparison",
-    "margins": "Margins",
-    "policy": "Policy",
-    "baselines": "Baselines",
-    "verdict": "Verdict",
-    "alerts": "Alerts",
-    "prescription": "Prescription",
     "records": "Records",
+    "corpus": "Corpus",
+    "wildtype": "Wild type",
+    "indicators": "Indicators",
+    "measurement": "Measurement",
+    "comparison": "Comparison",
+    "decision": "Decision",
+    "prescription": "Prescription",
+    "genetics": "Genetics",
     "worlds": "Worlds",
     "reinjection": "Re-injection",
+    "lineage": "Lineage",
     "store": "Store",
     "report": "Report",
+    "probes": "Probes",
     "lightning": "Lightning",
     "errors": "Errors",
 }
@@ -80,8 +80,9 @@ def _modules(room: str) -> list[str]:
     """Names of the modules of a room, without the package: "comparison", "comparison.paired"."""
     if (PACKAGE / f"{room}.py").exists():
         return [room]
-    paths = sorted(path for path in (PACKAGE / room).glob("*.py") if not path.stem.startswith("_"))
-    return [room, *(f"{room}.{path.stem}" for path in paths)]
+    paths = sorted((PACKAGE / room).rglob("*.py"), key=lambda path: path.with_suffix("").parts)
+    names = (path.parent if path.stem == "__init__" else path.with_suffix("") for path in paths)
+    return sorted(".".join(name.relative_to(PACKAGE).parts) for name in names)
 
 
 def _page(name: str) -> str:

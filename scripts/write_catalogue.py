@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from collapse_guard.decision.policy import DECIDES
 from collapse_guard.indicators.base import DEFINITIONS, MINIMUM_GROUPS, Indicator, all_indicators
-from collapse_guard.indicators.catalogue import FAMILIES
-from collapse_guard.policy import DECIDES
+from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Direction
 
 DOCS = Path(__file__).parents[1] / "docs"

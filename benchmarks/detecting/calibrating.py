@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from collapse_guard.comparison import contrast_of, obstacle
-from collapse_guard.margins import SeedNoise
-from collapse_guard.policy import PRESETS, Policy
+from collapse_guard.decision.margins import SeedNoise
+from collapse_guard.decision.policy import PRESETS, Policy
 from detecting.lineages import Lineage
 
 Policies = Mapping[str, Policy]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.evidence import Losses
-from collapse_guard.indicators.loss_readings import loss_readings
-from collapse_guard.indicators.stratum import freeze_tail
+from collapse_guard.measurement.loss_readings import loss_readings
+from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import Reading, TailStratum
 from detecting.simulating import SCHEMA, Json, Task
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import beta
 
 from collapse_guard.assessment import conclude
-from collapse_guard.policy import Policy
+from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Assessment, Generation, Severity
 from detecting.calibrating import Policies
 from detecting.lineages import Lineage

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.evidence import Evidence
-from collapse_guard.indicators.measure import measure, reference_readings
+from collapse_guard.measurement.measure import measure, reference_readings
 from collapse_guard.records import Reading
 from collapse_guard.wildtype import WildType
 from detecting import statistics

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from collapse_guard.assessment import assess
+from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.policy import Policy
 from collapse_guard.records import Assessment, Generation, Mixture
 from detecting.corpora import Real, real
 from detecting.decoding import write

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.comparison import contrast_of, obstacle
+from collapse_guard.decision.policy import DECIDES
 from collapse_guard.genetics.forecast import learn
-from collapse_guard.outlook import mixing_of
-from collapse_guard.policy import DECIDES
+from collapse_guard.prescription.outlook import mixing_of
 from collapse_guard.records import Direction
 from detecting.lineages import Lineage
 from detecting.scenarios import ADDED, FADED, TRIMMED

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from collapse_guard.indicators.lost import what_was_lost
+from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.records import LostItem
 from collapse_guard.reinjection import Selection, curate, select
 from collapse_guard.wildtype import WildType

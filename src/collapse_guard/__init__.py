@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collapse_guard.assessment import assess as assess
-    from collapse_guard.corpus import read_documents as read_documents
+    from collapse_guard.corpus.documents import read_documents as read_documents
+    from collapse_guard.decision.policy import Policy as Policy
     from collapse_guard.evidence import Evidence as Evidence
     from collapse_guard.evidence import Losses as Losses
-    from collapse_guard.lightning import CausalLMProbe as CausalLMProbe
     from collapse_guard.lightning import CollapseGuard as CollapseGuard
-    from collapse_guard.lightning import EmbeddingProbe as EmbeddingProbe
     from collapse_guard.lightning import ReinjectionDataModule as ReinjectionDataModule
-    from collapse_guard.policy import Policy as Policy
+    from collapse_guard.probes import CausalLMProbe as CausalLMProbe
+    from collapse_guard.probes import EmbeddingProbe as EmbeddingProbe
     from collapse_guard.records import Assessment as Assessment
     from collapse_guard.records import Generation as Generation
     from collapse_guard.records import Mixture as Mixture
@@ -32,21 +32,21 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Assessment": "records",
-    "CausalLMProbe": "lightning",
+    "CausalLMProbe": "probes",
     "CollapseGuard": "lightning",
-    "EmbeddingProbe": "lightning",
+    "EmbeddingProbe": "probes",
     "Evidence": "evidence",
     "Generation": "records",
     "Losses": "evidence",
     "Mixture": "records",
-    "Policy": "policy",
+    "Policy": "decision.policy",
     "ReinjectionDataModule": "lightning",
     "Severity": "records",
     "Verdict": "records",
     "WildType": "wildtype",
     "assess": "assessment",
     "open_store": "store",
-    "read_documents": "corpus",
+    "read_documents": "corpus.documents",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collapse_guard.baselines import Readings, comparisons_of, obstacles_of
+from collapse_guard.decision.baselines import Readings, comparisons_of, obstacles_of
+from collapse_guard.decision.policy import Policy
+from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
-from collapse_guard.indicators.lineage_readings import lineage_readings
-from collapse_guard.indicators.lost import what_was_lost
-from collapse_guard.indicators.measure import freeze_tail, measure, reference_readings, sample_tokens
-from collapse_guard.indicators.samples import with_embeddings
-from collapse_guard.outlook import outlook
-from collapse_guard.policy import Policy
-from collapse_guard.prescription import prescribe
-from collapse_guard.records import (
-    Assessment,
-    Generation,
-    Reading,
-    TailStratum,
-)
-from collapse_guard.verdict import decide
+from collapse_guard.measurement.lineage_readings import lineage_readings
+from collapse_guard.measurement.lost import what_was_lost
+from collapse_guard.measurement.measure import freeze_tail, measure, reference_readings, sample_tokens
+from collapse_guard.measurement.samples import with_embeddings
+from collapse_guard.prescription.outlook import outlook
+from collapse_guard.prescription.prescribe import prescribe
+from collapse_guard.records import Assessment, Generation, Reading, TailStratum
 from collapse_guard.wildtype import WildType
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
 

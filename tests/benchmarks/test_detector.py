@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest, chisquare, entropy
 
+from collapse_guard.decision.policy import PRESETS, Policy
 from collapse_guard.errors import InputError
-from collapse_guard.policy import PRESETS, Policy
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))

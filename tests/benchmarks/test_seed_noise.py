@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from collapse_guard.calibration import calibrate
+from collapse_guard.decision.calibration import calibrate
 from collapse_guard.demo.run import Sizes
 from collapse_guard.store import open_store
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from collapse_guard.policy import Policy
+from collapse_guard.decision.policy import Policy
 
 CONTROLS = ("control-1", "control-2", "control-3")
 REPEATED = [word for name in CONTROLS for word in ("--control", name)]

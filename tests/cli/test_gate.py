@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from collapse_guard.ancestry import healthy_ancestor
 from collapse_guard.assessment import assess, reassess
+from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence
-from collapse_guard.policy import Policy
+from collapse_guard.genetics.ancestry import healthy_ancestor
 from collapse_guard.records import Generation, Severity
 from collapse_guard.wildtype import WildType
 

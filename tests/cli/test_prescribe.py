@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from collapse_guard.lexicon import words
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.records import Outlook
 from collapse_guard.wildtype import WildType
 

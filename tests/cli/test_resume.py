@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from collapse_guard.cli.adding import PENDING
+from collapse_guard.lineage.outbox import list_pending
 from collapse_guard.records import Mixture
-from collapse_guard.store import list_pending
 
 NOWHERE = "sqlite:////nowhere/mlflow.db"
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from collapse_guard.cli import simulate as command
+from collapse_guard.cli.commands import simulate as command
 from collapse_guard.records import Severity
 from collapse_guard.worlds import Workflow, gaussian
 

@@ -11,7 +11,7 @@ from scipy import stats
 from collapse_guard.comparison import compare, obstacle, two_sample_difference, two_sample_log_ratio
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.power import samples_needed
-from collapse_guard.policy import Margin
+from collapse_guard.decision.policy import Margin
 from collapse_guard.records import Direction, Reading
 
 

@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from torchmetrics import MetricCollection
 
 from collapse_guard.indicators.base import DEFINITIONS, all_indicators
-from collapse_guard.indicators.catalogue import FAMILIES, names
+from collapse_guard.indicators.registry import FAMILIES, names
 from collapse_guard.records import Direction
 from contract_cases import CASES
 from contract_cases.case import CHECKS, ITEMS

@@ -13,16 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, InputError, LineageError
-from collapse_guard.records import (
-    Assessment,
-    Direction,
-    Generation,
-    Reading,
-    Severity,
-    Verdict,
-)
+from collapse_guard.records import Assessment, Direction, Generation, Reading, Severity, Verdict
 from collapse_guard.store import LineageStore, MemoryStore, next_index
-from collapse_guard.store.mlflow import MLflowStore
+from collapse_guard.store.mlflow.store import MLflowStore
 
 WILD_TYPE, OTHER_WILD_TYPE = "a" * 32, "b" * 32
 

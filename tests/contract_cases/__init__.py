@@ -5,7 +5,7 @@ A family's cases stand in the module of its name; an indicator without a case fa
 
 from importlib import import_module
 
-from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.indicators.registry import FAMILIES
 
 CASES = {name: case for family in FAMILIES for name, case in import_module(f"contract_cases.{family}").CASES.items()}
 """Indicator name -> case."""

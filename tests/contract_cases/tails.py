@@ -5,7 +5,8 @@ from collections import Counter
 
 import torch
 
-from collapse_guard.indicators import richness, tails
+from collapse_guard.indicators import tails
+from collapse_guard.indicators.tails import richness
 from contract_cases.case import ITEMS, Case
 
 N_TYPES, RARE = 7, (4, 5, 6)

@@ -14,8 +14,9 @@ from torch import nn
 
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.lightning import CausalLMProbe, CollapseGuard, ReinjectionDataModule
-from collapse_guard.lightning.sharding import mixed_seed
+from collapse_guard.lightning import CollapseGuard, ReinjectionDataModule
+from collapse_guard.probes import CausalLMProbe
+from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.records import Mixture
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import CompressionRatio, compression_ratio
+from collapse_guard.indicators.diversity.compression import CompressionRatio, compression_ratio
 
 SENTENCE = "The cat sat on the mat. "
 GZIP_EXTRA = 12

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.distance import JensenShannon, Mauve, jensen_shannon, mauve
+from collapse_guard.indicators.distance.divergences import JensenShannon, Mauve, jensen_shannon, mauve
 
 P, Q = (0.5, 0.3, 0.2), (0.6, 0.4, 0.0)
 COUNTS = st.lists(st.integers(0, 50), min_size=2, max_size=12)

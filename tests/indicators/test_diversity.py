@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import (
-    Distinct,
-    Distinct1,
-    Distinct2,
-    NgramEntropy2,
-    distinct_n,
-    distinct_up_to,
-)
+from collapse_guard.indicators.diversity.distinct import Distinct, Distinct1, Distinct2, distinct_n, distinct_up_to
+from collapse_guard.indicators.diversity.ngram_entropy import NgramEntropy2
 
 small_ids = st.integers(0, 5)
 any_ids = st.integers(0, 2**31)

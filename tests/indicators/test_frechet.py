@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.distance import Frechet, frechet, frechet_to
+from collapse_guard.indicators.distance.frechet import Frechet, frechet, frechet_to
 
 
 def slow(mean, covariance, mean_ref, covariance_ref):

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import Distinct
-from collapse_guard.indicators.genetics import (
+from collapse_guard.indicators.diversity.distinct import Distinct
+from collapse_guard.indicators.genetics.fitness import RelativeFitness, relative_fitness
+from collapse_guard.indicators.genetics.inbreeding import (
     EffectiveSize,
     FixationIndex,
     Homozygosity,
-    RelativeFitness,
     effective_size,
     fixation_index,
     homozygosity,
-    relative_fitness,
 )
 
 COUNTS = [10, 5, 3, 2, 2, 1, 1, 1, 1]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.groups import content_order, equal_groups, group_samples, samples_needed, windows
-from collapse_guard.indicators.replicates import groups_of_vectors
+from collapse_guard.measurement.replicates import groups_of_vectors
 
 sequences = st.lists(st.lists(st.integers(0, 3), max_size=9), max_size=25)
 

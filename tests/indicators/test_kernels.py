@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.distance import Mmd, RandomFeatures, feature_mmd2, mmd2, mmd_test
-from collapse_guard.indicators.spread import vendi
+from collapse_guard.indicators.distance.kernels import Mmd, RandomFeatures, feature_mmd2, mmd2, mmd_test
+from collapse_guard.indicators.spread.cosines import vendi
 
 
 def gaussian(a, b, width):
@@ -32,7 +32,7 @@ def test_mmd_is_its_double_loop(m, n, d, rng):
 def test_mmd_in_blocks_is_mmd_at_once(rng, monkeypatch):
     x, y = rng.normal(size=(50, 3)), rng.normal(size=(40, 3))
     whole = mmd2(generated=x, reference=y, bandwidth=1.0)
-    monkeypatch.setattr("collapse_guard.indicators.kernels._PAIRS", 128)
+    monkeypatch.setattr("collapse_guard.indicators.distance.kernels._PAIRS", 128)
     assert mmd2(generated=x, reference=y, bandwidth=1.0) == pytest.approx(whole, rel=1e-12)
 
 

@@ -11,25 +11,21 @@ from torchmetrics.text import Perplexity as TorchmetricsPerplexity
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators import likelihood
-from collapse_guard.indicators import logits as of_logits
-from collapse_guard.indicators.likelihood import (
-    CvarLoss,
-    Entropy,
-    FounderPerplexity,
-    OwnPerplexity,
-    Perplexity,
+from collapse_guard.indicators.likelihood import logits as of_logits
+from collapse_guard.indicators.likelihood.documents import CvarLoss
+from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
+from collapse_guard.indicators.likelihood.nats import (
     bits_per_byte,
     cvar_loss,
+    cvar_parts,
     entropy,
     founder_perplexity,
     own_perplexity,
     perplexity,
     tail_loss,
     tail_token_loss,
-    token_entropy,
-    token_nll,
 )
-from collapse_guard.indicators.nats import cvar_parts
+from collapse_guard.indicators.likelihood.tokens import Entropy, FounderPerplexity, OwnPerplexity, Perplexity
 from rounding import error_of_a_sum
 
 

@@ -13,17 +13,8 @@ from scipy.spatial.distance import cdist
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators import neighbours
-from collapse_guard.indicators.distance import (
-    Coverage,
-    Density,
-    Manifold,
-    Precision,
-    Recall,
-    coverage,
-    density,
-    precision,
-    recall,
-)
+from collapse_guard.indicators.distance.fidelity import Coverage, Density, Precision, Recall
+from collapse_guard.indicators.distance.manifold import Manifold, coverage, density, precision, recall
 
 FOUR = (precision, recall, density, coverage)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import NgramEntropy, entropy_n, miller_madow
+from collapse_guard.indicators.diversity.ngram_entropy import NgramEntropy, entropy_n, miller_madow
 
 ids = st.integers(0, 4) | st.integers(0, 2**31)
 documents = st.lists(st.lists(ids, max_size=12), max_size=8)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.excerpts import _MOST_POSTINGS, NgramIndex, TrainingIndex
-from collapse_guard.indicators.novelty import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
-from collapse_guard.lexicon import words
+from collapse_guard.indicators.novelty.copies import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
+from collapse_guard.indicators.novelty.excerpts import _MOST_POSTINGS, NgramIndex, TrainingIndex
 
 ids = st.lists(st.lists(st.integers(0, 3), max_size=12), max_size=8)
 texts = st.lists(st.lists(st.sampled_from("abc"), max_size=14).map(" ".join), max_size=8)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import Repetition, repetition, self_distinct_n
+from collapse_guard.indicators.diversity.repetition import Repetition, repetition
+from collapse_guard.indicators.diversity.self_distinct import self_distinct_n
 
 ids = st.integers(0, 2) | st.integers(0, 2**31)
 documents = st.lists(st.lists(ids, max_size=9), max_size=8)

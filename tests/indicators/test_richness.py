@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.richness import (
+from collapse_guard.indicators.tails.richness import (
     chao1,
     ead,
     good_turing_coverage,

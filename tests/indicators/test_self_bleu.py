@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import SelfBleu, self_bleu
+from collapse_guard.indicators.diversity.self_bleu import SelfBleu, self_bleu
 
 small_samples = st.lists(st.lists(st.integers(0, 3), max_size=9), min_size=2, max_size=7)
 wide_samples = st.lists(st.lists(st.sampled_from([0, 1, 2**31]), max_size=9), min_size=2, max_size=7)

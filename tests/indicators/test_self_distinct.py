@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import SelfDistinct, distinct_n, self_distinct_n
+from collapse_guard.indicators.diversity.distinct import distinct_n
+from collapse_guard.indicators.diversity.self_distinct import SelfDistinct, self_distinct_n
 
 ids = st.integers(0, 4) | st.integers(0, 2**31)
 documents = st.lists(st.lists(ids, max_size=12), max_size=8)

@@ -9,18 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.spread import (
-    EffectiveRank,
-    MeanDistance,
-    TotalVariance,
-    Vendi,
-    Vendi2,
-    effective_rank,
-    mean_distance,
-    total_variance,
-    vendi,
-    vendi_2,
-)
+from collapse_guard.indicators.spread.cosines import MeanDistance, Vendi, Vendi2, mean_distance, vendi, vendi_2
+from collapse_guard.indicators.spread.variance import EffectiveRank, TotalVariance, effective_rank, total_variance
 
 ORDERS = [0.5, 1.0, 2.0, math.inf]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity import UniqueSamples, unique_samples
+from collapse_guard.indicators.diversity.unique_samples import UniqueSamples, unique_samples
 
 
 def as_metric(contents):

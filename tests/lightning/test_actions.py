@@ -5,8 +5,8 @@ import warnings
 import pytest
 import pytorch_lightning as pl
 
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapsedError, CollapseGuardWarning
-from collapse_guard.policy import Policy
 from collapse_guard.records import Severity
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from collapse_guard.lightning.isolation import placed, untouched
+from collapse_guard.probes.isolation import placed, untouched
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from collapse_guard.errors import InputError
-from collapse_guard.lightning import CausalLMProbe, CollapseGuard, EmbeddingProbe, Probe, probes
-from collapse_guard.lightning.sampling import generate
+from collapse_guard.lightning import CollapseGuard
+from collapse_guard.probes import CausalLMProbe, EmbeddingProbe, Probe
+from collapse_guard.probes import causal_lm as probes
+from collapse_guard.probes.decoding import generate
 from collapse_guard.wildtype import WildType
 
 

@@ -8,13 +8,14 @@ import pytest
 import pytorch_lightning as pl
 from mlflow import MlflowClient
 
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapseGuardWarning, LineageError, StoreUnreachableError
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CollapseGuard, recording
 from collapse_guard.lightning.recording import Recorder
-from collapse_guard.policy import Policy
+from collapse_guard.lineage.outbox import list_pending, load_pending
 from collapse_guard.records import Generation, Mixture, Severity
-from collapse_guard.store import MemoryStore, list_pending, load_pending, open_store
+from collapse_guard.store import MemoryStore, open_store
 from collapse_guard.wildtype import WildType
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, StoreUnreachableError
-from collapse_guard.lightning import CollapseGuard, EmbeddingProbe
+from collapse_guard.lightning import CollapseGuard
+from collapse_guard.probes import EmbeddingProbe
 from collapse_guard.wildtype import WildType
 
 

@@ -7,9 +7,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.lightning import ReinjectionDataModule
-from collapse_guard.policy import Policy
 from collapse_guard.records import Mixture, Severity
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 

@@ -6,10 +6,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
-from collapse_guard.lightning import CausalLMProbe, CollapseGuard
-from collapse_guard.policy import Policy
+from collapse_guard.lightning import CollapseGuard
+from collapse_guard.probes import CausalLMProbe
 from collapse_guard.records import Mixture, Severity
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.assessment import conclude
+from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Losses
-from collapse_guard.indicators.loss_readings import loss_readings
-from collapse_guard.policy import Policy
+from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.records import (
     Assessment,
     Comparison,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.demo.corpus import passages
 from collapse_guard.errors import InputError
-from collapse_guard.lexicon import words
 from collapse_guard.reinjection import curate
 from collapse_guard.reinjection.curation import CLIP, RULES
 from collapse_guard.wildtype import WildType

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from collapse_guard.outlook import outlook
-from collapse_guard.policy import Policy
+from collapse_guard.decision.policy import Policy
+from collapse_guard.prescription.outlook import outlook
 from collapse_guard.records import Depression, Interval
 from collapse_guard.report import attachments, html
 from collapse_guard.report.curves import curves, curves_figure, description

@@ -8,7 +8,7 @@ import pytest
 
 from collapse_guard.records import Decision, Mixture, Reason, ReasonKind, Severity
 from collapse_guard.report import html, markdown, sentences
-from collapse_guard.report.figure import figure_svg, lineage_figure
+from collapse_guard.report.figures import figure_svg, lineage_figure
 from collapse_guard.report.html import inline_svg
 from collapse_guard.report.palette import INKS
 

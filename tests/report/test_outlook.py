@@ -4,10 +4,10 @@ import math
 
 import pytest
 
+from collapse_guard.prescription.supply import supply
 from collapse_guard.records import Course, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
 from collapse_guard.report import html, markdown
 from collapse_guard.report import outlook as words
-from collapse_guard.supply import supply
 
 
 def interval(value, low, high):

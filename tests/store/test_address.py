@@ -4,7 +4,13 @@ import sqlite3
 import pytest
 
 from collapse_guard.errors import InputError, StoreUnreachableError
-from collapse_guard.store.address import absolute, check_reachable, mlflow_settings, sqlite_path, without_password
+from collapse_guard.store.mlflow.address import (
+    absolute,
+    check_reachable,
+    mlflow_settings,
+    sqlite_path,
+    without_password,
+)
 
 
 def test_an_sqlite_path_is_made_absolute_and_everything_else_is_left(tmp_path, monkeypatch):
@@ -92,7 +98,7 @@ def test_settings_hold_inside_only_and_never_replace_the_users(monkeypatch):
 def test_the_settings_are_ones_that_mlflow_reads():
     from mlflow import environment_variables
 
-    from collapse_guard.store.address import FIRST_ANSWER, LATER_ANSWERS
+    from collapse_guard.store.mlflow.address import FIRST_ANSWER, LATER_ANSWERS
 
     for name in {**FIRST_ANSWER, **LATER_ANSWERS}:
         assert getattr(environment_variables, name).name == name

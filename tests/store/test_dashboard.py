@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.records import Severity
-from collapse_guard.store import ui_command
-from collapse_guard.store.dashboard import (
+from collapse_guard.store.mlflow.dashboard import (
     VIEW_LIMIT,
     charted,
     dashboard_path,
     experiment_note,
     generation_note,
     lineage_note,
+    ui_command,
     updated_view,
 )
 

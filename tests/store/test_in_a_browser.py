@@ -10,8 +10,8 @@ import pytest
 
 from collapse_guard.records import Severity
 from collapse_guard.store import dashboard_link
-from collapse_guard.store.dashboard import section_name
-from collapse_guard.store.mlflow import MLflowStore
+from collapse_guard.store.mlflow.dashboard import section_name
+from collapse_guard.store.mlflow.store import MLflowStore
 from waiting import PATIENCE, answers, wait_until
 
 pytestmark = pytest.mark.slow

@@ -2,8 +2,8 @@ import json
 import math
 
 from collapse_guard.records import Severity
-from collapse_guard.store import layout
 from collapse_guard.store.base import from_text
+from collapse_guard.store.mlflow import layout
 
 
 def test_metrics_are_the_finite_readings_by_family_with_severity_and_real_share(make):

@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 
 from collapse_guard.errors import CollapseGuardWarning, LineageError, StoreUnreachableError
 from collapse_guard.records import Severity
-from collapse_guard.store import dashboard, dashboard_link, layout
+from collapse_guard.store import dashboard_link
 from collapse_guard.store.base import to_text
-from collapse_guard.store.mlflow import MLflowStore
+from collapse_guard.store.mlflow import dashboard, layout
+from collapse_guard.store.mlflow.store import MLflowStore
 
 
 @pytest.fixture(autouse=True)
@@ -345,7 +346,7 @@ def test_what_mlflow_refuses_is_said_and_is_not_an_unreachable_store(make, uri):
 def test_long_lineages_are_read_page_by_page(store, make, monkeypatch):
     for index in range(4):
         store.append(make(index=index))
-    monkeypatch.setattr("collapse_guard.store.mlflow._PAGE", 3)
+    monkeypatch.setattr("collapse_guard.store.mlflow.store._PAGE", 3)
     assert len(store.history("newsbot")) == 4
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from collapse_guard.records import Severity
-from collapse_guard.store.mlflow import MLflowStore
+from collapse_guard.store.mlflow.store import MLflowStore
 from waiting import PATIENCE
 
 KILLED = """

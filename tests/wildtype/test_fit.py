@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_guard.corpus import content_hash
-from collapse_guard.duplicates import near_duplicates
+from collapse_guard.corpus.documents import content_hash
+from collapse_guard.corpus.duplicates import near_duplicates
 from collapse_guard.errors import InputError
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.splitting import fold_slices, split_clusters

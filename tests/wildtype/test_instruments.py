@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from collapse_guard.embedding import TfidfEmbedder
+from collapse_guard.corpus.embedding import TfidfEmbedder
 from collapse_guard.errors import CorpusError, InputError, WildTypeError
 from collapse_guard.wildtype import WildType
 

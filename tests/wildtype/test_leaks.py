@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from collapse_guard.corpus import content_hash
+from collapse_guard.corpus.documents import content_hash
+from collapse_guard.corpus.duplicates import near_matches
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.demo.corpus import passages
-from collapse_guard.duplicates import near_matches
 from collapse_guard.errors import InputError, WildTypeError
-from collapse_guard.lexicon import words
 from collapse_guard.wildtype import WildType
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.genetics import fixation_index
+from collapse_guard.indicators.genetics.inbreeding import fixation_index
 from collapse_guard.worlds import Workflow, wright_fisher
 from collapse_guard.worlds.wright_fisher import (
     expected_fixation,

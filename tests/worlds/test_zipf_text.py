@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
-from collapse_guard.lexicon import words
 from collapse_guard.worlds import Workflow, zipf_text
 from collapse_guard.worlds.word_model import FLOOR, WordModel
 from collapse_guard.worlds.wright_fisher import expected_types, zipf

@@ -7,7 +7,7 @@ import traceback
 
 
 def main() -> None:
-    """Run `collapse-guard`; the exit codes are `exits.ExitCode`.
+    """Run `collapse-guard`; the exit codes are `exit_codes.ExitCode`.
 
     An installation that cannot be imported ends with 70 too: Python's own 1 would say "collapsed".
     """

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collapse_guard.assessment import assess
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import LineageError, StoreUnreachableError
 from collapse_guard.evidence import Evidence
-from collapse_guard.policy import Policy
+from collapse_guard.lineage.outbox import PendingRequest, save_pending
 from collapse_guard.records import Assessment, Generation, Mixture
 from collapse_guard.report import attachments
-from collapse_guard.store import LineageStore, PendingRequest, check_append, next_index, open_store, save_pending
-from collapse_guard.store.address import without_password
+from collapse_guard.store import LineageStore, check_append, next_index, open_store
+from collapse_guard.store.mlflow.address import without_password
 from collapse_guard.wildtype import WildType
 
 PENDING = Path(".collapse_guard", "pending")

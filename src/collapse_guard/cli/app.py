@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from collapse_guard import __version__
-from collapse_guard.cli.assess import assess
-from collapse_guard.cli.calibrate import calibrate
-from collapse_guard.cli.console import make_streams_forgiving, say
-from collapse_guard.cli.curate import curate
-from collapse_guard.cli.demo import demo
-from collapse_guard.cli.gate import gate
-from collapse_guard.cli.lineage import lineage
-from collapse_guard.cli.prescribe import prescribe
-from collapse_guard.cli.profile import profile
-from collapse_guard.cli.report import report
-from collapse_guard.cli.simulate import simulate
-from collapse_guard.cli.ui import ui
+from collapse_guard.cli.commands.assess import assess
+from collapse_guard.cli.commands.calibrate import calibrate
+from collapse_guard.cli.commands.curate import curate
+from collapse_guard.cli.commands.demo import demo
+from collapse_guard.cli.commands.gate import gate
+from collapse_guard.cli.commands.lineage import lineage
+from collapse_guard.cli.commands.prescribe import prescribe
+from collapse_guard.cli.commands.profile import profile
+from collapse_guard.cli.commands.report import report
+from collapse_guard.cli.commands.simulate import simulate
+from collapse_guard.cli.commands.ui import ui
+from collapse_guard.cli.terminal import make_streams_forgiving, say
 
 app = typer.Typer(
     name="collapse-guard",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from collapse_guard.cli.losses import read_losses
 from collapse_guard.cli.outputs import ReportFiles
-from collapse_guard.corpus import read_documents
+from collapse_guard.corpus.documents import read_documents
+from collapse_guard.corpus.losses import read_losses
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples
-from collapse_guard.policy import Policy
+from collapse_guard.lineage.outbox import PendingRequest
 from collapse_guard.records import Generation, Mixture
-from collapse_guard.store import PendingRequest
 from collapse_guard.wildtype import WildType
 
 

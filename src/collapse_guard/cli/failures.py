@@ -12,8 +12,8 @@ from typing import Any, ParamSpec
 
 import typer
 
-from collapse_guard.cli.console import errors, say, say_error, say_warning
-from collapse_guard.cli.exits import ExitCode
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.terminal import errors, say, say_error, say_warning
 from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
 
 P = ParamSpec("P")

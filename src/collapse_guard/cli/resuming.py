@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collapse_guard.cli.adding import PENDING, add_generation
-from collapse_guard.cli.console import say, say_error
-from collapse_guard.cli.exits import ExitCode, worst
+from collapse_guard.cli.exit_codes import ExitCode, worst
 from collapse_guard.cli.showing import show_verdict
+from collapse_guard.cli.terminal import say, say_error
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, StoreUnreachableError
+from collapse_guard.lineage.outbox import Pending, discard_pending, list_pending, load_pending
 from collapse_guard.records import Severity
-from collapse_guard.store import LineageStore, Pending, discard_pending, list_pending, load_pending, open_store
+from collapse_guard.store import LineageStore, open_store
 from collapse_guard.wildtype import WildType
 
 

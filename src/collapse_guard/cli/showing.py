@@ -7,8 +7,8 @@ from dataclasses import replace
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from collapse_guard.cli.console import output, printable, say, say_item
-from collapse_guard.cli.exits import ExitCode, meaning
+from collapse_guard.cli.exit_codes import ExitCode, meaning
+from collapse_guard.cli.terminal import output, printable, say, say_item
 from collapse_guard.records import Assessment, Severity
 from collapse_guard.report import losses, outlook, sentences, tables
 from collapse_guard.report.palette import SEVERITIES

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import FloatArray
 
 CLIP = 0.5
 """Nats per token (or multiples of the baseline's mean, for ratios) from which on a document counts as just that: fixed

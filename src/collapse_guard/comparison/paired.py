@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from collapse_guard.arrays import FloatArray
 from collapse_guard.comparison.contrast import Contrast, studentised
-from collapse_guard.evidence import FloatArray
 
 
 def paired_difference(

@@ -25,13 +25,14 @@ from rich.markup import escape
 from rich.progress import Progress
 from torch import nn
 
-from collapse_guard.corpus import Documents
+from collapse_guard.corpus.documents import Documents
 from collapse_guard.demo.corpus import passages
 from collapse_guard.demo.model import TinyLanguageModel, encoder
 from collapse_guard.demo.progress import LEGEND, TrainingBar, header, progress_display, row
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.evidence import Evidence
-from collapse_guard.lightning import CausalLMProbe, CollapseGuard, ReinjectionDataModule
+from collapse_guard.lightning import CollapseGuard, ReinjectionDataModule
+from collapse_guard.probes import CausalLMProbe
 from collapse_guard.records import Mixture
 from collapse_guard.report import figure_png, html
 from collapse_guard.report.palette import SEVERITIES

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import fdtrc, fdtri
 
+from collapse_guard.arrays import FloatArray
 from collapse_guard.genetics.inbreeding import purged_inbreeding
 from collapse_guard.genetics.series import confidence, series
 
-FloatArray = npt.NDArray[np.float64]
 FEWEST = 6
 """Generations after the founder that a fit of three numbers needs."""
 SIZES = np.geomspace(1.5, 3000.0, 40)

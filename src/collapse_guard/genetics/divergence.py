@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import numbers
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def homozygosity(counts: npt.ArrayLike) -> FloatArray:

@@ -29,9 +29,9 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from collapse_guard.arguments import above
+from collapse_guard.arrays import FloatArray
 from collapse_guard.genetics.series import by_generation, confidence, series, shares
 
-FloatArray = npt.NDArray[np.float64]
 FEWEST = 3
 """Generations after the founder that an effective size needs: an interval from fewer steps says nothing."""
 

@@ -35,11 +35,11 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import whole
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError, near
 from collapse_guard.genetics.series import by_generation, finite
 from collapse_guard.genetics.series import shares as checked_shares
 
-FloatArray = npt.NDArray[np.float64]
 Mixing = Literal["amount", "log", "minus_log", "pair"]
 MIXINGS: tuple[Mixing, ...] = get_args(Mixing)
 """How values of real and synthetic data mix."""

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import numbers, whole
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import after_drift, after_immigration
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:

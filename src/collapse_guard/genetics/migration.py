@@ -28,9 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import above, numbers, share
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
 Census = Literal["model", "mixture"]
 """Where in a generation the fixation index is counted; see the top of the file."""
 

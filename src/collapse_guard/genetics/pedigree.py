@@ -28,13 +28,12 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.records import Generation
 
-FloatArray = npt.NDArray[np.float64]
 RealOrigin = Literal["fresh", "archive"]
 _REAL = -1
 """Stands for the founder's real documents where data sets are numbered by the generation that wrote them."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from collapse_guard.arguments import share
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def series(name: str, values: Any, *, fewest: int) -> FloatArray:

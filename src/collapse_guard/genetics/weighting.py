@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import numbers
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
 Origin = Literal["fresh", "archive"]
 """Whether each generation has real items of its own, or all the same ones."""
 

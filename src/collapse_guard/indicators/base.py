@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Direction, Reading
 
 if TYPE_CHECKING:

@@ -7,16 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import IntArray
-from collapse_guard.indicators.exact_keys import (
-    Sequences,
-    growing_keys,
-    is_first,
-    joined,
-    key_base,
-    within,
-)
+from collapse_guard.indicators.exact_keys import Sequences, growing_keys, is_first, joined, key_base, within
 from collapse_guard.indicators.ngrams import FlatStates, key_counts
 
 

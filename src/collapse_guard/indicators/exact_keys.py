@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import IntArray
 
 Sequences = Sequence[npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
 """Documents as 1-D ids, or the rows of a 2-D array or tensor."""

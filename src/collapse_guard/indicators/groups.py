@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import IntArray
 
 _KEY = b"collapse_guard group order"
 

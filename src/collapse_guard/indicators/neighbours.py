@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from collapse_guard.arrays import BoolArray, FloatArray, IntArray
+
 SingleArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _BLOCK = 2**22
 """Pairs whose distances are held at once: 16 MB."""

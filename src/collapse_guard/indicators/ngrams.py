@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from collapse_guard.evidence import IntArray
+from collapse_guard.arrays import IntArray
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.exact_keys import (
     DENSE,

@@ -10,22 +10,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
 from collapse_guard.records import Direction
 
-FloatArray = npt.NDArray[np.float64]
 Vectors = npt.ArrayLike | Tensor
 
 
-class OfVectors(Indicator):
+class VectorIndicator(Indicator):
     """Base of indicators of vectors, which are compared over groups of equal size."""
 
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "vectors"
 
 
-class OfSpread(OfVectors):
+class SpreadIndicator(VectorIndicator):
     """Base of indicators of how far and how many ways vectors vary."""
 
     family = "spread"
@@ -33,7 +33,7 @@ class OfSpread(OfVectors):
     definitions = (4, 6)
 
 
-class OfDistance(OfVectors):
+class DistanceIndicator(VectorIndicator):
     """Base of indicators of the distance to frozen real vectors; most may be 0, so differences compare them."""
 
     family = "distance"

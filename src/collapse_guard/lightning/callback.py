@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from collapse_guard.arguments import whole
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.isolation import untouched
-from collapse_guard.lightning.probes import Probe, at_least
 from collapse_guard.lightning.recording import Recorder, log_readings, plan, resolve_store, training_run
-from collapse_guard.lightning.sharding import merge, mixed_seed
 from collapse_guard.lightning.steering import steer_run
-from collapse_guard.policy import Policy
+from collapse_guard.probes.isolation import untouched
+from collapse_guard.probes.probe import Probe
+from collapse_guard.probes.sharding import merge, mixed_seed
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
@@ -302,7 +303,7 @@ class CollapseGuard(CallbackBase):
             raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
         for name in ("assess_every_n_epochs", "assess_every_n_steps"):
             every = getattr(self, name)
-            at_least(name, 1 if every is None else every, 1)
+            whole(name, 1 if every is None else every, least=1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
         self._check_probe()

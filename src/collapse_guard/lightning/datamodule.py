@@ -9,12 +9,12 @@ from typing import Any, Literal, cast
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
+from collapse_guard.arguments import whole
 from collapse_guard.errors import InputError
 from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
-from collapse_guard.lightning.counting import coming_epoch, count_epoch, end_epoch
-from collapse_guard.lightning.probes import at_least
-from collapse_guard.lightning.wrapping import Wrapped
+from collapse_guard.lightning.epochs import coming_epoch, count_epoch, end_epoch
+from collapse_guard.lightning.wrapped import Wrapped
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
@@ -89,8 +89,8 @@ class ReinjectionDataModule(DataModuleBase):
         near: float | None = 0.8,
     ) -> None:
         super().__init__()
-        at_least("batch_size", 1 if batch_size is None else batch_size, 1)
-        at_least("length", 1 if length is None else length, 1)
+        whole("batch_size", 1 if batch_size is None else batch_size, least=1)
+        whole("length", 1 if length is None else length, least=1)
         self._wrapped = Wrapped(datamodule)
         if real is None and datamodule is None:
             raise InputError("`real` must be given where there is no `datamodule`, but got None: give real documents")

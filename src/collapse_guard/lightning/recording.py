@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from collapse_guard.assessment import assess
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import (
     CollapseGuardWarning,
     FingerprintMismatchError,
@@ -19,12 +20,12 @@ from collapse_guard.errors import (
 )
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning.bases import Trainer, is_a
-from collapse_guard.policy import Policy
+from collapse_guard.lineage.outbox import PendingRequest, save_pending
 from collapse_guard.records import Assessment, Generation
 from collapse_guard.report import attachments
-from collapse_guard.store import LineageStore, PendingRequest, next_index, open_store, save_pending
-from collapse_guard.store.address import absolute
-from collapse_guard.store.layout import metrics
+from collapse_guard.store import LineageStore, next_index, open_store
+from collapse_guard.store.mlflow.address import absolute
+from collapse_guard.store.mlflow.layout import metrics
 from collapse_guard.wildtype import WildType
 
 KEPT = Path(".collapse_guard")

@@ -6,10 +6,10 @@ import logging
 import warnings
 from collections.abc import Sequence
 
+from collapse_guard.decision.policy import Reinjection
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import Trainer
-from collapse_guard.policy import Reinjection
 from collapse_guard.records import Assessment, Decision, Severity
 from collapse_guard.reinjection import MixtureSampler
 from collapse_guard.reinjection.controller import Run, steer

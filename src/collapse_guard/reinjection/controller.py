@@ -3,7 +3,7 @@
 | verdict of the look                | done                                                                            |
 |------------------------------------|---------------------------------------------------------------------------------|
 | WATCH or COLLAPSED, and the look   | the real share is raised to what is asked of the next generation                |
-| before it was milder or none       | (`prescription.py`), from the first place that no loader has fetched            |
+| before it was milder or none       | (`prescription/`), from the first place that no loader has fetched            |
 | WATCH or COLLAPSED again           | nothing: what was done must have time to work                                   |
 | HEALTHY or UNDECIDED               | nothing: a share is released between generations only                           |
 
@@ -18,10 +18,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from collapse_guard.ancestry import healthy_ancestor
-from collapse_guard.control import worst_end
-from collapse_guard.policy import Reinjection
-from collapse_guard.prescription import budget_left
+from collapse_guard.decision.policy import Reinjection
+from collapse_guard.genetics.ancestry import healthy_ancestor
+from collapse_guard.prescription.control import worst_end
+from collapse_guard.prescription.prescribe import budget_left
 from collapse_guard.records import Assessment, Decision, Severity
 
 _MILDER = {Severity.HEALTHY: 0, Severity.UNDECIDED: 0, Severity.WATCH: 1, Severity.COLLAPSED: 2}

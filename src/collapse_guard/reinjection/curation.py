@@ -36,16 +36,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from collapse_guard.arguments import numbers, share, whole
-from collapse_guard.corpus import content_hash
-from collapse_guard.duplicates import near_duplicates, near_matches
+from collapse_guard.arrays import BoolArray, FloatArray, IntArray
+from collapse_guard.corpus.documents import content_hash
+from collapse_guard.corpus.duplicates import near_duplicates, near_matches
+from collapse_guard.corpus.lexicon import count_words, words
 from collapse_guard.errors import InputError, near
-from collapse_guard.lexicon import count_words, words
 from collapse_guard.records import Record
 from collapse_guard.wildtype import WildType
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 Rule = Literal["exact", "near", "quality", "probable", "toward"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 CLIP = 10.0

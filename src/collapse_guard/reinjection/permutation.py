@@ -13,7 +13,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from collapse_guard.arrays import IntArray
+
 KeyArray = npt.NDArray[np.uint64]
 HalfArray = npt.NDArray[np.uint32]
 

@@ -21,14 +21,13 @@ from functools import partial
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from collapse_guard.arguments import whole
+from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import Mixture, Record
 
-IntArray = npt.NDArray[np.int64]
 Weights = Mixture | Mapping[str, float]
 WhenUsedUp = Literal["raise", "share"]
 _BITS = 40

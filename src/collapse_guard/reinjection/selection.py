@@ -24,12 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole
+from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError, near
-from collapse_guard.lexicon import words
 from collapse_guard.records import LostItem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Strategy = Literal["uniform", "stratified", "tail", "perplexity"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 _LONGEST = 3

@@ -21,7 +21,7 @@ import torch
 from torch.utils.data import Dataset
 
 from collapse_guard.arguments import whole
-from collapse_guard.corpus_formats import arrow_errors, check_column, open_arrow
+from collapse_guard.corpus.formats import arrow_errors, check_column, open_arrow
 from collapse_guard.errors import CorpusError, InputError, near
 
 _ARROW, _PARQUET, _NUMPY = (".arrow", ".feather"), ".parquet", ".npy"

@@ -2,9 +2,9 @@
 
 from collapse_guard.report.attached import attachments
 from collapse_guard.report.curves import curves_figure
-from collapse_guard.report.figure import figure_png, figure_svg, lineage_figure
+from collapse_guard.report.figures import figure_png, figure_svg, lineage_figure
 from collapse_guard.report.html import html
-from collapse_guard.report.jsontext import json_text
+from collapse_guard.report.json import json_text
 from collapse_guard.report.junit import junit
 from collapse_guard.report.markdown import markdown
 

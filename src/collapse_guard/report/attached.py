@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from collapse_guard.records import Assessment
 from collapse_guard.report.curves import curves_figure
-from collapse_guard.report.figure import figure_svg
+from collapse_guard.report.figures import figure_svg
 from collapse_guard.report.html import html
 
 

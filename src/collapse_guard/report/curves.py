@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from collapse_guard.records import Assessment, Comparison, Depression, Forecast, Severity
 from collapse_guard.report import sentences
-from collapse_guard.report.figure import DOTS, house_style, marks, number_generations
+from collapse_guard.report.figures import DOTS, house_style, marks, number_generations
 from collapse_guard.report.palette import BAND, LINEAGES, MUTED, PAPER
 from collapse_guard.report.tables import compared_with, in_order
 

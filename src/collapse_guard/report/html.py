@@ -18,7 +18,7 @@ from collapse_guard.records import Assessment, Comparison, Reason, Severity
 from collapse_guard.report import losses, outlook, sentences, tables, trends
 from collapse_guard.report.curves import curves_figure
 from collapse_guard.report.curves import description as curves_description
-from collapse_guard.report.figure import figure_svg, lineage_figure
+from collapse_guard.report.figures import figure_svg, lineage_figure
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
 from collapse_guard.report.tables import Table

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Assessment, Comparison
 from collapse_guard.report import losses, outlook, sentences, tables, trends
 from collapse_guard.report.palette import SEVERITIES

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from collapse_guard.prescription.supply import Supply
 from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
 from collapse_guard.report.sentences import change, number, one_line, percent
 from collapse_guard.report.tables import Cell, Table
-from collapse_guard.supply import Supply
 
 WORTH_A_WORD = 0.01
 """A fixation index below this is called hardly inbred: another seed alone moves that of tokens by a thousandth."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from collapse_guard.indicators.catalogue import FAMILIES
+from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
 from collapse_guard.report.sentences import MISSING, Status

@@ -6,32 +6,9 @@ import os
 from pathlib import Path
 
 from collapse_guard.store.base import LineageStore, check_append, next_index
-from collapse_guard.store.dashboard import ui_command
 from collapse_guard.store.memory import MemoryStore
-from collapse_guard.store.pending import (
-    Pending,
-    PendingRequest,
-    discard_pending,
-    list_pending,
-    load_pending,
-    save_pending,
-)
 
-__all__ = [
-    "LineageStore",
-    "MemoryStore",
-    "Pending",
-    "PendingRequest",
-    "check_append",
-    "dashboard_link",
-    "discard_pending",
-    "list_pending",
-    "load_pending",
-    "next_index",
-    "open_store",
-    "save_pending",
-    "ui_command",
-]
+__all__ = ["LineageStore", "MemoryStore", "check_append", "dashboard_link", "next_index", "open_store"]
 
 
 def open_store(uri: str | None = None) -> LineageStore:
@@ -50,7 +27,7 @@ def open_store(uri: str | None = None) -> LineageStore:
     """
     if uri == "memory:":
         return MemoryStore()
-    from collapse_guard.store.mlflow import MLflowStore
+    from collapse_guard.store.mlflow.store import MLflowStore
 
     return MLflowStore(uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}")
 

@@ -8,13 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from collapse_guard.errors import (
-    FingerprintMismatchError,
-    InputError,
-    LineageError,
-    LineageNotFoundError,
-    near,
-)
+from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError, near
 from collapse_guard.records import Assessment
 
 NO_ATTACHMENTS: Mapping[str, str] = MappingProxyType({})

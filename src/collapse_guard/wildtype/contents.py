@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from tokenizers import Tokenizer
 
-from collapse_guard.corpus import Documents
-from collapse_guard.embedding import Embedder, TfidfEmbedder
+from collapse_guard.arrays import FloatArray
+from collapse_guard.corpus.documents import Documents
+from collapse_guard.corpus.embedding import Embedder, TfidfEmbedder
 from collapse_guard.records import Record
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.tokenization import SMALLEST_VOCABULARY
 
-FloatArray = npt.NDArray[np.float64]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]

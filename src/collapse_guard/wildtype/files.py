@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file
 
-from collapse_guard.corpus import Documents
-from collapse_guard.embedding import TfidfEmbedder, save_arrays
+from collapse_guard.corpus.documents import Documents
+from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.wildtype.contents import (
     SCHEMA,

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.corpus import Documents
-from collapse_guard.duplicates import near_duplicates
-from collapse_guard.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
+from collapse_guard.arrays import FloatArray
+from collapse_guard.corpus.documents import Documents
+from collapse_guard.corpus.duplicates import near_duplicates
+from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
+from collapse_guard.corpus.lexicon import count_words, rare_words
 from collapse_guard.errors import InputError, WildTypeError
-from collapse_guard.lexicon import count_words, rare_words
 from collapse_guard.wildtype.contents import (
     Contents,
     EmbedderCheck,
-    FloatArray,
     TextContents,
     TextSettings,
     VectorContents,

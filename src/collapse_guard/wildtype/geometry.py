@@ -12,10 +12,8 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 LARGEST_REFERENCE = 2048
 """Most vectors that are kept."""

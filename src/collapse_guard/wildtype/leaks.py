@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from collapse_guard.corpus import Documents, content_hash
-from collapse_guard.duplicates import near_matches, usable_threshold
+from collapse_guard.corpus.documents import Documents, content_hash
+from collapse_guard.corpus.duplicates import near_matches, usable_threshold
 from collapse_guard.errors import WildTypeError
 
 _EXAMPLES = 3

@@ -12,14 +12,14 @@ from typing import Any, Literal
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from collapse_guard import lexicon
-from collapse_guard.corpus import Documents
-from collapse_guard.embedding import TextEmbedder
+from collapse_guard.arrays import FloatArray
+from collapse_guard.corpus import lexicon
+from collapse_guard.corpus.documents import Documents
+from collapse_guard.corpus.embedding import TextEmbedder
 from collapse_guard.errors import InputError
 from collapse_guard.wildtype import files
 from collapse_guard.wildtype.contents import (
     Contents,
-    FloatArray,
     Settings,
     TextContents,
     TextSettings,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from collapse_guard.arrays import IntArray
 
 
 class Split(NamedTuple):

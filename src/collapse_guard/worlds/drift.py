@@ -28,9 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import after_drift
-from collapse_guard.worlds.observable import FloatArray
 from collapse_guard.worlds.workflow import Workflow
 
 

@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from collapse_guard.arguments import whole
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.worlds.gaussian_laws import (
     Estimator,
     checked_estimator,
@@ -28,7 +29,7 @@ from collapse_guard.worlds.gaussian_laws import (
     spread_bound,
     stationary_variance,
 )
-from collapse_guard.worlds.observable import FloatArray, IntArray, Observable, over_generations
+from collapse_guard.worlds.observable import Observable, over_generations
 from collapse_guard.worlds.subsets import blocks, subsets
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 

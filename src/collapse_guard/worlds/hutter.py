@@ -30,7 +30,8 @@ import numpy as np
 from scipy.special import zeta
 
 from collapse_guard.arguments import above, whole
-from collapse_guard.worlds.observable import FloatArray, IntArray, Observable, over_generations
+from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.worlds.observable import Observable, over_generations
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 
 KNOWN: tuple[WorkflowName, ...] = ("replace", "accumulate", "mix", "fresh")

@@ -20,8 +20,9 @@ from functools import partial
 import numpy as np
 
 from collapse_guard.arguments import above, whole
+from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.observable import FloatArray, Observable, over_generations
+from collapse_guard.worlds.observable import Observable, over_generations
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 
 KNOWN: tuple[WorkflowName, ...] = ("replace", "accumulate", "fresh")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collapse_guard.worlds.observable import IntArray
+from collapse_guard.arrays import IntArray
 
 _MOST_STORED = 8_000_000
 """Numbers that are stored at once where a workflow keeps all items: 64 MB."""

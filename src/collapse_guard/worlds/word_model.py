@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collapse_guard.worlds.observable import FloatArray, IntArray
+from collapse_guard.arrays import FloatArray, IntArray
 
 FLOOR = 0.01
 """Share of the score that goes to all words alike, so that a word the model lost costs a finite number of nats."""

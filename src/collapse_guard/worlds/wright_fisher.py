@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import above, whole
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import needed_share, stationary_fixation
 from collapse_guard.worlds.drift import (
@@ -29,7 +30,7 @@ from collapse_guard.worlds.drift import (
     survival_bound,
     types_after,
 )
-from collapse_guard.worlds.observable import FloatArray, IntArray, Observable, over_generations
+from collapse_guard.worlds.observable import Observable, over_generations
 from collapse_guard.worlds.subsets import blocks, subsets
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 

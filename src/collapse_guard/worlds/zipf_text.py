@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from collapse_guard.arguments import share, whole
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.worlds.drift import expected_fixation, types_after
-from collapse_guard.worlds.observable import FloatArray, IntArray, Observable, over_generations
+from collapse_guard.worlds.observable import Observable, over_generations
 from collapse_guard.worlds.word_model import WordModel
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 from collapse_guard.worlds.wright_fisher import zipf

@@ -1,0 +1,116 @@
+"""`collapse-guard calibrate`: what chance alone does to each indicator, and the policy that follows from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import output, printable, say
+from collapse_guard.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from collapse_guard.decision.calibration import Calibration, Noise
+    from collapse_guard.decision.policy import Policy
+
+_FEW = 5
+
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control",
+        metavar="LINEAGE",
+        help="Lineage whose generation 0 is a control retrain: the founder's training on real data with another seed. "
+        "Repeat it; two at least, eight or more are useful.",
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write the policy here, as TOML. It must not exist yet.")
+]
+
+
+@exits
+def calibrate(
+    lineage: options.Lineage,
+    control: Controls = None,
+    policy: options.PolicyFile = None,
+    out: Out = None,
+    seed: options.Seed = 0,
+    store: options.Store = None,
+) -> ExitCode:
+    """Measure how much each indicator moves for no reason, and write a policy whose margins are not below that."""
+    from collapse_guard.decision import calibration
+    from collapse_guard.decision.policy import Policy
+    from collapse_guard.store import open_store
+
+    _check_free(out)
+    chosen, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
+    founder, *controls = (lineages.history(name)[0] for name in (lineage, *(control or [])))
+    found = calibration.calibrate(founder, controls, policy=chosen, seed=seed)
+    output().print(_table(found, chosen))
+    _remark(found)
+    if out is not None:
+        _write(out, calibration.policy_toml(found, chosen))
+        say(f"The policy is in {out}: use it with `--policy {out}`.")
+    return ExitCode.PASSED
+
+
+def _table(found: Calibration, policy: Policy) -> Table:
+    from rich.table import Table
+
+    table = Table("indicator", "sampling SD", "seeds: mean", "seeds: SD", "seeds stay within", "margin", "in force")
+    table.box = None
+    decides = [noise for noise in found.noise if noise.indicator in policy.decides]
+    for noise in decides or found.noise:
+        table.add_row(printable(noise.indicator), *_cells(noise))
+    return table
+
+
+def _cells(noise: Noise) -> tuple[str, ...]:
+    from collapse_guard.decision.calibration import shown_effect
+    from collapse_guard.records import Direction
+
+    sign = -1.0 if noise.direction is Direction.DOWN else 1.0
+    mean, sd = (noise.seeds.mean, noise.seeds.sd) if noise.seeds else (None, None)
+    limit = None if noise.limit is None else sign * noise.limit
+    effects = (noise.sampling_sd, mean, sd, limit, sign * noise.policy_margin, sign * noise.margin_in_force)
+    return tuple("-" if effect is None else shown_effect(effect, noise.effect_unit) for effect in effects)
+
+
+def _remark(found: Calibration) -> None:
+    from collapse_guard.decision.calibration import FEWEST_CONTROLS
+
+    n = len(found.controls)
+    if n < FEWEST_CONTROLS:
+        say(
+            f"\nSeed noise needs at least {FEWEST_CONTROLS} control retrains, and there is {n or 'none'}: assess each "
+            "as generation 0 of a lineage of its own, and give these with --control. Eight or more are useful."
+        )
+    elif n < _FEW:
+        say(f"\nWith {n} controls the limits are wide because their spread is hardly known; eight or more are useful.")
+    for name, why in found.skipped.items():
+        say(f"{printable(name)} has no seed noise: {printable(why)}")
+
+
+def _check_free(out: Path | None) -> None:
+    from collapse_guard.cli.outputs import check_writable
+
+    if out is None:
+        return
+    check_writable(out, "--out")
+    if out.exists():
+        raise InputError(f"`--out` must not exist yet, but got {str(out)!r}: move it away or name another file")
+
+
+def _write(out: Path, text: str) -> None:
+    from collapse_guard.cli.outputs import write_text
+
+    part = out.with_name(f"{out.name}.part")
+    write_text(part, text)
+    part.replace(out)

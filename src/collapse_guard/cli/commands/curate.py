@@ -1,0 +1,113 @@
+"""`collapse-guard curate`: which samples of a model are fit to be trained on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from collapse_guard.arrays import FloatArray
+    from collapse_guard.reinjection import Curation
+
+
+@exits
+def curate(
+    samples: options.CuratedSamples,
+    out: options.CuratedOut,
+    wild_type: options.CuratedBy,
+    keep: options.Keep = None,
+    own_losses: options.OwnLossesFile = None,
+    real_losses: options.RealLossesFile = None,
+    without: options.Without = None,
+    near: options.Near = 0.8,
+    quantile: options.Quantile = 0.005,
+    column: options.Column = "text",
+    seed: options.Seed = 0,
+    json_file: options.AuditJson = None,
+) -> ExitCode:
+    """Leave out copies, near duplicates, freaks and what is too probable, and draw the rest toward the real data."""
+    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.terminal import errors, say
+    from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.reinjection import curate as choose
+    from collapse_guard.reinjection.curation import RULES
+    from collapse_guard.wildtype import WildType
+
+    if (own_losses is None) != (real_losses is None):
+        raise InputError("`--own-losses` and `--real-losses` must be given together, but got one: give both, or none")
+    check_writable(out, "--out")
+    if json_file is not None:
+        check_writable(json_file, "--json")
+    texts = list(read_documents(samples, column=column))
+    if keep is not None and keep > len(texts):
+        raise InputError(f"`--keep` must be at most the {len(texts):,} samples, but got {keep}: ask for fewer")
+    with errors().status("curating the samples"):
+        kept = choose(
+            texts,
+            WildType.load(wild_type),
+            n=keep,
+            nats=_in_order(own_losses, len(texts)),
+            real_nats=_rates(real_losses),
+            rules=[rule for rule in RULES if rule not in {left_out.value for left_out in without or ()}],
+            near=near,
+            quantile=quantile,
+            seed=seed,
+        )
+    lines = (
+        json.dumps({"text": texts[place], "weight": round(float(weight), 6)}, ensure_ascii=False)
+        for place, weight in zip(kept.places, kept.weights, strict=True)
+    )
+    write_text(out, "\n".join(lines) + "\n")
+    if json_file is not None:
+        write_text(json_file, json.dumps([row.to_dict() for row in kept.audit], indent=2, ensure_ascii=False) + "\n")
+    _show(kept)
+    say(f"{len(kept.places):,} of {len(texts):,} samples are in {out}.")
+    return ExitCode.PASSED
+
+
+def _rates(path: Path | None) -> FloatArray | None:
+    from collapse_guard.corpus.losses import read_losses
+
+    if path is None:
+        return None
+    losses = read_losses(path)
+    return losses.nll / losses.n_tokens
+
+
+def _in_order(path: Path | None, n: int) -> FloatArray | None:
+    """Nats per token of each sample; a document of the file is the number of a sample."""
+    import numpy as np
+
+    from collapse_guard.corpus.losses import read_losses
+
+    if path is None:
+        return None
+    losses = read_losses(path)
+    if sorted(losses.documents) != sorted(str(number) for number in range(n)):
+        raise InputError(
+            f"`--own-losses` must have a row for each of the {n} samples, numbered from 0, but got {len(losses)} rows, "
+            f"the first of {losses.documents[0]!r}: score every sample"
+        )
+    rates = np.empty(n)
+    rates[np.array([int(name) for name in losses.documents])] = losses.nll / losses.n_tokens
+    return rates
+
+
+def _show(kept: Curation) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from collapse_guard.cli.terminal import output, printable
+
+    table = Table("rule", "left out", "left", "bound", "for example", box=None)
+    for row in kept.audit:
+        example = row.examples[0] if row.examples else ""
+        table.add_row(row.rule, f"{row.removed:,}", f"{row.left:,}", row.bound, Text(printable(example)))
+    output().print(table)

@@ -1,0 +1,61 @@
+"""`collapse-guard lineage`: what the store remembers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import output, printable, say
+
+lineage = typer.Typer(help="See which lineages and generations the store has.", no_args_is_help=True)
+
+
+@lineage.command("list")
+@exits
+def list_lineages(store: options.Store = None) -> ExitCode:
+    """List the lineages with their newest verdict."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from collapse_guard.cli.showing import severity_text
+    from collapse_guard.store import open_store
+
+    lineages = open_store(store)
+    table = Table("lineage", "newest generation", "verdict", "wild type", box=None)
+    for name in lineages.lineages():
+        newest = lineages.latest(name)
+        index, fingerprint = str(newest.generation.index), newest.verdict.wild_type
+        table.add_row(
+            Text(printable(name)), index, severity_text(newest.verdict.severity), Text(printable(fingerprint))
+        )
+    if table.row_count:
+        output().print(table)
+    else:
+        say("The store has no lineages yet: `collapse-guard assess` adds the first generation of one.")
+    return ExitCode.PASSED
+
+
+@lineage.command("show")
+@exits
+def show_lineage(
+    name: Annotated[str, typer.Argument(metavar="LINEAGE", help="Name of the lineage.")], store: options.Store = None
+) -> ExitCode:
+    """Show the generations of a lineage, newest first, and why the newest verdict is what it is."""
+    from collapse_guard.cli.showing import show_headline, show_reasons, show_table
+    from collapse_guard.report import tables, trends
+    from collapse_guard.store import open_store
+
+    history = open_store(store).history(name)
+    show_table(tables.generations(history))
+    say("")
+    trend = trends.table(history)
+    if trend:
+        show_table(trend)
+        say("")
+    show_headline(history[-1])
+    show_reasons(history[-1])
+    return ExitCode.PASSED

@@ -1,0 +1,110 @@
+"""`collapse-guard profile`: fit a wild type from files."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import errors, output, say, say_warning
+
+if TYPE_CHECKING:
+    from collapse_guard.wildtype import WildType
+
+
+@exits
+def profile(
+    real: options.Real,
+    out: options.WildTypeOut,
+    column: options.Column = "text",
+    seed: options.Seed = 0,
+    group_tokens: options.GroupTokens = 4096,
+    evaluation_fraction: options.EvaluationFraction = 0.2,
+) -> ExitCode:
+    """Freeze real documents into a wild type: what every generation is measured against."""
+    from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.wildtype import WildType
+
+    documents = _Counted(read_documents(real, column=column))
+    with errors().status("fitting the wild type"):
+        wild_type = WildType.fit(
+            documents, seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
+        )
+        wild_type.save(out)
+        facts, gaps = _facts(wild_type, documents.count), _gaps(wild_type)
+    _show(facts, out)
+    for gap in gaps:
+        say_warning(gap)
+    return ExitCode.PASSED
+
+
+class _Counted:
+    """Documents that are counted while they pass."""
+
+    def __init__(self, documents: Iterable[str]) -> None:
+        self._documents = documents
+        self.count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for document in self._documents:
+            self.count += 1
+            yield document
+
+
+def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
+    n_kept = len(wild_type.evaluation) + len(wild_type.pool)
+    return {
+        "documents": f"{n_kept:,} distinct of {n_read:,}",
+        "evaluation": f"{len(wild_type.evaluation):,}, never to be trained on",
+        "pool": f"{len(wild_type.pool):,}, which may be trained on",
+        "near duplicates": f"{_n_alike(wild_type):,} documents kept on the side of the ones they resemble",
+        "vocabulary": f"{wild_type.vocabulary_size:,} tokens",
+        "words": f"{len(wild_type.known_words):,}, of which {len(wild_type.rare_words):,} count as rare",
+        "fingerprint": wild_type.fingerprint,
+    }
+
+
+def _n_alike(wild_type: WildType) -> int:
+    """How many documents are near duplicates of another one, the first of each cluster not counted."""
+    from collapse_guard.corpus.duplicates import near_duplicates
+    from collapse_guard.wildtype.contents import TextSettings
+
+    settings = wild_type.settings
+    assert isinstance(settings, TextSettings)  # noqa: S101
+    labels = near_duplicates(
+        chain(wild_type.evaluation, wild_type.pool), threshold=settings.near_duplicate_threshold, seed=settings.seed
+    )
+    return len(labels) - len(set(labels.tolist()))
+
+
+def _gaps(wild_type: WildType) -> list[str]:
+    """What the wild type is too small to be a baseline of, found out now and not at the first verdict."""
+    from collapse_guard.decision.policy import DECIDES
+    from collapse_guard.measurement.measure import reference_readings
+
+    found = reference_readings(wild_type, sample_tokens=None)
+    readings = [found[name] for name in found if name in DECIDES]
+    lacking = {
+        problem: [r.indicator for r in readings if r.problem == problem] for problem in (r.problem for r in readings)
+    }
+    return [
+        f"no founder can be judged by {', '.join(names)}: {problem}" for problem, names in lacking.items() if problem
+    ]
+
+
+def _show(facts: dict[str, str], out: Path) -> None:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, fact in facts.items():
+        table.add_row(name, fact)
+    output().print(table)
+    say(f"\nThe wild type is in {out}. Next, the founder of a lineage, the model trained on real data only:")
+    say(f"  collapse-guard assess SAMPLES --wild-type {shlex.quote(str(out))} --lineage NAME --generation 0")

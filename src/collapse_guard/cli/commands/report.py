@@ -1,0 +1,28 @@
+"""`collapse-guard report`: lineages as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import say
+
+
+@exits
+def report(
+    lineage: options.Lineages,
+    out: options.PageOut = Path("report.html"),
+    store: options.Store = None,
+) -> ExitCode:
+    """Write lineages as one HTML page that needs nothing else: curves, verdicts, and what they rest on."""
+    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.report import html
+    from collapse_guard.store import open_store
+
+    check_writable(out, "--out")
+    lineages = open_store(store)
+    write_text(out, html({name: lineages.history(name) for name in lineage}))
+    say(f"The report is in {out}.")
+    return ExitCode.PASSED

@@ -1,0 +1,300 @@
+"""`collapse-guard simulate`: a world whose answer is known, its closed form beside it, and what a policy says of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import errors, say
+from collapse_guard.errors import InputError
+from collapse_guard.records import Assessment, Generation, Mixture, Severity
+
+if TYPE_CHECKING:
+    from collapse_guard.decision.policy import Policy
+    from collapse_guard.evidence import Evidence
+    from collapse_guard.report.tables import Cell, Table
+    from collapse_guard.wildtype import WildType
+    from collapse_guard.worlds import GaussianLineages, Lineages, Observable, TextLineages, Workflow
+
+
+class World(StrEnum):
+    """What is simulated."""
+
+    GAUSSIAN = "gaussian"
+    WRIGHT_FISHER = "wright-fisher"
+    REGRESSION = "regression"
+    HUTTER = "hutter"
+    ZIPF_TEXT = "zipf-text"
+
+
+class WorkflowName(StrEnum):
+    """What each generation is trained on."""
+
+    REPLACE = "replace"
+    ACCUMULATE = "accumulate"
+    ACCUMULATE_SUBSAMPLE = "accumulate-subsample"
+    MIX = "mix"
+    FRESH = "fresh"
+
+
+DIMENSIONS = 4
+"""Of the Gaussian world here."""
+SAMPLES = {
+    World.GAUSSIAN: (100, f"samples in {DIMENSIONS} dimensions"),
+    World.WRIGHT_FISHER: (100, "items of 200 types"),
+    World.REGRESSION: (111, "labels in 10 dimensions"),
+    World.HUTTER: (1000, "questions"),
+    World.ZIPF_TEXT: (1000, "documents of 30 words"),
+}
+"""How many items each generation writes where `--samples` does not say, and what they are."""
+_VECTORS, _DOCUMENTS = 2048, 2000
+"""Of a generation, and real ones to measure against, for the guard to judge."""
+_SHOWN = 2
+"""Observables in the table; the file has all."""
+
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        help="Items (documents in zipf-text) that each generation writes. Default: "
+        + ", ".join(f"{number} in {world}" for world, (number, _) in SAMPLES.items())
+        + ".",
+    ),
+]
+RealShare = Annotated[
+    float | None,
+    typer.Option("--real-share", metavar="M", min=0.0, max=1.0, help="Share of fresh real data; with --workflow mix."),
+]
+Judge = Annotated[
+    int,
+    typer.Option(
+        "--judge", metavar="K", min=0, help="Let the guard judge the first K lineages; gaussian and zipf-text only."
+    ),
+]
+
+
+@exits
+def simulate(
+    world: Annotated[World, typer.Argument(metavar="WORLD", help=f"One of {', '.join(World)}.")],
+    workflow: Annotated[
+        WorkflowName, typer.Option("--workflow", help="What each generation is trained on.")
+    ] = WorkflowName.REPLACE,
+    real_share: RealShare = None,
+    generations: Annotated[int, typer.Option("--generations", min=0, help="Generations after the founder.")] = 10,
+    lineages: Annotated[int, typer.Option("--lineages", min=1, help="Independent repetitions.")] = 200,
+    samples: Samples = None,
+    seed: options.Seed = 0,
+    judge: Judge = 0,
+    policy: options.PolicyFile = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all that was simulated, as JSON.")
+    ] = None,
+) -> ExitCode:
+    """Simulate lineages whose collapse is understood, next to the closed form, and try a policy on them.
+
+    The exit code is 0 whatever the guard says: a simulated collapse is no failure.
+    """
+    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.showing import show_table
+
+    if json_file is not None:
+        check_writable(json_file, "--json")
+    trained_on = _workflow(workflow, real_share)
+    size = SAMPLES[world][0] if samples is None else samples
+    asked = Asked(world=world, workflow=trained_on, generations=generations, lineages=lineages, samples=size, seed=seed)
+    rule = _checked_policy(judge, policy, asked)
+    found = _simulated(asked, judge)
+    verdicts = _judged(found, asked, judge, rule) if rule else []
+    if json_file is not None:
+        write_text(json_file, _as_json(asked, found, verdicts))
+    show_table(_table(asked, found.observables[:_SHOWN], verdicts))
+    _say_more(asked, found.observables, judge)
+    return ExitCode.PASSED
+
+
+def _workflow(name: WorkflowName, real_share: float | None) -> Workflow:
+    from collapse_guard.worlds import WORKFLOWS, Workflow
+
+    if (name is WorkflowName.MIX) != (real_share is not None):
+        raise InputError(
+            f"`--real-share` must be given with `--workflow mix` and with no other, but got {real_share} with "
+            f"`--workflow {name}`: say `--workflow mix --real-share 0.1` for a tenth"
+        )
+    return Workflow(name=dict(zip(WorkflowName, WORKFLOWS, strict=True))[name], real_share=real_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be simulated."""
+
+    world: World
+    workflow: Workflow
+    generations: int
+    lineages: int
+    samples: int
+    seed: int
+
+
+def _simulated(asked: Asked, judge: int) -> Lineages:
+    from collapse_guard import worlds
+
+    arguments = {name: getattr(asked, name) for name in ("workflow", "generations", "lineages", "seed")}
+    if asked.world is World.ZIPF_TEXT:
+        return worlds.zipf_text.simulate(documents=asked.samples, kept=judge, scored=_DOCUMENTS, **arguments)
+    if asked.world is World.GAUSSIAN:
+        arguments["dimensions"] = DIMENSIONS
+    lineages: Lineages = getattr(worlds, asked.world.replace("-", "_")).simulate(samples=asked.samples, **arguments)
+    return lineages
+
+
+def _checked_policy(judge: int, policy: Path | None, asked: Asked) -> Policy | None:
+    """The policy to judge by; None where nothing is judged."""
+    if not judge:
+        if policy is not None:
+            raise InputError("`--policy` must come with `--judge K`, but got no K: say how many lineages to judge")
+        return None
+    if asked.world not in (World.GAUSSIAN, World.ZIPF_TEXT):
+        raise InputError(
+            f"`--judge` must be 0 in the world {asked.world}, which writes nothing to judge, but got {judge}: take "
+            "gaussian or zipf-text"
+        )
+    if judge > asked.lineages:
+        raise InputError(
+            f"`--judge` must be at most `--lineages` = {asked.lineages}, but got {judge}: simulate more lineages"
+        )
+    from collapse_guard.decision.policy import Policy
+
+    return Policy() if policy is None else Policy.load(policy)
+
+
+def _judged(found: Any, asked: Asked, judge: int, policy: Policy) -> list[Counter[Severity]]:
+    """How many lineages have which verdict, by generation."""
+    wild_type, evidence = (_of_vectors if asked.world is World.GAUSSIAN else _of_texts)(found, asked)
+    verdicts: list[Counter[Severity]] = [Counter() for _ in range(asked.generations + 1)]
+    with errors().status("") as status:
+        for lineage in range(judge):
+            status.update(f"judging lineage {lineage + 1} of {judge}")
+            for generation, severity in enumerate(_severities(wild_type, evidence, lineage, asked, policy)):
+                verdicts[generation][severity] += 1
+    return verdicts
+
+
+def _severities(
+    wild_type: WildType, evidence: Callable[[int, int], Evidence], lineage: int, asked: Asked, policy: Policy
+) -> list[Severity]:
+    from collapse_guard.assessment import assess
+
+    history: list[Assessment] = []
+    for index in range(asked.generations + 1):
+        generation = _generation(asked.workflow, f"{asked.world} {lineage}", index)
+        found = assess(
+            wild_type, evidence(lineage, index), history=history, policy=policy, seed=asked.seed, generation=generation
+        )
+        history.append(found)
+    return [assessment.verdict.severity for assessment in history]
+
+
+def _generation(workflow: Workflow, lineage: str, index: int) -> Generation:
+    real = 1.0 if index == 0 else workflow.fresh_share
+    oldest = {None: 0, 1.0: index}.get(real, index - 1)
+    mixture = None if real is None else Mixture.with_real(real)
+    return Generation(lineage=lineage, index=index, parents=tuple(range(oldest, index)), mixture=mixture)
+
+
+def _of_vectors(found: GaussianLineages, asked: Asked) -> tuple[WildType, Callable[[int, int], Evidence]]:
+    from collapse_guard.evidence import Evidence
+    from collapse_guard.wildtype import WildType
+    from collapse_guard.worlds import gaussian
+
+    real = gaussian.real_samples(2 * _VECTORS, dimensions=DIMENSIONS, seed=asked.seed)
+    wild_type = WildType.fit_arrays(real, seed=asked.seed, evaluation_fraction=0.5)
+    return wild_type, lambda lineage, index: Evidence(samples=found.write(lineage, index, n=_VECTORS, seed=asked.seed))
+
+
+def _of_texts(found: TextLineages, asked: Asked) -> tuple[WildType, Callable[[int, int], Evidence]]:
+    from collapse_guard.evidence import Evidence, Losses
+    from collapse_guard.wildtype import WildType
+    from collapse_guard.worlds.zipf_text import as_texts
+
+    real = as_texts(found.held_out)
+    wild_type = WildType.fit(real, seed=asked.seed, evaluation_fraction=0.5, group_tokens=512)
+    place = {text: number for number, text in enumerate(real)}
+    scored = [place[text] for text in wild_type.evaluation]
+
+    def evidence(lineage: int, index: int) -> Evidence:
+        nats = found.nats[lineage, index, scored]
+        losses = Losses(
+            documents=wild_type.evaluation.hashes,
+            nll=nats.sum(axis=1),
+            n_tokens=(nats > 0.0).sum(axis=1),
+            token_nll=tuple(nats),
+        )
+        return Evidence(samples=found.texts(lineage, index), losses=losses)
+
+    return wild_type, evidence
+
+
+def _table(asked: Asked, observables: Sequence[Observable], verdicts: Sequence[Counter[Severity]]) -> Table:
+    from collapse_guard.report.tables import Cell, Table
+
+    columns, cells = ["generation"], [[Cell(text=str(t)) for t in range(asked.generations + 1)]]
+    for seen in observables:
+        columns.append(f"{seen.name}: mean (10-90 %)")
+        cells.append([Cell(text=text) for text in _ranges(seen)])
+        if seen.expected is not None:
+            columns.append("limit for large N" if seen.is_limit else "closed form")
+            cells.append([Cell(text=f"{value:.4g}") for value in seen.expected])
+    for severity in Severity if verdicts else ():
+        columns.append(str(severity))
+        cells.append([_share(counts, severity) for counts in verdicts])
+    what = f"{asked.world} under {asked.workflow}: {asked.lineages:,} lineages"
+    size = f"{asked.samples:,} {SAMPLES[asked.world][1]} a generation"
+    return Table(
+        caption=f"{what}, {size}, seed {asked.seed}; generation 0 is the founder",
+        columns=tuple(columns),
+        rows=tuple(zip(*cells, strict=True)),
+    )
+
+
+def _ranges(seen: Observable) -> list[str]:
+    low, high = seen.quantile(0.1), seen.quantile(0.9)
+    return [f"{m:.4g} ({a:.4g} to {b:.4g})" for m, a, b in zip(seen.mean, low, high, strict=True)]
+
+
+def _share(counts: Counter[Severity], severity: Severity) -> Cell:
+    from collapse_guard.report.tables import Cell
+
+    return Cell(text=f"{counts[severity] / counts.total():.0%}", severity=severity if counts[severity] else None)
+
+
+def _say_more(asked: Asked, observables: Sequence[Observable], judge: int) -> None:
+    """What the table does not say."""
+    unknown = [seen.name for seen in observables[:_SHOWN] if seen.expected is None]
+    if unknown:
+        say(f"No closed form is known for {' and '.join(unknown)} under {asked.workflow}.")
+    if judge:
+        say(f"Verdicts are shares of the first {judge} lineages.")
+
+
+def _as_json(asked: Asked, found: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
+    import json
+
+    body = {
+        "world": asked.world,
+        "workflow": asked.workflow.name,
+        "real_share": asked.workflow.real_share,
+        **{name: getattr(asked, name) for name in ("generations", "lineages", "samples", "seed")},
+        "observables": [seen.to_dict() for seen in found.observables],
+        "verdicts": [{str(severity): counts[severity] for severity in Severity} for counts in verdicts],
+    }
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,91 @@
+"""`collapse-guard ui`: MLflow's user interface on the lineage store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from collapse_guard.cli import options
+from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.terminal import say
+from collapse_guard.errors import CollapseGuardError, InputError
+
+_HOST = "127.0.0.1"
+_PATIENCE_SECONDS = 10
+
+
+@exits
+def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
+    """Open the lineages in MLflow's user interface on this machine, until Ctrl-C."""
+    from collapse_guard.store import dashboard_link, open_store
+    from collapse_guard.store.mlflow.dashboard import ui_command
+
+    lineages = open_store(store)
+    uri: str | None = getattr(lineages, "tracking_uri", None)
+    if uri is None:
+        raise InputError("`--store` must be a database or a server, but got memory:, which has no user interface")
+    link = dashboard_link(lineages)
+    if uri.startswith(("http://", "https://")):
+        say(f"This store has a user interface of its own. The dashboard: {uri.rstrip('/')}{link}")
+        return ExitCode.PASSED
+    _check_free(port)
+    say(f"The dashboard: http://{_HOST}:{port}{link}\nCtrl-C ends it." if link else _nothing_yet(port))
+    return _serve(ui_command(uri, port=port))
+
+
+def _nothing_yet(port: int) -> str:
+    return f"The store has no lineages yet. MLflow: http://{_HOST}:{port}\nCtrl-C ends it."
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise InputError(
+                f"`--port` must be free on this machine, but got {port}, which is in use: name another"
+            ) from error
+
+
+def _serve(command: Sequence[str]) -> ExitCode:
+    """Run the server until it ends or this process is asked to; it never outlives this process."""
+    process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own interpreter and arguments
+    try:
+        with _termination_as_interrupt():
+            code = process.wait()
+    except KeyboardInterrupt:
+        return ExitCode.PASSED
+    finally:
+        _end(process)
+    raise CollapseGuardError(f"MLflow's user interface ended with exit code {code}; what it said stands above")
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server with all of its workers."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,227 @@
+"""Documents: read from files in a stream, identified by a hash of their content, and held in Arrow memory."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from collapse_guard.corpus.formats import READERS
+from collapse_guard.errors import CorpusError, near
+
+_BATCH = 1024
+
+
+def read_documents(paths: str | Path | Sequence[str | Path], *, column: str = "text") -> Iterator[str]:
+    """Read documents from files, one after the other, in memory that does not grow with the files.
+
+    The extension tells the format: `.txt` has one document a line; `.jsonl` has one object a line and the document
+    under `column`; `.csv` has a header; `.parquet`, `.arrow` and `.feather` have a string column. A directory stands
+    for all of its files of these extensions, by name. Null and blank documents are passed over.
+
+    Args:
+        paths: a file, a directory, or several of them.
+        column: name of the column (of the key in `.jsonl`) that holds the text; `.txt` has none.
+
+    Returns:
+        An iterator over the documents, in the order of the files.
+
+    Raises:
+        CorpusError: a path does not exist or has an unknown extension (at once); a file is not UTF-8 (with the
+            offset of the first bad byte), is not valid in its format, has no such column, or a path has no documents
+            (while it is read).
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "corpus.txt")
+        ...     _ = path.write_text("A document.\\n\\nAnother one.\\n", encoding="utf-8")
+        ...     list(read_documents(path))
+        ['A document.', 'Another one.']
+    """
+    chosen = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not chosen:
+        raise CorpusError("`paths` must name at least one file or directory, but got none")
+    return _read_all([(path, _files_of(path)) for path in chosen], column)
+
+
+def content_hash(text: str) -> str:
+    """Identify a document by its content: 32 hex digits of BLAKE2b over its NFC form with white space collapsed.
+
+    Two texts that differ only in white space or in Unicode composition have the same hash.
+
+    Example:
+        >>> content_hash("Fellow  citizens\\n") == content_hash("Fellow citizens")
+        True
+    """
+    canonical = " ".join(unicodedata.normalize("NFC", text).split())
+    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The path itself, or the files of known formats in the directory."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in READERS and file.is_file())
+        if not files:
+            raise CorpusError(f"directory {path} must hold {_known_extensions()} files, but it holds none of them")
+        return files
+    if not path.exists():
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise CorpusError(
+            f"{path} must be a file or a directory, but there is no such one: {near(path.name, siblings)}"
+        )
+    if path.suffix.lower() not in READERS:
+        raise CorpusError(
+            f"{path} must be a {_known_extensions()} file, but its extension is {path.suffix!r}: convert it"
+        )
+    return [path]
+
+
+def _known_extensions() -> str:
+    *others, last = READERS
+    return f"{', '.join(others)} or {last}"
+
+
+def _read_all(plan: list[tuple[Path, list[Path]]], column: str) -> Iterator[str]:
+    for path, files in plan:
+        n = 0
+        for text in chain.from_iterable(READERS[file.suffix.lower()](file, column) for file in files):
+            if text and not text.isspace():
+                n += 1
+                yield text
+        if not n:
+            size = sum(file.stat().st_size for file in files)
+            raise CorpusError(f"{path} must hold at least one document that is not blank, but got none in {size} bytes")
+
+
+class Documents(Sequence[str]):
+    """An immutable sequence of documents with their content hashes, held in Arrow memory.
+
+    Two of them are equal when their hashes are, in order. A slice shares memory; `select` copies the chosen texts.
+
+    Example:
+        >>> documents = Documents.from_texts(["We the people", "of the United States"])
+        >>> documents[1], len(documents.select([0]))
+        ('of the United States', 1)
+    """
+
+    __slots__ = ("_hashes", "_texts")
+
+    def __init__(self, texts: pa.Array, hashes: pa.Array) -> None:
+        """Hold what `from_texts` or `unique` made: arrays of `large_string` and `string` of equal length."""
+        self._texts = texts
+        self._hashes = hashes
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Documents:
+        """Hold texts as they are; raises CorpusError where one is not a str or has no UTF-8 form (a lone surrogate)."""
+        chunks: list[pa.Array] = []
+        hashes: list[str] = []
+        iterator = _checked(texts)
+        while batch := list(islice(iterator, _BATCH)):
+            chunks.append(pa.array(batch, pa.large_string()))
+            hashes.extend(map(content_hash, batch))
+        return cls(_concatenated(chunks), pa.array(hashes, pa.string()))
+
+    @classmethod
+    def unique(cls, texts: Iterable[str]) -> Documents:
+        """Hold one text of each content, blank ones left out, in the order of the content hashes.
+
+        The result does not depend on the order of `texts`: of texts with equal hashes the first in the order of code
+        points is kept. Raises CorpusError as `from_texts` does.
+
+        Example:
+            >>> sorted(Documents.unique(["war", " war", "", "peace"]))
+            [' war', 'peace']
+        """
+        kept: dict[str, str] = {}
+        for text in _checked(texts):
+            if text and not text.isspace():
+                key = content_hash(text)
+                kept[key] = min(text, kept.get(key, text))
+        ordered = sorted(kept)
+        chunks = [
+            pa.array(map(kept.pop, ordered[i : i + _BATCH]), pa.large_string()) for i in range(0, len(ordered), _BATCH)
+        ]
+        return cls(_concatenated(chunks), pa.array(ordered, pa.string()))
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Content hash of each document."""
+        return tuple(self._hashes.to_pylist())
+
+    @property
+    def texts(self) -> list[str]:
+        """All documents as a list: a copy in Python memory."""
+        return list(self._texts.to_pylist())
+
+    def to_arrow(self) -> pa.Array:
+        """The texts as an Arrow array of `large_string`, without a copy."""
+        return self._texts
+
+    def select(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> Documents:
+        """The documents at `indices`, in that order; raises IndexError where there is none."""
+        chosen = pa.array(np.asarray(indices, dtype=np.int64))
+        return Documents(self._texts.take(chosen), self._hashes.take(chosen))
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Documents: ...
+    def __getitem__(self, index: int | slice) -> str | Documents:
+        """One document, or a slice of them."""
+        if not isinstance(index, slice):
+            return str(self._texts[index].as_py())
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            return self.select(range(start, stop, step))
+        return Documents(*(part.slice(start, max(0, stop - start)) for part in (self._texts, self._hashes)))
+
+    def __iter__(self) -> Iterator[str]:
+        """The documents one after the other; only a batch of them is in Python memory at a time."""
+        for start in range(0, len(self), _BATCH):
+            yield from self._texts.slice(start, _BATCH).to_pylist()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same documents stand in the same order, by content hash."""
+        return bool(self._hashes.equals(other._hashes)) if isinstance(other, Documents) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Hash of the content hashes."""
+        return hash(self.hashes)
+
+    def __repr__(self) -> str:
+        """The count and the size."""
+        return f"Documents({len(self)} documents, {self._texts.nbytes:,} bytes)"
+
+
+def _concatenated(chunks: list[pa.Array]) -> pa.Array:
+    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
+
+
+def _checked(texts: Iterable[str]) -> Iterator[str]:
+    required = "`documents` must be an iterable of str"
+    if isinstance(texts, str):
+        raise CorpusError(f"{required}, but got one str: wrap it in a list, or read a file with `read_documents`")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise CorpusError(f"{required}, but document {number} is a {type(text).__name__}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            found = f"{text[error.start]!r} at character {error.start}"
+            raise CorpusError(
+                f"{required} with a UTF-8 form, but document {number} has a lone surrogate ({found}): "
+                'decode its bytes again, or replace what cannot be decoded with errors="replace"'
+            ) from error
+        yield text

@@ -1,0 +1,212 @@
+"""Embedders: texts to vectors. The default is TF-IDF and a truncated SVD, fitted once on real text and then frozen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from collapse_guard.arrays import FloatArray
+from collapse_guard.corpus.lexicon import words
+from collapse_guard.errors import InputError
+
+TextEmbedder = Callable[[list[str]], Any]
+"""Any function of a list of n texts to an n d array or tensor; an nn.Module whose forward does this is one."""
+
+_BATCH = 256
+_MAX_TERMS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class TfidfEmbedder:
+    """Latent semantic analysis with frozen terms: `x -> V · l2(tf · idf)`.
+
+    `tf = 1 + ln(count)` and `idf = 1 + ln((1 + n) / (1 + document count))`, rows scaled to unit length, then
+    projected onto the leading right singular vectors V of the fitted texts. A row has a norm of at most 1; a text
+    without known terms is the zero vector. Each row depends on its text alone, not on the batch.
+
+    Source: Deerwester et al. (1990), Indexing by latent semantic analysis; Halko, Martinsson and Tropp (2011) for
+    the SVD.
+    """
+
+    terms: tuple[str, ...]
+    """v: the terms, in the order of the columns."""
+    idf: FloatArray
+    """v: inverse document frequency."""
+    components: FloatArray
+    """d v: right singular vectors; the entry of largest magnitude of each is positive."""
+    name = "tfidf-svd"
+    """Name of the kind of embedder."""
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], *, dim: int = 64, seed: int = 0) -> TfidfEmbedder:
+        """Learn terms (the 20,000 most frequent, in two documents or more), weights and directions.
+
+        Args:
+            texts: n documents.
+            dim: wanted number of dimensions; there are fewer where the texts have fewer terms or documents.
+            seed: of the randomised SVD. The same texts in the same order and seed give the same bits on one machine,
+                whatever its number of threads.
+
+        Raises:
+            InputError: no text has a word.
+
+        Example:
+            >>> embedder = TfidfEmbedder.fit(["peace and war", "war and taxes", "taxes and peace"], dim=2)
+            >>> embedder(["war", "unheard of"]).shape
+            (2, 2)
+        """
+        vectorizer, matrix = _fit_tfidf(texts)
+        with threadpool_limits(1):
+            _, _, components = randomized_svd(matrix, min(dim, *matrix.shape), n_iter=5, random_state=seed)
+        return cls(tuple(vectorizer.get_feature_names_out()), vectorizer.idf_, _with_fixed_signs(components))
+
+    def __post_init__(self) -> None:
+        """Rebuild the vectorizer from the frozen parts."""
+        vectorizer = _vectorizer(vocabulary={term: column for column, term in enumerate(self.terms)})
+        vectorizer.idf_ = self.idf
+        object.__setattr__(self, "_vectorizer", vectorizer)
+        object.__setattr__(self, "_directions", np.ascontiguousarray(self.components.T))
+
+    @property
+    def dim(self) -> int:
+        """d, the number of dimensions."""
+        return int(self.components.shape[0])
+
+    def __call__(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts: n d. Cost: linear in words times d."""
+        if not len(texts):
+            return np.zeros((0, self.dim))
+        parts = [self._vectorizer.transform(batch) @ self._directions for batch in _batches(texts)]  # type: ignore[attr-defined]
+        return np.concatenate(parts)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """The learned numbers, by name."""
+        return {"components": self.components, "idf": self.idf}
+
+    def save(self, folder: Path) -> None:
+        """Write `embedder.json` (the terms) and `embedder.safetensors` (the numbers)."""
+        body = json.dumps({"name": self.name, "terms": self.terms}, ensure_ascii=False)
+        (folder / "embedder.json").write_text(body, encoding="utf-8")
+        save_arrays(self.arrays(), folder / "embedder.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> TfidfEmbedder:
+        """Read what `save` wrote; the embeddings are the same bits."""
+        terms = json.loads((folder / "embedder.json").read_text(encoding="utf-8"))["terms"]
+        arrays = load_file(folder / "embedder.safetensors")
+        return cls(tuple(terms), arrays["idf"], arrays["components"])
+
+
+@dataclass(frozen=True, eq=False)
+class CustomEmbedder:
+    """A user's function or nn.Module as an embedder: batched, without gradients, and checked.
+
+    A module is called in eval mode and left as it was, each submodule in its own mode. The output must be a finite n
+    d array with the same d in every batch.
+    """
+
+    function: TextEmbedder
+    """list of texts -> n d array or tensor."""
+
+    @property
+    def name(self) -> str:
+        """Name of the function or of the module's class."""
+        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
+
+    def __call__(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts: n d.
+
+        Raises:
+            InputError: the output has another shape or is not finite.
+
+        Example:
+            >>> CustomEmbedder(lambda texts: [[len(text), 1.0] for text in texts])(["a", "abc"]).tolist()
+            [[1.0, 1.0], [3.0, 1.0]]
+        """
+        parts = [self._checked(_call(self.function, batch), len(batch)) for batch in _batches(texts)]
+        if len({part.shape[1] for part in parts}) > 1:
+            raise InputError(
+                f"`embedder` {self.name} must give every text the same number of dimensions, "
+                f"but got {sorted({part.shape[1] for part in parts})}"
+            )
+        return np.concatenate(parts) if parts else np.zeros((0, 0))
+
+    def _checked(self, output: Any, n: int) -> FloatArray:
+        required = f"`embedder` {self.name} must return an array of {n} rows (one per text) and d columns"
+        try:
+            values = np.asarray(output, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{required}, but got a {type(output).__name__}: {error}") from error
+        if values.ndim != 2 or len(values) != n or not values.shape[1]:
+            raise InputError(f"{required}, but got shape {values.shape}")
+        if not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+            raise InputError(
+                f"`embedder` {self.name} must return finite numbers, but row {bad} of a batch is not finite"
+            )
+        return values
+
+
+Embedder = TfidfEmbedder | CustomEmbedder
+"""What a wild type embeds texts with."""
+
+
+def save_arrays(arrays: Mapping[str, FloatArray], path: Path) -> None:
+    """Write arrays by name as safetensors."""
+    # safetensors writes the buffer as it lies: an array in Fortran order would come back scrambled.
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def _call(function: TextEmbedder, batch: list[str]) -> Any:
+    # A module exists only where torch was imported; importing it here would cost every other user two seconds.
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return function(batch)
+    with torch.no_grad():
+        output = _call_in_eval_mode(function, batch) if isinstance(function, torch.nn.Module) else function(batch)
+    return output.detach().double().cpu().numpy() if isinstance(output, torch.Tensor) else output
+
+
+def _call_in_eval_mode(module: Any, batch: list[str]) -> Any:
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        return module.eval()(batch)
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(texts), _BATCH):
+        yield list(texts[start : start + _BATCH])
+
+
+def _vectorizer(**options: Any) -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer=words, sublinear_tf=True, dtype=np.float64, **options)
+
+
+def _fit_tfidf(texts: Sequence[str]) -> tuple[TfidfVectorizer, Any]:
+    for min_df in (2, 1):
+        vectorizer = _vectorizer(max_features=_MAX_TERMS, min_df=min_df)
+        try:
+            return vectorizer, vectorizer.fit_transform(texts)
+        except ValueError:  # scikit-learn's way to say that no term is left
+            continue
+    raise InputError(
+        f"`texts` must have words to fit an embedder on, but got {len(texts)} without any: pass your own `embedder`"
+    )
+
+
+def _with_fixed_signs(components: FloatArray) -> FloatArray:
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1, keepdims=True), axis=1)
+    return np.ascontiguousarray(components * np.where(largest < 0, -1.0, 1.0), dtype=np.float64)

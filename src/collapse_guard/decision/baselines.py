@@ -1,0 +1,156 @@
+"""Which baseline a reading is compared with, on which documents, and what keeps it from being compared.
+
+Two baselines make two statements. Drift is this generation against the founder: what retraining did. Distance is
+against the wild type: what was lost in total, which for the founder is a matter of its size and its decoding. Drift
+decides where the founder was measured, distance elsewhere; both are shown everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from collapse_guard.comparison import compare, obstacle
+from collapse_guard.decision.policy import Policy
+from collapse_guard.records import Baseline, Comparison, Generation, Reading, Reason, ReasonKind, Severity
+
+Readings = Mapping[str, Reading]
+SMALLEST_FOLD = 20
+"""Documents that a generation must be judged on at least where folds rotate."""
+
+
+def comparisons_of(
+    generation: Generation,
+    readings: Readings,
+    reference: Readings,
+    *,
+    drift: Readings,
+    policy: Policy,
+    look: int | None = None,
+) -> list[Comparison]:
+    """All comparisons of a generation: with the founder, and with the wild type.
+
+    Drift decides where the founder was measured; distance to the wild type decides elsewhere, and is shown everywhere.
+    """
+    fold = generation.index if drift else None
+    return [
+        *_against(generation, on_fold(readings, fold, policy), on_fold(drift, fold, policy), "founder", policy, look),
+        *_against(generation, readings, reference, "wild_type", policy, look, deciding=reference.keys() - drift.keys()),
+    ]
+
+
+def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readings:
+    """The readings of paired documents, cut to those that generation t is judged on; all others as they are.
+
+    The part of a document depends on its id alone, so founder and generation are cut alike.
+    """
+    folds = policy.rotate_folds
+    if folds is None or generation is None:
+        return readings
+    return {
+        name: _cut(reading, (generation - 1) % folds, folds) if reading.keys else reading
+        for name, reading in readings.items()
+    }
+
+
+def _cut(reading: Reading, fold: int, folds: int) -> Reading:
+    kept = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
+    parts = {name: tuple(getattr(reading, name)[i] for i in kept) for name in ("keys", "replicates", "weights")}
+    few = f"{len(kept)} of {len(reading.keys)} documents are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
+    return reading.model_copy(
+        update={**parts, "problem": reading.problem or (few if len(kept) < SMALLEST_FOLD else "")}
+    )
+
+
+def _fold_of(document: str, folds: int) -> int:
+    return int.from_bytes(hashlib.blake2b(document.encode(), digest_size=8).digest(), "big") % folds
+
+
+def _against(
+    generation: Generation,
+    readings: Readings,
+    baseline: Readings,
+    kind: Baseline,
+    policy: Policy,
+    look: int | None,
+    *,
+    deciding: Collection[str] | None = None,
+) -> list[Comparison]:
+    level = policy.alert_level(generation.index, look) / max(1, len(policy.decides))
+    comparisons = []
+    for name, reading in readings.items():
+        if name not in baseline or obstacle(reading, baseline[name]):
+            continue
+        limits = policy.limits(name, kind, direction=reading.direction, scale=reading.scale)
+        comparisons.append(
+            compare(
+                reading,
+                baseline[name],
+                baseline=kind,
+                baseline_generation=0 if kind == "founder" else None,
+                margin=limits.margin,
+                watch=limits.watch,
+                level=policy.confidence,
+                alert_level=level,
+                decides=name in policy.decides and (deciding is None or name in deciding),
+                seed_limit=limits.seeds,
+            )
+        )
+    return comparisons
+
+
+def obstacles_of(
+    generation: Generation, readings: Readings, reference: Readings, *, drift: Readings, policy: Policy
+) -> list[Reason]:
+    """Why indicators that should decide cannot: each as an UNDECIDED reason; the founder's own baseline as HEALTHY."""
+    fold = generation.index if drift else None
+    readings, baseline = on_fold(readings, fold, policy), {**reference, **on_fold(drift, fold, policy)}
+    names = dict.fromkeys((*policy.decides, *policy.required))
+    found = [
+        _obstacle(generation, name, readings.get(name), baseline.get(name), name in drift, policy) for name in names
+    ]
+    reasons = [reason for reason in found if reason]
+    nothing = not any(name in readings and name in baseline for name in policy.decides)
+    if nothing and not reasons:
+        sentence = "nothing that the policy decides on was measured: give losses or samples"
+        reasons.append(Reason(kind=ReasonKind.MISSING, severity=Severity.UNDECIDED, sentence=sentence))
+    return reasons
+
+
+def _obstacle(
+    generation: Generation,
+    name: str,
+    reading: Reading | None,
+    reference: Reading | None,
+    founder_has_it: bool,
+    policy: Policy,
+) -> Reason | None:
+    """Why `name` cannot decide, as a reason; None where it can, or where nobody expects it to."""
+    if reading is None:
+        return _absence(name, founder_has_it, policy)
+    if not reading.is_usable:
+        kind = ReasonKind.TOO_FEW if 0 < reading.n < reading.n_minimum else ReasonKind.NOT_A_NUMBER
+        return _undecided(kind, name, f"{name}: {reading.problem}" if reading.problem else f"{name} is not a number")
+    if reference is not None:
+        why_not = obstacle(reading, reference)
+        return _undecided(ReasonKind.MISSING, name, why_not) if why_not else None
+    if generation.index == 0:
+        sentence = f"{name} is {reading.value:.4g}: this is the founder, so it is the baseline of later generations"
+        return Reason(kind=ReasonKind.BASELINE, severity=Severity.HEALTHY, indicator=name, sentence=sentence)
+    return _undecided(
+        ReasonKind.MISSING,
+        name,
+        f"{name} has no baseline: the founder (generation 0) of this lineage was not measured for it",
+    )
+
+
+def _absence(name: str, founder_has_it: bool, policy: Policy) -> Reason | None:
+    if name in policy.required:
+        return _undecided(ReasonKind.MISSING, name, f"{name} is required by the policy, but was not measured")
+    if founder_has_it:
+        return _undecided(ReasonKind.MISSING, name, f"{name} was measured at the founder, but not in this generation")
+    return None
+
+
+def _undecided(kind: ReasonKind, name: str, sentence: str) -> Reason:
+    return Reason(kind=kind, severity=Severity.UNDECIDED, indicator=name, sentence=sentence)

@@ -1,0 +1,275 @@
+"""Calibration: what chance alone does to each indicator, and the policy that follows from it.
+
+Two chances are told apart. *Sampling*: other groups of the same real text. *Seeds*: control retrains on real data, each
+assessed as the founder of a lineage of its own, against the founder. The second holds all of the first, and what no
+number of documents shows; it goes into `Policy.seed_noise`, which raises margins and says what is watched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from collapse_guard.comparison import contrast_of, effect_unit, obstacle
+from collapse_guard.decision.margins import SeedNoise, Setting
+from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import FingerprintMismatchError, InputError
+from collapse_guard.records import Assessment, Direction, Reading, Record
+
+FEWEST_CONTROLS = 2
+SPLITS = 200
+
+
+class Noise(Record):
+    """What chance alone does to one indicator."""
+
+    indicator: str
+    """Its name."""
+    effect_unit: str
+    """Unit of all numbers here; exp of them is a ratio for log ratios and nats."""
+    direction: Direction
+    """Which way is collapse."""
+    sampling_sd: float | None
+    """Standard deviation of the effect between two samples of real text as large as the founder's; None: its
+    replicates are paired documents, which are the same in every generation."""
+    seeds: SeedNoise | None
+    """Of the controls; None: fewer than two, or not comparable."""
+    policy_margin: float
+    """Margin of the policy, as an effect."""
+    limit: float | None
+    """What seeds alone do not reach in any generation of the horizon."""
+
+    @property
+    def margin_in_force(self) -> float:
+        """The larger of the policy's margin and the limit."""
+        return max(self.policy_margin, self.limit or 0.0)
+
+
+class Calibration(Record):
+    """What was measured, by indicator."""
+
+    founder: str
+    """Lineage of the founder."""
+    controls: tuple[str, ...]
+    """Lineages of the control retrains."""
+    noise: tuple[Noise, ...]
+    """Of each indicator that could be compared, in the order of the catalogue."""
+    skipped: dict[str, str]
+    """Indicator -> why it has no seed noise."""
+
+
+def calibrate(
+    founder: Assessment, controls: Sequence[Assessment], *, policy: Policy | None = None, seed: int = 0
+) -> Calibration:
+    """Measure sampling noise on the wild type, and seed noise on control retrains.
+
+    Args:
+        founder: Generation 0 of the lineage that is to be judged.
+        controls: Generation 0 of other lineages: the same training on real data with other seeds. Fewer than two give
+            sampling noise only.
+        policy: Whose margins and horizon count; None: `Policy()`.
+        seed: Of the random halves.
+
+    Raises:
+        InputError: One of them is not a founder, or is given twice.
+        FingerprintMismatchError: A control is measured against another wild type.
+    """
+    policy = policy or Policy()
+    _check(founder, controls)
+    effects, skipped = _effects(founder, controls)
+    noise = [
+        _noise(reading, founder, effects.get(name, []), policy, np.random.default_rng([seed, place]))
+        for place, (name, reading) in enumerate(founder.readings.items())
+        if reading.is_usable and (name in effects or name in founder.reference)
+    ]
+    return Calibration(
+        founder=founder.generation.lineage,
+        controls=tuple(control.generation.lineage for control in controls),
+        noise=tuple(noise),
+        skipped=skipped,
+    )
+
+
+def sampling_sd(reference: Reading, n_groups: int, rng: np.random.Generator) -> float:
+    r"""Standard deviation of the effect between two samples of real text of `n_groups` groups each.
+
+    Groups of the wild type are split in two at random, again and again; between halves of n/2 groups the variance of
+    the effect is 4v/n, between samples of g groups 2v/g, so the spread of the halves is scaled by sqrt(n / 2g). NaN
+    with fewer than four groups, and where a half has no effect. O(200 n).
+
+    Args:
+        reference: The wild type's own reading, not paired.
+        n_groups: g.
+        rng: Of the splits.
+
+    Example:
+        >>> values = tuple(np.random.default_rng(0).normal(1.0, 0.1, 40))
+        >>> wild = Reading(indicator="vendi", family="spread", value=1.0, unit="samples", direction="down", n=1,
+        ...                n_minimum=1, replicates=values)
+        >>> round(sampling_sd(wild, 10, np.random.default_rng(1)), 3)
+        0.035
+    """
+    values, effects = np.array(reference.replicates), []
+    half = len(values) // 2
+    if half < 2:
+        return math.nan
+    for _ in range(SPLITS):
+        order = rng.permutation(len(values))
+        halves = [
+            reference.model_copy(update={"replicates": tuple(values[part].tolist())})
+            for part in (order[:half], order[half : 2 * half])
+        ]
+        if obstacle(*halves):
+            return math.nan
+        effects.append(contrast_of(*halves).effect)
+    return float(np.std(effects) * math.sqrt(2 * half / (2 * n_groups)))
+
+
+def policy_toml(calibration: Calibration, policy: Policy) -> str:
+    """A policy file with the seed noise, and in comments what it rests on: `Policy.load` reads it.
+
+    Args:
+        calibration: What was measured.
+        policy: What the file is to say besides.
+    """
+    noise = {one.indicator: one for one in calibration.noise if one.seeds is not None}
+    settings = policy.model_dump(mode="json", exclude={"seed_noise"}, exclude_none=True)
+    plain = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    lines = [
+        f"# Calibrated for lineage {calibration.founder!r} on {len(calibration.controls)} control retrains.",
+        *(f"{name} = {_toml(value)}" for name, value in plain.items()),
+    ]
+    for table, content in settings.items():
+        if isinstance(content, dict):
+            lines += ["", f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in content.items())]
+    lines += ["", "[seed_noise]  # what another seed alone does; margins are never below what follows from it"]
+    for name, one in noise.items():
+        lines += [f"# {evidence(one, policy)}", f"{name} = {_toml(_dumped(one.seeds))}"]
+    return "\n".join(lines) + "\n"
+
+
+def evidence(noise: Noise, policy: Policy) -> str:
+    """What the seed noise of an indicator rests on, in one sentence."""
+    if noise.seeds is None:
+        return f"{noise.indicator}: no seed noise was measured"
+    if noise.limit is None:
+        return f"{noise.seeds.controls} controls are all alike in {noise.indicator}: no limit follows from that"
+    sign = -1.0 if noise.direction is Direction.DOWN else 1.0
+    moved, spread, limit, margin = (
+        shown_effect(effect, noise.effect_unit)
+        for effect in (noise.seeds.mean, noise.seeds.sd, sign * noise.limit, sign * noise.policy_margin)
+    )
+    force = "is raised to that" if noise.limit > noise.policy_margin else "stands"
+    return (
+        f"{noise.seeds.controls} controls moved {noise.indicator} by {moved} on average, SD {spread.lstrip('+')}: "
+        f"another seed stays within {limit} in all {policy.horizon} generations with {1 - policy.alpha:.0%}; "
+        f"the policy's margin of {margin} {force}"
+    )
+
+
+def shown_effect(effect: float, unit: str) -> str:
+    """An effect in percent for ratios, in points for shares, else as it is.
+
+    Example:
+        >>> shown_effect(0.0198, "log ratio"), shown_effect(-0.012, "share of words"), shown_effect(0.5, "words")
+        ('+2.0 %', '-1.2 points', '+0.5')
+    """
+    if unit == "log ratio" or "nats" in unit:
+        return f"{100.0 * math.expm1(effect):+.1f} %"
+    return f"{100.0 * effect:+.1f} points" if unit.startswith("share") else f"{effect:+.4g}"
+
+
+def _check(founder: Assessment, controls: Sequence[Assessment]) -> None:
+    wild_type = founder.generation.wild_type
+    seen = {founder.generation.lineage}
+    for one in (founder, *controls):
+        if one.generation.index != 0:
+            raise InputError(
+                f"`controls` and `founder` must be founders, but got generation {one.generation.index} of "
+                f"{one.generation.lineage!r}: assess each control retrain as generation 0 of a lineage of its own"
+            )
+        if one.generation.wild_type != wild_type:
+            raise FingerprintMismatchError(
+                f"control {one.generation.lineage!r} is measured against the wild type {one.generation.wild_type}, the "
+                f"founder against {wild_type}: assess both against one"
+            )
+    for control in controls:
+        if control.generation.lineage in seen:
+            raise InputError(
+                f"`controls` must be other lineages than the founder's, each once, but got "
+                f"{control.generation.lineage!r} again"
+            )
+        seen.add(control.generation.lineage)
+
+
+def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Effects of the controls against the founder, by indicator; and why there are none."""
+    effects, skipped = dict[str, list[float]](), dict[str, str]()
+    if len(controls) < FEWEST_CONTROLS:
+        return {}, {}
+    for name, reference in founder.readings.items():
+        readings = [_reading(control, name, reference) for control in controls]
+        why_not = ["a control lacks it" if reading is None else obstacle(reading, reference) for reading in readings]
+        found = [
+            contrast_of(reading, reference).effect
+            for reading, problem in zip(readings, why_not, strict=True)
+            if reading is not None and not problem
+        ]
+        if any(why_not):
+            skipped[name] = next(problem for problem in why_not if problem)
+        elif not all(map(math.isfinite, found)):
+            skipped[name] = "an effect is infinite: a control has none of it"
+        else:
+            effects[name] = found
+    return effects, skipped
+
+
+def _reading(control: Assessment, name: str, reference: Reading) -> Reading | None:
+    """What a control reads of an indicator. Its tail is another than the founder's, on whose documents it is read."""
+    perplexity = control.readings.get("perplexity")
+    if name != "tail_loss" or perplexity is None:
+        return control.readings.get(name)
+    place = {key: i for i, key in enumerate(perplexity.keys)}
+    if not all(key in place for key in reference.keys):
+        return control.readings.get(name)
+    rows = [place[key] for key in reference.keys]
+    found = {part: tuple(getattr(perplexity, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
+    return reference.model_copy(update={**found, "problem": perplexity.problem})
+
+
+def _noise(
+    reading: Reading, founder: Assessment, effects: Sequence[float], policy: Policy, rng: np.random.Generator
+) -> Noise:
+    name = reading.indicator
+    reference = founder.reference.get(name)
+    can_split = reference is not None and reference.is_usable and not reading.keys
+    seeds = None
+    if effects:
+        seeds = SeedNoise(controls=len(effects), mean=float(np.mean(effects)), sd=float(np.std(effects, ddof=1)))
+    known = policy.model_copy(update={"seed_noise": {name: seeds} if seeds else {}})
+    margin, _ = policy.margin(name, "founder").effects(reading.scale)
+    limits = known.limits(name, "founder", direction=reading.direction, scale=reading.scale)
+    spread = sampling_sd(reference, len(reading.replicates), rng) if can_split and reference is not None else math.nan
+    return Noise(
+        indicator=name,
+        effect_unit=effect_unit(reading),
+        direction=reading.direction,
+        sampling_sd=spread if math.isfinite(spread) else None,
+        seeds=seeds,
+        policy_margin=margin,
+        limit=limits.seeds,
+    )
+
+
+def _dumped(setting: Setting | None) -> Mapping[str, float]:
+    return setting.model_dump() if setting else {}
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)

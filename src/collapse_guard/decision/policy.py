@@ -1,0 +1,270 @@
+"""Policy: what counts as harm, how sure the guard must be, and how it re-injects. Never read from a checkpoint.
+
+Margins are fractions: 0.10 means "worse by a factor of 1.10", whatever the indicator and its direction. Indicators that
+may be 0 or negative (`scale = "absolute"`) are compared by difference, and 0.10 means 0.10 in their unit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from collapse_guard.comparison.sequential import spending_share
+from collapse_guard.decision.alerts import AlertRule
+from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting
+from collapse_guard.errors import PolicyError, near
+from collapse_guard.records import Direction
+
+Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+DECIDES = (
+    "perplexity",
+    "tail_loss",
+    "distinct_2",
+    "distinct_4",
+    "entropy_2",
+    "repetition",
+    "unique_samples",
+    "rare_coverage",
+    "rare_mass",
+    "lost_ngrams",
+    "total_variance",
+    "effective_rank",
+    "vendi",
+)
+
+
+class Reinjection(Setting):
+    """Bounds of the rule by which a verdict changes the real share (`prescription/`)."""
+
+    release: Share = 0.05
+    """Taken off the real share after `release_after` HEALTHY generations in a row."""
+    release_after: Annotated[int, Field(ge=1)] = 3
+    """HEALTHY generations in a row before the share is lowered."""
+    minimum: Share = 0.05
+    """The share is never released below this: without any fresh real data the guard could not see a need for it."""
+    assurance: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.9
+    """How sure the guard is that what it asks for keeps the next `horizon` generations within their margins."""
+    target_fixation: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Fixation index F* that the real share is to hold too; None: margins alone say how much real data is needed."""
+    budget: Annotated[int, Field(ge=0)] | None = None
+    """Real documents that all generations after the founder may be trained on together; None: no limit."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "strict": {
+        "drift": {
+            "default": {"margin": 0.05, "watch": 0.03},
+            "rare_coverage": {"margin": 0.5, "watch": 0.25},
+            "rare_mass": {"margin": 0.5, "watch": 0.25},
+            "lost_ngrams": {"margin": 0.05, "watch": 0.03},
+            "repetition": {"margin": 0.25, "watch": 0.1},
+            "copied_ngrams": {"margin": 0.02, "watch": 0.01},
+            "effective_rank": {"margin": 0.08, "watch": 0.05},
+            "vendi": {"margin": 0.08, "watch": 0.05},
+        }
+    },
+    "default": {},
+    "lenient": {
+        "drift": {
+            "default": {"margin": 0.20, "watch": 0.10},
+            "rare_coverage": {"margin": 2.0, "watch": 1.0},
+            "rare_mass": {"margin": 2.0, "watch": 1.0},
+            "lost_ngrams": {"margin": 0.15, "watch": 0.08},
+            "repetition": {"margin": 1.0, "watch": 0.5},
+            "copied_ngrams": {"margin": 0.10, "watch": 0.05},
+            "effective_rank": {"margin": 0.30, "watch": 0.15},
+            "vendi": {"margin": 0.30, "watch": 0.15},
+        }
+    },
+}
+"""What each preset changes; docs/detector.md has the false alarms and the delay that were measured for each."""
+
+
+class Policy(Setting):
+    """What the guard promises and asks for.
+
+    The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `alpha`, however many
+    generations it grows and however many indicators decide (docs/design/decisions.md).
+
+    Example:
+        >>> Policy(drift={"perplexity": {"margin": 0.05, "watch": 0.02}}).margin("perplexity", "founder").margin
+        0.05
+    """
+
+    alpha: Probability = 0.05
+    """Error budget of a whole lineage for false COLLAPSED."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    """Confidence of the intervals shown, and of the claim that an indicator is within its margin."""
+    decides: tuple[str, ...] = DECIDES
+    """Indicators that the verdict rests on, wherever founder or generation has them; the others are shown."""
+    required: tuple[str, ...] = ()
+    """Indicators without which a verdict is UNDECIDED even if the founder lacks them too."""
+    drift: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
+    """Margins against the founder, by indicator; "default" for the others. Merged over the built-in ones."""
+    distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
+    """Margins against the wild type, for the founder and for lineages without one. Merged over the built-in ones."""
+    seed_noise: dict[str, SeedNoise] = Field(default_factory=dict)
+    """What another seed alone does, by indicator, as `collapse-guard calibrate` measured it; the margin of drift is
+    never below it. Empty: nobody measured it, and the verdict says so."""
+    horizon: Annotated[int, Field(ge=1)] = 10
+    """Generations that a lineage is expected to have; only what seeds alone may do depends on it."""
+    rotate_folds: Annotated[int, Field(ge=2)] | None = None
+    """None: every generation is judged on all wild-type documents, and their reuse is paid for in alpha. T: generation
+    t is judged on the t-th of T disjoint parts, and evidence accumulates over generations; valid too where verdicts
+    change what later generations are trained on."""
+    accumulate: Literal["cusum", "product"] = "cusum"
+    """How evidence of generations accumulates where folds rotate."""
+    alerts: AlertRule = AlertRule()
+    """When an alert is raised and taken back."""
+    reinjection: Reinjection = Reinjection()
+    """How a verdict changes the mixture."""
+
+    @field_validator("drift", mode="before")
+    @classmethod
+    def _drift_over_defaults(cls, value: Any) -> Any:
+        return {**DRIFT, **value} if isinstance(value, dict) else value
+
+    @field_validator("distance", mode="before")
+    @classmethod
+    def _distance_over_defaults(cls, value: Any) -> Any:
+        return {**DISTANCE, **value} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _knows_its_indicators(self) -> Self:
+        from collapse_guard.indicators.registry import names
+
+        known = set(names())
+        for field in ("decides", "required", "drift", "distance", "seed_noise"):
+            for name in getattr(self, field):
+                if name not in known and name != "default":
+                    raise ValueError(f"`{field}` names the unknown indicator `{name}`: {near(name, known)}")
+        return self
+
+    @classmethod
+    def preset(cls, name: str) -> Policy:
+        """A policy with a name: "strict", "default" or "lenient".
+
+        Example:
+            >>> Policy.preset("strict").margin("perplexity", "founder").margin
+            0.05
+        """
+        return cls.model_validate(PRESETS[cls._preset_name(name)])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Policy:
+        """Read a TOML file, or take a preset by its name.
+
+        A file may begin with `preset = "strict"` and say only what it changes of it.
+
+        Raises:
+            PolicyError: It names the file, the line or key, and the nearest known key.
+        """
+        if str(path) in PRESETS and not Path(path).exists():
+            return cls.preset(str(path))
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise PolicyError(f"the policy file {str(path)!r} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise PolicyError(f"the policy file {str(path)!r} is not UTF-8 at byte {error.start}") from error
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise PolicyError(f"{str(path)!r} is not valid TOML: {error}") from error
+        except PolicyError as error:
+            raise PolicyError(f"{str(path)!r}{_line_of(error, text)}: {error}") from error
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Policy:
+        """Validate settings, over those of a `preset` where one is named; raises PolicyError that names the key."""
+        settings = dict(data)
+        base = PRESETS[cls._preset_name(settings.pop("preset", "default"))]
+        try:
+            return cls.model_validate(_merged(base, settings))
+        except ValidationError as error:
+            # An unknown key says more than the one that is missing in its place.
+            problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+            raise _policy_error(problem["loc"], problem["type"], problem["msg"], problem["input"]) from error
+
+    @staticmethod
+    def _preset_name(name: Any) -> str:
+        if name in PRESETS:
+            return str(name)
+        fault = PolicyError(f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}")
+        fault.add_note("preset")
+        raise fault
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any setting."""
+        settings = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
+
+    def margin(self, indicator: str, baseline: str) -> Margin:
+        """The margin of an indicator: of drift against the founder, of distance against the wild type."""
+        margins = self.distance if baseline == "wild_type" else self.drift
+        return margins.get(indicator, margins["default"])
+
+    def limits(self, indicator: str, baseline: str, *, direction: Direction, scale: str = "log_ratio") -> Limits:
+        """Margin and watch level as effects: the policy's, or what another seed alone does where that is more.
+
+        Another seed takes a healthy lineage of `horizon` generations over any margin, or any watch level, of the
+        deciding indicators with probability `alpha` at most.
+        """
+        margin, watch = self.margin(indicator, baseline).effects(scale)
+        noise = self.seed_noise.get(indicator)
+        # Controls that are all alike, such as in having no sample twice, do not say how far the next one may go.
+        if baseline == "wild_type" or noise is None or noise.sd == 0.0:
+            return Limits(margin, watch, seeds=None)
+        seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
+        return Limits(max(margin, seeds), max(watch, seeds), seeds=seeds)
+
+    def alert_level(self, generation: int, look: int | None = None) -> float:
+        r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.
+
+        A generation that is looked at during its training shares its part among its looks by the same rule.
+
+        Example:
+            >>> round(sum(Policy(alpha=0.05).alert_level(t) for t in range(100_000)), 6)
+            0.05
+        """
+        return self.alpha * spending_share(generation) * (1.0 if look is None else spending_share(look))
+
+
+def _merged(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings over those of a preset; the margins of both are tables, in which a key takes the place of a key."""
+    drift = settings.get("drift", {})
+    if "drift" in base and isinstance(drift, dict):
+        return {**base, **settings, "drift": {**base["drift"], **drift}}
+    return {**base, **settings}
+
+
+def _policy_error(loc: tuple[Any, ...], kind: str, message: str, got: Any) -> PolicyError:
+    key = ".".join(str(part) for part in loc)
+    if kind == "extra_forbidden":
+        fault = PolicyError(f"unknown key `{key}`: {near(str(loc[-1]), _section(loc).model_fields)}")
+    else:
+        fault = PolicyError(f"`{key or 'policy'}`: {message.removeprefix('Value error, ')}, got {got!r:.120}")
+    fault.add_note(str(loc[-1]) if loc else "")
+    return fault
+
+
+def _section(loc: tuple[Any, ...]) -> type[Setting]:
+    """The settings that the last part of a place is a key of."""
+    if len(loc) == 1:
+        return Policy
+    sections: dict[str, type[Setting]] = {"reinjection": Reinjection, "alerts": AlertRule, "seed_noise": SeedNoise}
+    return sections.get(str(loc[0]), Margin)
+
+
+def _line_of(error: PolicyError, text: str) -> str:
+    key = (error.__notes__ or [""])[0]
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if key and key in line.split("#")[0]]
+    return f", line {lines[0]}" if lines else ""

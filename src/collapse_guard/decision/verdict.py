@@ -1,0 +1,190 @@
+"""DECIDE: from comparisons to a verdict. Pure and total: no trainer, clock, file or random number is read.
+
+Each deciding comparison, and each obstacle that kept one from being made, becomes a reason with a severity; the
+verdict is the worst of them (the truth table is `Severity`). Nothing is averaged.
+
+| the deciding comparison                                       | severity  |
+|---------------------------------------------------------------|-----------|
+| harm beyond the margin, for the lineage and all indicators    | COLLAPSED |
+| else not shown to be within the margin                        | UNDECIDED |
+| else harm beyond the watch level, corrected in the same way   | WATCH     |
+| else harm beyond what another seed alone does, where known    | WATCH     |
+| else                                                          | HEALTHY   |
+
+A p-value "for the lineage" is one whose chance of ever falling to a level is at most that level, over all generations
+(`lineage_p`); Holm's correction over the indicators comes on top. docs/design/statistics.md has the proofs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from collapse_guard.comparison.multiplicity import holm
+from collapse_guard.comparison.sequential import cusum, horizon_p, product, spending_share
+from collapse_guard.decision.alerts import alert_after
+from collapse_guard.decision.policy import Policy
+from collapse_guard.decision.reasons import sentence
+from collapse_guard.indicators.base import all_indicators
+from collapse_guard.records import Assessment, Comparison, Generation, Reason, ReasonKind, Severity, Verdict
+
+Level = Literal["margin", "watch"]
+
+
+def decide(
+    comparisons: Sequence[Comparison],
+    history: Sequence[Assessment] = (),
+    *,
+    generation: Generation,
+    policy: Policy,
+    obstacles: Sequence[Reason] = (),
+    look: int | None = None,
+) -> Verdict:
+    """Decide on one generation.
+
+    The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `Policy.alpha`, and
+    that one below its watch levels ever gets a WATCH is too. A pass needs every deciding indicator within its margin
+    (intersection-union), so it needs no correction.
+
+    Args:
+        comparisons: Of this generation; those with `decides` false are ignored.
+        history: The generations before it, oldest first: their verdicts say whether this one is news, and where
+            folds rotate their comparisons are evidence too.
+        generation: What the verdict is about.
+        policy: Levels and margins.
+        obstacles: Reasons why a comparison that should decide could not be made.
+        look: How many times this generation was judged before; None: it is judged only once.
+
+    Returns:
+        The verdict, worst reasons first.
+    """
+    deciding = [comparison for comparison in comparisons if comparison.decides]
+    beyond, watch = (
+        holm([lineage_p(one, history, level, index=generation.index, policy=policy, look=look) for one in deciding])
+        for level in ("margin", "watch")
+    )
+    judged = [
+        judge(comparison, p=p, p_watch=q, policy=policy, generation=generation.index)
+        for comparison, p, q in zip(deciding, beyond, watch, strict=True)
+    ]
+    worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
+    reasons = sorted([*(reason for _, reason in worst_first), *obstacles], key=lambda reason: -reason.severity.rank)
+    severity = Severity.worst([reason.severity for reason in reasons])
+    watched = any(q <= policy.alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=True))
+    shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
+    return Verdict(
+        severity=severity,
+        reasons=(*reasons, *_remarks(deciding, policy)),
+        lineage=generation.lineage,
+        generation=generation.index,
+        wild_type=generation.wild_type,
+        policy=policy.fingerprint,
+        shown=shown,
+        alert=alert_after([*(past.verdict.known for past in history), shown], policy.alerts),
+    )
+
+
+def lineage_p(
+    comparison: Comparison,
+    history: Sequence[Assessment],
+    level: Level,
+    *,
+    index: int,
+    policy: Policy,
+    look: int | None = None,
+) -> float:
+    """A p-value that holds for the whole lineage: P(it is ever at most a) <= a, while harm is at most margin or watch.
+
+    Where all generations are judged on the same documents, generation t spends the share 1/((t+1)(t+2)) of any level,
+    so its p-value is divided by that (a union bound: valid under any dependence). Where folds rotate, the evidence of
+    a cycle of T generations is an e-detector M, T/M is the p-value, and cycles share the level as generations do.
+
+    Args:
+        comparison: Of this generation.
+        history: The generations before it; their comparisons with the same baseline are used where folds rotate.
+        level: Harm beyond which level.
+        index: t of the generation.
+        policy: How evidence is shared among generations.
+        look: How many times this generation was judged before; looks share its part as generations share the whole.
+    """
+    e_value = _e_value(comparison, level)
+    of_look = 1.0 if look is None else spending_share(look)
+    if policy.rotate_folds is None or e_value is None or index == 0:
+        p = comparison.p_beyond_margin if level == "margin" else comparison.p_beyond_watch
+        return min(1.0, p / (spending_share(index) * of_look))
+    cycle = cycle_of(index, policy.rotate_folds)
+    before = [past for past in history if cycle_of(past.generation.index, policy.rotate_folds) == cycle]
+    e_values = [e for past in before for e in _past_e_values(past, comparison, level)]
+    p = _accumulated(policy, [*e_values, e_value])
+    return min(1.0, p / (spending_share(cycle) * of_look))
+
+
+def cycle_of(index: int, folds: int) -> int:
+    """Which round through the folds generation t belongs to; the founder, the baseline, belongs to none: -1.
+
+    Example:
+        >>> [cycle_of(t, folds=3) for t in range(6)]
+        [-1, 0, 0, 0, 1, 1]
+    """
+    return (index - 1) // folds
+
+
+def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, generation: int) -> Reason:
+    """Turn one comparison into a reason, by the table at the top of this file."""
+    if p <= policy.alpha:
+        kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
+    elif not comparison.p_within_margin <= 1.0 - policy.confidence:
+        kind, severity = ReasonKind.NOT_SHOWN, Severity.UNDECIDED
+    elif p_watch <= policy.alpha:
+        kind, severity = ReasonKind.BEYOND_WATCH, Severity.WATCH
+    elif comparison.beyond_seeds:
+        kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
+    else:
+        kind, severity = ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
+    metric = all_indicators().get(comparison.indicator)
+    return Reason(
+        kind=kind,
+        severity=severity,
+        indicator=comparison.indicator,
+        definitions=metric.definitions if metric else (),
+        sentence=sentence(comparison, kind, p=p, level=policy.alpha, generation=generation),
+    )
+
+
+def _e_value(comparison: Comparison, level: Level) -> float | None:
+    return comparison.e_beyond_margin if level == "margin" else comparison.e_beyond_watch
+
+
+def _past_e_values(past: Assessment, like: Comparison, level: Level) -> list[float]:
+    found = [
+        _e_value(comparison, level)
+        for comparison in past.comparisons
+        if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
+    ]
+    return [e_value for e_value in found if e_value is not None]
+
+
+def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
+    if policy.accumulate == "product":
+        return horizon_p(product(e_values)[-1], 1)
+    return horizon_p(cusum(e_values)[-1], policy.rotate_folds or 1)
+
+
+def _excess(comparison: Comparison) -> float:
+    excess = comparison.harm - comparison.margin
+    return excess if not math.isnan(excess) else math.inf
+
+
+def _remarks(deciding: Sequence[Comparison], policy: Policy) -> list[Reason]:
+    """What limits a verdict without changing it."""
+    drift = [comparison.indicator for comparison in deciding if comparison.baseline == "founder"]
+    unknown = [name for name in drift if name not in policy.seed_noise]
+    if not unknown:
+        return []
+    told = "" if len(unknown) == len(drift) else f" of {', '.join(unknown)}"
+    remark = (
+        f"what another seed alone does{told} was not measured: with one founder the margins are the policy's "
+        "(`collapse-guard calibrate` measures it from control retrains)"
+    )
+    return [Reason(kind=ReasonKind.SEED_NOISE, severity=Severity.HEALTHY, sentence=remark)]

@@ -1,0 +1,205 @@
+"""Divergences between two histograms over the same clusters: how much of the one the other lacks, and the reverse."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from collapse_guard.arrays import FloatArray
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
+from collapse_guard.records.readings import Direction
+
+Counts = npt.ArrayLike | Tensor
+
+_N_WEIGHTS = 25
+_FIRST_WEIGHT = 1e-6
+
+
+def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
+    r"""Jensen-Shannon divergence `KL(P || M) / 2 + KL(Q || M) / 2` with `M = (P + Q) / 2`, in nats.
+
+    Unit: nats. Range: [0, ln 2]; 0 for equal shares, ln 2 for disjoint ones. Collapse: up. Its square root, which is
+    what `scipy.spatial.distance.jensenshannon` gives, is a metric. It falls with the number of samples, since samples
+    of n and m differ by chance by about (c - 1) (1/n + 1/m) / 8: compare it at equal n only. Undefined (NaN) where one
+    of them has no counts, or a number is not finite. O(c).
+
+    Args:
+        p_counts: c counts of the generated samples by cluster.
+        q_counts: c counts of the reference by cluster.
+
+    Raises:
+        InputError: A count is negative, or the shapes differ.
+
+    Source: Lin (1991), Divergence measures based on the Shannon entropy, IEEE Trans. Inf. Theory 37:145, eq. (4.1).
+
+    Example:
+        >>> round(jensen_shannon([5, 3, 2], [6, 4, 0]), 8)
+        0.07517426
+    """
+    found = _shares(p_counts, q_counts)
+    if found is None:
+        return math.nan
+    middle = (found.p + found.q) / 2
+    divergence = (_kl(found.p, middle[None])[0] + _kl(found.q, middle[None])[0]) / 2
+    return float(min(max(divergence, 0.0), math.log(2.0)))
+
+
+def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
+    r"""MAUVE: area under the divergence curve `(exp(-c KL(Q || R)), exp(-c KL(P || R)))` of mixtures R of P and Q.
+
+    R runs over 25 mixtures `w P + (1 - w) Q`, w from 1e-6 to 1 - 1e-6 at equal steps; the curve is closed with the
+    points (1, 0) and (0, 1), and its area is that of the trapezoids below it.
+
+    Range: [0, 1]; 1 for equal shares, 0.004072 for disjoint ones. Collapse: down, for what is lost as for what is
+    added. It depends on the clusters, so scores compare only over one codebook, and it grows with the number of
+    samples: compare it at equal n only. Undefined (NaN) where one of them has no counts, or a number is not finite.
+    O(k) for k clusters.
+
+    Args:
+        p_counts: k counts of the generated samples by cluster.
+        q_counts: k counts of the reference by cluster.
+        c: How fast divergence counts as loss.
+
+    Raises:
+        InputError: A count is negative, the shapes differ, or `c` is not above 0.
+
+    Source: Pillutla et al. (2021), MAUVE: measuring the gap between neural text and human text using divergence
+    frontiers, NeurIPS, eq. (1)-(3).
+
+    Example:
+        >>> round(mauve([5, 3, 2], [6, 4, 0]), 6)
+        0.749749
+    """
+    if not (c > 0.0 and math.isfinite(c)):
+        raise InputError(f"`c` must be a number above 0, but got {c!r}: 5 is the published one")
+    found = _shares(p_counts, q_counts)
+    if found is None:
+        return math.nan
+    weights = np.linspace(_FIRST_WEIGHT, 1.0 - _FIRST_WEIGHT, _N_WEIGHTS)[:, None]
+    mixtures = weights * found.p + (1.0 - weights) * found.q
+    x = np.concatenate([[1.0], np.exp(-c * _kl(found.q, mixtures)), [0.0]])
+    y = np.concatenate([[0.0], np.exp(-c * _kl(found.p, mixtures)), [1.0]])
+    # Integrated over y instead, the trapezoids have the same area, since x y is 0 at both ends.
+    return float(min(np.sum((y[:-1] + y[1:]) * (x[:-1] - x[1:])) / 2.0, 1.0))
+
+
+class _Shares(NamedTuple):
+    p: FloatArray
+    q: FloatArray
+
+
+def _shares(p_counts: Counts, q_counts: Counts) -> _Shares | None:
+    """Counts as shares of their sum; None where there are none or one is not finite."""
+    p, q = _counts(p_counts, "p_counts"), _counts(q_counts, "q_counts")
+    if p.shape != q.shape:
+        raise InputError(
+            f"`p_counts` and `q_counts` must be over the same clusters, but got {len(p)} and {len(q)} of them"
+        )
+    totals = p.sum(), q.sum()
+    return _Shares(p / totals[0], q / totals[1]) if all(0 < total < math.inf for total in totals) else None
+
+
+def _counts(counts: Counts, name: str) -> FloatArray:
+    found = np.asarray(counts.detach().cpu() if isinstance(counts, Tensor) else counts, dtype=np.float64)
+    if found.ndim != 1 or (found < 0).any():
+        raise InputError(f"`{name}` must be a list of counts of at least 0, but got {found.tolist()!r:.80}")
+    return found
+
+
+def _kl(shares: FloatArray, mixtures: FloatArray) -> FloatArray:
+    """KL divergence from each mixture, which is positive wherever the shares are; 0 log 0 = 0."""
+    there = shares > 0
+    ratios = shares[there] / mixtures[:, there]
+    divergences: FloatArray = np.maximum((shares[there] * np.log(ratios)).sum(axis=1), 0.0)
+    return divergences
+
+
+class _ClusterIndicator(DistanceIndicator):
+    """Counts of the nearest centres of a frozen codebook."""
+
+    cost = "O(n c d)"
+    definitions = (6, 8)
+    undefined = "there are no samples"
+
+    def __init__(self, codebook: Vectors, histogram: npt.ArrayLike | Tensor, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(**kwargs)
+        self.codebook = rows(codebook, name="codebook")
+        self.histogram = numbers(histogram)
+        if self.histogram.shape != (len(self.codebook),):
+            raise InputError(
+                f"`histogram` must have a count for each of the {len(self.codebook)} centres of `codebook`, "
+                f"but got the shape {tuple(self.histogram.shape)}"
+            )
+        self._counts = f"counts_of_clusters_{tag(self.codebook.cpu().numpy())}"
+        self._add_sum(self._counts, len(self.codebook))
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        vectors = rows(x, dimension=self.codebook.shape[1])
+        centres = self.codebook.to(vectors.device)
+        nearest = (centres.square().sum(dim=1) - 2.0 * vectors @ centres.T).argmin(dim=1)
+        counts = torch.bincount(nearest, minlength=len(centres)).to(torch.float64)
+        # A row that is not finite has no nearest centre: as a count that is not a number it is not hidden.
+        setattr(self, self._counts, getattr(self, self._counts) + counts + 0.0 * vectors.sum())
+
+
+class JensenShannon(_ClusterIndicator):
+    """Jensen-Shannon divergence over batches of vectors, by the clusters of a frozen codebook; see `jensen_shannon`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is c counts. Value: float64.
+
+    Args:
+        codebook: c d, centres; `Geometry.codebook`.
+        histogram: c, reference vectors in each cluster; `Geometry.histogram`.
+
+    Example:
+        >>> metric = JensenShannon(codebook=[[0.0], [5.0], [9.0]], histogram=[6, 4, 0])
+        >>> metric.update(torch.tensor([[0.0]] * 5 + [[5.0]] * 3 + [[9.0]] * 2))
+        >>> metric.compute()
+        tensor(0.0752, dtype=torch.float64)
+    """
+
+    name = "jensen_shannon"
+    unit = "nats"
+    direction = Direction.UP
+    value_range = (0.0, math.log(2.0))
+    misses = "what happens within a cluster, and what the embedder does not tell apart"
+
+    def compute(self) -> Tensor:
+        """Divergence of everything since the last reset."""
+        return self._scalar(jensen_shannon(getattr(self, self._counts), self.histogram))
+
+
+class Mauve(_ClusterIndicator):
+    """MAUVE over batches of vectors, by the clusters of a frozen codebook; see `mauve`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is c counts. Value: float64.
+
+    Args:
+        codebook: c d, centres; `Geometry.codebook`.
+        histogram: c, reference vectors in each cluster; `Geometry.histogram`.
+
+    Example:
+        >>> metric = Mauve(codebook=[[0.0], [5.0], [9.0]], histogram=[6, 4, 0])
+        >>> metric.update(torch.tensor([[0.0]] * 5 + [[5.0]] * 3 + [[9.0]] * 2))
+        >>> metric.compute()
+        tensor(0.7497, dtype=torch.float64)
+    """
+
+    name = "mauve"
+    unit = "1"
+    scale = "log_ratio"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    misses = "what happens within a cluster, and what the embedder does not tell apart"
+
+    def compute(self) -> Tensor:
+        """MAUVE of everything since the last reset."""
+        return self._scalar(mauve(getattr(self, self._counts), self.histogram))

@@ -1,0 +1,196 @@
+"""Precision, recall, density and coverage as metrics, against a frozen reference; the formulas stand in `manifold`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from collapse_guard.arrays import FloatArray
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.distance.manifold import Manifold, recall
+from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, array, rows, tag
+from collapse_guard.records import Direction
+
+_MOST_ROWS = 100_000
+
+
+class _BallIndicator(DistanceIndicator):
+    """Counts of generated vectors in the balls of frozen reference vectors."""
+
+    unit = "1"
+    cost = "O(n m d) for m reference vectors"
+    undefined = "there are no samples"
+
+    def __init__(self, reference: Vectors, radii: npt.ArrayLike | None = None, k: int = 5, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(**kwargs)
+        self.manifold = Manifold(reference, radii, k)
+        suffix = tag(array(reference), self.manifold.radii)
+        names = (f"{part}_of_{suffix}" for part in ("n_rows", "n_inside", "n_memberships", "covered"))
+        self._n_rows, self._n_inside, self._n_memberships, self._covered = names
+        self._add_sum(self._n_rows, dtype=torch.int64)
+        self._add_sum(self._n_inside)
+        self._add_sum(self._n_memberships)
+        self.add_state(self._covered, torch.zeros(len(self.manifold), dtype=torch.float64), dist_reduce_fx="max")
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        found = self.manifold.membership(x, recall=False)
+        balls = found.reference_balls
+        self._add(self._n_rows, len(balls))
+        self._add(self._n_inside, float(np.where(np.isnan(balls), np.nan, balls > 0).sum()))
+        self._add(self._n_memberships, float(balls.sum()))
+        covered = getattr(self, self._covered)
+        setattr(self, self._covered, torch.maximum(covered, torch.from_numpy(found.covered).to(covered.device)))
+
+    def _add(self, name: str, number: float) -> None:
+        setattr(self, name, getattr(self, name) + number)
+
+    def _per_row(self, name: str) -> float:
+        n = int(getattr(self, self._n_rows))
+        return float(getattr(self, name)) / n if n else math.nan
+
+
+class Precision(_BallIndicator):
+    """Precision over batches of vectors against a frozen reference; see `precision`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is O(m) for m reference vectors. Value: float64.
+
+    Args:
+        reference: m d, real vectors; `Geometry.reference`.
+        radii: m, of their balls; `Geometry.radii`. None: found here.
+        k: Neighbours that a ball reaches to.
+
+    Example:
+        >>> metric = Precision(reference=[[0.0], [1.0], [2.0]], k=1)
+        >>> metric.update(torch.tensor([[1.5], [9.0]]))
+        >>> metric.compute()
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name = "precision"
+    direction = Direction.BOTH
+    value_range = (0.0, 1.0)
+    definitions = (8,)
+    misses = "lost modes: samples that are all equal and real have a precision of 1"
+
+    def compute(self) -> Tensor:
+        """Precision of everything since the last reset."""
+        return self._scalar(self._per_row(self._n_inside))
+
+
+class Density(_BallIndicator):
+    """Density over batches of vectors against a frozen reference; see `density`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is O(m) for m reference vectors. Value: float64.
+
+    Args:
+        reference: m d, real vectors; `Geometry.reference`.
+        radii: m, of their balls; `Geometry.radii`. None: found here.
+        k: Neighbours that a ball reaches to.
+
+    Example:
+        >>> metric = Density(reference=[[0.0], [1.0], [2.0]], k=1)
+        >>> metric.update(torch.tensor([[1.5], [9.0]]))
+        >>> metric.compute()
+        tensor(1., dtype=torch.float64)
+    """
+
+    name = "density"
+    direction = Direction.BOTH
+    value_range = (0.0, math.inf)
+    definitions = (8,)
+    misses = "lost modes, and samples outside of the data where as many crowd in its dense parts"
+
+    def compute(self) -> Tensor:
+        """Density of everything since the last reset."""
+        return self._scalar(self._per_row(self._n_memberships) / self.manifold.k)
+
+
+class Coverage(_BallIndicator):
+    """Coverage over batches of vectors of a frozen reference; see `coverage`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is O(m) for m reference vectors. Value: float64.
+
+    Args:
+        reference: m d, real vectors; `Geometry.reference`.
+        radii: m, of their balls; `Geometry.radii`. None: found here.
+        k: Neighbours that a ball reaches to.
+
+    Example:
+        >>> metric = Coverage(reference=[[0.0], [1.0], [5.0], [6.0]], k=1)
+        >>> metric.update(torch.tensor([[0.5], [0.6]]))
+        >>> metric.compute()
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name = "coverage"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    definitions = (6, 7)
+    misses = "samples outside of the data, and shares: one sample near a mode covers it"
+
+    def compute(self) -> Tensor:
+        """Coverage by everything since the last reset."""
+        seen = int(getattr(self, self._n_rows)) > 0
+        return self._scalar(float(getattr(self, self._covered).mean()) if seen else math.nan)
+
+
+class Recall(DistanceIndicator):
+    """Recall over batches of vectors of a frozen reference; see `recall`.
+
+    As input to `update`: `x` (n, d) of any float type. The balls are those of all generated vectors together, so these
+    are kept, 100,000 at most. Value: float64.
+
+    Args:
+        reference: m d, real vectors; `Geometry.reference`.
+        k: Neighbours that a ball of a generated vector reaches to.
+
+    Example:
+        >>> metric = Recall(reference=[[1.5], [9.0]], k=1)
+        >>> metric.update(torch.tensor([[0.0], [1.0], [2.0]]))
+        >>> metric.compute()
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name = "recall"
+    unit = "1"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    cost = "O(n (n + m) d) for m reference vectors"
+    definitions = (6, 7)
+    undefined = "there are no more than k samples"
+    misses = "shares of modes, and, where samples are few, holes between them: their balls are wide"
+
+    def __init__(self, reference: Vectors, k: int = 5, **kwargs: Any) -> None:
+        """Begin without rows."""
+        # The vectors of ranks differ in number, and torchmetrics stacks what it gathers of a tensor state.
+        kwargs.setdefault("dist_sync_fn", gather_joined)
+        super().__init__(**kwargs)
+        self.reference: FloatArray = array(reference, name="reference")
+        if k < 1:
+            raise InputError(f"`k` must be at least 1, but got {k}")
+        self.k = k
+        self._kept = f"vectors_of_{self.reference.shape[1]}"
+        self.add_state(self._kept, torch.zeros(0, dtype=torch.float64), dist_reduce_fx="cat")
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        vectors, kept = rows(x, dimension=self.reference.shape[1]), getattr(self, self._kept)
+        n = len(kept) // self.reference.shape[1] + len(vectors)
+        if n > _MOST_ROWS:
+            raise InputError(f"`x` must bring at most {_MOST_ROWS:,} rows together, but got {n:,}: take a sample")
+        setattr(self, self._kept, torch.cat([kept, vectors.ravel().to(kept.device)]))
+
+    def compute(self) -> Tensor:
+        """Recall by everything since the last reset."""
+        generated = getattr(self, self._kept).reshape(-1, self.reference.shape[1])
+        if len(generated) <= self.k:
+            return self._scalar(math.nan)
+        return self._scalar(recall(reference=self.reference, generated=generated, k=self.k))

@@ -1,0 +1,184 @@
+"""Entropy of n-grams: how evenly a model uses what it says."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from collapse_guard.arrays import IntArray
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.ngrams import NgramTable, Sequences, key_counts, ngram_keys
+from collapse_guard.records import Direction
+
+
+def entropy_n(sequences: Sequences, n: int) -> float:
+    r"""Entropy-n: the Shannon entropy of the n-grams pooled over all sequences, `-sum_g p_g log p_g`, p their shares.
+
+    Unit: nats per n-gram. Range: [0, log N] for N n-grams. Collapse: both: narrow decoding lowers it, noise raises it.
+    Undefined (NaN) where no sequence has n units. Shares stand for probabilities, so it is too low, by about (types -
+    1) / 2N, and grows with N: compare it at equal numbers only, or see `miller_madow`.
+
+    n-grams do not cross from one sequence into the next. Exact counts. O(N log N) for N units.
+
+    Args:
+        sequences: Documents as 1-D ids, each from 0 to 2**31.
+        n: Length of the n-grams, 1 to 8.
+
+    Raises:
+        InputError: `n` or an id is out of range, or a sequence is not 1-D integers.
+
+    Source: Zhang et al. (2018), Generating informative and diverse conversational responses, NeurIPS (Ent-n).
+
+    Example:
+        >>> round(entropy_n([[0, 1, 0, 1], [2, 3]], n=1), 6)
+        1.329661
+    """
+    return _entropy(key_counts(ngram_keys(sequences, n))[1])
+
+
+def miller_madow(counts: npt.ArrayLike) -> float:
+    r"""Entropy with the first-order correction of its bias, `H + (S - 1) / 2N` for S types among N occurrences.
+
+    Unit: nats. Range: [0, inf). Collapse: both. Undefined (NaN) without occurrences. The correction takes the types
+    that occur for all that exist, so on a long tail of types the value is still too low and still grows with N. O(S).
+
+    Args:
+        counts: Occurrences of each type; zeros add nothing.
+
+    Raises:
+        InputError: `counts` is not 1-D integers of at least 0.
+
+    Source: Miller (1955), Note on the bias of information estimates, in Information Theory in Psychology, 95-100.
+
+    Example:
+        >>> round(miller_madow([10, 5, 3, 2, 2, 1, 1, 1, 1]), 6)
+        1.983425
+    """
+    occurring = _occurring(counts)
+    if not len(occurring):
+        return math.nan
+    return _entropy(occurring) + (len(occurring) - 1) / (2 * int(occurring.sum()))
+
+
+class NgramEntropy(NgramTable):
+    """Entropy-n over batches of sequences of token ids; see `entropy_n`.
+
+    As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is
+    two int64 for each different n-gram. Value: float64.
+
+    Args:
+        n: Length of the n-grams, 1 to 8.
+        vocabulary_size: Larger than any id. Counts are exact where `vocabulary_size**n` is below 2**63; beyond, see
+            `ngrams.ngram_hashes`.
+
+    Example:
+        >>> import torch
+        >>> metric = NgramEntropy(2, vocabulary_size=10)
+        >>> metric.update([torch.tensor([0, 1, 0]), torch.tensor([0, 1])])
+        >>> metric.compute()
+        tensor(0.6365, dtype=torch.float64)
+    """
+
+    family = "diversity"
+    unit = "nats per n-gram"
+    undefined = "no sample is as long as n"
+    direction = Direction.BOTH
+    value_range = (0.0, math.inf)
+    minimum_n = MINIMUM_GROUPS
+    evidence: ClassVar[EvidenceKind] = "tokens"
+    scale = "difference"
+    cost = "O(N log N) for N tokens"
+    misses = "which n-grams they are: one that is lost and one that is new cancel, and rare ones weigh little"
+    definitions = (4, 6, 8)
+
+    def compute(self) -> Tensor:
+        """Entropy-n of everything since the last reset; NaN without n-grams."""
+        return self._scalar(_entropy(self.table[1]))
+
+
+class _FixedOrder(NgramEntropy):
+    order: ClassVar[int]
+
+    def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
+        super().__init__(self.order, vocabulary_size, **kwargs)
+
+
+class NgramEntropy1(_FixedOrder):
+    """Entropy-1, of single tokens; see `NgramEntropy`.
+
+    Example:
+        >>> import torch
+        >>> metric = NgramEntropy1(vocabulary_size=10)
+        >>> metric.update([torch.tensor([7, 8, 7, 8])])
+        >>> metric.compute()
+        tensor(0.6931, dtype=torch.float64)
+    """
+
+    name = "entropy_1"
+    order = 1
+
+
+class NgramEntropy2(_FixedOrder):
+    """Entropy-2, of pairs of tokens; see `NgramEntropy`.
+
+    Example:
+        >>> import torch
+        >>> metric = NgramEntropy2(vocabulary_size=10)
+        >>> metric.update([torch.tensor([7, 8, 7, 8, 7])])
+        >>> metric.compute()
+        tensor(0.6931, dtype=torch.float64)
+    """
+
+    name = "entropy_2"
+    order = 2
+
+
+class NgramEntropy3(_FixedOrder):
+    """Entropy-3, of triples of tokens; see `NgramEntropy`.
+
+    Example:
+        >>> import torch
+        >>> metric = NgramEntropy3(vocabulary_size=10)
+        >>> metric.update([torch.tensor([7, 8, 9]), torch.tensor([8, 9, 7])])
+        >>> metric.compute()
+        tensor(0.6931, dtype=torch.float64)
+    """
+
+    name = "entropy_3"
+    order = 3
+
+
+class NgramEntropy4(_FixedOrder):
+    """Entropy-4, of runs of four tokens; see `NgramEntropy`.
+
+    Example:
+        >>> import torch
+        >>> metric = NgramEntropy4(vocabulary_size=10)
+        >>> metric.update([torch.tensor([7, 7, 7, 7, 7, 8])])
+        >>> metric.compute()
+        tensor(0.6365, dtype=torch.float64)
+    """
+
+    name = "entropy_4"
+    order = 4
+
+
+def _entropy(counts: IntArray) -> float:
+    if not len(counts):
+        return math.nan
+    shares = counts / counts.sum()
+    return max(0.0, -float((shares * np.log(shares)).sum()))
+
+
+def _occurring(counts: npt.ArrayLike) -> IntArray:
+    array = np.asarray(counts)
+    if array.ndim != 1 or (array.size and (array.dtype.kind not in "iu" or array.min() < 0)):
+        raise InputError(
+            f"`counts` must be 1-D integers of at least 0, but got {array.ndim}-D {array.dtype}: count the types first"
+        )
+    return array[array > 0].astype(np.int64)

@@ -1,0 +1,96 @@
+"""Relative fitness: how well a generation still fits real text, against its founder."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from collapse_guard.indicators.base import EvidenceKind, Indicator
+from collapse_guard.records.readings import Direction
+
+
+def relative_fitness(
+    nats: npt.ArrayLike | Tensor,
+    n_tokens: npt.ArrayLike | Tensor,
+    founder_nats: npt.ArrayLike | Tensor,
+    founder_tokens: npt.ArrayLike | Tensor,
+) -> float:
+    r"""Relative fitness: the founder's perplexity over that of the generation, `exp(founder rate - rate)`.
+
+    How well a generation still predicts real text: W / W_0 of inbreeding depression; rates are nats per token.
+    Range: [0, inf). Collapse: down; 1 is as good as the founder, more is better. Undefined (NaN) without tokens, or
+    where both losses are infinite. It does not depend on batches nor, but for noise, on the number of documents, as
+    long as both models scored the same ones. O(d) for d documents.
+
+    Args:
+        nats: Sums of nats of wild-type documents under the generation.
+        n_tokens: Scored tokens of each.
+        founder_nats: Sums of nats of the same documents under the founder.
+        founder_tokens: Tokens of each that the founder scored.
+
+    Source: Charlesworth and Willis (2009), The genetics of inbreeding depression, Nat. Rev. Genet. 10:783, for W / W_0;
+    Jelinek et al. (1977), J. Acoust. Soc. Am. 62:S63, for perplexity.
+
+    Example:
+        >>> round(relative_fitness([math.log(32)], [1], founder_nats=[math.log(16)], founder_tokens=[1]), 6)
+        0.5
+    """
+    gain = _rate(founder_nats, founder_tokens) - _rate(nats, n_tokens)
+    return math.exp(gain) if not gain > 709.0 else math.inf
+
+
+class RelativeFitness(Indicator):
+    """Relative fitness over documents; see `relative_fitness`.
+
+    As input to `update`: `nats`, `n_tokens` and `founder_nats`, each (d,) for d documents that generation and founder
+    have scored token for token alike. Sums are float64. Value: float64.
+
+    Example:
+        >>> metric = RelativeFitness()
+        >>> metric.update(torch.tensor([30.0, 50.0]), torch.tensor([10, 10]), torch.tensor([30.0, 30.0]))
+        >>> metric.compute()
+        tensor(0.3679, dtype=torch.float64)
+    """
+
+    name = "relative_fitness"
+    family = "genetics"
+    unit = "share of the founder's fitness"
+    direction = Direction.DOWN
+    value_range = (0.0, math.inf)
+    minimum_n = 30
+    evidence: ClassVar[EvidenceKind] = "lineage"
+    undefined = "no token is scored, or both losses are infinite"
+    cost = "O(d) for d documents"
+    misses = "what a model writes: a model may score well and sample poorly"
+    definitions = (1, 2, 3)
+
+    fitness_nats: Tensor
+    fitness_tokens: Tensor
+    fitness_founder_nats: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without documents."""
+        super().__init__(**kwargs)
+        self._add_sum("fitness_nats")
+        self._add_sum("fitness_tokens", dtype=torch.int64)
+        self._add_sum("fitness_founder_nats")
+
+    def update(self, nats: Tensor, n_tokens: Tensor, founder_nats: Tensor) -> None:
+        """Add documents."""
+        self.fitness_nats = self.fitness_nats + nats.sum(dtype=torch.float64)
+        self.fitness_tokens = self.fitness_tokens + n_tokens.sum()
+        self.fitness_founder_nats = self.fitness_founder_nats + founder_nats.sum(dtype=torch.float64)
+
+    def compute(self) -> Tensor:
+        """Relative fitness of everything since the last reset."""
+        tokens = self.fitness_tokens
+        return self._scalar(relative_fitness(self.fitness_nats, tokens, self.fitness_founder_nats, tokens))
+
+
+def _rate(nats: npt.ArrayLike | Tensor, units: npt.ArrayLike | Tensor) -> float:
+    total = float(torch.as_tensor(units, dtype=torch.float64).sum())
+    return float(torch.as_tensor(nats, dtype=torch.float64).sum()) / total if total else math.nan

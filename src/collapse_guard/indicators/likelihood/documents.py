@@ -1,0 +1,195 @@
+"""Likelihood over documents: bits per byte, and the losses of the hardest documents and tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.likelihood.nats import (
+    bits_per_byte,
+    check_share,
+    cvar_loss,
+    rate,
+    tail_loss,
+)
+from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
+from collapse_guard.indicators.ngrams import gather_joined
+
+_MOST_DOCUMENTS = 10**6
+"""Documents that `CvarLoss` keeps at most: 8 MB."""
+
+
+class BitsPerByte(LikelihoodIndicator):
+    """Bits per byte over documents; see `bits_per_byte`.
+
+    As input to `update`: `nats` (d,) and `n_bytes` (d,) of d documents. Value: float64.
+
+    Example:
+        >>> metric = BitsPerByte()
+        >>> metric.update(torch.tensor([10.0, 30.0]), torch.tensor([20, 20]))
+        >>> metric.compute()
+        tensor(1.4427, dtype=torch.float64)
+    """
+
+    name = "bits_per_byte"
+    unit = "bits per byte"
+    cost = "O(d) for d documents"
+    minimum_n = 30
+    undefined = "the scored text has no bytes"
+
+    nats_of_bytes: Tensor
+    n_bytes: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without documents."""
+        super().__init__(**kwargs)
+        self._add_sum("nats_of_bytes")
+        self._add_sum("n_bytes", dtype=torch.int64)
+
+    def update(self, nats: Tensor, n_bytes: Tensor) -> None:
+        """Add documents."""
+        self.nats_of_bytes = self.nats_of_bytes + nats.sum(dtype=torch.float64)
+        self.n_bytes = self.n_bytes + n_bytes.sum()
+
+    def compute(self) -> Tensor:
+        """Bits per byte of everything since the last reset."""
+        return self._scalar(bits_per_byte(self.nats_of_bytes, self.n_bytes))
+
+
+class TailLoss(LikelihoodIndicator):
+    """Loss over the founder's hardest documents; see `tail_loss`.
+
+    As input to `update`: `nats` (d,), `n_tokens` (d,) and `in_tail` (d,) of d documents. Value: float64.
+
+    Example:
+        >>> metric = TailLoss()
+        >>> metric.update(torch.tensor([2.0, 9.0]), torch.tensor([2, 3]), torch.tensor([False, True]))
+        >>> metric.compute()
+        tensor(3., dtype=torch.float64)
+    """
+
+    name = "tail_loss"
+    unit = "nats per token"
+    cost = "O(d) for d documents"
+    misses = (
+        "tails that the founder knew well; and it reads low after the founder, whose tail was chosen by its own loss"
+    )
+    definitions = (2, 7)
+    minimum_n = 10
+    scale = "difference"
+    undefined = "no document of the tail is scored"
+
+    tail_nats: Tensor
+    tail_tokens: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without documents."""
+        super().__init__(**kwargs)
+        self._add_sum("tail_nats")
+        self._add_sum("tail_tokens", dtype=torch.int64)
+
+    def update(self, nats: Tensor, n_tokens: Tensor, in_tail: Tensor) -> None:
+        """Add documents."""
+        self.tail_nats = self.tail_nats + nats[in_tail].sum(dtype=torch.float64)
+        self.tail_tokens = self.tail_tokens + n_tokens[in_tail].sum()
+
+    def compute(self) -> Tensor:
+        """Nats per token over the tail documents since the last reset."""
+        return self._scalar(tail_loss(self.tail_nats, self.tail_tokens, in_tail=True))
+
+
+class TailTokenLoss(LikelihoodIndicator):
+    """Loss over the founder's hardest tokens; see `tail_token_loss`.
+
+    As input to `update`: `token_nats` and `in_tail`, of any one shape. Value: float64.
+
+    Example:
+        >>> metric = TailTokenLoss()
+        >>> metric.update(torch.tensor([[0.5, 8.0], [6.0, 1.0]]), torch.tensor([[False, True], [True, False]]))
+        >>> metric.compute()
+        tensor(7., dtype=torch.float64)
+    """
+
+    name = "tail_token_loss"
+    unit = "nats per token"
+    cost = "O(t) for t tokens"
+    misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
+    definitions = (2, 7)
+    minimum_n = 10
+    scale = "difference"
+    undefined = "no token of the tail is scored"
+
+    hard_nats: Tensor
+    n_hard: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin without documents."""
+        super().__init__(**kwargs)
+        self._add_sum("hard_nats")
+        self._add_sum("n_hard", dtype=torch.int64)
+
+    def update(self, token_nats: Tensor, in_tail: Tensor) -> None:
+        """Add tokens."""
+        self.hard_nats = self.hard_nats + token_nats[in_tail].sum(dtype=torch.float64)
+        self.n_hard = self.n_hard + in_tail.sum()
+
+    def compute(self) -> Tensor:
+        """Mean nats over the tail tokens since the last reset."""
+        return self._scalar(rate(self.hard_nats, self.n_hard))
+
+
+class CvarLoss(LikelihoodIndicator):
+    """Conditional value at risk over documents; see `cvar_loss`.
+
+    As input to `update`: `nats` (d,) and `n_tokens` (d,) of d documents. Value: float64. The worst documents are only
+    known at the end, so one float64 is kept for each: at most a million documents, 8 MB.
+
+    Args:
+        q: Share of the documents that are the worst.
+
+    Raises:
+        InputError: `q` is out of range, or there are too many documents.
+
+    Example:
+        >>> metric = CvarLoss(q=0.25)
+        >>> metric.update(torch.arange(1, 11), torch.ones(10))
+        >>> metric.compute()
+        tensor(9.2000, dtype=torch.float64)
+    """
+
+    name = "cvar_loss"
+    unit = "nats per token"
+    cost = "O(d log d) for d documents"
+    misses = "hard documents that others take the place of: the worst are found anew in each generation"
+    definitions = (2, 7)
+    minimum_n = 100
+    scale = "difference"
+    undefined = "no document is scored"
+
+    rates_of_documents: Tensor
+
+    def __init__(self, q: float = 0.1, **kwargs: Any) -> None:
+        """Begin without documents."""
+        # Ranks hold different numbers of documents, and torchmetrics stacks what it gathers: a stack of one, if joined.
+        kwargs.setdefault("dist_sync_fn", gather_joined)
+        super().__init__(**kwargs)
+        check_share("q", q)
+        self.q = q
+        self.add_state("rates_of_documents", torch.zeros(0, dtype=torch.float64), dist_reduce_fx="cat")
+
+    def update(self, nats: Tensor, n_tokens: Tensor) -> None:
+        """Add documents."""
+        if len(self.rates_of_documents) + len(nats) > _MOST_DOCUMENTS:
+            raise InputError(
+                f"`nats` must be of at most {_MOST_DOCUMENTS} documents in all, but got "
+                f"{len(self.rates_of_documents) + len(nats)}: score a random part of them"
+            )
+        self.rates_of_documents = torch.cat([self.rates_of_documents, nats.double() / n_tokens])
+
+    def compute(self) -> Tensor:
+        """Conditional value at risk of all documents since the last reset."""
+        rates = self.rates_of_documents.flatten()
+        return self._scalar(cvar_loss(rates, torch.ones_like(rates), self.q))

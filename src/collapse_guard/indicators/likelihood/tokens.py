@@ -1,0 +1,179 @@
+"""Likelihood: how surprised a model is by real text, and how sure it is of its own; logits and losses as metrics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
+from collapse_guard.indicators.likelihood.nats import (
+    entropy,
+    founder_perplexity,
+    own_perplexity,
+    perplexity,
+)
+from collapse_guard.records.readings import Direction
+
+
+class LikelihoodIndicator(Indicator):
+    """What the indicators of the likelihood family declare alike."""
+
+    family = "likelihood"
+    direction = Direction.UP
+    value_range = (0.0, math.inf)
+    evidence: ClassVar[EvidenceKind] = "losses"
+    definitions: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    misses = "what a model writes: a model may score well and sample poorly"
+
+
+class _TokenMean(LikelihoodIndicator):
+    """Base of means over the scored tokens of batches of logits; its states are named after what adds up."""
+
+    cost = "O(T V) for T tokens and V logits each"
+    minimum_n = 30
+    scale: ClassVar[Scale] = "difference"
+    undefined = "no token is scored"
+    _of: ClassVar[str]
+
+    def __init__(self, ignore_index: int = -100, **kwargs: Any) -> None:
+        """Begin without tokens."""
+        super().__init__(**kwargs)
+        self.ignore_index = ignore_index
+        # The setting is part of the names: see Indicator.
+        self._nats, self._tokens = (f"{part}_{self._of}_ignoring_{ignore_index}" for part in ("nats", "n_tokens"))
+        self._add_sum(self._nats)
+        self._add_sum(self._tokens, dtype=torch.int64)
+
+    def _add(self, nats: Tensor, labels: Tensor) -> None:
+        setattr(self, self._nats, getattr(self, self._nats) + nats.sum(dtype=torch.float64))
+        setattr(self, self._tokens, getattr(self, self._tokens) + (labels != self.ignore_index).sum())
+
+    @property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        return getattr(self, self._nats), getattr(self, self._tokens)
+
+
+class Perplexity(_TokenMean):
+    """Perplexity over batches of logits; see `perplexity`.
+
+    As input to `update`: `logits` (B, T, V) of any float type, and `labels` (B, T), already shifted. Nats add up in
+    float64 and tokens in int64, so the value does not depend on the batch size and counters do not saturate. Value:
+    float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads.
+
+    Example:
+        >>> metric = Perplexity()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(50.0000, dtype=torch.float64)
+    """
+
+    name = "perplexity"
+    unit = "choices per token"
+    value_range = (1.0, math.inf)
+    _of = "of_real_text"
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        self._add(token_nll(logits.detach(), labels, self.ignore_index), labels)
+
+    def compute(self) -> Tensor:
+        """Perplexity of everything since the last reset; NaN where every label was ignored."""
+        return self._scalar(perplexity(*self._sums))
+
+
+class OwnPerplexity(Perplexity):
+    """Perplexity of a model on its own samples, over batches of logits; see `own_perplexity`.
+
+    As input to `update`: `logits` (B, T, V) of the model on its samples, and the samples as `labels` (B, T), already
+    shifted. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads and prompts.
+
+    Example:
+        >>> metric = OwnPerplexity()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(50.0000, dtype=torch.float64)
+    """
+
+    name = "own_perplexity"
+    direction = Direction.BOTH
+    minimum_n = MINIMUM_GROUPS
+    evidence = "outputs"
+    definitions = (4, 7)
+    misses = "whether the text is right: a model may be sure of nonsense; and narrowing and noise that cancel out"
+    _of = "of_own_samples"
+
+    def compute(self) -> Tensor:
+        """Perplexity of the model on all its samples since the last reset."""
+        return self._scalar(own_perplexity(*self._sums))
+
+
+class FounderPerplexity(Perplexity):
+    """Perplexity of the founder on samples of a generation, over batches of logits; see `founder_perplexity`.
+
+    As input to `update`: `logits` (B, T, V) of the founder on the samples, and the samples as `labels` (B, T), already
+    shifted. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads and prompts.
+
+    Example:
+        >>> metric = FounderPerplexity()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(50.0000, dtype=torch.float64)
+    """
+
+    name = "founder_perplexity"
+    direction = Direction.BOTH
+    minimum_n = MINIMUM_GROUPS
+    evidence = "outputs"
+    definitions = (7, 8)
+    misses = "lost tails and new errors at once: they cancel out in the mean"
+    _of = "of_samples_at_the_founder"
+
+    def compute(self) -> Tensor:
+        """Perplexity of the founder on all samples since the last reset."""
+        return self._scalar(founder_perplexity(*self._sums))
+
+
+class Entropy(_TokenMean):
+    """Mean entropy of next-token distributions over batches of logits; see `entropy`.
+
+    As input to `update`: `logits` (B, T, V) on real text, of any float type, and `labels` (B, T), already shifted, of
+    which only those that are ignored matter. Value: float64.
+
+    Args:
+        ignore_index: Label of positions that are not scored: pads.
+
+    Example:
+        >>> metric = Entropy()
+        >>> metric.update(torch.zeros(2, 3, 50), torch.tensor([[4, 5, 6], [7, -100, -100]]))
+        >>> metric.compute()
+        tensor(3.9120, dtype=torch.float64)
+    """
+
+    name = "entropy"
+    unit = "nats"
+    scale = "log_ratio"
+    direction = Direction.BOTH
+    definitions = (4, 7)
+    misses = "whether the model is right: it may be as unsure as before, of other words"
+    _of = "of_entropy"
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        self._add(token_entropy(logits.detach(), labels, self.ignore_index), labels)
+
+    def compute(self) -> Tensor:
+        """Mean entropy of everything since the last reset; NaN where every label was ignored."""
+        return self._scalar(entropy(*self._sums))

@@ -1,0 +1,9 @@
+"""Novelty: how much of what a model writes it has only memorised; a model that copies its training set is not healthy.
+
+Real text copies too: quotations, formulas, names of offices. What counts is the difference to the rate of held-out
+real text of the same length, never the distance to zero.
+"""
+
+from collapse_guard.indicators.novelty.copies import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
+
+__all__ = ["CopiedNgrams", "NearDuplicates", "copied_ngrams", "near_duplicates"]

@@ -1,0 +1,257 @@
+"""Cosines: how different the directions of samples are, as an effective number of them or as a mean distance.
+
+A row of zeros (the embedding of an empty text) has no direction: all such rows count as equal to each other and
+different from every other row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from collapse_guard.errors import InputError
+from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
+from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
+
+
+def vendi(x: Vectors, q: float = 1.0) -> float:
+    r"""Vendi score: the effective number of different samples, `exp H_q(eigenvalues of K / n)` for cosines K.
+
+    Range: [1, min(n, d + 1)]. Collapse: down. It grows with n, so compare it at equal n only. Undefined (NaN) without
+    rows, or where a number is not finite. The eigenvalues are those of the d d second-moment matrix where d < n: O(n
+    d min(n, d)), exactly.
+
+    K_ij is the cosine of rows i and j; that of two rows of zeros is 1, and that of one with any other row 0.
+
+    Args:
+        x: n d: rows are samples.
+        q: Order of the entropy, from 0 (rank) over 1 (Shannon) and 2 (1 / sum of squares) to inf (1 / largest).
+
+    Raises:
+        InputError: `q` is negative or NaN.
+
+    Source: Friedman and Dieng (2023), The Vendi score, TMLR; Pasarkar and Dieng (2024), AISTATS, for the order q.
+
+    Example:
+        >>> round(vendi([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 4.0]]), 6)
+        2.0
+
+        With the frozen random features of a Gaussian kernel, distances count and not only directions:
+
+        >>> from collapse_guard.indicators.kernels import RandomFeatures
+        >>> features = RandomFeatures(dimension=1, bandwidth=1.0)
+        >>> round(vendi([[1.0], [1.0], [9.0]]), 2), round(vendi(features([[1.0], [1.0], [9.0]])), 1)
+        (1.0, 1.9)
+    """
+    unit, n_zero = _directions(rows(x))
+    return _vendi(squared_singular_values(unit), n_zero, len(unit), _order(q))
+
+
+def vendi_2(x: Vectors) -> float:
+    r"""Vendi score of order 2: one over the mean squared cosine of two draws, `1 / ||K / n||_F^2`.
+
+    It is `vendi(x, q=2)` without eigenvalues. Unlike order 1 it converges with some thousand samples, and it is the
+    exponential of the Renyi kernel entropy.
+
+    Range: [1, min(n, d + 1)]. Collapse: down. It grows with n, so compare it at equal n only. Undefined (NaN) without
+    rows, or where a number is not finite. O(n d min(n, d)).
+
+    Args:
+        x: n d: rows are samples.
+
+    Source: Jalali, Li and Farnia (2023), An information-theoretic evaluation of generative models, NeurIPS; Pasarkar
+    and Dieng (2024), AISTATS.
+
+    Example:
+        >>> round(vendi_2([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 4.0]]), 6)
+        2.0
+    """
+    unit, n_zero = _directions(rows(x))
+    cosines = unit @ unit.T if unit.shape[0] < unit.shape[1] else unit.T @ unit
+    return _order_2(cosines, n_zero, len(unit))
+
+
+def mean_distance(x: Vectors) -> float:
+    r"""Mean cosine distance of two different samples: `1 - sum_{i != j} cos(x_i, x_j) / (n (n - 1))`, from sums.
+
+    Unit: cosine distance. Range: [0, 2]; at most n / (n - 1). Collapse: down; its expectation does not depend on n: no
+    sample is compared with itself. Two rows of zeros are at 0 from each other, and at 1 from every other row.
+    Undefined (NaN) for fewer than two rows, or where a number is not finite. O(n d).
+
+    Args:
+        x: n d: rows are samples.
+
+    Source: Shaib et al. (2024), arXiv:2403.00553 (remote clique); Rao (1982), Theor. Popul. Biol. 21:24, for the mean
+    difference of two draws.
+
+    Example:
+        >>> round(mean_distance([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), 6)
+        0.666667
+    """
+    unit, n_zero = _directions(rows(x))
+    return _mean_distance(unit.sum(dim=0), n_zero, len(unit))
+
+
+class _CosineIndicator(SpreadIndicator):
+    """Sums over rows of unit length: of their products and how many there are."""
+
+    n_directions: Tensor
+    n_zero: Tensor
+    cosines: Tensor
+
+    def __init__(self, dimension: int, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(**kwargs)
+        self._add_sum("n_directions", dtype=torch.int64)
+        self._add_sum("n_zero", dtype=torch.int64)
+        self._add_sum("cosines", dimension, dimension)
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        unit, n_zero = _directions(rows(x, dimension=len(self.cosines)))
+        self.n_directions = self.n_directions + len(unit)
+        self.n_zero = self.n_zero + n_zero
+        self.cosines = self.cosines + unit.T @ unit
+
+
+class Vendi(_CosineIndicator):
+    """Vendi score over batches of vectors; see `vendi`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is d by d. Value: float64.
+
+    Args:
+        dimension: d.
+        q: Order of the entropy.
+
+    Example:
+        >>> metric = Vendi(dimension=2)
+        >>> metric.update(torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 4.0]]))
+        >>> metric.compute()
+        tensor(2., dtype=torch.float64)
+    """
+
+    name = "vendi"
+    unit = "effective samples"
+    cost = "O(n d min(n, d))"
+    misses = "lengths: only directions count; and what the embedder does not tell apart"
+    value_range = (1.0, math.inf)
+    undefined = "there are no samples"
+
+    def __init__(self, dimension: int, q: float = 1.0, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(dimension, **kwargs)
+        self.q = _order(q)
+
+    def compute(self) -> Tensor:
+        """Vendi score of everything since the last reset."""
+        return self._scalar(_vendi(eigenvalues(self.cosines), int(self.n_zero), int(self.n_directions), self.q))
+
+
+class Vendi2(_CosineIndicator):
+    """Vendi score of order 2 over batches of vectors; see `vendi_2`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is d by d. Value: float64.
+
+    Args:
+        dimension: d.
+
+    Example:
+        >>> metric = Vendi2(dimension=2)
+        >>> metric.update(torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 4.0]]))
+        >>> metric.compute()
+        tensor(2., dtype=torch.float64)
+    """
+
+    name = "vendi_2"
+    unit = "effective samples"
+    cost = "O(n d min(n, d))"
+    misses = "rare directions: squares weigh common ones; lengths; and what the embedder does not tell apart"
+    value_range = (1.0, math.inf)
+    undefined = "there are no samples"
+
+    def compute(self) -> Tensor:
+        """Vendi score of everything since the last reset."""
+        return self._scalar(_order_2(self.cosines, int(self.n_zero), int(self.n_directions)))
+
+
+class MeanDistance(SpreadIndicator):
+    """Mean cosine distance over batches of vectors; see `mean_distance`.
+
+    As input to `update`: `x` (n, d) of any float type. The state is O(d). Value: float64.
+
+    Args:
+        dimension: d.
+
+    Example:
+        >>> metric = MeanDistance(dimension=2)
+        >>> metric.update(torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]))
+        >>> metric.compute()
+        tensor(0.6667, dtype=torch.float64)
+    """
+
+    name = "mean_distance"
+    unit = "cosine distance"
+    cost = "O(n d)"
+    misses = "lost modes among many; lengths; and what the embedder does not tell apart"
+    value_range = (0.0, 2.0)
+    undefined = "there are fewer than two samples"
+
+    n_directions: Tensor
+    n_zero: Tensor
+    total_direction: Tensor
+
+    def __init__(self, dimension: int, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(**kwargs)
+        self._add_sum("n_directions", dtype=torch.int64)
+        self._add_sum("n_zero", dtype=torch.int64)
+        self._add_sum("total_direction", dimension)
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        unit, n_zero = _directions(rows(x, dimension=len(self.total_direction)))
+        self.n_directions = self.n_directions + len(unit)
+        self.n_zero = self.n_zero + n_zero
+        self.total_direction = self.total_direction + unit.sum(dim=0)
+
+    def compute(self) -> Tensor:
+        """Mean distance of everything since the last reset."""
+        return self._scalar(_mean_distance(self.total_direction, int(self.n_zero), int(self.n_directions)))
+
+
+def _vendi(values: Tensor, n_zero: int, n_directions: int, q: float) -> float:
+    shares = torch.cat([values, values.new_tensor([n_zero])]) / (n_directions + n_zero)
+    return hill_number(shares[shares > EPSILON * len(shares)], q) if shares.isfinite().all() else math.nan
+
+
+def _order_2(cosines: Tensor, n_zero: int, n_directions: int) -> float:
+    n = n_zero + n_directions
+    if not n:
+        return math.nan
+    number = n**2 / (float(cosines.square().sum()) + n_zero**2)
+    return max(1.0, number) if math.isfinite(number) else math.nan
+
+
+def _mean_distance(total: Tensor, n_zero: int, n_directions: int) -> float:
+    n = n_zero + n_directions
+    if n < 2:
+        return math.nan
+    cosines = float(total @ total) - n_directions + n_zero * (n_zero - 1)
+    distance = 1.0 - cosines / (n * (n - 1))
+    return min(max(0.0, distance), 2.0) if math.isfinite(distance) else math.nan
+
+
+def _directions(found: Tensor) -> tuple[Tensor, int]:
+    """Rows scaled to unit length, without those of length 0, and the number of these."""
+    lengths = torch.linalg.vector_norm(found, dim=1, keepdim=True)
+    unit = (found / lengths)[lengths[:, 0] != 0]
+    return unit, len(found) - len(unit)
+
+
+def _order(q: float) -> float:
+    if not q >= 0.0:
+        raise InputError(f"`q` must be at least 0, but got {q!r}: 1 is the Shannon order")
+    return float(q)

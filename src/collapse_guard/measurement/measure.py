@@ -1,0 +1,220 @@
+"""measure(): evidence to readings, with the frozen instruments of the wild type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from collapse_guard.arrays import FloatArray
+from collapse_guard.errors import InputError, near
+from collapse_guard.evidence import Evidence
+from collapse_guard.indicators.groups import content_order, windows
+from collapse_guard.indicators.registry import FAMILIES, names
+from collapse_guard.measurement.instruments import space, text_instruments
+from collapse_guard.measurement.loss_readings import loss_readings, output_readings
+from collapse_guard.measurement.recent import Recent
+from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
+from collapse_guard.measurement.sample_readings import (
+    missing_vector_readings,
+    row_readings,
+    text_readings,
+    token_readings,
+    vector_readings,
+    word_readings,
+)
+from collapse_guard.measurement.samples import TextSamples, text_samples, vector_samples, with_embeddings
+from collapse_guard.measurement.stratum import freeze_tail
+from collapse_guard.records import Reading, TailStratum
+from collapse_guard.wildtype import WildType
+
+__all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
+
+NO_EMBEDDER = (
+    "the custom embedder of the wild type is not saved with it: give it again, `WildType.load(path, embedder=...)`"
+)
+"""Why there are no vectors of texts."""
+_VECTOR_INDICATORS = frozenset((*FAMILIES["spread"], *FAMILIES["distance"]))
+_CACHED_REFERENCES = 16
+_EMBEDDED_REFERENCE_GROUPS = 50
+_references: Recent[tuple[str, int | None, bool, frozenset[str]], dict[str, Reading]] = Recent(_CACHED_REFERENCES)
+
+
+def measure(
+    wild_type: WildType,
+    evidence: Evidence,
+    *,
+    stratum: TailStratum | None = None,
+    only: Collection[str] | None = None,
+) -> dict[str, Reading]:
+    """Read every indicator that the evidence allows.
+
+    | evidence              | indicators                                                                     |
+    |-----------------------|--------------------------------------------------------------------------------|
+    | losses                | likelihood: bits_per_byte needs bytes, tails need a stratum, entropy entropies |
+    | own, founder losses   | own_perplexity, founder_perplexity                                             |
+    | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens           |
+    | … and their vectors   | spread, distance                                                               |
+    | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
+
+    Tokens are those of the wild type's tokenizer, in groups of `wild_type.group_tokens`; words come in groups of as
+    many, samples and vectors in groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is
+    drawn at random, and the order of samples does not matter. O(n) for n samples, after O(pool) once for each wild
+    type.
+
+    Args:
+        wild_type: The frozen real data.
+        evidence: With samples that are texts, token ids of the wild type's own tokenizer (special tokens are left
+            out), or n d vectors where the wild type is of vectors. Embeddings take the place of those that the wild
+            type would make.
+        stratum: The tail, frozen at the founder (`freeze_tail`); None: no tail indicators.
+        only: Names of indicators to read; None: all. What decides by default takes a third of their time.
+
+    Returns:
+        Indicator name -> reading, in the order of the catalogue. One that cannot be used has a `problem` that says
+        why and, where more samples would help, how many; its value is NaN where there is none.
+
+    Raises:
+        InputError: The samples are of the wrong kind, an id is not in the vocabulary, embeddings do not fit, or `only`
+            names what is no indicator.
+
+    Example:
+        >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
+        >>> readings = measure(wild_type, Evidence(samples=np.random.default_rng(1).normal(size=(60, 2))))
+        >>> len(readings["vendi"].replicates), readings["vendi"].group
+        (6, '10 samples')
+    """
+    wanted = _wanted(only)
+    of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
+    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum)
+    readings += output_readings(evidence.own_losses, evidence.founder_losses, wild_type.group_samples)
+    readings += of_samples(wild_type, evidence, wanted)
+    return _in_order(readings, wanted)
+
+
+def reference_readings(
+    wild_type: WildType, *, sample_tokens: int | None, only: Collection[str] | None = None
+) -> dict[str, Reading]:
+    """Read the wild type itself: its evaluation documents in the same groups, cut to windows as long as the samples.
+
+    Cached by fingerprint and length. At most 50 groups are embedded, for the sake of slow embedders. The rare words
+    were chosen for being rare in the wild type, so its own coverage and mass read low: the bias hides harm, it never
+    invents any.
+
+    Args:
+        wild_type: The frozen real data.
+        sample_tokens: Tokens in a window, as `sample_tokens(wild_type, evidence)` says; None: whole documents.
+        only: Names of indicators to read; None: all.
+
+    Returns:
+        Indicator name -> reading; likelihood is not among them.
+    """
+    # With and without its custom embedder a wild type has the same fingerprint.
+    wanted = _wanted(only)
+    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, wanted)
+    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, wanted), wanted)))
+
+
+def _wanted(only: Collection[str] | None) -> frozenset[str]:
+    unknown = sorted(set(only or ()) - set(names()))
+    if unknown or isinstance(only, str):
+        found = only if isinstance(only, str) else unknown[0]
+        raise InputError(
+            f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, names())}"
+        )
+    return frozenset(names() if only is None else only)
+
+
+def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
+    """Median number of tokens of the samples that have any; None where there are none or samples are vectors."""
+    if wild_type.kind == "vectors" or evidence.samples is None:
+        return None
+    lengths = [len(tokens) for tokens in text_samples(wild_type, evidence.samples).tokens if len(tokens)]
+    return int(np.median(lengths)) if lengths else None
+
+
+def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
+    values = evidence.samples if evidence.embeddings is None else evidence.embeddings
+    if values is None:
+        return []
+    return _of_points(wild_type, vector_samples(values, dimension=wild_type.geometry.dimension), only, "samples")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Groups are small: a second thread gains nothing, and costs ten times as much as soon as anything else runs."""
+    with threadpool_limits(1):
+        yield
+
+
+@_one_thread()
+def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str) -> list[Reading]:
+    groups, frozen = groups_of_vectors(vectors, wild_type.group_samples, source=source), space(wild_type)
+    return [*vector_readings(groups, frozen, only), *row_readings(groups, frozen, only)]
+
+
+def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
+    if evidence.samples is None:
+        return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None, only)
+    samples = text_samples(wild_type, evidence.samples)
+    written = _of_written(wild_type, samples, only, "samples")
+    if not _VECTOR_INDICATORS & set(only):
+        return written
+    embeddings = with_embeddings(wild_type, evidence).embeddings
+    if embeddings is None:
+        return written + missing_vector_readings(len(samples.texts), wild_type.group_samples, NO_EMBEDDER, only)
+    return written + _of_embeddings(wild_type, embeddings, samples, only)
+
+
+@_one_thread()
+def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str], source: str) -> list[Reading]:
+    instruments, budget = text_instruments(wild_type), wild_type.group_tokens
+    types = instruments.types(samples.texts)
+    numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
+    return [
+        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), instruments, only),
+        *word_readings(groups_of_units(types, budget, "words", source), instruments, only),
+        *text_readings(numbers, samples.texts, instruments, only),
+    ]
+
+
+@_one_thread()
+def _of_embeddings(
+    wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str]
+) -> list[Reading]:
+    n = None if samples is None else len(samples.texts)
+    vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
+    contents = None if samples is None else samples.contents
+    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents)
+    return vector_readings(groups, space(wild_type), only)
+
+
+def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> list[Reading]:
+    source = "windows of the wild type"
+    if wild_type.kind == "vectors":
+        return _of_points(wild_type, wild_type.evaluation_vectors, only, source)
+    texts = list(wild_type.evaluation)
+    tokens = list(wild_type.encode(texts))
+    if sample_tokens is not None:
+        tokens = windows(tokens, sample_tokens)
+        texts = wild_type.decode(tokens)
+    samples = TextSamples(texts, tokens)
+    written = _of_written(wild_type, samples, only, source)
+    if not _VECTOR_INDICATORS & set(only):
+        return written
+    if not wild_type.can_embed:
+        return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER, only)
+    order = content_order(samples.contents)[: _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples]
+    contents = [samples.contents[i] for i in order]
+    vectors = wild_type.embed([texts[i] for i in order])
+    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
+    with _one_thread():
+        return written + vector_readings(groups, space(wild_type), only)
+
+
+def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
+    found = {reading.indicator: reading for reading in readings}
+    return {name: found[name] for name in names() if name in found and name in only}

@@ -1,0 +1,166 @@
+"""Phrases: counts of words and runs of words of real text, and of the same ones in samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from collapse_guard.arrays import IntArray
+from collapse_guard.corpus.lexicon import words
+
+LONGEST = 3
+"""Words in the longest phrases."""
+FEWEST = 3
+"""Documents that a phrase must occur in to be kept: what a single author wrote once is no property of the source."""
+NOT_KEPT = -1
+"""Number of a phrase that was not kept."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Level:
+    """The kept phrases of one length, numbered by the order of their keys."""
+
+    keys: IntArray
+    """k: number of the first n - 1 words as a phrase, times the number of those, plus that of the last n - 1 words."""
+    counts: IntArray
+    """k: occurrences."""
+    documents: IntArray
+    """k: documents that have it."""
+    parts: IntArray
+    """k 2: both phrases of n - 1 words; for words themselves without meaning."""
+    total: int
+    """Runs of n words in all documents, kept or not."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Phrases:
+    """Words, 2-grams and 3-grams of real text that occur in at least three documents; none crosses a document.
+
+    A phrase cannot be in more documents than its parts, so longer ones are looked for only where both parts were kept
+    (Agrawal and Srikant 1994); and what two kept numbers make fits into int64, so all counts are exact.
+    """
+
+    vocabulary: Mapping[str, int]
+    """Kept word -> its number."""
+    levels: tuple[Level, ...]
+    """Phrases of one word, of two, of three."""
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Phrases:
+        """Count the phrases of texts; O(N log N) for N words.
+
+        Example:
+            >>> phrases = Phrases.of(["To be, or not to be.", "Not to be late", "To be is to do", "to do"])
+            >>> [phrases.text(2, i) for i in range(len(phrases.levels[1].keys))]
+            ['to be']
+            >>> [level.counts.tolist() for level in phrases.levels], sorted(phrases.vocabulary)
+            ([[6, 4], [4], []], ['be', 'to'])
+        """
+        numbers: dict[str, int] = {}
+        positions = _positions(texts, numbers, grow=True)
+        levels = [_level(positions, 0, 1)]
+        for n in range(2, LONGEST + 1):
+            base = len(levels[-1].keys)
+            positions = _pairs(_renumbered(positions, levels[-1]), base)
+            levels.append(_level(positions, base, n))
+        names = list(numbers)
+        return cls(vocabulary={names[key]: i for i, key in enumerate(levels[0].keys.tolist())}, levels=tuple(levels))
+
+    def count(self, texts: Iterable[str]) -> list[tuple[IntArray, int]]:
+        """How often the kept phrases of each length occur in other texts, and how many runs of that length there are.
+
+        Example:
+            >>> phrases = Phrases.of(["to be", "to be", "to be"])
+            >>> [(counts.tolist(), total) for counts, total in phrases.count(["let it be", "to be"])]
+            [([1, 2], 5), ([1], 3), ([], 1)]
+        """
+        positions = _positions(texts, dict(self.vocabulary), grow=False)
+        found, base = [], 0
+        for n, level in enumerate(self.levels, 1):
+            positions = positions if n == 1 else _renumbered(_pairs(positions, base), level)
+            base = len(level.keys)
+            kept = positions.numbers[positions.numbers != NOT_KEPT]
+            found.append((np.bincount(kept, minlength=base), positions.runs(n)))
+        return found
+
+    def text(self, n: int, number: int) -> str:
+        """The words of a phrase."""
+        if n == 1:
+            return self._words[number]
+        first, last = self.levels[n - 1].parts[number].tolist()
+        return f"{self.text(n - 1, first)} {self.text(n - 1, last).rsplit(' ', 1)[-1]}"
+
+    @cached_property
+    def _words(self) -> Sequence[str]:
+        return list(self.vocabulary)
+
+
+class _Positions(NamedTuple):
+    """What stands at each position of the joined documents."""
+
+    numbers: IntArray
+    """Number of the phrase that begins there, or NOT_KEPT."""
+    owners: IntArray
+    """Number of the document."""
+    lengths: IntArray
+    """Words of each document."""
+
+    def runs(self, n: int) -> int:
+        return int(np.maximum(self.lengths - n + 1, 0).sum())
+
+
+def _positions(texts: Iterable[str], numbers: dict[str, int], *, grow: bool) -> _Positions:
+    documents = []
+    for text in texts:
+        found = words(text)
+        documents.append([numbers.setdefault(w, len(numbers)) if grow else numbers.get(w, NOT_KEPT) for w in found])
+    lengths = np.array([len(document) for document in documents], dtype=np.int64)
+    flat = np.fromiter((i for document in documents for i in document), np.int64, int(lengths.sum()))
+    return _Positions(flat, np.repeat(np.arange(len(lengths)), lengths), lengths)
+
+
+def _level(positions: _Positions, base: int, n: int) -> Level:
+    """The phrases of n words, given their keys, which were made of `base` numbers."""
+    is_there = positions.numbers != NOT_KEPT
+    keys, counts, documents = _summary(positions.numbers[is_there], positions.owners[is_there])
+    is_kept = documents >= FEWEST
+    keys = keys[is_kept]
+    return Level(
+        keys=keys,
+        counts=counts[is_kept],
+        documents=documents[is_kept],
+        parts=np.stack(np.divmod(keys, max(1, base)), axis=1),
+        total=positions.runs(n),
+    )
+
+
+def _pairs(positions: _Positions, base: int) -> _Positions:
+    """Keys of two phrases that overlap but for one word at each end, where both were kept."""
+    first, last = positions.numbers[:-1], positions.numbers[1:]
+    is_one = (first != NOT_KEPT) & (last != NOT_KEPT) & (positions.owners[:-1] == positions.owners[1:])
+    return _Positions(np.where(is_one, first * base + last, NOT_KEPT), positions.owners[:-1], positions.lengths)
+
+
+def _renumbered(positions: _Positions, level: Level) -> _Positions:
+    """Numbers in place of keys; keys that are not among those of the level were not kept."""
+    if not len(level.keys):
+        return positions._replace(numbers=np.full_like(positions.numbers, NOT_KEPT))
+    places = np.minimum(np.searchsorted(level.keys, positions.numbers), len(level.keys) - 1)
+    is_kept = level.keys[places] == positions.numbers
+    return positions._replace(numbers=np.where(is_kept, places, NOT_KEPT))
+
+
+def _summary(keys: IntArray, owners: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Different keys, sorted, how often each occurs, and in how many documents."""
+    order = np.argsort(keys, kind="stable")
+    keys, owners = keys[order], owners[order]
+    is_new_key = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+    is_new_pair = is_new_key | np.append(True, owners[1:] != owners[:-1])[: len(keys)]
+    starts = np.flatnonzero(is_new_key)
+    if not len(starts):
+        return keys, starts, starts
+    return keys[starts], np.diff(starts, append=len(keys)), np.add.reduceat(is_new_pair.astype(np.int64), starts)

@@ -1,0 +1,126 @@
+"""What samples may be, and how they become texts, token ids and vectors that fit the wild type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence, Samples
+from collapse_guard.indicators.groups import content_order
+from collapse_guard.wildtype import WildType
+
+_N_SPECIAL = 2
+"""Ids below are the wild type's special tokens."""
+
+
+class TextSamples(NamedTuple):
+    """Samples of text in both forms."""
+
+    texts: list[str]
+    """n texts."""
+    tokens: list[IntArray]
+    """n arrays of token ids of the wild type's tokenizer, without special tokens."""
+
+    @property
+    def contents(self) -> list[bytes]:
+        """What the order of samples goes by."""
+        return [text.encode() for text in self.texts]
+
+
+def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
+    """Read texts or token ids of the wild type's own tokenizer; its special tokens (begin, pad) are left out of ids.
+
+    Raises:
+        InputError: A sample is neither, has no UTF-8 form, or has an id that is not in the vocabulary.
+    """
+    if any(isinstance(sample, str) for sample in samples):
+        texts = [_checked_text(i, sample) for i, sample in enumerate(samples)]
+        return TextSamples(texts, list(wild_type.encode(texts)))
+    tokens = [_checked_ids(i, sample, wild_type.vocabulary_size) for i, sample in enumerate(samples)]
+    return TextSamples(wild_type.decode(tokens), tokens)
+
+
+def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
+    """The texts of samples: as `text_samples`, without the ids of texts, which take longest.
+
+    Raises:
+        InputError: As `text_samples`.
+    """
+    if all(isinstance(sample, str) for sample in samples):
+        return [_checked_text(i, sample) for i, sample in enumerate(samples)]
+    return text_samples(wild_type, samples).texts
+
+
+def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
+    """Embed samples of text once for all that need it; evidence that has embeddings, or cannot have any, is returned.
+
+    They are embedded in content order: an embedder that rounds by place in the batch gives the same for any order.
+    """
+    if evidence.samples is None or evidence.embeddings is not None or not wild_type.can_embed:
+        return evidence
+    texts = sample_texts(wild_type, evidence.samples)
+    order = content_order([text.encode() for text in texts])
+    ordered = wild_type.embed([texts[i] for i in order])
+    embeddings = np.empty_like(ordered)
+    embeddings[order] = ordered
+    return replace(evidence, embeddings=embeddings)
+
+
+def vector_samples(values: Any, *, n: int | None = None, dimension: int | None = None) -> FloatArray:
+    """Read n d vectors; NaN and infinity are kept.
+
+    Args:
+        values: Numbers in rows.
+        n: Rows that there must be; None: any number.
+        dimension: Columns that there must be, those of the wild type; None: any number.
+
+    Raises:
+        InputError: They are not numbers, or not of that shape.
+    """
+    vectors = np.asarray(values)
+    if vectors.shape == (0,):
+        vectors = np.zeros((0, dimension or 0))
+    if vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or not _fits(vectors.shape, (n, dimension)):
+        wanted = f"({'n' if n is None else n}, {'d' if dimension is None else dimension})"
+        raise InputError(
+            f"vectors must be numbers of shape {wanted}, a row for each sample in the space of the wild type, "
+            f"but got {vectors.dtype} of shape {vectors.shape}"
+        )
+    return vectors.astype(np.float64)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return all(size in (None, got) for got, size in zip(shape, wanted, strict=True))
+
+
+def _checked_text(i: int, sample: Any) -> str:
+    if not isinstance(sample, str):
+        raise InputError(f"`samples` must be all texts or all token ids, but sample {i} is a {type(sample).__name__}")
+    try:
+        sample.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"`samples` must have a UTF-8 form, but sample {i} has a lone surrogate at {error.start}: "
+            "decode it with errors='replace'"
+        ) from error
+    return str(sample)
+
+
+def _checked_ids(i: int, sample: Any, vocabulary_size: int) -> IntArray:
+    ids = np.asarray(sample)
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+        raise InputError(
+            f"`samples` must be texts or 1-D token ids of the wild type's tokenizer, but sample {i} is {ids.ndim}-D "
+            f"{ids.dtype}: vectors of texts are `embeddings`"
+        )
+    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary_size:
+        wrong = int(ids.min()) if ids.min() < 0 else int(ids.max())
+        raise InputError(
+            f"`samples` must hold token ids of the wild type's tokenizer, 0 to {vocabulary_size - 1}, "
+            f"but sample {i} has {wrong}: decode ids of another tokenizer to texts"
+        )
+    return ids[ids >= _N_SPECIAL].astype(np.int64)

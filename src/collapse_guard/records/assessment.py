@@ -1,0 +1,43 @@
+"""Everything that is known of one generation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from collapse_guard.records.comparison import Comparison
+from collapse_guard.records.decision import Decision
+from collapse_guard.records.generation import Generation, Mixture
+from collapse_guard.records.lost import LostItem
+from collapse_guard.records.outlook import Outlook
+from collapse_guard.records.readings import Reading, TailStratum
+from collapse_guard.records.record import Record
+from collapse_guard.records.verdict import Verdict
+
+
+class Assessment(Record):
+    """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
+
+    generation: Generation
+    """The generation assessed."""
+    readings: dict[str, Reading]
+    """Indicator name -> reading."""
+    reference: dict[str, Reading] = Field(default_factory=dict)
+    """Indicator name -> the wild type's own reading at the same group size, where it has one."""
+    comparisons: tuple[Comparison, ...]
+    """Against founder or wild type; `decides` marks those that the verdict rests on."""
+    verdict: Verdict
+    """The decision."""
+    stratum: TailStratum | None = None
+    """The tail of the founder, frozen; carried by every generation that was scored on it."""
+    prescription: Mixture | None = None
+    """The mixture that the guard asks for in the next generation; None: no opinion."""
+    outlook: Outlook | None = None
+    """Genetics of the lineage up to this generation; None: there is no founder, or it is the founder."""
+    lost: tuple[LostItem, ...] = ()
+    """What the wild type has and the samples have not: the worst of each kind first. Empty: nothing, or not asked."""
+    seed: int = 0
+    """Seed of everything random in the assessment."""
+    look: int | None = None
+    """How many times the generation was judged in the run before; None: it is judged only once."""
+    decisions: tuple[Decision, ...] = ()
+    """What was done in the middle of its training, oldest first."""

@@ -1,0 +1,92 @@
+"""A reading against its baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from collapse_guard.records.readings import Direction
+from collapse_guard.records.record import Record
+
+Baseline = Literal["founder", "parent", "wild_type"]
+
+
+class Comparison(Record):
+    """A reading against its baseline. Harm is the effect in the direction of collapse."""
+
+    indicator: str
+    """Name of the indicator."""
+    baseline: Baseline
+    """What it is compared with."""
+    baseline_generation: int | None = None
+    """Index of the founder or parent; None for the wild type."""
+    observed: float
+    """Value of this generation."""
+    reference: float
+    """Value of the baseline."""
+    effect: float
+    """ln(observed / reference), or the difference in the indicator's unit where `effect_unit` says so."""
+    effect_unit: str = "log ratio"
+    """Unit of effect, standard_error, low, high, margin and watch."""
+    standard_error: float
+    """Standard error of the effect."""
+    degrees_of_freedom: float
+    """Degrees of freedom of the t distribution that the interval and the p-values use."""
+    low: float
+    """Lower end of the two-sided interval of the effect at `level`."""
+    high: float
+    """Upper end of the interval."""
+    level: float
+    """Confidence level of the interval."""
+    direction: Direction
+    """Which way is collapse."""
+    margin: float
+    """How much harm is still acceptable, in the unit of the effect."""
+    watch: float
+    """From how much harm on the generation is watched, in the unit of the effect."""
+    p_beyond_margin: float
+    """p-value against "harm is at most the margin": small means collapsed."""
+    p_beyond_watch: float
+    """p-value against "harm is at most the watch level": small means watch."""
+    p_within_margin: float
+    """p-value against "harm is at least the margin": small means shown to be acceptable."""
+    method: str
+    """Name of the test."""
+    n: int
+    """Replicates of this generation."""
+    n_reference: int
+    """Replicates of the baseline."""
+    n_needed: int | None = None
+    """Samples or documents that would decide at 80 % power; None: it is decided, or no number would."""
+    detectable: float | None = None
+    """Smallest harm that would be found beyond the margin at this n with 80 % power, in the unit of the effect; None:
+    not known."""
+    e_beyond_margin: float | None = None
+    """e-value against "harm is at most the margin": evidence that multiplies over generations that were judged on
+    different documents; None where the method gives none."""
+    e_beyond_watch: float | None = None
+    """e-value against "harm is at most the watch level"."""
+    seed_limit: float | None = None
+    """Harm that another seed alone does not reach in any generation of the horizon; None: nobody measured it."""
+    replicate: str = ""
+    """What n counts: "document", "4096 tokens"."""
+    seed: int | None = None
+    """Seed of a randomised method; None where nothing was drawn."""
+    decides: bool = True
+    """Whether the verdict rests on it; the others are shown."""
+
+    @property
+    def margin_by_seeds(self) -> bool:
+        """Whether the margin is what another seed alone does, because that is more than the policy's."""
+        return self.seed_limit is not None and self.seed_limit >= self.margin
+
+    @property
+    def beyond_seeds(self) -> bool:
+        """Whether harm is more than another seed alone does."""
+        return self.seed_limit is not None and self.harm > self.seed_limit
+
+    @property
+    def harm(self) -> float:
+        """The effect turned so that positive is toward collapse."""
+        return {Direction.UP: self.effect, Direction.DOWN: -self.effect, Direction.BOTH: abs(self.effect)}[
+            self.direction
+        ]

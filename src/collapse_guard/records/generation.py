@@ -1,0 +1,113 @@
+"""A generation of a lineage, and the mixture that it was trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from collapse_guard.errors import InputError
+from collapse_guard.records.record import Record, Share
+
+
+class Mixture(Record):
+    """The shares of real, earlier-synthetic and newest-synthetic data in a training set; they sum to one.
+
+    Example:
+        >>> Mixture(real=0.3, newest=0.7).real
+        0.3
+    """
+
+    real: Share
+    """Documents that people wrote, from the pool."""
+    earlier: Share = 0.0
+    """Samples of generations before the newest."""
+    newest: Share = 0.0
+    """Samples of the newest generation."""
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.real + self.earlier + self.newest
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"shares must sum to 1, but real + earlier + newest = {total:g}")
+        return self
+
+    @classmethod
+    def with_real(cls, real: float) -> Mixture:
+        """A mixture of a real share, the rest being samples of the newest generation."""
+        if not 0.0 <= real <= 1.0:
+            raise InputError(f"`real` must be a share between 0 and 1, but got {real!r}")
+        return cls(real=real, newest=1.0 - real)
+
+    def weights(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Weights of the loss of an item of each source that do what resampling to these shares would.
+
+        Share of the source over its share of the data: with items drawn as they lie, the weighted mean loss has the
+        expectation of the mean loss of this mixture, and the weights of all items have a mean of one. The variance is
+        larger than with resampling: of n items, n / (mean of squared weights) count.
+
+        Args:
+            sizes: Items of each source (`real`, `earlier`, `newest`) in the data; those that are missing have none.
+
+        Raises:
+            InputError: A source with a share has no items, or a name is of no source.
+
+        Example:
+            >>> Mixture.with_real(0.4).weights({"real": 1000, "newest": 9000})
+            {'real': 4.0, 'newest': 0.6666666666666666}
+        """
+        shares = {"real": self.real, "earlier": self.earlier, "newest": self.newest}
+        for source, size in sizes.items():
+            if source not in shares:
+                raise InputError(f"`sizes` must be of real, earlier and newest, but got {source!r}: rename it")
+            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+                raise InputError(f"`sizes[{source}]` must be a whole number of at least 0, but got {size!r}")
+        for source, share in shares.items():
+            if share and not sizes.get(source, 0):
+                raise InputError(
+                    f"`sizes` must have {source} items for a share of {share:g}, but got none: no weight makes up for "
+                    "what is not there"
+                )
+        total = sum(sizes.values())
+        return {source: shares[source] * total / size for source, size in sizes.items() if size}
+
+
+class Generation(Record):
+    """One whole train-then-generate cycle of a lineage. Index 0 is the founder, trained on real data only."""
+
+    lineage: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f'\"`]+$")]
+    """Name of the lineage that this generation belongs to."""
+    index: Annotated[int, Field(ge=0)]
+    """t; 0 is the founder."""
+    parents: tuple[int, ...] = ()
+    """Indices of the generations whose samples it was trained on; empty for the founder."""
+    mixture: Mixture | None = None
+    """What it was trained on, where known."""
+    parent_shares: tuple[Share, ...] = ()
+    """Share of the training set that each of `parents` wrote, in their order; empty: not recorded."""
+    items: Annotated[int, Field(ge=1)] | None = None
+    """Documents in the training set; None: not recorded."""
+    real_origin: Literal["fresh", "archive"] = "fresh"
+    """Whether its real documents were fresh, or those of the founder again."""
+    wild_type: str = ""
+    """Fingerprint of the wild type that it is measured against."""
+
+    @model_validator(mode="after")
+    def _parents_come_before(self) -> Self:
+        late = [parent for parent in self.parents if not 0 <= parent < self.index]
+        if late:
+            raise ValueError(f"parents must be earlier generations than {self.index}, but got {late}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.parent_shares and len(self.parent_shares) != len(self.parents):
+            raise ValueError(
+                f"parent_shares must be one for each of {len(self.parents)} parents, but got {len(self.parent_shares)}"
+            )
+        total = sum(self.parent_shares) + (self.mixture.real if self.mixture else 0.0)
+        if self.parent_shares and not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"parent_shares and the real share must sum to 1, but got {total:g}")
+        return self

@@ -1,0 +1,119 @@
+"""Genetics of a lineage, forecasts, and how much real data it needs."""
+
+from __future__ import annotations
+
+from collapse_guard.records.record import Record, Share
+
+
+class Interval(Record):
+    """An estimate with its interval; an end that is not known is infinite."""
+
+    value: float
+    """The estimate."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+    level: float = 0.9
+    """Confidence of the interval."""
+
+
+class Inbreeding(Record):
+    """How inbred a generation is, counted from the founder of its lineage."""
+
+    fixation: Interval
+    """Fixation index against the founder: the share of the founder's diversity that is lost."""
+    of: str
+    """What is drawn: "tokens", or "clusters" for vectors."""
+    size: Interval | None = None
+    """Effective size: of how many draws a generation drift alone would lose as much. None: too few generations."""
+    expected: float | None = None
+    """Fixation index that chance alone gives to the recorded pedigree, where whole documents are drawn; None: sizes of
+    training sets are not known."""
+    fitness: float | None = None
+    """Relative fitness: the founder's perplexity over that of the generation; None: not measured."""
+
+
+class Depression(Record):
+    """Inbreeding depression: ln perplexity = ln founder's + load * purged inbreeding(size, purging)."""
+
+    load: Interval
+    """B: nats that full inbreeding would add to the loss."""
+    size: Interval
+    """n_e of the curve; infinite ends: a straight line fits as well."""
+    purging: Interval | None = None
+    """d; None: purging is not shown, and 0 in the curve."""
+    curve: tuple[float, ...]
+    """Fitted ln(perplexity / founder's measured one), of the founder, each generation after it, and those to come."""
+
+
+class Course(Record):
+    """Where an indicator goes: its effect against the founder in each coming generation."""
+
+    median: tuple[float, ...]
+    """Half of what is possible lies below."""
+    low: tuple[float, ...]
+    """Lower end of the band of 90 %."""
+    high: tuple[float, ...]
+    """Upper end of the band."""
+    crossed: tuple[float, ...]
+    """Probability that the margin is passed by then."""
+
+
+class Forecast(Record):
+    """What comes if every generation from now on is trained on one mixture."""
+
+    real_share: Share
+    """Fresh real data in each coming training set; the rest is written by the newest generation."""
+    generations: tuple[int, ...]
+    """Indices of the coming generations."""
+    courses: dict[str, Course]
+    """Indicator name -> course, of those that decide and were compared in every generation."""
+    crossed: tuple[float, ...]
+    """Probability that any of them passes its margin by then."""
+
+    @property
+    def fails_at(self) -> int | None:
+        """The first generation by which a failure is more likely than not; None: none of those to come."""
+        likely = (t for t, chance in zip(self.generations, self.crossed, strict=True) if chance > 0.5)
+        return next(likely, None)
+
+    def first_to_fail_by(self, generation: int) -> str:
+        """The indicator that is most likely beyond its margin by then; empty where none is forecast."""
+        at = self.generations.index(generation)
+        return max(self.courses, key=lambda name: self.courses[name].crossed[at], default="")
+
+
+class Prescription(Record):
+    """How much real data a lineage needs."""
+
+    real_share: float | None
+    """Smallest share of fresh real data in each coming generation that keeps every deciding indicator within its margin
+    with probability `assurance`; None: none does."""
+    even_share: float | None
+    """The share that does so in half of what is possible: the distance to `real_share` is the margin of safety."""
+    assurance: float
+    """How sure."""
+    horizon: int
+    """For how many generations."""
+    indicator: str = ""
+    """The indicator that asks for the most; empty where none asks for any."""
+    fixation_share: float | None = None
+    """Share that holds the fixation index at the policy's target; None: no target, or n_e is not known."""
+    infeasible: str = ""
+    """Why no share does, as a sentence; empty where one does."""
+    roll_back_to: int | None = None
+    """Newest HEALTHY ancestor, where this generation is beyond help; None: no need, or there is none."""
+
+
+class Outlook(Record):
+    """Genetics of a lineage up to a generation: how inbred it is, where it goes, and how much real data prevents it."""
+
+    inbreeding: Inbreeding | None = None
+    """None: no homozygosity was measured."""
+    depression: Depression | None = None
+    """None: fewer than six generations after the founder, or no perplexity."""
+    forecasts: tuple[Forecast, ...] = ()
+    """Under the mixture in use, first, and under others, the one that is needed among them; empty: nothing is known."""
+    prescription: Prescription | None = None
+    """None: nothing is known yet."""

@@ -1,0 +1,115 @@
+"""Severity, reasons, alert and verdict."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from collapse_guard.records.record import Record
+
+
+class Severity(StrEnum):
+    """What the guard says of a generation.
+
+    The order for combination, mildest first, is HEALTHY < WATCH < UNDECIDED < COLLAPSED. UNDECIDED stands above WATCH
+    because a WATCH is shown to be within its margin and an UNDECIDED is not: a gate must not pass what was not shown.
+
+    | worst of | HEALTHY   | WATCH     | UNDECIDED | COLLAPSED |
+    |----------|-----------|-----------|-----------|-----------|
+    | HEALTHY  | HEALTHY   | WATCH     | UNDECIDED | COLLAPSED |
+    | WATCH    | WATCH     | WATCH     | UNDECIDED | COLLAPSED |
+    | UNDECIDED| UNDECIDED | UNDECIDED | UNDECIDED | COLLAPSED |
+    | COLLAPSED| COLLAPSED | COLLAPSED | COLLAPSED | COLLAPSED |
+
+    Example:
+        >>> Severity.worst([Severity.WATCH, Severity.HEALTHY])
+        <Severity.WATCH: 'WATCH'>
+    """
+
+    HEALTHY = "HEALTHY"
+    WATCH = "WATCH"
+    UNDECIDED = "UNDECIDED"
+    COLLAPSED = "COLLAPSED"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of combination, 0 for the mildest."""
+        return list(Severity).index(self)
+
+    @staticmethod
+    def worst(severities: list[Severity]) -> Severity:
+        """Combine by the truth table above; HEALTHY where there is nothing to combine."""
+        return max(severities, key=lambda severity: severity.rank, default=Severity.HEALTHY)
+
+
+class ReasonKind(StrEnum):
+    """Why a verdict is what it is."""
+
+    BEYOND_MARGIN = "beyond_margin"
+    BEYOND_WATCH = "beyond_watch"
+    BEYOND_SEEDS = "beyond_seeds"
+    NOT_SHOWN = "not_shown"
+    NOT_A_NUMBER = "not_a_number"
+    MISSING = "missing"
+    TOO_FEW = "too_few"
+    BASELINE = "baseline"
+    WITHIN_MARGIN = "within_margin"
+    SEED_NOISE = "seed_noise"
+
+
+class Reason(Record):
+    """One statement that a verdict rests on, which a person can dispute."""
+
+    kind: ReasonKind
+    """What kind of statement."""
+    severity: Severity
+    """The severity that this statement alone would give."""
+    indicator: str = ""
+    """Indicator that it is about; empty where it is about the generation."""
+    definitions: tuple[int, ...] = ()
+    """Definitions of model collapse that the indicator speaks to, by their numbers in Schaeffer et al. (2025)."""
+    sentence: str
+    """The statement in plain words, with the numbers."""
+
+
+class Alert(Record):
+    """What is news about a lineage: `alerts.alert_after` has the table."""
+
+    state: Severity = Severity.HEALTHY
+    """The alert that stands."""
+    event: Literal["", "enter", "recover"] = ""
+    """What this generation changed: an alert was raised, taken back, or nothing."""
+    healthy_in_a_row: int = 0
+    """HEALTHY verdicts up to this one without another between them."""
+
+
+class Verdict(Record):
+    """HEALTHY, WATCH, UNDECIDED or COLLAPSED, with the reasons, worst first."""
+
+    severity: Severity
+    """Worst of the reasons."""
+    reasons: tuple[Reason, ...]
+    """Worst first."""
+    lineage: str
+    """Lineage that it is about."""
+    generation: int
+    """Index of the generation that it is about."""
+    wild_type: str
+    """Fingerprint of the wild type."""
+    policy: str
+    """Fingerprint of the policy."""
+    shown: Severity | None = None
+    """The worst that was shown, whatever could not be: a lineage may be UNDECIDED on the margin of one indicator and
+    beyond the watch level of another. None: as the severity."""
+    alert: Alert = Alert()
+    """What this verdict changes for those who are told of changes only."""
+
+    @property
+    def known(self) -> Severity:
+        """What alerts go by: `shown`, or the severity where it says the same."""
+        return self.severity if self.shown is None else self.shown
+
+    def __str__(self) -> str:
+        """The severity and the worst reason, on one line."""
+        why = f": {self.reasons[0].sentence}" if self.reasons else ""
+        return f"{self.severity} (generation {self.generation} of {self.lineage}){why}"

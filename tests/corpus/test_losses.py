@@ -1,0 +1,150 @@
+"""Losses from files: every format gives the same, and every fault is named with its row."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from collapse_guard.corpus.losses import read_losses
+from collapse_guard.errors import InputError
+
+ROWS = {"document": ["001", "b", "c"], "nll": [1.5, math.nan, math.inf], "n_tokens": [3, 4, 5], "n_bytes": [9, 8, 7]}
+ROWS["entropy"] = [0.5, math.nan, 2.5]
+
+
+def _write_csv(path, rows):
+    pd.DataFrame(rows).to_csv(path, index=False, na_rep="NaN")
+
+
+def _write_jsonl(path, rows):
+    lines = [json.dumps(dict(zip(rows, values, strict=True))) for values in zip(*rows.values(), strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+WRITERS = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".parquet": lambda path, rows: pyarrow.parquet.write_table(pa.table(rows), path),
+    ".arrow": lambda path, rows: pyarrow.feather.write_feather(pa.table(rows), path),
+    ".feather": lambda path, rows: pyarrow.feather.write_feather(pa.table(rows), path, compression="zstd"),
+}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_format_gives_the_same_losses_and_keeps_what_is_not_finite(tmp_path, suffix):
+    path = tmp_path / f"losses{suffix}"
+    WRITERS[suffix](path, ROWS)
+    losses = read_losses(path)
+    assert losses.documents == ("001", "b", "c")
+    np.testing.assert_array_equal(losses.nll, ROWS["nll"])
+    assert losses.n_tokens.tolist() == ROWS["n_tokens"]
+    assert list(losses.n_bytes) == ROWS["n_bytes"]
+    np.testing.assert_array_equal(losses.entropy, ROWS["entropy"])
+
+
+def test_numbers_of_documents_become_their_names_and_whole_floats_become_counts(tmp_path):
+    path = tmp_path / "losses.parquet"
+    pyarrow.parquet.write_table(pa.table({"document": [7, 8], "nll": [1, 2], "n_tokens": [3.0, 4.0]}), path)
+    losses = read_losses(path)
+    assert losses.documents == ("7", "8")
+    assert losses.n_tokens.tolist() == [3, 4]
+    assert losses.n_bytes is None
+    assert losses.entropy is None
+
+
+def test_a_byte_order_mark_and_other_columns_do_no_harm(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_bytes(b"\xef\xbb\xbfdocument,nll,n_tokens,note\r\na,1,2,x\r\n")
+    assert read_losses(path).documents == ("a",)
+    path = tmp_path / "losses.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"document": "a", "nll": 1, "n_tokens": 2, "note": [1]}\r\n\r\n')
+    assert read_losses(path).documents == ("a",)
+
+
+FAULTS = {
+    "no such column": ("document,loss,n_tokens\na,1,2\n", r"no `nll`: .*Known: document, loss, n_tokens"),
+    "empty": ("", r"must have a row per document, but is empty"),
+    "header alone": ("document,nll,n_tokens\n", r"must have a row per document, but has none"),
+    "null loss": ("document,nll,n_tokens\na,1,2\nb,,2\n", r"`nll` is null in row 2: .*pandas"),
+    "null document": ("document,nll,n_tokens\n,1,2\n", r"`document` is null in row 1"),
+    "word for a number": ("document,nll,n_tokens\na,1,2\nb,much,2\n", r"numbers as `nll`, but has 'much' in row 2"),
+    "negative": ("document,nll,n_tokens\na,1,2\nb,-3.5,2\n", r"`nll` is -3.5 in row 2: negate log-likelihoods"),
+    "negative entropy": (
+        "document,nll,n_tokens,entropy\na,1,2,-3\n",
+        r"`entropy` is -3 in row 1: entropy is the mean of -ln p",
+    ),
+    "null entropy": ("document,nll,n_tokens,entropy\na,1,2,\n", r"`entropy` is null in row 1"),
+    "no tokens": ("document,nll,n_tokens\na,1,0\n", r"at least 1 as `n_tokens`, but has 0 in row 1"),
+    "half a token": (
+        "document,nll,n_tokens\na,1,1.5\n",
+        r"whole numbers of at least 1 as `n_tokens`, but has 1.5 in row 1",
+    ),
+    "no number of tokens": ("document,nll,n_tokens\na,1,nan\n", r"at least 1 as `n_tokens`, but has nan in row 1"),
+    "endless tokens": ("document,nll,n_tokens\na,1,1e30\n", r"at least 1 as `n_tokens`, but has 1e\+30 in row 1"),
+    "no bytes": ("document,nll,n_tokens,n_bytes\na,1,2,0\n", r"at least 1 as `n_bytes`, but has 0 in row 1"),
+    "twice": ("document,nll,n_tokens\na,1,2\nb,1,2\na,3,2\n", r"'a' stands in row 1 and row 3"),
+    "ragged": ("document,nll,n_tokens\na,1\n", r"is not valid csv: .*Expected 3 columns"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_in_a_csv_file_is_named_with_its_row(tmp_path, text, message):
+    path = tmp_path / "losses.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        read_losses(path)
+    assert str(path) in str(caught.value)
+
+
+JSON_FAULTS = {
+    "not JSON": ('{"document": "a", "nll": 1, "n_tokens": 2}\n{"docu', r"line 2 is not JSON"),
+    "a list": ("[1, 2]\n", r"line 1 is a list"),
+    "a key is missing": (
+        '{"document": "a", "nll": 1, "n_tokens": 2}\n{"document": "b", "nll": 1}\n',
+        r"`n_tokens` is null in row 2",
+    ),
+    "a truth value": ('{"document": "a", "nll": true, "n_tokens": 2}\n', r"numbers as `nll`, but has True in row 1"),
+    "a text": (
+        '{"document": "a", "nll": "1.0 nats", "n_tokens": 2}\n',
+        r"numbers as `nll`, but has '1.0 nats' in row 1",
+    ),
+    "a list for a number": (
+        '{"document": "a", "nll": [1.0], "n_tokens": 2}\n',
+        r"numbers as `nll`, but has \[1.0\] in row 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), JSON_FAULTS.values(), ids=JSON_FAULTS)
+def test_a_fault_in_a_jsonl_file_is_named_with_its_row(tmp_path, text, message):
+    path = tmp_path / "losses.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_losses(path)
+
+
+def test_bytes_that_are_not_utf8_are_named_with_their_offset(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_bytes(b"document,nll,n_tokens\n\xe9,1,2\n")
+    with pytest.raises(InputError, match="byte 0xe9 at offset 22"):
+        read_losses(path)
+
+
+def test_a_file_that_is_no_parquet_a_missing_one_and_another_extension_are_named(tmp_path):
+    path = tmp_path / "losses.parquet"
+    path.write_bytes(b"PAR0")
+    with pytest.raises(InputError, match=r"losses\.parquet' is not valid parquet"):
+        read_losses(path)
+    with pytest.raises(InputError, match=r"gone\.parquet' cannot be read: No such file"):
+        read_losses(tmp_path / "gone.parquet")
+    with pytest.raises(InputError, match=r"gone\.csv' cannot be read: No such file"):
+        read_losses(tmp_path / "gone.csv")
+    with pytest.raises(
+        InputError, match=r"must end in .arrow, .csv, .feather, .jsonl, .parquet, but got .*losses.xlsx"
+    ):
+        read_losses(tmp_path / "losses.xlsx")

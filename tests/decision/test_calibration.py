@@ -1,0 +1,143 @@
+"""Calibration: noise that is known is found, the policy file says it, and the promise about seeds is kept."""
+
+import math
+import tomllib
+
+import numpy as np
+import pytest
+
+from collapse_guard.decision.calibration import calibrate, policy_toml, sampling_sd
+from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import FingerprintMismatchError, InputError
+from collapse_guard.records import Assessment, Direction, Generation, Reading, Severity, Verdict
+
+DOCUMENTS = 200
+
+
+def groups(rng, mean, *, n=20, indicator="vendi"):
+    values = mean * (1 + 0.05 * rng.normal(size=n))
+    return Reading(
+        indicator=indicator,
+        family="spread",
+        value=float(values.mean()),
+        unit="samples",
+        direction=Direction.DOWN,
+        n=n * 128,
+        n_minimum=640,
+        replicates=tuple(values),
+        group="128 samples",
+    )
+
+
+def documents(shift):
+    rates = np.linspace(4.0, 6.0, DOCUMENTS) + shift
+    return Reading(
+        indicator="perplexity",
+        family="likelihood",
+        value=float(np.exp(rates.mean())),
+        unit="nats per token",
+        direction=Direction.UP,
+        n=DOCUMENTS,
+        n_minimum=20,
+        replicates=tuple(rates),
+        weights=(40.0,) * DOCUMENTS,
+        keys=tuple(map(str, range(DOCUMENTS))),
+        scale="difference",
+        group="document",
+    )
+
+
+def founder(name, shift=0.0, *, mean=20.0, seed=0, index=0, wild_type="w", **readings):
+    rng = np.random.default_rng(seed)
+    found = {"perplexity": documents(shift), "vendi": groups(rng, mean), **readings}
+    verdict = Verdict(
+        severity=Severity.HEALTHY, reasons=(), lineage=name, generation=index, wild_type=wild_type, policy="p"
+    )
+    return Assessment(
+        generation=Generation(lineage=name, index=index, wild_type=wild_type),
+        readings=found,
+        reference={"vendi": groups(np.random.default_rng(99), 25.0, n=60)},
+        comparisons=(),
+        verdict=verdict,
+    )
+
+
+def of(calibration, indicator):
+    return next(noise for noise in calibration.noise if noise.indicator == indicator)
+
+
+def test_seed_noise_is_mean_and_spread_of_the_controls_against_the_founder():
+    shifts = [0.03, -0.01, 0.02, 0.00]
+    noise = of(calibrate(founder("bot"), [founder(f"c{i}", s) for i, s in enumerate(shifts)]), "perplexity")
+    assert noise.seeds.controls == 4
+    assert noise.seeds.mean == pytest.approx(np.mean(shifts))
+    assert noise.seeds.sd == pytest.approx(np.std(shifts, ddof=1))
+    assert noise.sampling_sd is None, "the documents are the same in every generation"
+    assert noise.limit == pytest.approx(noise.seeds.limit(0.05 / 10 / len(Policy().decides), Direction.UP))
+    assert noise.margin_in_force == max(noise.limit, math.log1p(0.10))
+
+
+def test_the_tail_of_a_control_is_read_on_the_founders_documents():
+    """Each founder froze a tail of its own; what counts is how the controls do on that of the founder."""
+
+    def tail(rows, shift):
+        whole = documents(shift)
+        parts = {part: tuple(getattr(whole, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
+        return whole.model_copy(update={"indicator": "tail_loss", **parts})
+
+    controls = [founder(f"c{i}", 0.1 * i, tail_loss=tail(range(i, 20 + i), 0.1 * i)) for i in (1, 2, 3)]
+    calibration = calibrate(founder("bot", tail_loss=tail(range(180, 200), 0.0)), controls)
+    assert of(calibration, "tail_loss").seeds.mean == pytest.approx(0.2)
+    assert calibration.skipped == {}
+
+
+def test_sampling_noise_is_that_of_two_samples_of_this_many_groups():
+    """The closed form: each group varies by 5 %, so the log ratio of two means of g groups has SD 0.05 sqrt(2/g)."""
+    wild = groups(np.random.default_rng(0), 1.0, n=2000)
+    for g in (5, 20, 80):
+        assert sampling_sd(wild, g, np.random.default_rng(1)) == pytest.approx(0.05 * math.sqrt(2 / g), rel=0.2)
+    assert math.isnan(sampling_sd(groups(np.random.default_rng(0), 1.0, n=3), 5, np.random.default_rng(1)))
+
+
+def test_fewer_than_two_controls_give_sampling_noise_only():
+    for controls in ([], [founder("c")]):
+        calibration = calibrate(founder("bot"), controls)
+        assert all(noise.seeds is None for noise in calibration.noise)
+        assert of(calibration, "vendi").sampling_sd > 0
+        assert "perplexity" not in {noise.indicator for noise in calibration.noise}
+
+
+def test_the_file_is_the_policy_with_the_noise_and_its_evidence(tmp_path):
+    policy = Policy(alpha=0.02, rotate_folds=5, drift={"vendi": {"margin": 0.3, "watch": 0.2}}, required=("vendi",))
+    controls = [founder(f"c{i}", 0.03 * i, seed=i + 1) for i in range(4)]
+    calibration = calibrate(founder("bot"), controls, policy=policy)
+    path = tmp_path / "policy.toml"
+    path.write_text(policy_toml(calibration, policy), encoding="utf-8")
+    read = Policy.load(path)
+    assert read.model_copy(update={"seed_noise": {}}) == policy
+    assert read.seed_noise == {noise.indicator: noise.seeds for noise in calibration.noise}
+    assert tomllib.loads(path.read_text())["seed_noise"]["perplexity"]["controls"] == 4
+    assert "# 4 controls moved perplexity by +4.6 % on average, SD 3.9 %: another seed stays within" in path.read_text()
+    assert "is raised to that" in path.read_text()
+
+
+def test_what_a_control_lacks_or_cannot_be_compared_on_is_skipped_with_the_reason():
+    short = groups(np.random.default_rng(0), 20.0).model_copy(update={"group": "64 samples"})
+    calibration = calibrate(founder("bot"), [founder("a"), founder("b", vendi=short)])
+    assert "groups of 64 samples, its baseline on groups of 128 samples" in calibration.skipped["vendi"]
+    assert of(calibration, "vendi").seeds is None
+    assert of(calibration, "perplexity").seeds is not None
+
+
+@pytest.mark.parametrize(
+    ("control", "error", "message"),
+    [
+        (founder("c", index=2), InputError, "must be founders, but got generation 2 of 'c'"),
+        (founder("bot"), InputError, "each once, but got 'bot' again"),
+        (founder("c", wild_type="other"), FingerprintMismatchError, "'c' is measured against the wild type other"),
+    ],
+    ids=["not a founder", "the founder itself", "another wild type"],
+)
+def test_what_is_no_control_is_refused(control, error, message):
+    with pytest.raises(error, match=message):
+        calibrate(founder("bot"), [control, founder("d")])

@@ -1,0 +1,153 @@
+"""Policies: defaults, files, and errors that say where and what."""
+
+import math
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from collapse_guard.decision.margins import SeedNoise
+from collapse_guard.decision.policy import PRESETS, Policy
+from collapse_guard.errors import PolicyError
+from collapse_guard.records import Direction
+
+
+def write(tmp_path, text):
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_changes_what_it_names_and_keeps_the_rest(tmp_path):
+    policy = Policy.load(write(tmp_path, "alpha = 0.01\n[drift]\nperplexity = { margin = 0.03, watch = 0.01 }\n"))
+    assert policy.alpha == 0.01
+    assert policy.margin("perplexity", "founder").margin == 0.03
+    assert policy.margin("vendi", "founder") == Policy().margin("vendi", "founder")
+    assert policy.margin("perplexity", "wild_type") == Policy().distance["default"]
+    assert policy.fingerprint != Policy().fingerprint
+
+
+def test_the_documented_defaults_are_the_defaults():
+    documented = Path(__file__).parents[2] / "examples" / "policy.toml"
+    assert Policy.load(documented) == Policy()
+    written = tomllib.loads(documented.read_text())
+    assert written.keys() | {"rotate_folds"} == Policy().model_dump().keys(), "TOML has no null"
+    assert written["drift"].keys() == Policy().drift.keys()
+    assert written["distance"].keys() == Policy().distance.keys()
+
+
+def test_an_empty_file_is_the_default_policy(tmp_path):
+    assert Policy.load(write(tmp_path, "")) == Policy()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("alhpa = 0.1", r"line 1: unknown key `alhpa`: did you mean `alpha`\?"),
+        ("\n[reinjection]\nminimun = 0.1", r"line 3: unknown key `reinjection.minimun`: did you mean `minimum`\?"),
+        (
+            "[drift]\nperplexty = { margin = 0.1, watch = 0.1 }",
+            r"unknown indicator `perplexty`: did you mean `perplexity`\?",
+        ),
+        (
+            "[drift]\nvendi = { margin = 0.1, watch = 0.2 }",
+            r"line 2: .*`watch` must be at most `margin` \(0.1\), but got 0.2",
+        ),
+        ("alpha = 1.5", r"line 1: `alpha`: .*less than 1, got 1.5"),
+        ("alpha = \nconfidence = 0.9", "not valid TOML: .*line 1"),
+        ("[drift]\nvendi = { margin = nan, watch = 0.1 }", "finite number"),
+        ("\n[alerts]\nwarmup = 3", r"line 3: unknown key `alerts.warmup`: did you mean `warm_up`\?"),
+        (
+            "\n[seed_noise]\nvendi = { controls = 1, mean = 0, sd = 0.1 }",
+            r"line 3: `seed_noise.vendi.controls`: .*got 1",
+        ),
+        (
+            "[seed_noise.vendi]\ncontrols = 3\nmean = 0\nsdev = 0.1",
+            r"line 4: unknown key `seed_noise.vendi.sdev`: did you mean `sd`\?",
+        ),
+        ("[seed_noise]\nvendy = { controls = 3, mean = 0, sd = 0.1 }", r"unknown indicator `vendy`"),
+        (
+            'preset = "sttrict"',
+            r"`preset` must be strict, default, lenient, but got 'sttrict': did you mean `strict`\?",
+        ),
+        ("rotate_folds = 1", r"line 1: `rotate_folds`: .*greater than or equal to 2, got 1"),
+        ('accumulate = "sum"', "line 1: `accumulate`"),
+    ],
+)
+def test_a_bad_file_is_refused_with_line_key_and_nearest_name(tmp_path, text, message):
+    with pytest.raises(PolicyError, match=message):
+        Policy.load(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PolicyError, match=r"absent.toml' cannot be read"):
+        Policy.load(tmp_path / "absent.toml")
+
+
+def test_the_error_budget_of_any_number_of_generations_stays_within_alpha():
+    policy = Policy(alpha=0.05)
+    spent = [policy.alert_level(t) for t in range(10_000)]
+    assert math.fsum(spent) < 0.05
+    assert spent == sorted(spent, reverse=True)
+
+
+def test_looks_in_the_run_share_the_part_of_their_generation():
+    policy = Policy()
+    assert math.fsum(policy.alert_level(3, look) for look in range(1000)) < policy.alert_level(3)
+    assert policy.alert_level(3, 0) == policy.alert_level(3) / 2
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_preset_is_loaded_by_its_name_in_a_file_or_in_the_place_of_one(tmp_path, name):
+    assert Policy.load(name) == Policy.preset(name) == Policy.load(write(tmp_path, f'preset = "{name}"'))
+
+
+def test_presets_are_ordered_from_strict_to_lenient():
+    strict, default, lenient = (Policy.preset(name) for name in ("strict", "default", "lenient"))
+    for indicator in Policy().decides:
+        margins = [policy.margin(indicator, "founder") for policy in (strict, default, lenient)]
+        assert margins[0].margin < margins[1].margin < margins[2].margin
+        assert margins[0].watch < margins[1].watch < margins[2].watch
+        assert len({policy.margin(indicator, "wild_type") for policy in (strict, default, lenient)}) == 1
+
+
+def test_a_file_changes_one_margin_of_its_preset(tmp_path):
+    text = 'preset = "strict"\nalpha = 0.01\n[drift]\nvendi = { margin = 0.4, watch = 0.3 }\n'
+    policy, strict = Policy.load(write(tmp_path, text)), Policy.preset("strict")
+    assert policy.margin("vendi", "founder").margin == 0.4
+    assert policy.margin("perplexity", "founder") == strict.margin("perplexity", "founder")
+    assert policy.alpha == 0.01
+
+
+@pytest.mark.parametrize(("controls", "multiplier"), [(3, 11.46), (5, 5.04), (8, 3.71), (10, 3.41), (20, 2.93)])
+def test_the_prediction_limit_of_ten_generations_is_that_of_the_literature(controls, multiplier):
+    """science.md 5.2, computed from the t distribution: alpha = .05, T = 10."""
+    noise = SeedNoise(controls=controls, mean=0.0, sd=2.0)
+    assert noise.limit(0.05 / 10, Direction.UP) == pytest.approx(2.0 * multiplier, abs=0.012)
+
+
+def test_a_limit_is_of_harm_whichever_way_harm_goes():
+    noise = SeedNoise(controls=5, mean=0.3, sd=1.0)
+    up, down, both = (noise.limit(0.05, direction) for direction in (Direction.UP, Direction.DOWN, Direction.BOTH))
+    assert up - down == pytest.approx(0.6)
+    assert both == pytest.approx(noise.limit(0.025, Direction.UP))
+    assert SeedNoise(controls=5, mean=-0.3, sd=1.0).limit(0.05, Direction.BOTH) == pytest.approx(both)
+
+
+def test_controls_that_are_all_alike_set_no_limit():
+    policy = Policy(seed_noise={"unique_samples": SeedNoise(controls=8, mean=0.0, sd=0.0)})
+    assert policy.limits("unique_samples", "founder", direction=Direction.DOWN).seeds is None
+
+
+def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
+    quiet, loud = (SeedNoise(controls=8, mean=0.0, sd=sd) for sd in (0.001, 0.05))
+    policy = Policy(seed_noise={"perplexity": quiet, "vendi": loud})
+    untouched = policy.limits("perplexity", "founder", direction=Direction.UP)
+    assert (untouched.margin, untouched.watch) == (math.log1p(0.10), math.log1p(0.05))
+    assert untouched.seeds == quiet.limit(0.05 / 10 / len(policy.decides), Direction.UP) < untouched.watch
+    raised = policy.limits("vendi", "founder", direction=Direction.DOWN)
+    assert (
+        raised.margin == raised.seeds == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN) > math.log1p(0.15)
+    )
+    assert raised.watch == raised.margin
+    assert policy.limits("vendi", "wild_type", direction=Direction.DOWN).seeds is None

@@ -1,0 +1,404 @@
+"""decide(): its table, its order, its totality, and the error budget it promises."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from collapse_guard.assessment import conclude
+from collapse_guard.comparison import compare
+from collapse_guard.decision.baselines import on_fold
+from collapse_guard.decision.margins import SeedNoise
+from collapse_guard.decision.policy import Policy
+from collapse_guard.decision.verdict import cycle_of, decide, lineage_p
+from collapse_guard.records import (
+    Assessment,
+    Comparison,
+    Direction,
+    Generation,
+    Mixture,
+    Reading,
+    Reason,
+    ReasonKind,
+    Severity,
+    Verdict,
+)
+
+POLICY = Policy()
+
+
+def comparison(**changes):
+    fields = {
+        "indicator": "perplexity",
+        "baseline": "founder",
+        "baseline_generation": 0,
+        "observed": 100.0,
+        "reference": 95.0,
+        "effect": 0.05,
+        "standard_error": 0.01,
+        "degrees_of_freedom": 99.0,
+        "low": 0.03,
+        "high": 0.07,
+        "level": 0.95,
+        "direction": Direction.UP,
+        "margin": 0.095,
+        "watch": 0.049,
+        "p_beyond_margin": 1.0,
+        "p_beyond_watch": 1.0,
+        "p_within_margin": 1e-6,
+        "method": "paired t on documents",
+        "n": 100,
+        "n_reference": 100,
+    }
+    return Comparison(**{**fields, **changes})
+
+
+def generation(index=1):
+    return Generation(lineage="newsbot", index=index, parents=tuple(range(index - 1, index)) if index else ())
+
+
+@pytest.mark.parametrize(
+    ("p_beyond", "p_within", "p_watch", "severity", "kind"),
+    [
+        (1e-9, 1.0, 1e-9, Severity.COLLAPSED, ReasonKind.BEYOND_MARGIN),
+        (0.04, 0.96, 1e-9, Severity.UNDECIDED, ReasonKind.NOT_SHOWN),
+        (0.30, 0.70, 0.01, Severity.UNDECIDED, ReasonKind.NOT_SHOWN),
+        (0.99, 0.01, 1e-9, Severity.WATCH, ReasonKind.BEYOND_WATCH),
+        (0.99, 0.01, 0.02, Severity.HEALTHY, ReasonKind.WITHIN_MARGIN),  # 0.02 * 2 * 3 over the lineage
+        (0.99, 0.01, 0.90, Severity.HEALTHY, ReasonKind.WITHIN_MARGIN),
+    ],
+)
+def test_the_table_of_one_comparison(p_beyond, p_within, p_watch, severity, kind):
+    one = comparison(p_beyond_margin=p_beyond, p_within_margin=p_within, p_beyond_watch=p_watch)
+    verdict = decide([one], generation=generation(), policy=POLICY)
+    assert verdict.severity is severity
+    assert verdict.reasons[0].kind is kind
+    assert "perplexity" in verdict.reasons[0].sentence
+
+
+def test_the_worst_reason_decides_and_stands_first():
+    bad = comparison(indicator="vendi", p_beyond_margin=1e-12, p_within_margin=1.0)
+    verdict = decide([comparison(), bad, comparison(indicator="distinct_2")], generation=generation(), policy=POLICY)
+    assert verdict.severity is Severity.COLLAPSED
+    assert verdict.reasons[0].indicator == "vendi"
+    assert [reason.indicator for reason in verdict.reasons[1:]] == ["perplexity", "distinct_2", ""]
+    assert verdict.reasons[-1].kind is ReasonKind.SEED_NOISE
+
+
+def test_what_does_not_decide_is_ignored():
+    shown = comparison(p_beyond_margin=1e-12, p_within_margin=1.0, decides=False)
+    assert decide([comparison(), shown], generation=generation(), policy=POLICY).severity is Severity.HEALTHY
+
+
+def test_an_obstacle_keeps_a_verdict_from_passing_but_not_from_collapsing():
+    gap = Reason(kind=ReasonKind.MISSING, severity=Severity.UNDECIDED, indicator="vendi", sentence="vendi is missing")
+    assert (
+        decide([comparison()], generation=generation(), policy=POLICY, obstacles=[gap]).severity is Severity.UNDECIDED
+    )
+    bad = comparison(p_beyond_margin=1e-12, p_within_margin=1.0)
+    assert decide([bad], generation=generation(), policy=POLICY, obstacles=[gap]).severity is Severity.COLLAPSED
+
+
+def test_a_nan_p_value_is_undecided():
+    broken = comparison(p_beyond_margin=math.nan, p_within_margin=math.nan, p_beyond_watch=math.nan, effect=math.nan)
+    assert decide([broken], generation=generation(), policy=POLICY).severity is Severity.UNDECIDED
+
+
+def test_reasons_tell_ratios_in_percent_and_differences_in_their_unit():
+    told = {
+        unit: decide([comparison(effect_unit=unit, low=-1e-9)], generation=generation(), policy=POLICY)
+        .reasons[0]
+        .sentence
+        for unit in ("log ratio", "nats per token", "share of samples", "words")
+    }
+    assert "it changed by +5.1 % (95% interval ±0.0 % to +7.3 %); within the margin of +10.0 %" in told["log ratio"]
+    assert "perplexity on these documents changed by +5.1 %" in told["nats per token"]
+    assert "it changed by +0.05 (95% interval -1e-09 to +0.07); within the margin of +0.095" in told["words"]
+    assert "it changed by +5.0 points (95% interval -0.0 points to +7.0 points)" in told["share of samples"]
+
+
+def reading(values, indicator="distinct_2"):
+    return Reading(
+        indicator=indicator,
+        family="diversity",
+        value=float(np.mean(values)),
+        unit="share",
+        direction=Direction.DOWN,
+        n=len(values) * 64,
+        n_minimum=320,
+        replicates=tuple(values),
+        group="4096 tokens",
+    )
+
+
+def judged(founder, values, policy=POLICY, index=1):
+    margin, watch = policy.margin("distinct_2", "founder").effects()
+    against = compare(
+        reading(values), reading(founder), baseline="founder", baseline_generation=0, margin=margin, watch=watch
+    )
+    return decide([against], generation=generation(index), policy=policy).severity
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
+@settings(max_examples=200)
+def test_a_worse_reading_never_gives_a_milder_verdict(seed, first, second):
+    """The same noise, moved further toward collapse."""
+    rng = np.random.default_rng(seed)
+    founder, noise = 0.6 + 0.02 * rng.normal(size=10), 0.02 * rng.normal(size=10)
+    mild, hard = sorted((first, second))
+    assert judged(founder, 0.6 - 0.6 * hard + noise).rank >= judged(founder, 0.6 - 0.6 * mild + noise).rank
+
+
+def test_a_lineage_at_its_margin_gets_a_false_collapsed_at_most_alpha_of_the_time():
+    """The promise: nine indicators, ten generations, harm exactly at the margin, the founder shared by all
+    comparisons."""
+    rng, policy, lineages = np.random.default_rng(4), Policy(alpha=0.05), 300
+    margin, watch = policy.margin("distinct_2", "founder").effects()
+    alarms = 0
+    for _ in range(lineages):
+        founders = [reading(0.6 + 0.02 * rng.normal(size=15)) for _ in range(9)]
+        alarms += any(
+            decide(
+                [
+                    compare(
+                        reading(0.6 / 1.1 + 0.02 * rng.normal(size=15)),
+                        founder,
+                        baseline="founder",
+                        margin=margin,
+                        watch=watch,
+                    )
+                    for founder in founders
+                ],
+                generation=generation(t),
+                policy=policy,
+            ).severity
+            is Severity.COLLAPSED
+            for t in range(1, 11)
+        )
+    assert alarms <= stats.binom(lineages, 0.05).ppf(0.999)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.sampled_from(list(Direction)))
+@settings(max_examples=100)
+def test_harder_documents_never_give_a_milder_verdict(seed, first, second, direction):
+    """The same for paired documents, where an e-value decides."""
+    rng = np.random.default_rng(seed)
+    founder = rng.normal(5.0, 0.5, 60)
+    noise = rng.normal(0.0, 0.05, 60)
+    worse = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: 1.0}[direction]
+    mild, hard = sorted((abs(first), abs(second)))
+    ranks = [
+        decide(
+            [paired(founder + noise + worse * shift, founder, direction=direction)],
+            generation=generation(),
+            policy=POLICY,
+        ).severity.rank
+        for shift in (mild, hard)
+    ]
+    # Noise of one sign may be undone by a small shift of the other, where both sides are harm.
+    if direction is not Direction.BOTH or mild > abs(noise.mean()):
+        assert ranks[1] >= ranks[0]
+
+
+def document_reading(rates, direction=Direction.UP):
+    return Reading(
+        indicator="perplexity",
+        family="likelihood",
+        value=float(np.exp(np.mean(rates))),
+        unit="nats per token",
+        direction=direction,
+        n=len(rates),
+        n_minimum=20,
+        replicates=tuple(rates),
+        weights=(30.0,) * len(rates),
+        keys=tuple(f"document {i}" for i in range(len(rates))),
+        scale="difference",
+        group="document",
+    )
+
+
+def paired(rates, founder, *, policy=POLICY, direction=Direction.UP):
+    limits = policy.limits("perplexity", "founder", direction=direction)
+    return compare(
+        document_reading(rates, direction),
+        document_reading(founder, direction),
+        baseline="founder",
+        baseline_generation=0,
+        margin=limits.margin,
+        watch=limits.watch,
+        alert_level=policy.alert_level(1) / len(policy.decides),
+    )
+
+
+def test_a_comparison_names_the_method_that_decides_and_that_of_its_interval(rng):
+    founder = rng.gamma(4.0, 1.0, 60)
+    found = paired(founder + rng.normal(0.3, 0.1, 60), founder)
+    assert found.method == "bets on paired documents; interval: paired t on documents"
+    assert found.p_beyond_margin == pytest.approx(1 / found.e_beyond_margin)
+
+
+def concluded(founder, later, policy):
+    """The severities of a lineage whose generations have these losses, decided one after the other."""
+    history, severities = [], []
+    for index, rates in enumerate([founder, *later]):
+        readings = {"perplexity": document_reading(rates)}
+        assessment = conclude(generation(index), readings, {}, history=history, policy=policy)
+        history.append(assessment)
+        severities.append(assessment.verdict.severity)
+    return severities
+
+
+ROTATING = Policy(decides=("perplexity",), rotate_folds=10)
+
+
+def test_where_folds_rotate_evidence_accumulates_over_generations():
+    """A harm that each fold of 30 documents is too small to show alone is shown after some generations."""
+    rng = np.random.default_rng(7)
+    founder = rng.normal(5.0, 0.5, 300)
+    later = [founder + 0.2 + rng.normal(0.0, 0.3, 300) for _ in range(10)]
+    rotating, product = (
+        concluded(founder, later, ROTATING.model_copy(update={"accumulate": a})) for a in ("cusum", "product")
+    )
+    assert rotating[1] is product[1] is Severity.UNDECIDED
+    assert rotating[-1] is product[-1] is Severity.COLLAPSED
+    assert product.index(Severity.COLLAPSED) <= rotating.index(Severity.COLLAPSED), "harm began at once"
+
+
+def test_each_generation_of_a_cycle_is_judged_on_documents_that_no_other_one_was_judged_on():
+    rates = list(np.linspace(4.0, 5.0, 400))
+    seen = []
+    for index in range(1, 11):
+        cut = on_fold({"perplexity": document_reading(rates)}, index, ROTATING)["perplexity"]
+        assert len(cut.keys) == len(cut.replicates) == len(cut.weights)
+        assert all(rates[int(key.split()[1])] == rate for key, rate in zip(cut.keys, cut.replicates, strict=True))
+        seen += cut.keys
+    assert sorted(seen) == sorted(document_reading(rates).keys)
+    assert [cycle_of(t, 10) for t in (0, 1, 10, 11)] == [-1, 0, 0, 1]
+
+
+def test_a_fold_of_too_few_documents_is_undecided_and_says_so():
+    founder = np.linspace(4.0, 5.0, 60)
+    policy = ROTATING
+    history = [conclude(generation(0), {"perplexity": document_reading(founder)}, {}, history=[], policy=policy)]
+    judged = conclude(generation(1), {"perplexity": document_reading(founder)}, {}, history=history, policy=policy)
+    assert judged.verdict.severity is Severity.UNDECIDED
+    assert "of 60 documents are in fold 1 of 10, 20 are needed" in judged.verdict.reasons[0].sentence
+
+
+@pytest.mark.parametrize("accumulate", ["cusum", "product"])
+def test_rotating_folds_keep_alpha_although_verdicts_change_the_training(accumulate):
+    """An adversary who knows the documents that were judged makes the model fail on just these from then on, and leaves
+    all others at the margin. On folds that no verdict has seen that helps nobody."""
+    policy = ROTATING.model_copy(update={"accumulate": accumulate})
+    margin = policy.limits("perplexity", "founder", direction=Direction.UP).margin
+    judged_by = [
+        [int(key.split()[1]) for key in on_fold({"": document_reading(np.zeros(300))}, t, policy)[""].keys]
+        for t in range(1, 11)
+    ]
+    lineages, alarms = 150, 0
+    for seed in range(lineages):
+        rng = np.random.default_rng(seed)
+        founder = rng.normal(5.0, 0.5, 300)
+        later = [founder + margin + rng.normal(0.0, 0.1, 300) for _ in range(10)]
+        for t, rates in enumerate(later):
+            rates[[document for fold in judged_by[:t] for document in fold]] += 0.5
+        alarms += Severity.COLLAPSED in concluded(founder, later, policy)
+    assert alarms <= stats.binom(lineages, policy.alpha).ppf(0.9999)
+
+
+def test_a_look_in_the_run_pays_for_itself():
+    one = comparison(p_beyond_margin=0.004)
+    alone, first, second = (lineage_p(one, (), "margin", index=1, policy=POLICY, look=look) for look in (None, 0, 1))
+    assert (alone, first, second) == pytest.approx((0.004 * 6, 0.004 * 12, 0.004 * 36))
+
+
+def past(index, severity, share):
+    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
+    verdict = Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
+    return Assessment(generation=made, readings={}, comparisons=(), verdict=verdict)
+
+
+def test_a_verdict_says_what_is_news():
+    worse = comparison(p_beyond_margin=1e-12, p_within_margin=1.0)
+    founder = past(0, Severity.HEALTHY, 1.0)
+    first = decide([worse], [founder], generation=generation(1), policy=POLICY)
+    assert (first.alert.state, first.alert.event) == (Severity.COLLAPSED, "enter")
+    collapsed = past(1, Severity.COLLAPSED, 0.0)
+    again = decide([worse], [founder, collapsed], generation=generation(2), policy=POLICY)
+    assert (again.alert.state, again.alert.event) == (Severity.COLLAPSED, "")
+
+
+def test_reasons_say_n_the_power_and_the_definitions_they_speak_to():
+    close = comparison(detectable=math.log(1.2), n=1234, replicate="document")
+    [reason] = decide([close], generation=generation(), policy=POLICY).reasons[:1]
+    assert "1,234 documents would find a collapse from +20.0 % on (80 % power)" in reason.sentence
+    assert reason.definitions == (1, 2, 3)
+
+
+def test_the_founders_distance_is_said_of_the_founder():
+    far = comparison(baseline="wild_type", baseline_generation=None, p_beyond_margin=1e-12, p_within_margin=1.0)
+    assert (
+        "not charged to later generations" in decide([far], generation=generation(0), policy=POLICY).reasons[0].sentence
+    )
+    later = decide([far], generation=generation(3), policy=POLICY)
+    assert "charged" not in later.reasons[0].sentence
+    assert later.reasons[-1].kind is ReasonKind.BEYOND_MARGIN, "no founder: nothing is said of seeds"
+
+
+def test_what_seeds_alone_do_is_in_force_and_told():
+    noise = {"perplexity": SeedNoise(controls=5, mean=0.0, sd=0.05)}
+    policy = Policy(decides=("perplexity",), seed_noise=noise)
+    founder = np.linspace(4.0, 5.0, 300)
+    worse = founder + 0.15 + np.random.default_rng(0).normal(0.0, 0.05, 300)
+    for known, severity in ((policy, Severity.HEALTHY), (Policy(decides=("perplexity",)), Severity.COLLAPSED)):
+        history = [conclude(generation(0), {"perplexity": document_reading(founder)}, {}, history=[], policy=known)]
+        verdict = conclude(
+            generation(1), {"perplexity": document_reading(worse)}, {}, history=history, policy=known
+        ).verdict
+        assert verdict.severity is severity
+        told = " ".join(reason.sentence for reason in verdict.reasons)
+        assert ("which is what another seed alone does" in told) == (known is policy)
+        assert ("was not measured" in told) == (known is not policy)
+
+
+def test_harm_that_no_seed_does_is_watched_below_the_watch_level():
+    quiet = comparison(p_beyond_watch=1.0, seed_limit=0.04)
+    verdict = decide([quiet], generation=generation(), policy=POLICY)
+    assert (verdict.severity, verdict.reasons[0].kind) == (Severity.WATCH, ReasonKind.BEYOND_SEEDS)
+    assert "within the margin of +10.0 %, but more than another seed alone does, +4.1 %" in verdict.reasons[0].sentence
+    usual = comparison(p_beyond_watch=1.0, seed_limit=0.06)
+    assert decide([usual], generation=generation(), policy=POLICY).severity is Severity.HEALTHY
+
+
+def test_what_was_shown_is_told_beside_what_could_not_be():
+    """Perplexity is beyond its watch level, and another indicator is too uncertain: the gate must not pass, and the
+    alert is about what is known."""
+    watched, unsure = comparison(p_beyond_watch=1e-9), comparison(indicator="vendi", p_within_margin=0.5)
+    verdict = decide([watched, unsure], generation=generation(), policy=POLICY)
+    assert (verdict.severity, verdict.known) == (Severity.UNDECIDED, Severity.WATCH)
+    assert (verdict.alert.state, verdict.alert.event) == (Severity.WATCH, "enter")
+    alone = decide([unsure], generation=generation(), policy=POLICY)
+    assert (alone.severity, alone.known) == (Severity.UNDECIDED, Severity.UNDECIDED)
+
+
+def test_retrains_that_differ_in_their_seed_only_are_watched_as_rarely_as_promised():
+    """Controls and later generations are alike: noise of the same spread. P(any WATCH in ten generations) <= alpha,
+    with five indicators, although the noise goes beyond the policy's watch level all the time."""
+    names = ("perplexity", "cvar_loss", "entropy", "tail_loss", "own_perplexity")
+    lineages, k, alarms = 400, 8, 0
+    for seed in range(lineages):
+        rng = np.random.default_rng(seed)
+        controls = 0.04 * rng.normal(size=(k, 5)) - 0.04 * (founder := rng.normal(size=5))
+        noise = {
+            name: SeedNoise(controls=k, mean=float(c.mean()), sd=float(c.std(ddof=1)))
+            for name, c in zip(names, controls.T, strict=True)
+        }
+        policy = Policy(decides=names, seed_noise=noise)
+        effects = 0.04 * rng.normal(size=(10, 5)) - 0.04 * founder
+        limits = [policy.limits(name, "founder", direction=Direction.UP).seeds for name in names]
+        alarms += bool((effects > limits).any())
+    assert alarms <= stats.binom(lineages, 0.05).ppf(0.9999)
+    assert alarms > 0, "the limit is not so wide that nothing is ever beyond it"
