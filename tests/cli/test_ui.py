@@ -62,7 +62,8 @@ signal.pause()
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
-    code = f"import sys; from collapse_guard.cli.ui import _serve; sys.exit(_serve([sys.executable, '-c', {SERVER!r}]))"
+    command = f"[sys.executable, '-c', {SERVER!r}]"
+    code = f"import sys; from collapse_guard.cli.commands.ui import _serve; sys.exit(_serve({command}))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c)
     try:
         worker = int(process.stdout.readline())
@@ -112,7 +113,7 @@ def test_a_server_shows_itself_at_its_own_address(run, monkeypatch):
 
 def test_an_interface_that_ends_by_itself_is_an_error(run, world, monkeypatch):
     failing = [sys.executable, "-c", "raise SystemExit(1)"]
-    monkeypatch.setattr(collapse_guard.store, "ui_command", lambda uri, port: failing)
+    monkeypatch.setattr("collapse_guard.store.mlflow.dashboard.ui_command", lambda uri, port: failing)
     outcome = run("ui", "--store", world.uri, "--port", _free_port())
     assert outcome.code == 2
     assert "MLflow's user interface ended with exit code 1" in outcome.err

@@ -202,7 +202,7 @@ def test_an_embedder_is_named_after_its_function_or_class() -> None:
 
 def test_embedding_does_not_import_torch() -> None:
     code = (
-        "import sys; from collapse_guard.embedding import CustomEmbedder as E; E(lambda t: [[1.0]])(['a']);"
+        "import sys; from collapse_guard.corpus.embedding import CustomEmbedder as E; E(lambda t: [[1.0]])(['a']);"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

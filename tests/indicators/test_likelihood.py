@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torchmetrics.text import Perplexity as TorchmetricsPerplexity
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators import likelihood
+from collapse_guard.indicators.likelihood import documents
 from collapse_guard.indicators.likelihood import logits as of_logits
 from collapse_guard.indicators.likelihood.documents import CvarLoss
 from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
@@ -238,7 +238,7 @@ class TestConditionalValueAtRisk:
             CvarLoss(q=q)
 
     def test_keeps_no_more_documents_than_it_says(self, monkeypatch):
-        monkeypatch.setattr(likelihood, "_MOST_DOCUMENTS", 5)
+        monkeypatch.setattr(documents, "_MOST_DOCUMENTS", 5)
         metric = CvarLoss()
         metric.update(torch.ones(3), torch.ones(3))
         with pytest.raises(InputError, match="at most 5 documents in all, but got 6: score a random part"):

@@ -465,8 +465,8 @@ def test_auto_without_a_guard_is_refused(fit):
     [
         ({"mixture": "automatic"}, "`mixture` must be \"auto\", a real share or a Mixture, but got 'automatic'"),
         ({"mixture": 1.5}, "`real` must be a share between 0 and 1, but got 1.5"),
-        ({"batch_size": 0}, "`batch_size` must be at least 1, but got 0"),
-        ({"length": 0}, "`length` must be at least 1, but got 0"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1, but got 0"),
+        ({"length": 0}, "`length` must be a whole number of at least 1, but got 0"),
     ],
 )
 def test_arguments_that_will_not_do_are_refused(settings, message):

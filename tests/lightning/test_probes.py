@@ -272,11 +272,11 @@ def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_samples": -1}, "`n_samples` must be at least 0, but got -1"),
-        ({"max_new_tokens": 0}, "`max_new_tokens` must be at least 1, but got 0"),
-        ({"batch_size": 0}, "`batch_size` must be at least 1, but got 0"),
-        ({"max_length": 0}, "`max_length` must be at least 1, but got 0"),
-        ({"n_documents": -2}, "`n_documents` must be at least 0, but got -2"),
+        ({"n_samples": -1}, "`n_samples` must be a whole number of at least 0, but got -1"),
+        ({"max_new_tokens": 0}, "`max_new_tokens` must be a whole number of at least 1, but got 0"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1, but got 0"),
+        ({"max_length": 0}, "`max_length` must be a whole number of at least 1, but got 0"),
+        ({"n_documents": -2}, "`n_documents` must be a whole number of at least 0, but got -2"),
         ({"n_samples": 0, "n_documents": 0}, "`n_samples` or `n_documents` must be positive, but got 0 and 0"),
         ({"prompts": []}, "`prompts` must be a list with at least one text, or None, but got"),
         ({"prompts": "once"}, "`prompts` must be a list with at least one text, or None, but got 'once'"),

@@ -43,7 +43,7 @@ class TestBeforeTrainingIsPaidFor:
             ({"actions": ("alert", "rase")}, "but got 'rase': did you mean `raise`"),
             ({"actions": "alert"}, "`actions` must be a sequence of actions, but got 'alert'"),
             ({"actions": ("stop",)}, "`assess_every_n_epochs` must be a number with the action stop, but got None"),
-            ({"assess_every_n_epochs": 0}, "`assess_every_n_epochs` must be at least 1, but got 0"),
+            ({"assess_every_n_epochs": 0}, "`assess_every_n_epochs` must be a whole number of at least 1, but got 0"),
             ({"lineage": ""}, "not a valid Generation: `lineage`"),
             ({"lineage": "a/b"}, "not a valid Generation: `lineage`"),
             ({"generation": -1}, "not a valid Generation: `index`"),

@@ -215,7 +215,7 @@ def test_an_in_run_look_by_steps_comes_every_n_steps_but_after_the_last(fit, gua
 
 
 def test_steps_must_be_a_number_of_at_least_one(guard):
-    with pytest.raises(InputError, match="`assess_every_n_steps` must be at least 1, but got 0"):
+    with pytest.raises(InputError, match="`assess_every_n_steps` must be a whole number of at least 1, but got 0"):
         guard("healthy", assess_every_n_steps=0)
 
 

@@ -14,7 +14,7 @@ from waiting import PATIENCE
 KILLED = """
 import json, os, sys
 from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow import MlflowClient, MLflowStore
+from collapse_guard.store.mlflow.store import MlflowClient, MLflowStore
 
 uri, assessment, step = sys.argv[1:]
 setattr(MLflowStore if step.startswith("_") else MlflowClient, step, lambda *_, **__: os._exit(9))
@@ -24,7 +24,7 @@ MLflowStore(uri).append(Assessment.from_dict(json.loads(assessment)))
 APPEND_ALL = """
 import json, sys
 from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow import MLflowStore
+from collapse_guard.store.mlflow.store import MLflowStore
 
 store = MLflowStore(sys.argv[1])
 for line in sys.stdin:

@@ -58,7 +58,7 @@ def test_the_same_documents_in_another_order_give_the_same_fingerprint(wild_type
 def test_another_process_gives_the_same_fingerprint(tmp_path: Path, corpus: Corpus) -> None:
     (tmp_path / "corpus.txt").write_text("\n".join(corpus(60)), encoding="utf-8")
     code = (
-        "import sys; from collapse_guard.corpus import read_documents; from collapse_guard.wildtype import WildType;"
+        "import sys; from collapse_guard import WildType, read_documents;"
         "print(WildType.fit(read_documents(sys.argv[1])).fingerprint)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "corpus.txt")]

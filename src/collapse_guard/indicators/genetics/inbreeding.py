@@ -120,6 +120,7 @@ class Homozygosity(_TokenCounts):
         vocabulary_size: Larger than any id.
 
     Example:
+        >>> import torch
         >>> metric = Homozygosity(vocabulary_size=10)
         >>> metric.update([torch.tensor([7, 7, 8]), torch.tensor([7])])
         >>> metric.compute()
@@ -152,6 +153,7 @@ class FixationIndex(_TokenCounts):
         vocabulary_size: Larger than any id.
 
     Example:
+        >>> import torch
         >>> metric = FixationIndex(reference=0.2, vocabulary_size=10)
         >>> metric.update([torch.tensor([7, 7, 8]), torch.tensor([7])])
         >>> metric.compute()
@@ -186,6 +188,7 @@ class EffectiveSize(_TokenCounts):
         vocabulary_size: Larger than any id.
 
     Example:
+        >>> import torch
         >>> metric = EffectiveSize(parent=0.4, vocabulary_size=10)
         >>> metric.update([torch.tensor([7, 7, 8]), torch.tensor([7])])
         >>> metric.compute()

@@ -5,5 +5,6 @@ real text of the same length, never the distance to zero.
 """
 
 from collapse_guard.indicators.novelty.copies import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
+from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
 
-__all__ = ["CopiedNgrams", "NearDuplicates", "copied_ngrams", "near_duplicates"]
+__all__ = ["CopiedNgrams", "NearDuplicates", "NgramIndex", "TrainingIndex", "copied_ngrams", "near_duplicates"]

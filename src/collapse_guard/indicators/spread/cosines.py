@@ -41,7 +41,7 @@ def vendi(x: Vectors, q: float = 1.0) -> float:
 
         With the frozen random features of a Gaussian kernel, distances count and not only directions:
 
-        >>> from collapse_guard.indicators.kernels import RandomFeatures
+        >>> from collapse_guard.indicators.distance.kernels import RandomFeatures
         >>> features = RandomFeatures(dimension=1, bandwidth=1.0)
         >>> round(vendi([[1.0], [1.0], [9.0]]), 2), round(vendi(features([[1.0], [1.0], [9.0]])), 1)
         (1.0, 1.9)
