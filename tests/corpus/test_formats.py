@@ -177,7 +177,7 @@ def test_another_column_can_hold_the_text(tmp_path: Path) -> None:
 def test_a_column_of_another_type_is_named(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"corpus.{extension}"
     FORMATS[extension][1](path, list(TEXTS))
-    with pytest.raises(CorpusError, match=r"column `id` of .* must hold strings, but it holds int64"):
+    with pytest.raises(CorpusError, match=r"column `id` of .* must hold strings, but row 1 has a int: name another"):
         list(read_documents(path, column="id"))
 
 

@@ -12,10 +12,11 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
-from collapse_guard.corpus.formats import READERS
+from collapse_guard.corpus.tables import EXTENSIONS, check_extension, either, stream_lines, stream_texts
 from collapse_guard.errors import CorpusError, near
 
 _BATCH = 1024
+_EXTENSIONS = (*EXTENSIONS, ".txt")
 
 
 def read_documents(paths: str | Path | Sequence[str | Path], *, column: str = "text") -> Iterator[str]:
@@ -67,31 +68,28 @@ def content_hash(text: str) -> str:
 def _files_of(path: Path) -> list[Path]:
     """The path itself, or the files of known formats in the directory."""
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in READERS and file.is_file())
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _EXTENSIONS and file.is_file())
         if not files:
-            raise CorpusError(f"directory {path} must hold {_known_extensions()} files, but it holds none of them")
+            raise CorpusError(f"directory {path} must hold {either(_EXTENSIONS)} files, but it holds none of them")
         return files
     if not path.exists():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise CorpusError(
             f"{path} must be a file or a directory, but there is no such one: {near(path.name, siblings)}"
         )
-    if path.suffix.lower() not in READERS:
-        raise CorpusError(
-            f"{path} must be a {_known_extensions()} file, but its extension is {path.suffix!r}: convert it"
-        )
+    check_extension(path, _EXTENSIONS)
     return [path]
 
 
-def _known_extensions() -> str:
-    *others, last = READERS
-    return f"{', '.join(others)} or {last}"
+def _texts_of(file: Path, column: str) -> Iterator[str | None]:
+    is_text = file.suffix.lower() == ".txt"
+    return (line.rstrip("\r\n") for line in stream_lines(file)) if is_text else stream_texts(file, column)
 
 
 def _read_all(plan: list[tuple[Path, list[Path]]], column: str) -> Iterator[str]:
     for path, files in plan:
         n = 0
-        for text in chain.from_iterable(READERS[file.suffix.lower()](file, column) for file in files):
+        for text in chain.from_iterable(_texts_of(file, column) for file in files):
             if text and not text.isspace():
                 n += 1
                 yield text

@@ -29,6 +29,7 @@ from pydantic import AwareDatetime, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from collapse_guard.corpus.tables import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples
 from collapse_guard.records import Mixture, Record
@@ -37,6 +38,15 @@ SampleKind = Literal["none", "texts", "ids", "array"]
 
 _REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
 _LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses")}
+
+_LOSS_COLUMNS = {
+    "document": pa.large_string(),
+    "nll": pa.float64(),
+    "n_tokens": pa.int64(),
+    "n_bytes": pa.int64(),
+    "entropy": pa.float64(),
+    "token_nll": pa.large_list(pa.float64()),
+}
 
 
 class PendingRequest(Record):
@@ -161,10 +171,7 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
     contents = _Contents(
         request=request,
         samples=kind,
-        has_losses=evidence.losses is not None,
-        has_own_losses=evidence.own_losses is not None,
-        has_founder_losses=evidence.founder_losses is not None,
-        has_embeddings=evidence.embeddings is not None,
+        **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings")},
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
     for written in folder.iterdir():
@@ -196,19 +203,16 @@ def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
 
 
 def _loss_table(losses: Losses) -> pa.Table:
-    columns: dict[str, Any] = {
-        "document": pa.array(losses.documents, pa.large_string()),
-        "nll": pa.array(losses.nll, pa.float64(), from_pandas=False),
-        "n_tokens": pa.array(losses.n_tokens, pa.int64()),
-    }
-    if losses.n_bytes is not None:
-        columns["n_bytes"] = pa.array(np.asarray(losses.n_bytes), pa.int64())
-    if losses.entropy is not None:
-        columns["entropy"] = pa.array(losses.entropy, pa.float64(), from_pandas=False)
+    parts: dict[str, Any] = {"document": losses.documents, **vars(losses)}
     if losses.token_nll is not None:
-        rows = [np.asarray(row, dtype=np.float64) for row in losses.token_nll]
-        columns["token_nll"] = pa.array(rows, pa.large_list(pa.float64()), from_pandas=False)
-    return pa.table(columns)
+        parts["token_nll"] = [np.asarray(row, dtype=np.float64) for row in losses.token_nll]
+    return pa.table(
+        {
+            name: pa.array(parts[name], kind, from_pandas=False)
+            for name, kind in _LOSS_COLUMNS.items()
+            if parts[name] is not None
+        }
+    )
 
 
 def _flush(file: Path) -> None:
@@ -239,22 +243,20 @@ def _read(folder: Path, contents: _Contents) -> Evidence:
 def _read_samples(path: Path, kind: SampleKind) -> Any:
     if kind == "none":
         return None
-    table = pq.read_table(path)
+    table = read_arrow(path)
     return table["text"].to_pylist() if kind == "texts" else _rows(table["ids"].combine_chunks())
 
 
 def _read_losses(path: Path) -> Losses:
-    table = pq.read_table(path)
-    n_bytes = table["n_bytes"].to_numpy() if "n_bytes" in table.column_names else None
-    token_nll = tuple(_rows(table["token_nll"].combine_chunks())) if "token_nll" in table.column_names else None
-    return Losses(
-        documents=tuple(table["document"].to_pylist()),
-        nll=table["nll"].to_numpy(),
-        n_tokens=table["n_tokens"].to_numpy(),
-        n_bytes=n_bytes,
-        token_nll=token_nll,
-        entropy=table["entropy"].to_numpy() if "entropy" in table.column_names else None,
-    )
+    table = read_arrow(path)
+    columns = {name: _values(table[name].combine_chunks()) for name in table.column_names}
+    return Losses(documents=tuple(columns.pop("document")), **columns)
+
+
+def _values(column: Any) -> Any:
+    if pa.types.is_large_string(column.type):
+        return column.to_pylist()
+    return _rows(column) if pa.types.is_large_list(column.type) else column.to_numpy()
 
 
 def _rows(column: Any) -> list[npt.NDArray[Any]]:

@@ -16,15 +16,14 @@ from typing import Any, ClassVar, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch.utils.data import Dataset
 
 from collapse_guard.arguments import whole
-from collapse_guard.corpus.formats import arrow_errors, check_column, open_arrow
+from collapse_guard.corpus.tables import ARROW, arrow_errors, count_texts, either, read_arrow
 from collapse_guard.errors import CorpusError, InputError, near
 
-_ARROW, _PARQUET, _NUMPY = (".arrow", ".feather"), ".parquet", ".npy"
+_NUMPY = ".npy"
 _END = object()
 
 
@@ -49,10 +48,10 @@ class ArrowItems(Dataset[str]):
     Cost: O(log batches) for a document. To make one, the number of rows is read; a compressed Arrow file is decoded.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, pyarrow.parquet
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "speeches.parquet")
-        ...     pq.write_table(pa.table({"text": ["We the people", "of the United States"]}), path)
+        ...     pyarrow.parquet.write_table(pa.table({"text": ["We the people", "of the United States"]}), path)
         ...     items = ArrowItems(path)
         ...     len(items), items[1]
         (2, 'of the United States')
@@ -61,7 +60,7 @@ class ArrowItems(Dataset[str]):
     def __init__(self, paths: str | Path | Sequence[str | Path], column: str = "text") -> None:
         self.paths, self.column = _files(paths), column
         self._bytes = [path.stat().st_size for path in self.paths]
-        self._ends = list(accumulate(_count_rows(path, column) for path in self.paths))
+        self._ends = list(accumulate(count_texts(path, column) for path in self.paths))
         self._opened: dict[int, pa.ChunkedArray] = {}
         if not self._ends[-1]:
             raise CorpusError("`paths` must hold at least one document, but the files have no rows: name others")
@@ -76,7 +75,7 @@ class ArrowItems(Dataset[str]):
         number = bisect_right(self._ends, place)
         before = self._ends[number - 1] if number else 0
         column = self._column(number)
-        with arrow_errors(self.paths[number], "Arrow or Parquet"):
+        with arrow_errors(self.paths[number]):
             return str(column[place - before].as_py())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -275,9 +274,9 @@ def _files(paths: Any) -> list[Path]:
         raise InputError("`paths` must name at least one file, but got none: name the files of the documents")
     found = [_file("paths", path) for path in chosen]
     for path in found:
-        if path.suffix.lower() not in (*_ARROW, _PARQUET):
+        if path.suffix.lower() not in ARROW:
             raise InputError(
-                f"`paths` must be .arrow, .feather or .parquet files, but got {path}: convert it, "
+                f"`paths` must be {either(ARROW)} files, but got {path}: convert it, "
                 "or read it into memory with `read_documents`"
             )
     return found
@@ -291,37 +290,14 @@ def _check_unchanged(path: Path, size: int) -> None:
         )
 
 
-def _count_rows(path: Path, column: str) -> int:
-    if path.suffix.lower() != _PARQUET:
-        return len(_read_column(path, column))
-    with arrow_errors(path, "Parquet"), pq.ParquetFile(path) as file:
-        check_column(path, column, file.schema_arrow)
-        return int(file.metadata.num_rows)
-
-
 def _read_column(path: Path, column: str) -> pa.ChunkedArray:
-    read = _read_parquet if path.suffix.lower() == _PARQUET else _map_arrow
-    found = read(path, column)
+    found = read_arrow(path, [column]).column(0)
     if found.null_count:
         raise CorpusError(
             f"column `{column}` of {path} must hold a text in every row, but {found.null_count} of {len(found)} rows "
             "are null: leave such rows out"
         )
     return found
-
-
-def _read_parquet(path: Path, column: str) -> pa.ChunkedArray:
-    with arrow_errors(path, "Parquet"), pq.ParquetFile(path) as file:
-        return file.read(columns=[column]).column(0)
-
-
-def _map_arrow(path: Path, column: str) -> pa.ChunkedArray:
-    with arrow_errors(path, "Arrow IPC"), pa.memory_map(str(path)) as source:
-        schema, batches = open_arrow(source)
-        check_column(path, column, schema)
-        place = schema.get_field_index(column)
-        # To read this column alone would copy it; of a compressed file the others are dropped batch by batch.
-        return pa.chunked_array([batch.column(place) for batch in batches], type=schema.field(place).type)
 
 
 def _numpy_layout(path: Path, offset: int) -> tuple[np.dtype[Any], int, int]:

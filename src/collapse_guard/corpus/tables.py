@@ -1,0 +1,305 @@
+"""Tables: the one way into parquet, Arrow, JSON-lines and CSV files, in a stream, which says what is wrong and where.
+
+The extension names the format. Columns are read by name; a file may have others. Values are numbered as a reader
+counts them: lines of a `.jsonl` file, rows without the header of any other, from 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from collapse_guard.errors import CorpusError, InputError, near
+
+Parser: TypeAlias = Callable[[str, Any], Any]
+"""Name of a column and one of its values to what the value means; raises InputError that names both."""
+Row: TypeAlias = Mapping[str, Any]
+"""Values by column; a column that is not in the file (of JSON, in the line) has none."""
+
+ARROW = (".arrow", ".feather", ".parquet")
+EXTENSIONS = (".arrow", ".csv", ".feather", ".jsonl", ".parquet")
+"""Known extensions, in lower case."""
+
+_BATCH = 1024
+_ALL = 2**30
+_BOM = b"\xef\xbb\xbf"
+_NULLS = ("", "null", "NULL", "None")
+"""How a CSV file says that there is no value."""
+
+
+def read_columns(
+    path: Path, required: Mapping[str, Parser], optional: Mapping[str, Parser] = MappingProxyType({}), *, unique: str
+) -> dict[str, list[Any]]:
+    """Read columns as lists of what their parsers return; optional columns that the file lacks are left out.
+
+    Args:
+        path: A parquet, arrow, feather, jsonl or csv file.
+        required: Columns that the file must have, each with its parser, such as `text` or `number`.
+        optional: Columns that it may have.
+        unique: The required column that names the row; no two rows may have the same.
+
+    Raises:
+        CorpusError: The file cannot be read, lacks a column, has no row, or has a value that is null, refused by its
+            parser or twice where it must be unique; the message names the file and the row.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "scores.csv")
+        ...     _ = path.write_text("item,score\\ncapital of France,1\\n", encoding="utf-8")
+        ...     read_columns(path, {"item": text, "score": number}, unique="item")
+        {'item': ['capital of France'], 'score': [1.0]}
+    """
+    rows = list(_stream_rows(path, required, optional))
+    if not rows:
+        raise CorpusError(f"{path} must have at least one row, but it has none")
+    present = {name: parse for name, parse in optional.items() if any(name in row for _, row in rows)}
+    columns = {
+        name: [_value(path, number, name, row.get(name), parse) for number, row in rows]
+        for name, parse in {**required, **present}.items()
+    }
+    _check_unique(path, unique, columns[unique], [number for number, _ in rows])
+    return columns
+
+
+def stream_texts(path: Path, column: str) -> Iterator[str | None]:
+    """Stream a column of strings, in memory that does not grow with the file; None where a row has no text."""
+    for number, row in _stream_rows(path, (column,)):
+        value = row.get(column)
+        if value is not None and not isinstance(value, str):
+            raise CorpusError(
+                f"column `{column}` of {path} must hold strings, but {_place(path, number)} has a "
+                f"{type(value).__name__}: name another column"
+            )
+        yield value
+
+
+def stream_lines(path: Path) -> Iterator[str]:
+    """Stream lines with their ends, decoded strictly as UTF-8, without a byte order mark."""
+    offset = 0
+    with path.open("rb") as file:
+        for raw in file:
+            line = raw.removeprefix(_BOM) if offset == 0 else raw
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as error:
+                at = offset + len(raw) - len(line) + error.start
+                raise CorpusError(
+                    f"{path} must be UTF-8, but byte {at} (0x{line[error.start]:02x}) is not: "
+                    "convert it, for example with `iconv -f latin1 -t utf-8`"
+                ) from error
+            offset += len(raw)
+
+
+def read_arrow(path: Path, names: Sequence[str] | None = None) -> pa.Table:
+    """Read all columns, or those with `names`, of a parquet or Arrow file; an uncompressed Arrow file stays mapped."""
+    with _open_arrow(path, _ALL) as (schema, stream):
+        chosen = schema.names if names is None else list(names)
+        _check_columns(path, chosen, schema.names)
+        return pa.Table.from_batches(stream(chosen), pa.schema([schema.field(name) for name in chosen]))
+
+
+def count_texts(path: Path, column: str) -> int:
+    """Count the rows of a parquet or Arrow file that must have a column of strings; no column is read."""
+    with _open_arrow(path) as (schema, stream):
+        _check_columns(path, (column,), schema.names)
+        kind = schema.field(column).type
+        value = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value)):
+            raise CorpusError(
+                f"column `{column}` of {path} must hold strings, but it holds {kind}: name another column"
+            )
+        return sum(batch.num_rows for batch in stream([]))
+
+
+def check_extension(path: Path, known: Sequence[str] = EXTENSIONS) -> None:
+    """Raise CorpusError where the extension of a file is not among the `known` ones."""
+    if path.suffix.lower() not in known:
+        raise CorpusError(f"{path} must be a {either(known)} file, but its extension is {path.suffix!r}: convert it")
+
+
+def either(names: Sequence[str]) -> str:
+    """Phrase a choice: "a, b or c"."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+@contextmanager
+def arrow_errors(path: Path) -> Iterator[None]:
+    """Raise CorpusError where the contents of a file are not those of a parquet or Arrow file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} must hold UTF-8 texts, but one is not: {error}") from error
+    except pa.ArrowException as error:
+        name = "Parquet" if _is_parquet(path) else "Arrow IPC"
+        raise CorpusError(f"{path} must be a {name} file, but it cannot be read as one: {error}") from error
+
+
+def text(_: str, value: Any) -> str:
+    """Parse a name: numbers are names too."""
+    return str(value)
+
+
+def number(name: str, value: Any) -> float:
+    """Parse a number, which may be NaN or infinite; raises InputError.
+
+    Example:
+        >>> number("score", "0.5")
+        0.5
+    """
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"`{name}` must be a number, but got {value!r:.80}")
+
+
+def _value(path: Path, number: int, name: str, value: Any, parse: Parser) -> Any:
+    if value is None or (value in _NULLS and path.suffix.lower() == ".csv"):
+        raise CorpusError(
+            f"{path} must have a value in every row, but `{name}` is null in {_place(path, number)}: "
+            "what is not a number is written NaN, which pandas turns into null"
+        )
+    try:
+        return parse(name, value)
+    except InputError as error:
+        raise CorpusError(f"{path}, {_place(path, number)}: {error}") from error
+
+
+def _check_unique(path: Path, name: str, values: list[Any], numbers: list[int]) -> None:
+    first: dict[Any, int] = {}
+    for number, value in zip(numbers, values, strict=True):
+        if first.setdefault(value, number) != number:
+            places = f"{_place(path, first[value])} and {_place(path, number)}"
+            raise CorpusError(f"{path} must have one row per `{name}`, but {value!r} stands in {places}")
+
+
+def _place(path: Path, number: int) -> str:
+    return f"{'line' if path.suffix.lower() == '.jsonl' else 'row'} {number}"
+
+
+def _check_columns(path: Path, required: Iterable[str], known: Iterable[str]) -> None:
+    for name in required:
+        if name not in known:
+            raise CorpusError(f"{path} must have a column `{name}`, but it has none: {near(name, known)}")
+
+
+def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> Iterator[tuple[int, Row]]:
+    """Rows with their numbers; raises CorpusError where a required column is in none of them."""
+    check_extension(path)
+    read = {".csv": _csv_rows, ".jsonl": _json_rows}.get(path.suffix.lower(), _arrow_rows)
+    try:
+        path.open("rb").close()
+        yield from read(path, required, optional)
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _json_rows(path: Path, required: Iterable[str], _: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    """Python's parser, because it takes NaN, which Arrow's refuses."""
+    known: set[str] = set()
+    for number, line in enumerate(stream_lines(path), 1):
+        if line.strip():
+            row = _json_row(path, number, line)
+            known.update(row)
+            yield number, row
+    if known:
+        _check_columns(path, required, known)
+
+
+def _json_row(path: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(
+            f"{path} must have one JSON object a line, but line {number} is not valid: {error}"
+        ) from error
+    if not isinstance(row, dict):
+        raise CorpusError(f"{path} must have one JSON object a line, but line {number} is a {type(row).__name__}")
+    return row
+
+
+def _csv_rows(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    reader = csv.reader(stream_lines(path), strict=True)
+    lists = filter(None, _csv_lists(path, reader))
+    if (header := next(lists, None)) is None:
+        return
+    _check_columns(path, required, header)
+    places = {name: header.index(name) for name in (*required, *optional) if name in header}
+    last = max(places, key=lambda name: places[name])
+    for number, row in enumerate(lists, 1):
+        if len(row) <= places[last]:
+            raise CorpusError(
+                f"{path} must have {places[last] + 1} cells or more in every row to hold the column `{last}`, "
+                f"but line {reader.line_num} has {len(row)}: quote cells that contain commas or newlines"
+            )
+        yield number, {name: row[place] for name, place in places.items()}
+
+
+def _csv_lists(path: Path, reader: Any) -> Iterator[list[str]]:
+    while True:
+        # The limit is global to the process: raised for one row at a time, so that nobody else sees it.
+        limit = csv.field_size_limit(sys.maxsize)
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise CorpusError(f"{path} must be valid CSV, but line {reader.line_num} is not: {error}") from error
+        finally:
+            csv.field_size_limit(limit)
+        if row is None:
+            return
+        yield row
+
+
+def _arrow_rows(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    with _open_arrow(path) as (schema, stream):
+        _check_columns(path, required, schema.names)
+        names = [name for name in (*required, *optional) if name in schema.names]
+        batches = chain.from_iterable(map(_slices, stream(names)))
+        yield from enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1)
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(start, _BATCH) for start in range(0, batch.num_rows, _BATCH))
+
+
+@contextmanager
+def _open_arrow(
+    path: Path, parquet_rows: int = _BATCH
+) -> Iterator[tuple[pa.Schema, Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
+    """The schema of a parquet or Arrow file, and the stream of some of its columns; of parquet so many rows at once."""
+    with arrow_errors(path):
+        if _is_parquet(path):
+            # Buffering ahead would hold the whole compressed file.
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                yield file.schema_arrow, lambda names: file.iter_batches(batch_size=parquet_rows, columns=names)
+        else:
+            with pa.memory_map(str(path)) as source:
+                schema, batches = _open_ipc(source)
+                yield schema, lambda names: (batch.select(names) for batch in batches)
+
+
+def _open_ipc(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+    """A file or a stream: both go by the extensions `.arrow` and `.feather`."""
+    try:
+        file = pa.ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        stream = pa.ipc.open_stream(source)
+        return stream.schema, stream
+    return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
