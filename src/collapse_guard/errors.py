@@ -2,7 +2,7 @@
 
 CollapseGuardError
 ├── InputError (ValueError)        an argument or a file is not usable
-│   ├── CorpusError                documents cannot be read: empty, not UTF-8, no such column
+│   ├── CorpusError                documents, or a table of losses or scores, cannot be read
 │   ├── PolicyError                a policy file or value is not valid
 │   └── WildTypeError              a directory is not a wild type, or was changed
 │       └── FingerprintMismatchError   two wild types where there must be one
@@ -30,11 +30,15 @@ class InputError(CollapseGuardError, ValueError):
 
 
 class CorpusError(InputError):
-    """Documents cannot be read."""
+    """Documents, or a table of losses or scores, cannot be read: empty, not UTF-8, no such column."""
 
 
 class PolicyError(InputError):
-    """A policy file or value is not valid."""
+    """A policy file or value is not valid; `loc` has the keys that lead to it, from the outermost."""
+
+    def __init__(self, message: str, loc: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.loc = loc
 
 
 class WildTypeError(InputError):

@@ -1,10 +1,14 @@
 """Policies: defaults, files, and errors that say where and what."""
 
 import math
+import tempfile
 import tomllib
+import traceback
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import PRESETS, Policy
@@ -47,8 +51,13 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
         ("\n[reinjection]\nminimun = 0.1", r"line 3: unknown key `reinjection.minimun`: did you mean `minimum`\?"),
         (
             "[drift]\nperplexty = { margin = 0.1, watch = 0.1 }",
-            r"unknown indicator `perplexty`: did you mean `perplexity`\?",
+            r"line 2: `drift` names the unknown indicator `perplexty`: did you mean `perplexity`\?",
         ),
+        (
+            "# Of perplexty, see below.\ndecides = [\n'vendi', # not perplexty\n\n'perplexty',\n]",
+            r"line 5: `decides` names the unknown indicator `perplexty`",
+        ),
+        ("decides = ['vendi',\n'perplexty']", r"line 2: `decides` names"),
         (
             "[drift]\nvendi = { margin = 0.1, watch = 0.2 }",
             r"line 2: .*`watch` must be at most `margin` \(0.1\), but got 0.2",
@@ -72,6 +81,10 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
         ),
         ("rotate_folds = 1", r"line 1: `rotate_folds`: .*greater than or equal to 2, got 1"),
         ('accumulate = "sum"', "line 1: `accumulate`"),
+        (
+            "alpha = 0.1\n\n[seed_noise.vendi]\nmean = 0\nsd = 0.1",
+            r"line 3: `seed_noise.vendi.controls`: Field required",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_line_key_and_nearest_name(tmp_path, text, message):
@@ -151,3 +164,58 @@ def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     )
     assert raised.watch == raised.margin
     assert policy.limits("vendi", "wild_type", direction=Direction.DOWN).seeds is None
+
+
+TABLES = {
+    ("drift", "vendi"): ["margin = 0.2", "watch = 0.1"],
+    ("distance", "vendi"): ["margin = 0.2", "watch = 0.1"],
+    ("seed_noise", "vendi"): ["controls = 3", "mean = 0.0", "sd = 0.1"],
+    ("reinjection",): ["release_after = 2", "minimum = 0.1"],
+    ("alerts",): ["warm_up = 1", "recover_after = 2"],
+}
+
+
+def in_style(style, keys, settings):
+    """The lines of a table, and of each of its settings the place among them."""
+    name = ".".join(keys)
+    if style == "section":
+        return [f"[{name}]", *settings], range(1, len(settings) + 1)
+    if style == "inline":
+        return [f"{name} = {{ {', '.join(settings)} }}"], [0] * len(settings)
+    return [f"{'.'.join(map(quoted, keys))} . {setting}" for setting in settings], range(len(settings))
+
+
+def quoted(key):
+    return f'"{key[0]}\\u{ord(key[1]):04x}{key[2:]}"'
+
+
+@given(
+    styles=st.fixed_dictionaries({keys: st.sampled_from(["section", "inline", "dotted"]) for keys in TABLES}),
+    order=st.permutations(list(TABLES)),
+    wrong=st.sampled_from(list(TABLES)),
+    fill=st.lists(st.sampled_from(["", "# watch = 0.1", "\r"]), max_size=3),
+    data=st.data(),
+)
+def test_the_line_of_a_fault_is_that_of_its_own_table_in_every_way_of_writing(styles, order, wrong, fill, data):
+    at = data.draw(st.integers(0, len(TABLES[wrong]) - 1))
+    key, _, value = TABLES[wrong][at].partition(" = ")
+    lines = []
+    for keys in sorted(order, key=lambda keys: styles[keys] == "section"):
+        settings = list(TABLES[keys])
+        if keys == wrong:
+            settings[at] = f"{key} = '{value}.'"
+        lines += fill
+        written, places = in_style(styles[keys], keys, settings)
+        if keys == wrong:
+            expected = len(lines) + places[at] + 1
+        lines += written
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(PolicyError) as caught:
+        Policy.load(write(Path(folder), "\n".join(lines)))
+    assert f", line {expected}: `{'.'.join(wrong)}.{key}`: Input should be a valid" in str(caught.value)
+    assert caught.value.loc == (*wrong, key)
+
+
+def test_nothing_but_messages_stands_in_the_traceback_of_a_fault(tmp_path):
+    with pytest.raises(PolicyError) as caught:
+        Policy.load(write(tmp_path, "[reinjection]\nminimun = 0.1"))
+    assert "minimun" not in "".join(traceback.format_exception(caught.value)).splitlines()

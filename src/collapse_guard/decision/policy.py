@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from collapse_guard.comparison.sequential import spending_share
 from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting
+from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
 from collapse_guard.records import Direction
 
@@ -142,9 +144,12 @@ class Policy(Setting):
 
         known = set(names())
         for field in ("decides", "required", "drift", "distance", "seed_noise"):
-            for name in getattr(self, field):
+            names_here = getattr(self, field)
+            for place, name in enumerate(names_here):
                 if name not in known and name != "default":
-                    raise ValueError(f"`{field}` names the unknown indicator `{name}`: {near(name, known)}")
+                    loc = (field, name if isinstance(names_here, dict) else place)
+                    what = f"`{field}` names the unknown indicator `{name}`: {near(name, known)}"
+                    raise PydanticCustomError("unknown_indicator", "{what}", {"what": what, "loc": loc})
         return self
 
     @classmethod
@@ -179,7 +184,9 @@ class Policy(Setting):
         except tomllib.TOMLDecodeError as error:
             raise PolicyError(f"{str(path)!r} is not valid TOML: {error}") from error
         except PolicyError as error:
-            raise PolicyError(f"{str(path)!r}{_line_of(error, text)}: {error}") from error
+            line = line_of(error.loc, text)
+            place = f", line {line}" if line else ""
+            raise PolicyError(f"{str(path)!r}{place}: {error}", error.loc) from error
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Policy:
@@ -191,15 +198,16 @@ class Policy(Setting):
         except ValidationError as error:
             # An unknown key says more than the one that is missing in its place.
             problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-            raise _policy_error(problem["loc"], problem["type"], problem["msg"], problem["input"]) from error
+            loc = problem.get("ctx", {}).get("loc", problem["loc"])
+            raise PolicyError(_fault(loc, problem["type"], problem["msg"], problem["input"]), loc) from error
 
     @staticmethod
     def _preset_name(name: Any) -> str:
         if name in PRESETS:
             return str(name)
-        fault = PolicyError(f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}")
-        fault.add_note("preset")
-        raise fault
+        raise PolicyError(
+            f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}", ("preset",)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -246,14 +254,13 @@ def _merged(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     return {**base, **settings}
 
 
-def _policy_error(loc: tuple[Any, ...], kind: str, message: str, got: Any) -> PolicyError:
+def _fault(loc: tuple[str | int, ...], kind: str, message: str, got: Any) -> str:
     key = ".".join(str(part) for part in loc)
     if kind == "extra_forbidden":
-        fault = PolicyError(f"unknown key `{key}`: {near(str(loc[-1]), _section(loc).model_fields)}")
-    else:
-        fault = PolicyError(f"`{key or 'policy'}`: {message.removeprefix('Value error, ')}, got {got!r:.120}")
-    fault.add_note(str(loc[-1]) if loc else "")
-    return fault
+        return f"unknown key `{key}`: {near(str(loc[-1]), _section(loc).model_fields)}"
+    if kind == "unknown_indicator":
+        return message
+    return f"`{key or 'policy'}`: {message.removeprefix('Value error, ')}, got {got!r:.120}"
 
 
 def _section(loc: tuple[Any, ...]) -> type[Setting]:
@@ -262,9 +269,3 @@ def _section(loc: tuple[Any, ...]) -> type[Setting]:
         return Policy
     sections: dict[str, type[Setting]] = {"reinjection": Reinjection, "alerts": AlertRule, "seed_noise": SeedNoise}
     return sections.get(str(loc[0]), Margin)
-
-
-def _line_of(error: PolicyError, text: str) -> str:
-    key = (error.__notes__ or [""])[0]
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if key and key in line.split("#")[0]]
-    return f", line {lines[0]}" if lines else ""

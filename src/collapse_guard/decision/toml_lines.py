@@ -1,0 +1,56 @@
+"""Lines of TOML text: where a key stands that was refused after parsing."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+
+def line_of(loc: Sequence[str | int], text: str) -> int | None:
+    """The number of the line, from 1, that defines the key at `loc`, or the nearest table around it that is there.
+
+    A key is on the first line with which the text, cut off there, defines it; so the parser itself knows sections,
+    dotted and quoted keys, inline tables and arrays. Cost: a parse for each line.
+
+    Args:
+        loc: Keys from the outermost to the innermost; the numbers of items in arrays, from 0.
+        text: Valid TOML.
+
+    Returns:
+        None where the outermost key is not in the text.
+
+    Example:
+        >>> line_of(("drift", "vendi", "margin"), "alpha = 0.1\\n[drift.vendi]\\nmargin = 0.2\\n")
+        3
+    """
+    depth = _depth(loc, _parsed(text))
+    lines, start = text.split("\n"), 1
+    for end in range(1, len(lines) + 1 if depth else 1):
+        head = "\n".join(lines[:end])
+        whole = _parsed(head)
+        if _depth(loc, whole) >= depth:
+            return end if isinstance(loc[depth - 1], int) else start
+        # Within an array of several lines: its items up to here.
+        if _depth(loc, _parsed(f"{head}\n]")) >= depth:
+            return end
+        if whole is not None:
+            start = end + 1
+    return None
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _depth(loc: Sequence[str | int], value: Any) -> int:
+    """How many of the keys of a place exist, from the outermost on."""
+    for depth, key in enumerate(loc):
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(loc)
