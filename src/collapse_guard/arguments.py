@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import InputError
+
+TextsT = TypeVar("TextsT")
 
 
 def whole(name: str, value: Any, *, least: int) -> int:
@@ -43,9 +45,31 @@ def share(name: str, value: Any) -> float:
         >>> share("real_share", 0.1)
         0.1
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 <= value <= 1.0:
-        raise InputError(f"`{name}` must be a share from 0 to 1, but got {value!r}: give 0.1 for a tenth")
+    return between(name, value, 0.0, 1.0, what="share", advice="give 0.1 for a tenth")
+
+
+def between(name: str, value: Any, low: float, high: float, *, what: str, advice: str) -> float:
+    """A number from `low` to `high`, both included; raises InputError, which ends with the advice.
+
+    Example:
+        >>> between("near", 0.8, 0.1, 1.0, what="similarity", advice="0.8 is usual")
+        0.8
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
+        raise InputError(f"`{name}` must be a {what} from {low:g} to {high:g}, but got {value!r}: {advice}")
     return float(value)
+
+
+def several(name: str, texts: TextsT) -> TextsT:
+    """Texts as they are; raises InputError where they are one str, whose letters would be taken for texts.
+
+    Example:
+        >>> several("texts", ["We the people"])
+        ['We the people']
+    """
+    if isinstance(texts, str):
+        raise InputError(f"`{name}` must be a sequence of texts, but got one str: wrap it in a list")
+    return texts
 
 
 def numbers(name: str, values: Any, *, least: float = -math.inf, most: float = math.inf) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import several
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 
@@ -86,8 +87,7 @@ class Evidence:
         if all(getattr(self, field.name) is None for field in fields(self)):
             names = ", ".join(f"`{field.name}`" for field in fields(self))
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
-        if isinstance(self.samples, str):
-            raise InputError("`samples` must be a sequence of texts, but got one str: wrap it in a list")
+        several("samples", self.samples)
         _check_numbers("own_losses", self.own_losses)
         _check_numbers("founder_losses", self.founder_losses)
 

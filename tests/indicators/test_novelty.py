@@ -188,9 +188,9 @@ def test_a_threshold_out_of_range_is_refused_by_function_and_metric(threshold):
 
 
 def test_a_single_text_is_refused_where_a_collection_is_meant():
-    with pytest.raises(InputError, match=r"`documents` must be a collection of texts, but got one str"):
+    with pytest.raises(InputError, match=r"`documents` must be a sequence of texts, but got one str"):
         TrainingIndex.of("a b c")
-    with pytest.raises(InputError, match=r"`texts` must be a collection of texts, but got one str"):
+    with pytest.raises(InputError, match=r"`texts` must be a sequence of texts, but got one str"):
         TrainingIndex.of(["a b c"]).contained("a b c")
 
 

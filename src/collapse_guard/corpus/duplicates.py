@@ -14,11 +14,9 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arguments import between
+from collapse_guard.arrays import FloatArray, HashArray, IntArray
 from collapse_guard.corpus.lexicon import words
-from collapse_guard.errors import InputError
-
-HashArray = npt.NDArray[np.uint64]
 
 _SHINGLE = 5
 _HASHES = 120
@@ -136,9 +134,7 @@ def usable_threshold(name: str, value: float) -> float:
         >>> usable_threshold("near", 0.8)
         0.8
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.1 <= value <= 1.0:
-        raise InputError(f"`{name}` must be between 0.1 and 1, but got {value!r}: 0.8 is usual")
-    return float(value)
+    return between(name, value, 0.1, 1.0, what="similarity", advice="0.8 is usual")
 
 
 def bands(threshold: float) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from collapse_guard.arrays import IntArray
+from collapse_guard.arrays import IntArray, mixed
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.exact_keys import (
     DENSE,
@@ -41,8 +41,6 @@ __all__ = [
     "within",
 ]
 
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
-_FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -97,7 +95,7 @@ def ngram_hashes(sequences: Sequences, n: int) -> IntArray:
     units = ids.astype(np.uint64) + np.uint64(1)
     hashes = np.zeros(max(0, len(ids) - n + 1), np.uint64)
     for place in range(n):
-        hashes = _mixed(hashes * _STEP + units[place : place + len(hashes)])
+        hashes = mixed(hashes * _STEP + units[place : place + len(hashes)])
     return hashes.view(np.int64)[within(lengths, n)]
 
 
@@ -259,13 +257,6 @@ def _summed(rows: IntArray) -> IntArray:
     rows = rows[np.argsort(rows[:, 0])]
     starts = np.flatnonzero(is_first(rows[:, 0]))
     return np.stack([rows[starts, 0], np.add.reduceat(rows[:, 1], starts)], axis=1)
-
-
-def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of splitmix64: a bijection in which every bit depends on every bit."""
-    values = (values ^ (values >> _SHIFTS[0])) * _FACTORS[0]
-    values = (values ^ (values >> _SHIFTS[1])) * _FACTORS[1]
-    return values ^ (values >> _SHIFTS[2])
 
 
 def gather_joined(state: Tensor, group: Any = None) -> list[Tensor]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from collapse_guard.arguments import whole
 from collapse_guard.errors import InputError
 from collapse_guard.records.record import Record, Share
 
@@ -62,8 +63,7 @@ class Mixture(Record):
         for source, size in sizes.items():
             if source not in shares:
                 raise InputError(f"`sizes` must be of real, earlier and newest, but got {source!r}: rename it")
-            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-                raise InputError(f"`sizes[{source}]` must be a whole number of at least 0, but got {size!r}")
+            whole(f"sizes[{source}]", size, least=0)
         for source, share in shares.items():
             if share and not sizes.get(source, 0):
                 raise InputError(

@@ -13,14 +13,12 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arrays import IntArray
+from collapse_guard.arrays import HashArray, IntArray, mixed
 
-KeyArray = npt.NDArray[np.uint64]
 HalfArray = npt.NDArray[np.uint32]
 
 _FEW, _ROUNDS = 256, 8
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _ROUND_GOLDEN, _ROUND_FIRST, _ROUND_SECOND = 0x9E3779B9, np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _16, _13 = np.uint32(16), np.uint32(13)
 
@@ -56,12 +54,12 @@ def shuffled(places: npt.ArrayLike, size: int, *, key: int) -> IntArray:
     passes, numbers = np.divmod(np.asarray(places, dtype=np.int64), size)
     if size <= _FEW:
         wanted, own = np.unique(passes, return_inverse=True)
-        drawn = _mixed(_keys(wanted, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
+        drawn = mixed(_keys(wanted, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
         return np.asarray(np.argsort(drawn, axis=1)[own, numbers])
     return _walked(numbers, size, _keys(passes, key))
 
 
-def _walked(numbers: IntArray, size: int, keys: KeyArray) -> IntArray:
+def _walked(numbers: IntArray, size: int, keys: HashArray) -> IntArray:
     bits = (size - 1).bit_length()
     found = _network(numbers, keys, bits)
     outside = np.flatnonzero(found >= size)
@@ -71,7 +69,7 @@ def _walked(numbers: IntArray, size: int, keys: KeyArray) -> IntArray:
     return found
 
 
-def _network(numbers: IntArray, keys: KeyArray, bits: int) -> IntArray:
+def _network(numbers: IntArray, keys: HashArray, bits: int) -> IntArray:
     low = bits - bits // 2
     masks = np.uint32((1 << (bits // 2)) - 1), np.uint32((1 << low) - 1)
     halves = [(numbers >> low).astype(np.uint32), (numbers & int(masks[1])).astype(np.uint32)]
@@ -92,11 +90,5 @@ def _round(values: HalfArray) -> HalfArray:
     return values
 
 
-def _keys(passes: IntArray, key: int) -> KeyArray:
-    return _mixed((passes.astype(np.uint64) + np.uint64(1)) * _GOLDEN ^ np.uint64(key))
-
-
-def _mixed(values: KeyArray) -> KeyArray:
-    values = (values ^ (values >> np.uint64(30))) * _FIRST
-    values = (values ^ (values >> np.uint64(27))) * _SECOND
-    return values ^ (values >> np.uint64(31))
+def _keys(passes: IntArray, key: int) -> HashArray:
+    return mixed((passes.astype(np.uint64) + np.uint64(1)) * _GOLDEN ^ np.uint64(key))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray
+from collapse_guard.arrays import FloatArray, frozen
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import near_duplicates
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
@@ -69,9 +69,9 @@ def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
     wanted = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
     split = split_clusters(labels, keys, n_evaluation=wanted, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
-    pool = _frozen(rows[split.pool])
+    pool = frozen(rows[split.pool])
     geometry = Geometry.fit(pool, n_clusters=settings.n_clusters, seed=settings.seed)
-    return VectorContents(evaluation=_frozen(rows[split.evaluation]), pool=pool, geometry=geometry)
+    return VectorContents(evaluation=frozen(rows[split.evaluation]), pool=pool, geometry=geometry)
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:
@@ -148,8 +148,3 @@ def _checked_rows(x: Any) -> FloatArray:
             f"`x` must be finite, but {len(bad)} rows are not, the first is row {bad[0]}: drop or repair them"
         )
     return rows
-
-
-def _frozen(array: FloatArray) -> FloatArray:
-    array.setflags(write=False)
-    return array

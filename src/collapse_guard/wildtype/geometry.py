@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arrays import FloatArray, IntArray, frozen
 from collapse_guard.errors import InputError
 
 LARGEST_REFERENCE = 2048
@@ -69,9 +69,9 @@ class Geometry:
         _check(reference)
         distances = pdist(reference)
         return cls(
-            reference=_frozen(reference),
-            radii=_frozen(_radii(distances)),
-            codebook=_frozen(_codebook(reference, n_clusters, seed)),
+            reference=frozen(reference),
+            radii=frozen(_radii(distances)),
+            codebook=frozen(_codebook(reference, n_clusters, seed)),
             bandwidth=_bandwidth(distances),
         )
 
@@ -89,9 +89,9 @@ class Geometry:
         _require(codebook.ndim == 2 and codebook.shape[1] == d and len(codebook) > 0, f"`codebook` must be c by {d}")
         _require(bandwidth.shape == (1,) and bandwidth[0] > 0, "`bandwidth` must be one number above 0")
         return cls(
-            reference=_frozen(reference),
-            radii=_frozen(radii),
-            codebook=_frozen(codebook),
+            reference=frozen(reference),
+            radii=frozen(radii),
+            codebook=frozen(codebook),
             bandwidth=float(bandwidth[0]),
         )
 
@@ -136,18 +136,17 @@ class Geometry:
     def histogram(self) -> IntArray:
         """c: reference vectors in each cluster."""
         counts: IntArray = np.bincount(self.assign(self.reference), minlength=len(self.codebook)).astype(np.int64)
-        counts.setflags(write=False)
-        return counts
+        return frozen(counts)
 
     @cached_property
     def mean(self) -> FloatArray:
         """d: mean of the reference."""
-        return _frozen(self.reference.mean(axis=0))
+        return frozen(self.reference.mean(axis=0))
 
     @cached_property
     def covariance(self) -> FloatArray:
         """d d: covariance of the reference with divisor n - 1."""
-        return _frozen(np.atleast_2d(np.cov(self.reference, rowvar=False)))
+        return frozen(np.atleast_2d(np.cov(self.reference, rowvar=False)))
 
 
 _SHAPES = ("reference", "radii", "codebook", "bandwidth")
@@ -199,8 +198,3 @@ def _check(reference: FloatArray) -> None:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise InputError(message)
-
-
-def _frozen(array: FloatArray) -> FloatArray:
-    array.setflags(write=False)
-    return array

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from collapse_guard.arguments import several
 from collapse_guard.arrays import FloatArray
 from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.documents import Documents
@@ -240,7 +241,7 @@ class WildType:
 
     def encode(self, texts: Sequence[str]) -> list[IdArray]:
         """Token ids of each text; no special token is added, and any text can be encoded."""
-        return encode(self._texts.tokenizer, _sequence(texts))
+        return encode(self._texts.tokenizer, several("texts", texts))
 
     def decode(self, ids: Iterable[Sequence[int] | npt.NDArray[Any]]) -> list[str]:
         """Texts of token ids, special tokens left out; the inverse of `encode`."""
@@ -268,7 +269,7 @@ class WildType:
                 f"the wild type was fitted with the custom embedder {name}, which is not saved with it: "
                 "give it again, `WildType.load(path, embedder=...)`"
             )
-        return contents.embedder(_sequence(texts))
+        return contents.embedder(several("texts", texts))
 
     def check_training(self, texts: Iterable[str], *, near: float | None = 0.8) -> None:
         """Refuse training texts that are evaluation documents, or near duplicates of one.
@@ -319,9 +320,3 @@ class WildType:
                 "use `evaluation` and `pool`, or fit one on vectors with `WildType.fit_arrays`"
             )
         return self.contents
-
-
-def _sequence(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise InputError("`texts` must be a sequence of texts, but got one str: wrap it in a list")
-    return texts

@@ -22,14 +22,12 @@ whole documents, two items of one document, a share r of all pairs, come from on
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arguments import share, whole
+from collapse_guard.arguments import numbers, share, whole
 from collapse_guard.arrays import FloatArray
-from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import after_drift
 from collapse_guard.worlds.workflow import Workflow
 
@@ -111,8 +109,9 @@ def loss_probability(shares: npt.ArrayLike, *, samples: int) -> FloatArray:
         >>> float(loss_probability(0.0005, samples=1000).round(6))
         0.606455
     """
+    p = numbers("shares", shares, least=0.0, most=1.0)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.exp(whole("samples", samples, least=1) * np.log1p(-_checked_shares(shares))))
+        return np.asarray(np.exp(whole("samples", samples, least=1) * np.log1p(-p)))
 
 
 def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
@@ -157,8 +156,8 @@ def survival(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
     extinct = 0.0
     for _ in range(whole("fits", fits, least=0)):
         extinct = math.exp(extinct - 1.0)
-    numbers = _checked_counts(counts)
-    return np.where(numbers > 0.0, 1.0 - extinct**numbers, 0.0)
+    c = numbers("counts", counts, least=0.0)
+    return np.where(c > 0.0, 1.0 - extinct**c, 0.0)
 
 
 def survival_bound(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
@@ -177,7 +176,7 @@ def survival_bound(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
         >>> float(survival_bound(5, fits=10).round(6))
         0.393469
     """
-    return np.asarray(-np.expm1(-_checked_counts(counts) / whole("fits", fits, least=1)))
+    return np.asarray(-np.expm1(-numbers("counts", counts, least=0.0) / whole("fits", fits, least=1)))
 
 
 def types_after(source: npt.ArrayLike, fits: int, *, samples: int, workflow: Workflow) -> float | None:
@@ -203,20 +202,5 @@ def types_after(source: npt.ArrayLike, fits: int, *, samples: int, workflow: Wor
         return expected_types(source, samples=samples)
     if workflow.fresh_share != 0.0:
         return None
-    return float(survival(whole("samples", samples, least=1) * _checked_shares(source), fits=fits).sum())
-
-
-def _checked_shares(shares: Any) -> FloatArray:
-    values = np.asarray(shares, dtype=np.float64)
-    if not ((values >= 0.0) & (values <= 1.0)).all():
-        raise InputError(f"`shares` must be from 0 to 1, but got {values}: divide counts by their sum")
-    return values
-
-
-def _checked_counts(counts: Any) -> FloatArray:
-    values = np.asarray(counts, dtype=np.float64)
-    if not ((values >= 0.0) & (values < math.inf)).all():
-        raise InputError(
-            f"`counts` must be finite and not negative, but got {values}: give expected or observed numbers"
-        )
-    return values
+    p = numbers("source", source, least=0.0, most=1.0)
+    return float(survival(whole("samples", samples, least=1) * p, fits=fits).sum())

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from collapse_guard.arrays import BoolArray, IntArray
-from collapse_guard.corpus.duplicates import HashArray, ShingleSets, overlaps, shingle_sets
+from collapse_guard.arguments import several
+from collapse_guard.arrays import BoolArray, HashArray, IntArray
+from collapse_guard.corpus.duplicates import ShingleSets, overlaps, shingle_sets
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.exact_keys import Sequences
 from collapse_guard.indicators.ngrams import ngram_hashes, unique
@@ -105,9 +106,7 @@ class TrainingIndex(_Frozen):
     @classmethod
     def of(cls, documents: Iterable[str]) -> Self:
         """Index a training set; O(N log N) for N words."""
-        if isinstance(documents, str):
-            raise InputError("`documents` must be a collection of texts, but got one str: wrap it in a list")
-        shingles = _in_content_order(shingle_sets(documents))
+        shingles = _in_content_order(shingle_sets(several("documents", documents)))
         return cls(shingles=shingles, postings=shingles.members.tocsc())
 
     def contained(self, texts: Iterable[str], *, threshold: float = 0.8) -> BoolArray:
@@ -128,9 +127,7 @@ class TrainingIndex(_Frozen):
         """
         if not 0.0 < threshold <= 1.0:
             raise InputError(f"`threshold` must be above 0 and at most 1, but got {threshold!r}")
-        if isinstance(texts, str):
-            raise InputError("`texts` must be a collection of texts, but got one str: wrap it in a list")
-        found = [self._contained(batch, threshold) for batch in _batches(texts)]
+        found = [self._contained(batch, threshold) for batch in _batches(several("texts", texts))]
         return np.concatenate([np.zeros(0, np.bool_), *found])
 
     @cached_property
