@@ -197,11 +197,11 @@ def test_texts_are_read_a_chunk_at_a_time() -> None:
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5, float("nan")])
 def test_a_threshold_of_matches_out_of_range_is_refused_at_once(threshold: float) -> None:
-    with pytest.raises(InputError, match=r"`threshold` must be between 0\.1 and 1, but got"):
+    with pytest.raises(InputError, match=r"`threshold` must be a similarity from 0\.1 to 1, but got"):
         near_matches([], [], threshold=threshold)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 1.5, float("nan")])
 def test_a_threshold_out_of_range_is_refused(threshold: float) -> None:
-    with pytest.raises(InputError, match=r"`threshold` must be between 0\.1 and 1, but got"):
+    with pytest.raises(InputError, match=r"`threshold` must be a similarity from 0\.1 to 1, but got"):
         near_duplicates(["a"], threshold=threshold)

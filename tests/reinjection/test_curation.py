@@ -203,7 +203,7 @@ def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
         ({"n": 0}, "`n` must be a whole number of at least 1"),
         ({"n": 51}, "`n` must be at most the 50 samples, but got 51"),
         ({"quantile": 2}, "`quantile` must be a share"),
-        ({"near": 7}, r"`threshold` must be a similarity from 0\.1 to 1, but got 7"),
+        ({"near": 7}, r"`near` must be a similarity from 0\.1 to 1, but got 7"),
         ({"quantile": 0.6}, "`quantile` must be below 0.5"),
         ({"nats": [1.0] * 50}, "`real_nats` must be given with `nats`"),
         ({"real_nats": [1.0]}, "`nats` must be given with `real_nats`"),

@@ -120,5 +120,5 @@ def test_a_stream_is_read_once(wild_type: WildType) -> None:
 
 @pytest.mark.parametrize("near", [0.0, 1.5, float("nan"), "0.8", True])
 def test_a_similarity_out_of_range_is_refused(wild_type: WildType, near: float) -> None:
-    with pytest.raises(InputError, match=r"`near` must be between 0\.1 and 1, but got"):
+    with pytest.raises(InputError, match=r"`near` must be a similarity from 0\.1 to 1, but got"):
         wild_type.check_training([], near=near)

@@ -38,7 +38,7 @@ from scipy import sparse
 from collapse_guard.arguments import numbers, share, whole
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.corpus.documents import content_hash
-from collapse_guard.corpus.duplicates import near_duplicates, near_matches
+from collapse_guard.corpus.duplicates import near_duplicates, near_matches, usable_threshold
 from collapse_guard.corpus.lexicon import count_words, words
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import Record
@@ -131,6 +131,7 @@ def curate(
     texts = _checked(synthetic, wild_type, rules, n)
     if share("quantile", quantile) >= 0.5:
         raise InputError(f"`quantile` must be below 0.5, but got {quantile!r}: 0.005 leaves out what is very unusual")
+    usable_threshold("near", near)
     kept, audit = np.arange(len(texts)), list[Audited]()
 
     def leave_out(step: _Step) -> None:
