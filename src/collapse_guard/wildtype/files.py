@@ -29,6 +29,7 @@ from safetensors.numpy import load_file
 from collapse_guard.arrays import frozen
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
+from collapse_guard.corpus.tables import read_arrow
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.wildtype.contents import (
     SCHEMA,
@@ -204,10 +205,10 @@ def _read_vectors(path: Path, _: Manifest) -> VectorContents:
 
 
 def _read_texts(path: Path, manifest: Manifest) -> TextContents:
-    words = pq.read_table(path / "words.parquet").to_pydict()
+    words = read_arrow(path / "words.parquet").to_pydict()
     counts = dict(zip(words["word"], words["count"], strict=True))
     is_rare = dict(zip(words["word"], words["rare"], strict=True))
-    documents = pq.read_table(path / "documents.parquet")
+    documents = read_arrow(path / "documents.parquet")
     is_custom = manifest.embedder != TfidfEmbedder.name
     return TextContents(
         evaluation=_with_role(documents, "evaluation"),
