@@ -49,7 +49,7 @@ def share(name: str, value: Any) -> float:
 
 
 def between(name: str, value: Any, low: float, high: float, *, what: str, advice: str) -> float:
-    """A number from `low` to `high`, both included; raises InputError, which ends with the advice.
+    """A number from `low` to `high`, both included; raises InputError that ends with the advice.
 
     Example:
         >>> between("near", 0.8, 0.1, 1.0, what="similarity", advice="0.8 is usual")
@@ -61,7 +61,7 @@ def between(name: str, value: Any, low: float, high: float, *, what: str, advice
 
 
 def several(name: str, texts: TextsT) -> TextsT:
-    """Texts as they are; raises InputError where they are one str, whose letters would be taken for texts.
+    """Several texts; raises InputError for one str, whose letters would be read as texts.
 
     Example:
         >>> several("texts", ["We the people"])

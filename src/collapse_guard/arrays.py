@@ -1,4 +1,4 @@
-"""Types of arrays, and the two steps that several rooms take with them: to freeze one, and to mix its bits."""
+"""Names of array types, and two small operations on arrays: freezing one, and mixing the bits of hashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array, which nobody can write to any more."""
+    """The same array, made read-only."""
     array.setflags(write=False)
     return array
 

@@ -25,8 +25,8 @@ def read_losses(path: str | Path) -> Losses:
     """Read losses from a parquet, arrow, feather, jsonl or csv file.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or holds a null, something that is no number, a negative
-            loss, no tokens or the same document twice; the message names the file and the row, of which the first is 1.
+        InputError: The file cannot be read or lacks a column, or a value is null, not a number, a negative loss, less
+            than one token or the same document again; the message names the file and the row (the line in `.jsonl`).
     """
     columns: dict[str, Any] = read_columns(
         Path(path),

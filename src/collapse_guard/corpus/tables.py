@@ -1,7 +1,7 @@
-"""Tables: the one way into parquet, Arrow, JSON-lines and CSV files, in a stream, which says what is wrong and where.
+"""Tables: read columns of parquet, Arrow, JSON-lines and CSV files by name, and name the place of every fault.
 
-The extension names the format. Columns are read by name; a file may have others. Values are numbered as a reader
-counts them: lines of a `.jsonl` file, rows without the header of any other, from 1.
+The extension tells the format; a file may have other columns too. A fault is named with its line in a `.jsonl` file,
+and with its row in any other file. The first row is 1; a header is not a row.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from collapse_guard.errors import CorpusError, InputError, near
 
 Parser: TypeAlias = Callable[[str, Any], Any]
-"""Name of a column and one of its values to what the value means; raises InputError that names both."""
+"""Takes the name of a column and one of its values, and returns what the value means; raises InputError with both."""
 Row: TypeAlias = Mapping[str, Any]
-"""Values by column; a column that is not in the file (of JSON, in the line) has none."""
+"""Values by column, without the columns that the file (or the line of JSON) lacks."""
 
 ARROW = (".arrow", ".feather", ".parquet")
 EXTENSIONS = (".arrow", ".csv", ".feather", ".jsonl", ".parquet")
@@ -34,23 +34,23 @@ _BATCH = 1024
 _ALL = 2**30
 _BOM = b"\xef\xbb\xbf"
 _NULLS = ("", "null", "NULL", "None")
-"""How a CSV file says that there is no value."""
+"""What stands in a CSV file for a missing value."""
 
 
 def read_columns(
     path: Path, required: Mapping[str, Parser], optional: Mapping[str, Parser] = MappingProxyType({}), *, unique: str
 ) -> dict[str, list[Any]]:
-    """Read columns as lists of what their parsers return; optional columns that the file lacks are left out.
+    """Read columns as lists of what their parsers return, without the optional columns that the file lacks.
 
     Args:
         path: A parquet, arrow, feather, jsonl or csv file.
         required: Columns that the file must have, each with its parser, such as `text` or `number`.
         optional: Columns that it may have.
-        unique: The required column that names the row; no two rows may have the same.
+        unique: The required column that identifies the row; its values must be unique.
 
     Raises:
-        CorpusError: The file cannot be read, lacks a column, has no row, or has a value that is null, refused by its
-            parser or twice where it must be unique; the message names the file and the row.
+        CorpusError: The file cannot be read, lacks a column or has no rows, or a value is null, is refused by its
+            parser or is not unique; the message names the file and the place.
 
     Example:
         >>> import tempfile
@@ -73,7 +73,7 @@ def read_columns(
 
 
 def stream_texts(path: Path, column: str) -> Iterator[str | None]:
-    """Stream a column of strings, in memory that does not grow with the file; None where a row has no text."""
+    """Stream a column of strings in memory that does not grow with the file; None if a row has no text."""
     for number, row in _stream_rows(path, (column,)):
         value = row.get(column)
         if value is not None and not isinstance(value, str):
@@ -85,7 +85,7 @@ def stream_texts(path: Path, column: str) -> Iterator[str | None]:
 
 
 def stream_lines(path: Path) -> Iterator[str]:
-    """Stream lines with their ends, decoded strictly as UTF-8, without a byte order mark."""
+    """Stream lines with their line ends, decoded as UTF-8; a byte order mark is skipped, an invalid byte refused."""
     offset = 0
     with path.open("rb") as file:
         for raw in file:
@@ -102,7 +102,7 @@ def stream_lines(path: Path) -> Iterator[str]:
 
 
 def read_arrow(path: Path, names: Sequence[str] | None = None) -> pa.Table:
-    """Read all columns, or those with `names`, of a parquet or Arrow file; an uncompressed Arrow file stays mapped."""
+    """Read columns of a parquet or Arrow file, all by default; an uncompressed Arrow file is mapped, not copied."""
     with _open_arrow(path, _ALL) as (schema, stream):
         chosen = schema.names if names is None else list(names)
         _check_columns(path, chosen, schema.names)
@@ -110,7 +110,7 @@ def read_arrow(path: Path, names: Sequence[str] | None = None) -> pa.Table:
 
 
 def count_texts(path: Path, column: str) -> int:
-    """Count the rows of a parquet or Arrow file that must have a column of strings; no column is read."""
+    """Count the rows of a parquet or Arrow file without reading them; raises CorpusError if `column` has no strings."""
     with _open_arrow(path) as (schema, stream):
         _check_columns(path, (column,), schema.names)
         kind = schema.field(column).type
@@ -123,7 +123,7 @@ def count_texts(path: Path, column: str) -> int:
 
 
 def check_extension(path: Path, known: Sequence[str] = EXTENSIONS) -> None:
-    """Raise CorpusError where the extension of a file is not among the `known` ones."""
+    """Raise CorpusError if a file has none of the `known` extensions."""
     if path.suffix.lower() not in known:
         raise CorpusError(f"{path} must be a {either(known)} file, but its extension is {path.suffix!r}: convert it")
 
@@ -135,7 +135,7 @@ def either(names: Sequence[str]) -> str:
 
 @contextmanager
 def arrow_errors(path: Path) -> Iterator[None]:
-    """Raise CorpusError where the contents of a file are not those of a parquet or Arrow file."""
+    """Raise CorpusError if the contents do not fit the extension of a parquet or Arrow file."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -146,7 +146,7 @@ def arrow_errors(path: Path) -> Iterator[None]:
 
 
 def text(_: str, value: Any) -> str:
-    """Parse a name: numbers are names too."""
+    """Parse a name; a number becomes its digits."""
     return str(value)
 
 
@@ -169,7 +169,7 @@ def _value(path: Path, number: int, name: str, value: Any, parse: Parser) -> Any
     if value is None or (value in _NULLS and path.suffix.lower() == ".csv"):
         raise CorpusError(
             f"{path} must have a value in every row, but `{name}` is null in {_place(path, number)}: "
-            "what is not a number is written NaN, which pandas turns into null"
+            "write NaN for what is not a number (pandas turns it into null)"
         )
     try:
         return parse(name, value)
@@ -196,7 +196,7 @@ def _check_columns(path: Path, required: Iterable[str], known: Iterable[str]) ->
 
 
 def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> Iterator[tuple[int, Row]]:
-    """Rows with their numbers; raises CorpusError where a required column is in none of them."""
+    """Rows with their numbers; raises CorpusError if no row has a required column."""
     check_extension(path)
     read = {".csv": _csv_rows, ".jsonl": _json_rows}.get(path.suffix.lower(), _arrow_rows)
     try:
@@ -207,7 +207,7 @@ def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = 
 
 
 def _json_rows(path: Path, required: Iterable[str], _: Iterable[str]) -> Iterator[tuple[int, Row]]:
-    """Python's parser, because it takes NaN, which Arrow's refuses."""
+    """Python's parser reads NaN, which Arrow's refuses."""
     known: set[str] = set()
     for number, line in enumerate(stream_lines(path), 1):
         if line.strip():
@@ -278,7 +278,7 @@ def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def _open_arrow(
     path: Path, parquet_rows: int = _BATCH
 ) -> Iterator[tuple[pa.Schema, Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
-    """The schema of a parquet or Arrow file, and the stream of some of its columns; of parquet so many rows at once."""
+    """The schema of a parquet or Arrow file, and a function that streams some of its columns in batches."""
     with arrow_errors(path):
         if _is_parquet(path):
             # Buffering ahead would hold the whole compressed file.
@@ -291,7 +291,7 @@ def _open_arrow(
 
 
 def _open_ipc(source: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
-    """A file or a stream: both go by the extensions `.arrow` and `.feather`."""
+    """A file or a stream; both have the extensions `.arrow` and `.feather`."""
     try:
         file = pa.ipc.open_file(source)
     except pa.ArrowInvalid:

@@ -1,4 +1,4 @@
-"""Lines of TOML text: where a key stands that was refused after parsing."""
+"""Lines of TOML text: find the line of a key that was refused after parsing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 
 def line_of(loc: Sequence[str | int], text: str) -> int | None:
-    """The number of the line, from 1, that defines the key at `loc`, or the nearest table around it that is there.
+    """The line that defines the key at `loc`, or the nearest table around it if the key is missing; the first is 1.
 
-    A key is on the first line with which the text, cut off there, defines it; so the parser itself knows sections,
-    dotted and quoted keys, inline tables and arrays. Cost: a parse for each line.
+    The text is cut off after each line and parsed: the first cut that defines the key has its line. So the parser
+    itself reads sections, dotted and quoted keys, inline tables and arrays. Cost: two parses per line.
 
     Args:
-        loc: Keys from the outermost to the innermost; the numbers of items in arrays, from 0.
+        loc: Keys from the outermost to the innermost; an item of an array has its number, from 0.
         text: Valid TOML.
 
     Returns:
-        None where the outermost key is not in the text.
+        None if the outermost key is not in the text.
 
     Example:
         >>> line_of(("drift", "vendi", "margin"), "alpha = 0.1\\n[drift.vendi]\\nmargin = 0.2\\n")
@@ -31,7 +31,7 @@ def line_of(loc: Sequence[str | int], text: str) -> int | None:
         whole = _parsed(head)
         if _depth(loc, whole) >= depth:
             return end if isinstance(loc[depth - 1], int) else start
-        # Within an array of several lines: its items up to here.
+        # An array that goes on: close it after the items so far.
         if _depth(loc, _parsed(f"{head}\n]")) >= depth:
             return end
         if whole is not None:
@@ -47,7 +47,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _depth(loc: Sequence[str | int], value: Any) -> int:
-    """How many of the keys of a place exist, from the outermost on."""
+    """How many keys of `loc` exist, counted from the outermost."""
     for depth, key in enumerate(loc):
         try:
             value = value[key]
