@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_guard.corpus.tables import EXTENSIONS, number, read_columns, text
+from collapse_guard.corpus.tables import EXTENSIONS, number, read_arrow, read_columns, text
 from collapse_guard.errors import CorpusError
 
 
@@ -126,3 +127,13 @@ def test_a_directory_and_a_cut_parquet_file_are_refused(tmp_path):
     path.write_bytes(whole[:4] + bytes(20_000) + whole[20_004:])
     with pytest.raises(CorpusError, match=r"cut\.parquet (cannot be read|must be a Parquet file)"):
         read_scores(path)
+
+
+def test_a_dictionary_of_a_parquet_file_is_held_once(tmp_path):
+    path = tmp_path / "topics.parquet"
+    topics = [f"{i:04d}" * 250 for i in range(2000)]
+    pq.write_table(pa.table({"topic": pa.array(topics * 10).dictionary_encode()}), path)
+    before = pa.total_allocated_bytes()
+    table = read_arrow(path, ["topic"])
+    assert pa.total_allocated_bytes() - before < 2 * sum(map(len, topics))
+    assert table["topic"].to_pylist() == topics * 10

@@ -32,6 +32,7 @@ EXTENSIONS = (".arrow", ".csv", ".feather", ".jsonl", ".parquet")
 
 _BATCH = 1024
 _ALL = 2**30
+"""Rows at once: in smaller batches a column that is a dictionary would have a copy of it in each."""
 _BOM = b"\xef\xbb\xbf"
 _NULLS = ("", "null", "NULL", "None")
 """What stands in a CSV file for a missing value."""
