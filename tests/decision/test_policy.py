@@ -81,6 +81,7 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
         ),
         ("rotate_folds = 1", r"line 1: `rotate_folds`: .*greater than or equal to 2, got 1"),
         ('accumulate = "sum"', "line 1: `accumulate`"),
+        ('accumulate = """\nsum"""\nalpha = 0.1', "line 1: `accumulate`"),
         (
             "alpha = 0.1\n\n[seed_noise.vendi]\nmean = 0\nsd = 0.1",
             r"line 3: `seed_noise.vendi.controls`: Field required",
