@@ -13,13 +13,12 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from collapse_guard.indicators.registry import FAMILIES
-from collapse_guard.records import Direction, Reading
+from collapse_guard.records import Direction, EffectScale, Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "lineage"]
-Scale = Literal["log_ratio", "difference", "absolute"]
 MINIMUM_GROUPS = 5
 """Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
 DEFINITIONS = {
@@ -60,8 +59,8 @@ class Indicator(Metric, ABC):
     """What it is computed from."""
     undefined: ClassVar[str]
     """When the value is NaN, as a clause."""
-    scale: ClassVar[Scale] = "log_ratio"
-    """How two readings are compared (`Reading.scale`)."""
+    scale: ClassVar[EffectScale] = EffectScale.LOG_RATIO
+    """What its values are: how two of them are compared, and how their difference is told."""
     cost: ClassVar[str]
     """How the time grows with n."""
     misses: ClassVar[str]

@@ -64,7 +64,7 @@ def token_readings(
             "copied_ngrams": lambda group: _share(instruments.copied.contained(group)),
         },
     )
-    return readings + _homozygosity(groups, only, _counts, lambda: instruments.token_homozygosity)
+    return readings + _homozygosity("tokens", groups, only, _counts, lambda: instruments.token_homozygosity)
 
 
 def word_readings(groups: Groups[list[IntArray]], instruments: TextInstruments, only: Collection[str]) -> list[Reading]:
@@ -147,7 +147,7 @@ def row_readings(groups: Groups[FloatArray], space: Space, only: Collection[str]
     """What rows have in common with texts: unique samples, and homozygosity with clusters in the place of tokens."""
     return [
         *_read(groups, only, {"unique_samples": lambda group: unique_samples([row.tobytes() for row in group])}),
-        *_homozygosity(groups, only, space.histogram, lambda: space.cluster_homozygosity),
+        *_homozygosity("clusters", groups, only, space.histogram, lambda: space.cluster_homozygosity),
     ]
 
 
@@ -159,9 +159,13 @@ def missing_vector_readings(n: int, size: int, problem: str, only: Collection[st
 
 
 def _homozygosity(
-    groups: Groups[Any], only: Collection[str], counts: Callable[[Any], IntArray], reference: Callable[[], float]
+    drawn: str,
+    groups: Groups[Any],
+    only: Collection[str],
+    counts: Callable[[Any], IntArray],
+    reference: Callable[[], float],
 ) -> list[Reading]:
-    return _read(
+    readings = _read(
         groups,
         only,
         {
@@ -169,6 +173,7 @@ def _homozygosity(
             "fixation_index": lambda group: fixation_index(homozygosity(counts(group)), reference()),
         },
     )
+    return [reading.model_copy(update={"drawn": drawn}) for reading in readings]
 
 
 def _counts(group: Sequence[IntArray], minimum: int = 0) -> IntArray:

@@ -13,7 +13,7 @@ from torch import Tensor
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 Counts = npt.ArrayLike | Tensor
 
@@ -195,7 +195,7 @@ class Mauve(_ClusterIndicator):
 
     name = "mauve"
     unit = "1"
-    scale = "log_ratio"
+    scale = EffectScale.LOG_RATIO
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     misses = "what happens within a cluster, and what the embedder does not tell apart"

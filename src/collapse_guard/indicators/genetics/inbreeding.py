@@ -18,7 +18,7 @@ from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.tails.richness import occurrences
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def homozygosity(counts: npt.ArrayLike | Tensor) -> float:
@@ -164,7 +164,7 @@ class FixationIndex(_TokenCounts):
     unit = "share of diversity"
     value_range = (-math.inf, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
-    scale = "absolute"
+    scale = EffectScale.SHARE
     undefined = "there are fewer than two tokens, or the reference has no diversity"
 
     def __init__(self, reference: float, n: int = 1, *, vocabulary_size: int, **kwargs: Any) -> None:

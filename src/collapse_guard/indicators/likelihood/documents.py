@@ -17,6 +17,7 @@ from collapse_guard.indicators.likelihood.nats import (
 )
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
 from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.records import EffectScale
 
 _MOST_DOCUMENTS = 10**6
 """Documents that `CvarLoss` keeps at most: 8 MB."""
@@ -79,7 +80,7 @@ class TailLoss(LikelihoodIndicator):
     )
     definitions = (2, 7)
     minimum_n = 10
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no document of the tail is scored"
 
     tail_nats: Tensor
@@ -119,7 +120,7 @@ class TailTokenLoss(LikelihoodIndicator):
     misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
     definitions = (2, 7)
     minimum_n = 10
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no token of the tail is scored"
 
     hard_nats: Tensor
@@ -166,7 +167,7 @@ class CvarLoss(LikelihoodIndicator):
     misses = "hard documents that others take the place of: the worst are found anew in each generation"
     definitions = (2, 7)
     minimum_n = 100
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no document is scored"
 
     rates_of_documents: Tensor

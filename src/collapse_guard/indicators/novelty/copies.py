@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.exact_keys import Sequences, joined, within
 from collapse_guard.indicators.ngrams import ngram_keys, unique
 from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> float:
@@ -96,7 +96,7 @@ class _TrainingSetIndicator(Indicator):
     direction = Direction.UP
     value_range = (0.0, 1.0)
     minimum_n = MINIMUM_GROUPS
-    scale: ClassVar[Scale] = "absolute"
+    scale: ClassVar[EffectScale] = EffectScale.SHARE
     definitions = (6,)
 
     def _add_counts(self, settings: str) -> None:
