@@ -127,12 +127,7 @@ def limit(of: Effective, harm: float, *, beside: float | None = None) -> str:
     """
     if of.direction is Direction.BOTH and beside is None:
         return phrase(of, -harm, harm)
-    return phrase(of, toward_collapse(of, beside or 0.0) * harm)
-
-
-def toward_collapse(of: Effective, effect: float) -> float:
-    """The sign of effects toward collapse; where both sides are, that of the effect."""
-    return {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, effect)}[of.direction]
+    return phrase(of, of.direction.sign(beside or 0.0) * harm)
 
 
 def _effect(effect: float, scale: EffectScale) -> str:

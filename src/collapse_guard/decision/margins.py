@@ -65,10 +65,9 @@ class SeedNoise(Setting):
 
     def limit(self, level: float, direction: Direction) -> float:
         """Harm that another seed exceeds with probability `level`; both sides share it where harm has two."""
-        sign = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, self.mean)}[direction]
         one_side = level / 2 if direction is Direction.BOTH else level
         quantile = -float(stdtrit(self.controls - 1, one_side))
-        return sign * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
+        return direction.sign(self.mean) * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
 
 
 class Limits(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collapse_guard.comparison.effects import ends, limit, phrase, share, shown, toward_collapse
+from collapse_guard.comparison.effects import ends, limit, phrase, share, shown
 from collapse_guard.records import Comparison, ReasonKind
 
 SMALLEST_P = 1e-99
@@ -99,4 +99,4 @@ def _whose(comparison: Comparison, generation: int) -> str:
 
 
 def _side(comparison: Comparison) -> str:
-    return "a rise" if toward_collapse(comparison, comparison.effect) > 0.0 else "a fall"
+    return "a rise" if comparison.direction.sign(comparison.effect) > 0.0 else "a fall"

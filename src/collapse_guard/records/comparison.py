@@ -103,6 +103,4 @@ class Comparison(Record):
     @property
     def harm(self) -> float:
         """The effect turned so that positive is toward collapse."""
-        return {Direction.UP: self.effect, Direction.DOWN: -self.effect, Direction.BOTH: abs(self.effect)}[
-            self.direction
-        ]
+        return self.direction.sign(self.effect) * self.effect

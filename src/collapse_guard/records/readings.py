@@ -18,6 +18,10 @@ class Direction(StrEnum):
     UP = "up"
     BOTH = "both"
 
+    def sign(self, effect: float) -> float:
+        """The sign of effects toward collapse: 1 or -1; where both ways are, that of the effect."""
+        return {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, effect)}[self]
+
 
 class Reading(Record):
     """An indicator's value for one generation, with its replicates and n."""

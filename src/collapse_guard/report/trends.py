@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from collapse_guard.comparison.effects import phrase, toward_collapse, with_interval
+from collapse_guard.comparison.effects import phrase, with_interval
 from collapse_guard.comparison.trend import Trend, generations_until, theil_sen
 from collapse_guard.records import Assessment, Comparison
 from collapse_guard.report.tables import Cell, Table, compared_with, deciding, in_order
@@ -50,7 +50,7 @@ def _left(newest: Comparison, trend: Trend) -> float:
 def _row(newest: Comparison, trend: Trend) -> tuple[Cell, ...]:
     left = _left(newest, trend)
     when = "beyond it now" if left == 0 else f"{math.ceil(left):,} generation{'s' if left > 1 else ''}"
-    sign = toward_collapse(newest, newest.effect)
+    sign = newest.direction.sign(newest.effect)
     return (
         Cell(text=newest.indicator, is_name=True),
         Cell(text=with_interval(newest, *(sign * slope for slope in (trend.slope, trend.low, trend.high)))),

@@ -68,7 +68,7 @@ def _table(found: Calibration, policy: Policy) -> Table:
     table.box = None
     decides = [noise for noise in found.noise if noise.indicator in policy.decides]
     for noise in decides or found.noise:
-        table.add_row(printable(noise.indicator), *_cells(noise))
+        table.add_row(printable(noise.indicator), *map(printable, _cells(noise)))
     return table
 
 
