@@ -48,14 +48,14 @@ def number(value: float) -> str:
     return f"{value:#.4g}".rstrip(".") if 1e-4 <= size < 1e3 else f"{value:.3e}"
 
 
-def share(fraction: float) -> str:
-    """A share in percent.
+def share(fraction: float, digits: int = 3) -> str:
+    """A share in percent, to so many significant digits.
 
     Example:
-        >>> share(0.25), share(1 / 3), share(0.0)
-        ('25%', '33.3%', '0%')
+        >>> share(0.25), share(1 / 3), share(0.0), share(0.9999, digits=6)
+        ('25%', '33.3%', '0%', '99.99%')
     """
-    return f"{100.0 * fraction:.3g}%"
+    return f"{100.0 * fraction:.{digits}g}%"
 
 
 def percent(fraction: float) -> str:

@@ -164,7 +164,7 @@ def evidence(noise: Noise, policy: Policy) -> str:
     return (
         f"{noise.seeds.controls} controls moved {noise.indicator} by {phrase(noise, noise.seeds.mean)} on average, "
         f"SD {size(noise, noise.seeds.sd)}: another seed stays within {limit(noise, noise.limit)} in all "
-        f"{policy.horizon} generations with {share(1 - policy.alpha)}; the policy's margin of "
+        f"{policy.horizon} generations with {share(1 - policy.alpha, digits=6)}; the policy's margin of "
         f"{limit(noise, noise.policy_margin)} {force}"
     )
 

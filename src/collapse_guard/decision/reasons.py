@@ -37,7 +37,7 @@ def _movement(comparison: Comparison) -> str:
     here, there = (shown(value, comparison.scale) for value in (comparison.observed, comparison.reference))
     return (
         f"{comparison.indicator} is {here} against {baseline}'s {there}: it changed by "
-        f"{phrase(comparison, comparison.effect)} ({share(comparison.level)} interval "
+        f"{phrase(comparison, comparison.effect)} ({share(comparison.level, digits=6)} interval "
         f"{ends(comparison, comparison.low, comparison.high)})"
     )
 

@@ -125,7 +125,7 @@ def comparisons(assessment: Assessment, chosen: Iterable[Comparison] | None = No
             _PLACE.get(comparison.indicator, len(_PLACE)),
         ),
     )
-    levels = " or ".join(sorted({share(comparison.level) for comparison in rows}))
+    levels = " or ".join(sorted({share(comparison.level, digits=6) for comparison in rows}))
     return Table(
         caption=f"Comparisons of generation {assessment.generation.index}; intervals at {levels or MISSING}",
         columns=("indicator", "status", "observed", "reference", "change (interval)", "margin", "method", "n"),
