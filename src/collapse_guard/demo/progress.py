@@ -1,4 +1,4 @@
-"""What a person sees while the demo runs: a progress bar per training, a table row per generation."""
+"""The demo's display: a progress bar per training, a table row per generation."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class TrainingBar(pl.Callback):
         self.progress, self.task = progress, progress.add_task(label, total=total)
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
-        """One step further."""
+        """Advance the bar by one step."""
         self.progress.advance(self.task)
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
-        """Make room for the next training."""
+        """Remove the bar, to make room for the next training."""
         self.progress.remove_task(self.task)
 
 
@@ -54,7 +54,7 @@ def progress_display(console: Console) -> Progress:
 
 
 def header() -> Table:
-    """The head of the table of generations."""
+    """The header of the table of generations."""
     titles = ("lineage", "t", "verdict", *(title for title, _, _ in COLUMNS.values()), "real")
     table = _grid()
     table.add_row(*(f"[dim]{title}[/dim]" for title in titles))

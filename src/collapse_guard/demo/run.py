@@ -1,7 +1,7 @@
 """The demo's loop: two lineages of the same small language model, one retrained on its own samples, one guarded.
 
-Both lineages start from real data only. From then on every generation is trained on what the mixture gives it: for
-`demo-replace` that is its parent's samples and nothing else, for `demo-guarded` it is what the guard asked for.
+Both lineages start from real data only. After that every generation is trained on its mixture: `demo-replace` on its
+parent's samples and nothing else, `demo-guarded` on what the guard asks for.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ACTIONS = {"demo-replace": ("alert",), "demo-guarded": ("alert", "reinject")}
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large the demo is; the defaults take about four minutes on two cores."""
+    """Size of the demo; the defaults take about four minutes on two cores."""
 
     training_passages: int = 3000
     epochs: int = 2
@@ -66,7 +66,7 @@ class Lineage:
     name: str
     actions: tuple[str, ...]
     synthetic: dict[int, list[str]] = field(default_factory=dict)
-    """Generation -> the samples that it wrote for its successors."""
+    """Generation -> the samples that it wrote for its successor."""
 
     def mixture(self, generation: int) -> Mixture | Literal["auto"]:
         """Real data for the founder; then the parent's samples only, or what the guard asks for."""
@@ -76,14 +76,14 @@ class Lineage:
 
 
 class WritingProbe(CausalLMProbe):
-    """A probe that keeps the samples which it measured: they are what the next generation is trained on."""
+    """A probe that keeps the samples that it measured: the next generation is trained on them."""
 
     written: list[str]
 
     def collect(
         self, module: nn.Module, wild_type: WildType, *, seed: int, rank: int = 0, world_size: int = 1
     ) -> Evidence:
-        """Collect as always, and keep the samples."""
+        """Collect as usual, and keep the samples."""
         evidence = super().collect(module, wild_type, seed=seed, rank=rank, world_size=world_size)
         self.written = [str(sample) for sample in evidence.samples or ()]
         return evidence
@@ -91,7 +91,7 @@ class WritingProbe(CausalLMProbe):
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What all generations of the demo share."""
+    """The settings that all generations of the demo share."""
 
     wild_type: WildType
     store: LineageStore
@@ -123,11 +123,12 @@ def run_demo(
     console: Console | None = None,
     sizes: Sizes | None = None,
 ) -> int:
-    """Retrain both lineages, write `report.html` and `collapse.png` under `out`, and say how to look at them.
+    """Retrain both lineages, write `report.html` and `collapse.png` under `out`, and print how to look at them.
 
     Args:
         seed: Seed of everything: the same seed gives the same numbers on the same machine. Another machine rounds in
-            another order: with the defaults its numbers differ by up to 4%; its last verdicts did not where tried.
+            another order: with the defaults its numbers differ by up to 4%; on the machines tried, the last verdicts
+            were the same.
         sampling: How the models write: "pure" sampling drifts toward noise, "top-k" (50) narrows.
         generations: Generations of each lineage, founder included.
         out: Directory for the store, the wild type and the report.
@@ -136,7 +137,7 @@ def run_demo(
         sizes: Size of the demo.
 
     Returns:
-        0: the demo ran through.
+        0: the demo ran to its end.
     """
     console, began = console or Console(), time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
@@ -172,14 +173,14 @@ def _fit_wild_type(out: Path, seed: int, progress: Progress) -> WildType:
 
 
 def _free_path(path: Path, wild_type: WildType) -> Path:
-    """The directory itself, or beside a wild type of another seed one named by the fingerprint."""
+    """The path itself or, if it holds a wild type of another seed, a path beside it named by the fingerprint."""
     if not path.exists() or WildType.load(path).fingerprint == wild_type.fingerprint:
         return path
     return path.with_name(f"{path.name}-{wild_type.fingerprint[:8]}")
 
 
 def _lineages(store: LineageStore) -> list[Lineage]:
-    """Both lineages, under names that are free: a demo that was run before, or interrupted, stays as it is."""
+    """Both lineages, under free names: an earlier demo, finished or interrupted, stays as it is."""
     known, number = set(store.lineages()), 1
     while known & {name if number == 1 else f"{name}-{number}" for name in ACTIONS}:
         number += 1
@@ -189,7 +190,7 @@ def _lineages(store: LineageStore) -> list[Lineage]:
 
 
 def one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Progress) -> None:
-    """Train and let the guard measure; what it sampled is what the next generation may be trained on."""
+    """Train one generation and let the guard measure it; its samples may train the next generation."""
     sizes, seed = bench.sizes, 1000 * bench.seed + generation
     torch.manual_seed(seed)
     module = TinyLanguageModel(bench.wild_type.vocabulary_size, sizes.width)
@@ -217,7 +218,7 @@ def one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Pr
 
 
 def _draw(pool: Documents, n: int, seed: int) -> Documents:
-    """As many real passages as a training set has, others in every generation: a source of fresh real data."""
+    """Draw a training set of real passages, different in every generation: a source of fresh real data."""
     return pool.select(np.random.default_rng(seed).permutation(len(pool))[:n].tolist())
 
 
@@ -277,7 +278,7 @@ def _conclude(console: Console, bench: Bench, names: list[str], seconds: float) 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """So small a model gains nothing from a second thread, and on one it sums in the same order each time."""
+    """Use one thread: so small a model gains nothing from a second, and on one it always sums in the same order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -288,8 +289,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """The table tells what the libraries would repeat for every training; alerts of the guard are its verdict
-    column."""
+    """Silence what the libraries repeat for every training, and the guard's alerts: the table shows the verdicts."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     try:

@@ -1,4 +1,4 @@
-"""From whom a generation descends."""
+"""Who a generation descends from: its ancestors, and its line of descent from the founder."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collapse_guard.records import Assessment, Severity
 def ancestors(history: Sequence[Assessment]) -> list[Assessment]:
     """All generations of `history` that the last one descends from, by index."""
     by_index = {assessment.generation.index: assessment for assessment in history}
-    found: set[int] = set()
+    indices: set[int] = set()
     frontier = set(history[-1].generation.parents)
     while frontier:
-        found |= frontier
+        indices |= frontier
         frontier = {parent for index in frontier & by_index.keys() for parent in by_index[index].generation.parents}
-        frontier -= found
-    return [by_index[index] for index in sorted(found & by_index.keys())]
+        frontier -= indices
+    return [by_index[index] for index in sorted(indices & by_index.keys())]
 
 
 def healthy_ancestor(history: Sequence[Assessment]) -> Assessment | None:
-    """The newest HEALTHY generation that the last one of `history` descends from; None where there is none."""
+    """The newest HEALTHY generation that the last one of `history` descends from; None if there is none."""
     healthy = [past for past in ancestors(history) if past.verdict.severity is Severity.HEALTHY]
     return healthy[-1] if healthy else None
 
 
 def line_of_descent(history: Sequence[Assessment]) -> list[Assessment]:
-    """From the founder to the last one of `history`, each the newest parent of the next.
+    """The line from the founder to the last generation of `history`; each is the newest parent of the next.
 
-    Empty where the line does not lead to a founder.
+    Empty if the line does not lead to a founder.
     """
     by_index = {assessment.generation.index: assessment for assessment in history}
     line = [history[-1]]

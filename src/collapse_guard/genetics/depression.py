@@ -6,10 +6,11 @@ g is purged inbreeding (`genetics.inbreeding`). Without purging, d = 0, g is the
 only rises; with it, it rises, turns and comes down again. Fitness is the same curve upside down, W_t / W_0 = exp(-B
 g_t).
 
-Least squares: from the best cell of a grid of n_e and d downhill, with B and the founder's level solved for at each
-point. B and n_e hardly differ in what they do to the first generations, so intervals are profiles: all values whose
-best fit is not significantly worse, by an F test of two degrees of freedom because the surface is bent. They are
-found on ever finer grids, and rounded outward. An interval without an upper end says just that.
+The fit is least squares. It starts at the best cell of a grid of n_e and d and descends from there; B and the
+founder's level are solved for at each point. B and n_e affect the first generations in almost the same way, so the
+intervals are profiles: all values whose best fit is not significantly worse by an F test, with two degrees of freedom
+because the surface is curved. Successively finer grids locate the ends, which are rounded outward. An interval without
+an upper end means that the data do not bound the value.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collapse_guard.genetics.series import confidence, series
 FEWEST = 6
 """Generations after the founder that a fit of three numbers needs."""
 SIZES = np.geomspace(1.5, 3000.0, 40)
-"""The first grid of n_e; of larger ones, every lineage of tens of generations is a straight line."""
+"""The first grid of n_e. With a larger n_e, every lineage of some tens of generations is a straight line."""
 PURGINGS = np.linspace(0.0, 0.5, 26)
 _PARAMETERS, _DESCENTS, _CLOSER, _CELLS, _AT_ONCE = 4, 40, 4, 13, 100
 
@@ -56,11 +57,11 @@ class DepressionFit:
     purging_high: FloatArray
     """Upper end."""
     p_purging: FloatArray
-    """p-value against d = 0: small means that purging is shown."""
+    """p-value of the test of d = 0: a small one is evidence of purging."""
     founder: FloatArray
-    """ln PPL_0 of the curve, which is not quite what was measured of the founder."""
+    """ln PPL_0 of the fitted curve; the founder's measured value differs a little."""
     error: FloatArray
-    """Standard deviation of what the curve leaves, in nats."""
+    """Standard deviation of the residuals, in nats."""
     level: float
     """Confidence of the intervals."""
 
@@ -75,15 +76,15 @@ def fit_depression(
 ) -> DepressionFit:
     r"""Fit (B, n_e, d) to the perplexity of each lineage, with profile intervals.
 
-    Unit of B: nats. Collapse: B and n_e together say how fast; large B, small n_e. Undefined: where perplexity never
-    rose, B is 0 and n_e and d could be anything. Purging is shown where `p_purging` is small: the F test of d = 0 with
-    one degree of freedom. O(lineages * generations * 1500).
+    Unit of B: nats. Collapse: fast if B is large and n_e is small. Undefined: if perplexity never rose, B is 0 and n_e
+    and d are arbitrary. A small `p_purging` is evidence of purging (F test of d = 0 with one degree of freedom).
+    Cost: O(lineages * generations * 1500).
 
     Args:
         log_perplexity: [..., generations + 1]: ln of perplexity on the same real text, of the founder first, and of
             each generation after it.
         real_share: m: share of fresh real data in each training set after the founder's, from 0 to 1.
-        purging: Whether d is fitted; else it is 0.
+        purging: Whether to fit d; if not, d is 0.
         level: Confidence of the intervals, between 0 and 1.
 
     Raises:
@@ -106,11 +107,11 @@ def fit_depression(
     bar = 1.0 + 2.0 * float(fdtri(2, freedom, confidence(level))) / freedom
     lineages = values.reshape(-1, steps + 1)
     shares = np.broadcast_to(np.asarray(real_share, dtype=np.float64), (*shape, steps)).reshape(-1, steps)
-    found = [
-        _fitted(lineages[part], shares[part], bar, purging=purging)
+    chunks = [
+        _fit(lineages[part], shares[part], bar, purging=purging)
         for part in (slice(at, at + _AT_ONCE) for at in range(0, len(lineages), _AT_ONCE))
     ]
-    best = {name: np.concatenate([part[name] for part in found]).reshape(shape) for name in found[0]}
+    best = {name: np.concatenate([chunk[name] for chunk in chunks]).reshape(shape) for name in chunks[0]}
     smallest, without = best.pop("smallest"), best.pop("without")
     paths = purged_inbreeding(steps, samples=best["size"], purging=best["purging"], real_share=real_share)
     founder = (values - best["load"][..., None] * paths).mean(-1)
@@ -119,8 +120,8 @@ def fit_depression(
     return DepressionFit(**best, p_purging=p_purging, founder=founder, error=np.sqrt(smallest / freedom), level=level)
 
 
-def _fitted(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool) -> dict[str, FloatArray]:
-    """Best values, their intervals, and the sums of squares that are left with and without purging; each [lineages]."""
+def _fit(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool) -> dict[str, FloatArray]:
+    """Best values, their intervals, and the residual sums of squares with and without purging; each [lineages]."""
     sizes, purgings = (
         np.broadcast_to(grid, (len(values), len(grid))) for grid in (SIZES, PURGINGS if purging else [0.0])
     )
@@ -129,42 +130,49 @@ def _fitted(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool
     start = np.stack(
         [np.log(sizes[row, place // purgings.shape[1]]), purgings[row, place % purgings.shape[1]]], axis=-1
     )
-    best, smallest, best_load = _descended(values, shares, start, purging=purging)
+    best, smallest, best_load = _descend(values, shares, start, purging=purging)
     # A perfect fit leaves rounding only, which is no evidence against its neighbours.
     smallest = np.maximum(smallest, (1e-9 * np.ptp(values, axis=-1)) ** 2 + np.finfo(float).tiny)
     without = np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2))
-    found = {"size": np.exp(best[:, 0]), "purging": best[:, 1], "load": best_load}
+    estimates = {"size": np.exp(best[:, 0]), "purging": best[:, 1], "load": best_load}
     limit = (smallest * bar)[:, None, None]
     for _ in range(_CLOSER):
         # The best point is inside, wherever the points of the grid are.
         nearest = np.abs(np.log(sizes) - best[:, :1]).argmin(-1), np.abs(purgings - best[:, 1:]).argmin(-1)
         inside = rest <= limit
         inside[row, nearest[0], nearest[1]] = True
-        about, reach = _and_about(inside), np.sqrt(np.clip(limit - rest, 0.0, None)) * half
-        found["load_low"] = np.where(about, np.clip(load - reach, 0.0, None), best_load[:, None, None]).min((-1, -2))
-        found["load_high"] = np.where(about, load + reach, best_load[:, None, None]).max((-1, -2))
+        neighbourhood, reach = _with_neighbours(inside), np.sqrt(np.clip(limit - rest, 0.0, None)) * half
+        estimates["load_low"] = np.where(neighbourhood, np.clip(load - reach, 0.0, None), best_load[:, None, None]).min(
+            (-1, -2)
+        )
+        estimates["load_high"] = np.where(neighbourhood, load + reach, best_load[:, None, None]).max((-1, -2))
         low, high = (np.clip(end, SIZES[0], SIZES[-1]) for end in map(np.exp, _ends(np.log(sizes), inside.any(-1))))
-        found["size_low"], found["size_high"] = np.minimum(low, found["size"]), np.maximum(high, found["size"])
+        estimates["size_low"], estimates["size_high"] = (
+            np.minimum(low, estimates["size"]),
+            np.maximum(high, estimates["size"]),
+        )
         low, high = (np.clip(end, 0.0, PURGINGS[-1]) for end in _ends(purgings, inside.any(-2)))
-        found["purging_low"], found["purging_high"] = np.minimum(low, best[:, 1]), np.maximum(high, best[:, 1])
-        sizes = np.geomspace(found["size_low"], found["size_high"], _CELLS, axis=-1)
+        estimates["purging_low"], estimates["purging_high"] = np.minimum(low, best[:, 1]), np.maximum(high, best[:, 1])
+        sizes = np.geomspace(estimates["size_low"], estimates["size_high"], _CELLS, axis=-1)
         if purging:
-            purgings = np.linspace(found["purging_low"], found["purging_high"], _CELLS, axis=-1)
+            purgings = np.linspace(estimates["purging_low"], estimates["purging_high"], _CELLS, axis=-1)
         rest, load, half = _cells(values, shares, sizes, purgings)
         without = np.minimum(without, np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2)))
-    found["size_high"] = np.where(found["size_high"] > SIZES[-1] * (1.0 - 1e-9), math.inf, found["size_high"])
-    return {**found, "smallest": smallest, "without": np.maximum(without, smallest)}
+    estimates["size_high"] = np.where(
+        estimates["size_high"] > SIZES[-1] * (1.0 - 1e-9), math.inf, estimates["size_high"]
+    )
+    return {**estimates, "smallest": smallest, "without": np.maximum(without, smallest)}
 
 
-def _descended(
+def _descend(
     values: FloatArray, shares: FloatArray, start: FloatArray, *, purging: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Levenberg-Marquardt in (ln n_e, d) from a start for each lineage: the best point, what it leaves, and its B."""
+    """Levenberg-Marquardt in (ln n_e, d) from one start per lineage: the best point, its residual sum, and its B."""
     low, high = np.array([math.log(SIZES[0]), 0.0]), np.array([math.log(SIZES[-1]), PURGINGS[-1]])
     at, damping, shift = start, np.full(len(start), 1e-3), 1e-5 * np.eye(2)[: 1 + purging]
     left, load = _residuals(values, shares, at)
     for _ in range(_DESCENTS):
-        # Away from the upper end, so that the slope there is one of the curve.
+        # Step away from the upper end, so that the slope is taken on the curve.
         side = np.where(at[:, None] + shift > high, -1.0, 1.0)
         slope = np.stack(
             [
@@ -176,16 +184,16 @@ def _descended(
         square = slope @ slope.swapaxes(1, 2)
         square = square + damping[:, None, None] * square * np.eye(1 + purging) + 1e-15 * np.eye(1 + purging)
         move = -np.linalg.solve(square, slope @ left[..., None])[..., 0]
-        tried = np.clip(at + move @ np.eye(2)[: 1 + purging], low, high)
-        newer, newer_load = _residuals(values, shares, tried)
+        candidate = np.clip(at + move @ np.eye(2)[: 1 + purging], low, high)
+        newer, newer_load = _residuals(values, shares, candidate)
         better = (newer**2).sum(-1) < (left**2).sum(-1)
-        at, left = np.where(better[:, None], tried, at), np.where(better[:, None], newer, left)
+        at, left = np.where(better[:, None], candidate, at), np.where(better[:, None], newer, left)
         load, damping = np.where(better, newer_load, load), np.where(better, damping / 5.0, damping * 5.0)
     return at, np.asarray((left**2).sum(-1)), load
 
 
 def _residuals(values: FloatArray, shares: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """What the best B and founder's level leave at one point for each lineage: [lineages, generations + 1], and B."""
+    """Residuals of the best B and founder's level at one point per lineage: [lineages, generations + 1], and B."""
     steps = values.shape[-1] - 1
     path = purged_inbreeding(steps, samples=np.exp(at[:, 0]), purging=np.clip(at[:, 1], 0.0, 0.5), real_share=shares)
     path, centred = path - path.mean(-1, keepdims=True), values - values.mean(-1, keepdims=True)
@@ -196,7 +204,7 @@ def _residuals(values: FloatArray, shares: FloatArray, at: FloatArray) -> tuple[
 def _cells(
     values: FloatArray, shares: FloatArray, sizes: FloatArray, purgings: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """For each cell: the sum of squares that is left, B, and by how much B moves for a sum of one more."""
+    """For each cell: the residual sum of squares, B, and how far B moves if the sum grows by one."""
     paths = purged_inbreeding(
         values.shape[-1] - 1,
         samples=sizes[:, :, None],
@@ -221,11 +229,11 @@ def _ends(grid: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     return low, high
 
 
-def _and_about(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _with_neighbours(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """The cells inside, and those that touch them along an axis."""
-    about = inside.copy()
-    about[:, 1:] |= inside[:, :-1]
-    about[:, :-1] |= inside[:, 1:]
-    about[:, :, 1:] |= inside[:, :, :-1]
-    about[:, :, :-1] |= inside[:, :, 1:]
-    return about
+    neighbourhood = inside.copy()
+    neighbourhood[:, 1:] |= inside[:, :-1]
+    neighbourhood[:, :-1] |= inside[:, 1:]
+    neighbourhood[:, :, 1:] |= inside[:, :, :-1]
+    neighbourhood[:, :, :-1] |= inside[:, :, 1:]
+    return neighbourhood

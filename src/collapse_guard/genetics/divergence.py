@@ -1,7 +1,7 @@
-r"""Divergence of a generation from the wild type, and effective size, from what is counted in them.
+r"""Divergence of a generation from the wild type, and effective size, computed from counts of types.
 
-`homozygosity` is the one place of its formula; the indicator of that name calls it. A generation may lose nothing and
-still diverge: the fixation index compares how diverse two populations are, and F_ST whether they are the same one.
+The formula of `homozygosity` stands here; the indicator of that name calls it. A generation may lose nothing and still
+diverge: the fixation index compares how diverse two populations are, F_ST tells whether they are the same population.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from collapse_guard.errors import InputError
 def homozygosity(counts: npt.ArrayLike) -> FloatArray:
     r"""Homozygosity S: the chance that two different occurrences are of one type, `sum_i c_i (c_i - 1) / (N (N - 1))`.
 
-    Range: [0, 1]. Collapse: up. Undefined (NaN) for fewer than two occurrences. Unbiased for any N. O(V) for V types.
+    Range: [0, 1]. Collapse: up. Undefined (NaN) for fewer than two occurrences. Unbiased for any N.
+    Cost: O(V) for V types.
 
     Args:
         counts: [..., types]: occurrences, whole and not negative.
 
     Returns:
-        [...]: one for each row of counts.
+        [...]: one value for each row of counts.
 
     Raises:
         InputError: A count is negative or not whole.
@@ -44,18 +45,19 @@ def homozygosity(counts: npt.ArrayLike) -> FloatArray:
 def hudson_fst(counts: npt.ArrayLike, reference_counts: npt.ArrayLike) -> FloatArray:
     r"""Hudson's F_ST between a generation and the wild type, `1 - H_within / H_between`.
 
-    H is the chance that two occurrences differ in type: two of one sample, averaged over both samples, against one of
-    each. Range: up to 1, where the samples share no type and each has a single one; 0 in expectation for two samples
-    of one source, so below 0 for about half of such pairs. Collapse: up. Undefined (NaN) for a sample of fewer than
-    two occurrences, and where both hold the same single type. Numerator and denominator are unbiased for samples of any
-    sizes, so average them, not ratios, over loci; their ratio is unbiased up to O(1/N).
+    H is the chance that two occurrences differ in type. H_within takes both from one sample and averages over the two
+    samples; H_between takes one from each. Range: up to 1, where the samples share no type and each has a single one.
+    Two samples of one source give 0 on average, so about half of such pairs are below 0. Collapse: up. Undefined (NaN)
+    for a sample of fewer than two occurrences, and where both hold the same single type. Numerator and denominator are
+    unbiased for samples of any size, so average them over loci, not the ratios; the ratio is unbiased up to O(1/N).
 
-    Drift leaves the average of H_between as it was, the diversity of the wild type, so under drift alone F_ST is half
-    the fixation index, up to 1/2; lineages far above that were moved by more than chance. O(V) for V types.
+    Drift does not change the mean of H_between: it stays the diversity of the wild type. So under drift alone F_ST is
+    half the fixation index, up to 1/2; in a lineage far above that, more than chance is at work.
+    Cost: O(V) for V types.
 
     Args:
         counts: [..., types]: occurrences in the generation, whole and not negative.
-        reference_counts: [..., types]: those of the same types in the wild type.
+        reference_counts: [..., types]: occurrences of the same types in the wild type.
 
     Returns:
         [...]: the shape that the leading axes broadcast to.
@@ -97,18 +99,18 @@ class PedigreeSize:
     """
 
     size: float
-    """n_e: of how many samples drift alone would inbreed as fast; infinite where nothing is inbred."""
+    """n_e: the number of samples with which drift alone would inbreed as fast; infinite if nothing is inbred."""
     standard_error: float
-    """Of n_e, as if members were independent; NaN for one member, or where n_e is infinite."""
+    """Standard error of n_e, for independent members; NaN for one member, or if n_e is infinite."""
 
 
 def pedigree_effective_size(inbreeding: npt.ArrayLike, generations: npt.ArrayLike) -> PedigreeSize:
     r"""Effective size from the inbreeding of members of a pedigree, `n_e = 1 / mean(1 - (1 - F_i)^(1/t_i))`.
 
-    It solves `genetics.inbreeding.inbreeding` for n exactly: t counts so that F_1 = 1/n, and n_e is in samples, the
-    2N_e of genetics. purgeR has 1/(t_i - 1), since the children of two founders cannot be inbred, and N_e = 1/(2 mean).
-    Unit: samples. Range: [1, inf]. Collapse: down. Infinite where no member is inbred. Members that share ancestors are
-    alike, for which the standard error is too small. O(members).
+    It solves `genetics.inbreeding.inbreeding` for n exactly: t is counted such that F_1 = 1/n, and n_e is a number of
+    samples, the 2N_e of genetics. (purgeR has 1/(t_i - 1), since the children of two founders cannot be inbred, and
+    N_e = 1/(2 mean).) Unit: samples. Range: [1, inf]. Collapse: down. Infinite if no member is inbred. Members that
+    share ancestors are correlated, and the standard error is then too small. Cost: O(members).
 
     Args:
         inbreeding: F_i of each member, from 0 to 1.
@@ -121,8 +123,8 @@ def pedigree_effective_size(inbreeding: npt.ArrayLike, generations: npt.ArrayLik
     standard error, here n_e^2 sd / sqrt(k); López-Cortegano (2022), Bioinformatics 38:564.
 
     Example:
-        >>> found = pedigree_effective_size([0.05, 0.0975, 0.2], generations=[1, 2, 3])
-        >>> round(found.size, 4), round(found.standard_error, 4)
+        >>> estimate = pedigree_effective_size([0.05, 0.0975, 0.2], generations=[1, 2, 3])
+        >>> round(estimate.size, 4), round(estimate.standard_error, 4)
         (17.4741, 2.2069)
     """
     f = numbers("inbreeding", inbreeding, least=0.0, most=1.0)
@@ -150,8 +152,8 @@ def _homozygosity(counts: FloatArray) -> FloatArray:
 
 
 def _checked_counts(name: str, counts: Any) -> FloatArray:
-    found = numbers(name, counts, least=0.0)
-    if found.ndim == 0 or (found != np.floor(found)).any():
-        got = f"the number {found}" if found.ndim == 0 else found[found != np.floor(found)][0]
+    values = numbers(name, counts, least=0.0)
+    if values.ndim == 0 or (values != np.floor(values)).any():
+        got = f"the number {values}" if values.ndim == 0 else values[values != np.floor(values)][0]
         raise InputError(f"`{name}` must hold whole numbers, one for each type, but got {got}: count occurrences")
-    return found
+    return values

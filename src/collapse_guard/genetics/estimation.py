@@ -4,18 +4,18 @@ One generation changes the fixation index by (`genetics.migration`, with a bias 
 
 .. math:: F_{t+1} = \frac1n + b + \left(1 - \frac1n\right)(1 - m_t)^2 F_t
 
-so y = F_{t+1} - (1 - m_t)^2 F_t is x / n + b with x = 1 - (1 - m_t)^2 F_t. Where x hardly changes, n and b cannot be
-told apart. So two questions are answered: of how many samples drift alone would lose as much (b = 0), and what is
-left to a bias if n is known. Errors are the chance of each generation and that of measuring; both show in how y
-scatters.
+so y = F_{t+1} - (1 - m_t)^2 F_t is x / n + b with x = 1 - (1 - m_t)^2 F_t. If x hardly changes, n and b cannot be
+separated. So the fit answers two questions: how many samples would lose as much by drift alone (b = 0), and what
+remains as a bias if n is known. The errors are the chance in each generation and the error of measurement; both show
+in the scatter of y.
 
-The chance of one generation stays for longer than F itself: the part of F that is linear in the deviation from the
-wild type shrinks with 1 - m, not with its square, so a deviation e comes again in later y as m (1 - m) e, m (1 - m)^2 e
-and so on. The interval counts all of that, as if F were linear, which is the worst case (up to twice as wide).
+The chance of one generation lasts longer than F itself: the part of F that is linear in the deviation from the wild
+type shrinks with 1 - m, not with its square, so a deviation e returns in later y as m (1 - m) e, m (1 - m)^2 e and so
+on. The interval counts all of these, as if F were linear. That is the worst case (up to twice as wide).
 
 Counted from the founder, h = 1 - (1 - F)/(1 - F_0) with F_0 = 1/n, the same law is h_{t+1} = (1 - m_t)^2 (h_t + (1 -
-h_t)/n), so that x = (1 - m_t)^2 (1 - h_t): a founder that writes more narrowly than the wild type is not charged with
-it.
+h_t)/n), so x = (1 - m_t)^2 (1 - h_t): later generations are not charged for a founder that writes more narrowly than
+the wild type.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.genetics.series import by_generation, confidence, series, shares
 
 FEWEST = 3
-"""Generations after the founder that an effective size needs: an interval from fewer steps says nothing."""
+"""Generations after the founder that an effective size needs; an interval from fewer steps is too wide to use."""
 
 
 class Bias(NamedTuple):
@@ -52,13 +52,13 @@ class DriftFit:
     """Effective sizes of lineages, and the bias in each generation; each of the shape of the lineages."""
 
     size: FloatArray
-    """n_e: of how many samples drift alone would lose as much; infinite where nothing is lost."""
+    """n_e: the number of samples with which drift alone would lose as much; infinite if nothing is lost."""
     size_low: FloatArray
     """Lower end of the interval of n_e; at least 1."""
     size_high: FloatArray
-    """Upper end; infinite where drift is not shown."""
+    """Upper end; infinite if there is no evidence of drift."""
     bias: Bias | None
-    """What a generation adds to F beyond drift of the known number of items; None where it is not known."""
+    """What a generation adds to F beyond drift of the known number of items; None if that number is not known."""
     level: float
     """Confidence of the intervals."""
     generations: int
@@ -75,15 +75,15 @@ def fit_drift(
 ) -> DriftFit:
     r"""Effective size n_e of each lineage by least squares on its steps, with a t interval.
 
-    Unit: items that are drawn, of the kind that F counts (tokens, n-grams, clusters). Collapse: small. An infinite n_e
-    is a lineage that loses nothing. O(lineages * generations).
+    Unit: drawn items of the kind that F counts (tokens, n-grams, clusters). Collapse: down. An infinite n_e means that
+    the lineage loses nothing. Cost: O(lineages * generations).
 
     Args:
         fixation: [..., generations + 1]: F of the founder and of each generation after it, against one reference.
         real_shares: m: the share of fresh real data that each generation after the founder was trained on; one number,
             or [..., generations].
-        reference: What F is counted from: the wild type, so that the founder has one of its own, or the founder, whose
-            F is 0.
+        reference: What F is counted from: the wild type, where the founder has an F of its own, or the founder, whose F
+            is 0.
         items: How many items each generation was trained on, of the kind that F counts, at least 1; None: not known.
         level: Confidence of the intervals, between 0 and 1.
 
@@ -108,7 +108,7 @@ def fit_drift(
     reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * confidence(level))) * _persistence(kept))
     some = np.maximum(spread, np.finfo(float).tiny)
     rate = (x * y).sum(-1) / some
-    # Where nothing was synthetic, no step says anything.
+    # If nothing was synthetic, no step carries information.
     half = np.where(spread > 0.0, reach * _scatter(y - rate[..., None] * x) / np.sqrt(some), math.inf)
     return DriftFit(
         size=_inverse(rate),
@@ -135,7 +135,7 @@ def _scatter(residuals: FloatArray) -> FloatArray:
 
 
 def _persistence(kept: FloatArray) -> FloatArray:
-    """By how much the error of a mean of y is larger than were its terms independent."""
+    """How much larger the error of a mean of y is than it would be for independent terms."""
     stay = np.sqrt(kept)
     later, squares = np.zeros(kept.shape[:-1]), np.zeros(kept.shape[:-1])
     for step in reversed(range(kept.shape[-1])):

@@ -1,11 +1,11 @@
-r"""Where an indicator goes under a mixture: paths with bands, from the few generations that a lineage has.
+r"""Forecast of an indicator under a mixture: paths with bands, from the few generations that a lineage has.
 
-A generation that learns from samples alone passes on what it had lost, and adds to it; real data dilute both:
+A generation that learns from samples alone passes on the losses of its parent and adds its own; real data dilute both:
 
 .. math:: h_{t+1} = D_s(u) + \varepsilon, \qquad u = a + \lambda h_t
 
-h is the effect against the founder, s the synthetic share of the training set, a what one generation on samples alone
-adds, and lambda in [0, 1] what is passed on. How real data dilute follows from what mixes:
+h is the effect against the founder and s the synthetic share of the training set. a is what one generation on samples
+alone adds, and lambda in [0, 1] is the part that is passed on. How real data dilute depends on what mixes:
 
 | `mixing`    | what mixes                          | D_s(u)                 | such as                          |
 |-------------|-------------------------------------|------------------------|----------------------------------|
@@ -14,16 +14,16 @@ adds, and lambda in [0, 1] what is passed on. How real data dilute follows from 
 | `minus_log` | exp(-h)                             | -ln(1 - s + s exp(-u)) | a log ratio that falls, turned   |
 | `pair`      | the chance that two items agree     | s^2 u                  | the fixation index               |
 
-A loss in nats would be a `minus_log` for a learner without limits, so that it rose by no more than -ln(1 - s) however
-bad the samples are; small models were seen to lose more than in proportion, so that it is taken as an `amount`. The
-last line is the law of drift and migration, exactly: with h counted from the founder, lambda = 1 - 1/n and a = 1/n.
-Where a lineage was trained on real data only, nothing is diluted, and s is 1.
+For a learner of unlimited capacity, a loss in nats would be a `minus_log`: it would rise by no more than -ln(1 - s),
+however bad the samples are. Small models lost more than in proportion, so a loss is treated as an `amount`. The last
+line is exactly the law of drift and migration: with h counted from the founder, lambda = 1 - 1/n and a = 1/n. If a
+lineage was trained on real data only, nothing is diluted, and s is 1.
 
-**What is not known is drawn.** For each lambda of a grid, a is a regression. Prior of lambda: normal, mean 0.8,
-standard deviation 0.2. Errors are normal; their variance has an inverse chi-squared prior of three degrees of
-freedom, about twice the mean squared standard error plus the square of a fifth of the usual step, because the law is
-not exact either. These constants were chosen on 223 lineages of other seeds than those that `docs/forecast.md`
-scores.
+**Unknown quantities are drawn.** For each lambda of a grid, a is a regression. The prior of lambda is normal with mean
+0.8 and standard deviation 0.2. Errors are normal; their variance has an inverse chi-squared prior of three degrees of
+freedom, scaled to about twice the mean squared standard error plus the square of a fifth of the usual step, because the
+law is not exact either. These constants were chosen on 223 lineages whose seeds differ from those that
+`docs/forecast.md` scores.
 """
 
 from __future__ import annotations
@@ -52,43 +52,43 @@ _LARGEST, _SMALLEST, _ALMOST_ALL = 500.0, 1e-6, np.nextafter(-1.0, 0.0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
-    """Draws of what is not known about lineages; the first axis of each array counts draws."""
+    """Draws of the unknown quantities of lineages; the first axis of each array counts draws."""
 
     added: FloatArray
     """[draws, ...]: a."""
     memory: FloatArray
     """[draws, ...]: lambda."""
     noise: FloatArray
-    """[draws, ...]: standard deviation of the error under the shares that were learned from."""
+    """[draws, ...]: standard deviation of the error under the shares of the data that the law was learned from."""
     measuring: FloatArray
-    """[...]: the part of it that is of measuring, which no mixture changes."""
+    """[...]: the part of it that comes from measurement, which no mixture changes."""
     learned_share: FloatArray
-    """[...]: mean s that was learned from; errors of the law itself grow and shrink with s."""
+    """[...]: mean s of the data that the law was learned from; errors of the law itself scale with s."""
     newest: FloatArray
     """[...]: the effect of the newest generation."""
     mixing: npt.NDArray[np.str_]
     """[...]: one of `MIXINGS` for each lineage."""
     undiluted: npt.NDArray[np.bool_]
-    """[...]: trained on real data only so far, so that s is 1 whatever the mixture."""
+    """[...]: whether the lineage was trained on real data only so far; s is then 1 for every mixture."""
     seed: int
-    """Seed of the errors of paths: the same for all mixtures, so that mixtures are compared and not chance."""
+    """Seed of the errors of paths; all mixtures share it, so that they differ by the mixture and not by chance."""
 
     def paths(self, synthetic_shares: npt.ArrayLike, *, noise: bool = True) -> FloatArray:
-        """Possible effects of the next generations: [draws, ..., generations]. O(draws * lineages * generations).
+        """Possible effects of the next generations: [draws, ..., generations]. Cost: O(draws * lineages * generations).
 
         Args:
             synthetic_shares: s of each coming generation, [generations] or [..., generations].
-            noise: Whether what is measured is wanted, with its errors; else the law alone.
+            noise: Whether to add the errors of what will be measured; if not, the paths follow the law alone.
         """
         shares = _shares(synthetic_shares)
         shares = np.where(self.undiluted[..., None], 1.0, shares)
         errors = np.random.default_rng(self.seed).standard_normal((shares.shape[-1], *self.added.shape))
-        effect, found = np.broadcast_to(self.newest, self.added.shape), []
+        effect, effects = np.broadcast_to(self.newest, self.added.shape), []
         for step, error in enumerate(errors):
             effect = diluted(self.added + self.memory * effect, shares[..., step], self.mixing)
             effect = effect + self._noise(shares[..., step]) * error if noise else effect
-            found.append(effect)
-        return np.stack(found, axis=-1)
+            effects.append(effect)
+        return np.stack(effects, axis=-1)
 
     def _noise(self, share: FloatArray) -> FloatArray:
         own = np.maximum(self.noise**2 - self.measuring**2, 0.0) * (share / self.learned_share) ** 2
@@ -96,7 +96,7 @@ class Law:
 
 
 def diluted(effect: npt.ArrayLike, share: npt.ArrayLike, mixing: npt.ArrayLike) -> FloatArray:
-    """D_s(u) of the table at the top of the file: what is left of an effect where a share s of the data has it. O(1).
+    """D_s(u) of the table at the top of the file: what remains of an effect that a share s of the data has. O(1).
 
     Args:
         effect: u, of any shape.
@@ -136,16 +136,16 @@ def learn(
     draws: int = 400,
     seed: int = 0,
 ) -> Law:
-    """Learn the law of each lineage from its generations. O(lineages * generations * 21 + draws * lineages).
+    """Learn the law of each lineage from its generations. Cost: O(lineages * generations * 21 + draws * lineages).
 
     Args:
         effects: [..., generations + 1]: h; the founder's, first, is 0.
-        standard_errors: Of the effects, of the same shape; the founder's may be 0.
+        standard_errors: Standard errors of the effects, of the same shape; the founder's may be 0.
         synthetic_shares: s of each generation after the founder: one number, or [..., generations].
-        mixing: One of `MIXINGS`, or one for each lineage. A lineage whose effects are beyond all that the share of
-            samples could do is taken as an `amount`.
-        draws: How many possible laws are drawn.
-        seed: Of the draws.
+        mixing: One of `MIXINGS`, or one for each lineage. A lineage whose effects exceed what its share of samples can
+            explain is treated as an `amount`.
+        draws: How many possible laws to draw.
+        seed: Seed of the draws.
 
     Raises:
         InputError: No generation after the founder, shapes that do not fit, or a number outside of its range.
@@ -163,15 +163,15 @@ def learn(
     added, squares = _regressions(values, alone, weights)
     freedom = PRIOR_FREEDOM + values.shape[-1] - 2.0
     steps = (np.diff(values, axis=-1) ** 2).mean(-1)
-    # A lineage without any error and any step would make the logarithm below infinite.
+    # Without errors and steps, the logarithm below would be infinite.
     measuring = 2.0 * (errors**2).mean(-1)
     scale = measuring + MISFIT**2 * steps + np.finfo(float).tiny
     squares = squares + PRIOR_FREEDOM * scale
-    chosen = _chosen(squares, undiluted, freedom, n_draws, rng)
-    noise = np.sqrt(_at(squares, chosen) / rng.chisquare(freedom, chosen.shape))
+    places = _draw_memories(squares, undiluted, freedom, n_draws, rng)
+    noise = np.sqrt(_at(squares, places) / rng.chisquare(freedom, places.shape))
     return Law(
-        added=_at(added, chosen) + rng.standard_normal(chosen.shape) * noise / np.sqrt((weights**2).sum(-1)),
-        memory=MEMORIES[chosen],
+        added=_at(added, places) + rng.standard_normal(places.shape) * noise / np.sqrt((weights**2).sum(-1)),
+        memory=MEMORIES[places],
         noise=noise,
         measuring=np.sqrt(measuring),
         learned_share=shares.mean(-1),
@@ -185,7 +185,7 @@ def learn(
 def _alone(
     values: FloatArray, shares: FloatArray, mixing: npt.NDArray[np.str_]
 ) -> tuple[npt.NDArray[np.str_], FloatArray, FloatArray]:
-    """The kinds that fit, u of each generation after the founder, and how much of an error in u is seen in h."""
+    """The kinds that fit, u of each generation after the founder, and how much of an error in u shows in h."""
     some = np.maximum(shares, _SMALLEST)
     u, slope = _concentrated(values[..., 1:], some, mixing[..., None])
     fits = (np.isfinite(u) & (slope > 0.1 * some)).all(-1) | np.isin(mixing, ("amount", "pair"))
@@ -202,7 +202,7 @@ def _regressions(values: FloatArray, alone: FloatArray, weights: FloatArray) -> 
     return added, ((rest - added[..., None] * weights) ** 2).sum(-1)
 
 
-def _chosen(
+def _draw_memories(
     squares: FloatArray, undiluted: npt.NDArray[np.bool_], freedom: float, draws: int, rng: np.random.Generator
 ) -> npt.NDArray[np.intp]:
     """Draw a place in the grid of lambda for each draw and lineage: [draws, ...]."""
@@ -210,13 +210,13 @@ def _chosen(
     mean, sd = np.where(undiluted, UNDILUTED_MEMORY, PRIOR_MEMORY), np.where(undiluted, UNDILUTED_SD, PRIOR_SD)
     log = -0.5 * freedom * np.log(squares) - 0.5 * ((grid - mean) / sd) ** 2
     cumulated = np.exp(log - log.max(0)).cumsum(0)
-    wanted = rng.random((draws, *undiluted.shape)) * cumulated[-1]
-    return np.asarray((wanted[:, None] > cumulated).sum(1))
+    quantiles = rng.random((draws, *undiluted.shape)) * cumulated[-1]
+    return np.asarray((quantiles[:, None] > cumulated).sum(1))
 
 
-def _at(table: FloatArray, chosen: npt.NDArray[np.intp]) -> FloatArray:
+def _at(table: FloatArray, places: npt.NDArray[np.intp]) -> FloatArray:
     """Entries of a table [grid, ...] at places [draws, ...]."""
-    return np.take_along_axis(table, chosen, axis=0)
+    return np.take_along_axis(table, places, axis=0)
 
 
 def _series(
@@ -256,9 +256,9 @@ def passed(paths: FloatArray, limits: npt.ArrayLike, both_sides: npt.ArrayLike =
     """Whether effects have passed their limits in a generation or before: [draws, ..., generations].
 
     Args:
-        paths: [draws, ..., generations]: of `Law.paths`, turned so that up is toward collapse.
+        paths: [draws, ..., generations]: from `Law.paths`, with the sign such that up is toward collapse.
         limits: [...]: margins.
-        both_sides: [...]: whether minus the limit is one too.
+        both_sides: [...]: whether minus the limit is a limit too.
 
     Example:
         >>> passed(np.array([[0.1, 0.3, 0.1], [0.1, 0.1, 0.1]]), 0.2).mean(axis=0).tolist()

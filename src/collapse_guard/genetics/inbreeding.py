@@ -1,9 +1,9 @@
-r"""Inbreeding, ancestral inbreeding, and inbreeding that selection purges; expected, and what they do to fitness.
+r"""Expected inbreeding, ancestral inbreeding and purged inbreeding, and their effect on fitness.
 
-n samples are drawn for each generation, `samples` in the code; they stand where the sources have the 2N genes of N
-individuals, so that a published value for N is that of `samples=2 * N` here. n may be an effective size, so it need not
-be whole. t counts generations: F_0 = 0 is a model without loss, and F_1 = 1/n one that was fitted to n samples. Arrays
-come back in the shape that the arguments broadcast to, without axes for plain numbers.
+n samples are drawn for each generation (`samples` in the code). They take the place of the 2N genes of N individuals in
+the sources, so a published value for N is the value for `samples=2 * N` here. n may be an effective size, so it need
+not be a whole number. t counts generations: F_0 = 0 is a model without loss, and F_1 = 1/n a model fitted to n samples.
+Results have the shape that the arguments broadcast to.
 
 Fitness falls as exp(-B g) and perplexity, its mirror, rises as exp(B g): ln PPL_t = ln PPL_0 + B g_t.
 """
@@ -24,10 +24,11 @@ from collapse_guard.genetics.migration import after_drift, after_immigration
 def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:
     r"""Inbreeding F: chance that two items descend from one, `1 - (1 - 1/n)^t`.
 
-    Range: [0, 1]. Collapse: up; 0 at t = 0. It is the share of diversity that drift is expected to take. O(1) a value.
+    Range: [0, 1]; 0 at t = 0. Collapse: up. It is the share of diversity that drift is expected to take.
+    Cost: O(1) per value.
 
     Args:
-        generations: t, at least 0, of any shape; need not be whole.
+        generations: t, at least 0, of any shape; need not be a whole number.
         samples: n, at least 1, of a shape that broadcasts.
 
     Raises:
@@ -40,14 +41,14 @@ def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatAr
         >>> inbreeding([0, 1, 50], samples=20).round(6).tolist()
         [0.0, 0.05, 0.923055]
     """
-    return _lost(*_fitting(generations, samples))
+    return _lost(*_time_and_size(generations, samples))
 
 
 def ancestral_inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:
     r"""Ancestral inbreeding: chance that an item was inbred in an ancestor, `1 - (1 - 1/n)^(t (t - 1) / 2)`.
 
-    What purging has had to work on. Range: [0, 1]. By itself it says nothing about collapse: at the same F, more of it
-    means that inbreeding was slower. 0 up to t = 1, and equal to `inbreeding` at t = 3. O(1) a value.
+    It is what purging could work on. Range: [0, 1]; 0 up to t = 1, and equal to `inbreeding` at t = 3. By itself it
+    says nothing about collapse: at the same F, more of it means that inbreeding was slower. Cost: O(1) per value.
 
     Args:
         generations: t, at least 0, of any shape.
@@ -63,21 +64,21 @@ def ancestral_inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) 
         >>> ancestral_inbreeding([1, 3, 10], samples=20).round(6).tolist()
         [0.0, 0.142625, 0.90056]
     """
-    t, n = _fitting(generations, samples)
+    t, n = _time_and_size(generations, samples)
     return _lost(t * np.maximum(t - 1.0, 0.0) / 2.0, n)
 
 
 def purged_inbreeding(
     generations: int, *, samples: npt.ArrayLike, purging: npt.ArrayLike, real_share: npt.ArrayLike = 0.0
 ) -> FloatArray:
-    r"""Purged inbreeding g_0 to g_T: inbreeding that counts by what selection has left of the load.
+    r"""Purged inbreeding g_0 to g_T: inbreeding weighted by the load that selection has left.
 
     `g_t = [(1 - 1/n) (1 - m)^2 g_{t-1} + 1/n] (1 - 2 d F_{t-1})` with `F_t = 1/n + (1 - 1/n) (1 - m)^2 F_{t-1}`, and
-    g_0 = F_0 = 0. The published law has no real data, m = 0; with them, two items can only descend from one if both are
-    synthetic, as in `genetics.migration`, and purging is counted from F of the whole model before. Range: [0, F_t]; it
-    is F_t where d = 0. Collapse: up; without real data and for d n large enough it rises, turns and falls to
-    `purged_asymptote`; with real data it can end higher than without, as what is not inbred is not purged. The theory
-    is made for d n of at least 2. O(T) for each path.
+    g_0 = F_0 = 0. The published law has no real data, m = 0. With real data, two items can only descend from one if
+    both are synthetic, as in `genetics.migration`, and purging uses F of the whole previous model. Range: [0, F_t]; it
+    is F_t for d = 0. Collapse: up. Without real data, and if d n is large enough, it rises, turns and falls to
+    `purged_asymptote`. With real data it can end higher than without, because only what is inbred is purged. The theory
+    holds for d n of at least 2. Cost: O(T) per path.
 
     Args:
         generations: T, at least 0.
@@ -92,7 +93,7 @@ def purged_inbreeding(
         InputError: An argument is outside of its range, or shapes do not fit.
 
     Source: García-Dorado (2012), Understanding and predicting the fitness decline of shrunk populations, Genetics
-    190:1461; real data are this project's.
+    190:1461; the term for real data is this project's.
 
     Example:
         >>> purged_inbreeding(50, samples=20, purging=0.2)[[0, 1, 10, 50]].round(6).tolist()
@@ -117,11 +118,11 @@ def purged_inbreeding(
 
 
 def purged_asymptote(*, samples: npt.ArrayLike, purging: npt.ArrayLike) -> FloatArray:
-    r"""Where `purged_inbreeding` ends without real data: `(1 - 2 d) / (1 + 2 d (n - 1))`.
+    r"""Limit of `purged_inbreeding` without real data: `(1 - 2 d) / (1 + 2 d (n - 1))`.
 
-    Range: [0, 1]. Collapse: up; 1 without purging. It is the rest of the recursion once F is 1, so it takes about n
-    generations; purgeR returns it as soon as g rounds to it. Not for lineages with real data, whose F stays below 1.
-    O(1) a value.
+    Range: [0, 1]; 1 without purging. Collapse: up. It is the fixed point of the recursion once F is 1, so a lineage
+    takes about n generations to reach it; purgeR returns it as soon as g rounds to it. It does not apply to lineages
+    with real data, whose F stays below 1. Cost: O(1) per value.
 
     Args:
         samples: n, at least 1, of any shape.
@@ -147,10 +148,10 @@ def purged_asymptote(*, samples: npt.ArrayLike, purging: npt.ArrayLike) -> Float
 def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike = 1.0) -> FloatArray:
     r"""Fitness under inbreeding depression, `W_t = W_0 exp(-B g_t)`.
 
-    Range: [0, W_0] for g from 0 to 1. Collapse: down. O(1) a value.
+    Range: [0, W_0] for g from 0 to 1. Collapse: down. Cost: O(1) per value.
 
     Args:
-        path: g (`purged_inbreeding`), or F where nothing is purged; finite, of any shape.
+        path: g (`purged_inbreeding`), or F if nothing is purged; finite, of any shape.
         load: B, the inbreeding load, at least 0: nats that full inbreeding costs; of a shape that broadcasts.
         founder: W_0, at least 0; of a shape that broadcasts.
 
@@ -163,17 +164,17 @@ def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.A
         >>> expected_fitness([0.0, 0.1], load=6).round(6).tolist()
         [1.0, 0.548812]
     """
-    return _depressed(path, load, founder, sign=-1.0)
+    return _depress(path, load, founder, sign=-1.0)
 
 
 def expected_perplexity(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike) -> FloatArray:
     r"""Perplexity of real text under inbreeding depression, `PPL_t = PPL_0 exp(B g_t)`: fitness upside down.
 
     PPL_0 / PPL_t is W_t / W_0 of `expected_fitness`, and what the indicator `relative_fitness` measures. Range: [PPL_0,
-    inf) for g from 0 to 1. Collapse: up. O(1) a value.
+    inf) for g from 0 to 1. Collapse: up. Cost: O(1) per value.
 
     Args:
-        path: g (`purged_inbreeding`), or F where nothing is purged; finite, of any shape.
+        path: g (`purged_inbreeding`), or F if nothing is purged; finite, of any shape.
         load: B, at least 0: nats that full inbreeding adds to the loss; of a shape that broadcasts.
         founder: PPL_0, at least 0; of a shape that broadcasts.
 
@@ -186,17 +187,17 @@ def expected_perplexity(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: np
         >>> expected_perplexity([0.0, 0.1], load=6, founder=20).round(4).tolist()
         [20.0, 36.4424]
     """
-    return _depressed(path, load, founder, sign=1.0)
+    return _depress(path, load, founder, sign=1.0)
 
 
-def _depressed(path: Any, load: Any, founder: Any, *, sign: float) -> FloatArray:
+def _depress(path: Any, load: Any, founder: Any, *, sign: float) -> FloatArray:
     g, b, start = numbers("path", path), numbers("load", load, least=0.0), numbers("founder", founder, least=0.0)
     try:
         return np.asarray(start * np.exp(sign * b * g))
     except ValueError as error:
         raise InputError(
             f"`path`, `load` and `founder` must broadcast, but got the shapes {g.shape}, {b.shape} and {start.shape}: "
-            "give one load for all, or load[:, None] for one path each"
+            "give one load, or load[:, None] for a path per load"
         ) from error
 
 
@@ -206,7 +207,7 @@ def _lost(times: FloatArray, n: FloatArray) -> FloatArray:
         return np.where(times == 0.0, 0.0, -np.expm1(times * np.log1p(-1.0 / n)))
 
 
-def _fitting(generations: Any, samples: Any) -> tuple[FloatArray, FloatArray]:
+def _time_and_size(generations: Any, samples: Any) -> tuple[FloatArray, FloatArray]:
     t, n = numbers("generations", generations, least=0.0), numbers("samples", samples, least=1.0)
     try:
         np.broadcast_shapes(t.shape, n.shape)

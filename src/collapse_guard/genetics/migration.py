@@ -1,20 +1,20 @@
-r"""Drift and immigration: how the fixation index of a lineage moves, where it rests, and what holds it there.
+r"""Drift and immigration: how the fixation index of a lineage moves, where it settles, and what holds it there.
 
-n samples are drawn for each generation, `samples` in the code; they stand where genetics has the 2N genes of N
-individuals. Real data are immigrants: each item of a training set is real and fresh with probability m, else written by
-the model before. n may be an effective size, so it need not be whole.
+n samples are drawn for each generation (`samples` in the code). They take the place of the 2N genes of N individuals in
+genetics. Real data are immigrants: each item of a training set is fresh real data with probability m; otherwise the
+previous model wrote it. n may be an effective size, so it need not be a whole number.
 
-A generation is two steps. The mixture of a model of fixation index F with real data has (1 - m)^2 F, since two items
-can only descend from one if both are synthetic (`after_immigration`). The model fitted to n items of a mixture of F has
-1/n + (1 - 1/n) F, since two draws from that model are one item with probability 1/n (`after_drift`). So there are two
-places in this circle at which one can count, and they are the two laws in use:
+A generation has two steps. Mixing the text of a model of fixation index F with real data gives (1 - m)^2 F, since two
+items can only descend from one if both are synthetic (`after_immigration`). Fitting a model to n items of a mixture of
+F gives 1/n + (1 - 1/n) F, since two draws from that model are the same item with probability 1/n (`after_drift`). F can
+be counted after either step, which gives the two laws in use:
 
-- `model`: two draws from the fitted model, where one item of its training set can come twice. Counted after drift,
-  F' = 1/n + (1 - 1/n) (1 - m)^2 F: the law of `worlds`, and of the indicator `fixation_index` in what a model writes.
-- `mixture`: two different items of the training set, or two draws from the mixture before n items are drawn from it,
-  which is the same. Counted after immigration, G' = (1 - m)^2 [1/n + (1 - 1/n) G]: Wright's island model.
+- `model`: two draws from the fitted model, which may draw one item of its training set twice. Counted after drift,
+  F' = 1/n + (1 - 1/n) (1 - m)^2 F: the law of `worlds`, and of the indicator `fixation_index` of what a model writes.
+- `mixture`: two different items of the training set, or, equivalently, two draws from the mixture before n items are
+  drawn from it. Counted after immigration, G' = (1 - m)^2 [1/n + (1 - 1/n) G]: Wright's island model.
 
-They are one process: G_t = (1 - m_{t+1})^2 F_t. Both rest near 1/(1 + 2 n m), which is Wright's 1/(1 + 4 N m).
+They describe one process: G_t = (1 - m_{t+1})^2 F_t. Both settle near 1/(1 + 2 n m), which is Wright's 1/(1 + 4 N m).
 
 Source: Wright (1931), Evolution in Mendelian populations, Genetics 16:97; Wright (1951), Ann. Eugenics 15:323.
 """
@@ -46,7 +46,7 @@ def after_immigration(fixation: FloatArray | float, real_share: FloatArray | flo
 
 
 def after_drift(fixation: FloatArray | float, samples: FloatArray | float) -> Any:
-    """F of n draws from a mixture of fixation index F, drawn from again: 1/n + (1 - 1/n) F; nothing is checked. O(1).
+    """F of a model fitted to n draws from a mixture of fixation index F: 1/n + (1 - 1/n) F; nothing is checked. O(1).
 
     Example:
         >>> round(after_drift(0.5, 10), 6)
@@ -59,8 +59,8 @@ def after_drift(fixation: FloatArray | float, samples: FloatArray | float) -> An
 def stationary_fixation(*, samples: float, real_share: float, census: Census = "model") -> float:
     """F that a lineage with real data tends to: F* = 1 / (1 + (n - 1) m (2 - m)), about 1/(1 + 2 n m).
 
-    As `mixture`, in Wright's island model, it is (1 - m)^2 times that. Range: [1/n, 1]; as `mixture` [0, 1]. Collapse:
-    up; 1 without real data. O(1).
+    Counted as `mixture` (Wright's island model) it is (1 - m)^2 times that. Range: [1/n, 1], as `mixture` [0, 1]; 1
+    without real data. Collapse: up. Cost: O(1).
 
     Args:
         samples: n, at least 1.
@@ -84,12 +84,13 @@ def stationary_fixation(*, samples: float, real_share: float, census: Census = "
 
 
 def needed_share(target: float, *, samples: float, census: Census = "model") -> float:
-    """Share m of fresh real data that holds F at `target` for ever: 1 - sqrt((1 - 1/(n F*))/(1 - 1/n)).
+    """Share m of fresh real data that holds F at `target`: 1 - sqrt((1 - 1/(n F*))/(1 - 1/n)).
 
-    As `mixture` it is 1 - sqrt(F* / (1/n + (1 - 1/n) F*)), which every target has. Range: [0, 1]. O(1).
+    Counted as `mixture` it is 1 - sqrt(F* / (1/n + (1 - 1/n) F*)), which exists for every target. Range: [0, 1].
+    Cost: O(1).
 
     Args:
-        target: F*, at most 1; as `model` above 1/n, which drift in a single generation of real data gives.
+        target: F*, at most 1; counted as `model` above 1/n, which drift gives even if all data are real.
         samples: n, above 1.
         census: Where F is counted; see the top of the file.
 
@@ -123,13 +124,13 @@ def fixation_path(
     r"""F_0 to F_T under real data that change from generation to generation.
 
     F_{t+1} = 1/n + b + (1 - 1/n) (1 - m_{t+1})^2 F_t; as `mixture`, (1 - m_{t+1})^2 [1/n + b + (1 - 1/n) F_t].
-    Range: up to 1, where it is cut: a bias that goes on for ever would lead beyond. Collapse: up. O(T) for each path.
+    Range: up to 1, where it is cut: a lasting bias would exceed it. Collapse: up. Cost: O(T) per path.
 
     Args:
         start: F_0, finite and at most 1, of any shape.
         samples: n, at least 1, of a shape that broadcasts with that of `start`.
         real_shares: [..., T]: m of each generation after the first, from 0 to 1.
-        bias: b: what decoding or selection adds to F in each generation beyond drift; finite, negative where it widens.
+        bias: b: what decoding or selection adds to F in each generation beyond drift; finite, negative if it widens.
         census: Where F is counted; see the top of the file.
 
     Returns:
@@ -166,15 +167,15 @@ def fixation_path(
 
 
 def dead_beat_share(current: float, target: float, *, samples: float) -> float:
-    """Least share m of fresh real data that brings F to `target` in one generation, as far as drift lets it.
+    """Smallest share m of fresh real data that brings F to `target` in one generation, as far as drift allows.
 
-    1 - sqrt((F_target - 1/n) / ((1 - 1/n) F_t)), counted as `model`. Range: [0, 1]; 0 where F stays at or below the
-    target without real data. It makes up for all of the past at once; what then holds the target is `needed_share`.
-    O(1).
+    1 - sqrt((F_target - 1/n) / ((1 - 1/n) F_t)), counted as `model`. Range: [0, 1]; 0 if F stays at or below the
+    target without real data. It makes up for the whole past at once; `needed_share` then holds the target.
+    Cost: O(1).
 
     Args:
         current: F_t of the model that writes the next training set, at most 1.
-        target: F that its successor is to have, above 1/n and at most 1.
+        target: F of its successor, above 1/n and at most 1.
         samples: n, above 1.
 
     Raises:
@@ -187,19 +188,19 @@ def dead_beat_share(current: float, target: float, *, samples: float) -> float:
         0.550533
     """
     n = above("samples", samples, 1.0)
-    found = float(numbers("current", current, most=1.0))
+    fixation = float(numbers("current", current, most=1.0))
     share("target", target)
     _refuse_what_drift_exceeds(target, n)
-    if after_drift(found, n) <= target:
+    if after_drift(fixation, n) <= target:
         return 0.0
-    return 1.0 - math.sqrt((target - 1.0 / n) / ((1.0 - 1.0 / n) * found))
+    return 1.0 - math.sqrt((target - 1.0 / n) / ((1.0 - 1.0 / n) * fixation))
 
 
 def _refuse_what_drift_exceeds(target: float, n: float) -> None:
     if n * target <= 1.0:
         raise InputError(
             f"`target` must be above 1/n = {1.0 / n:.3g}, but got {target!r}: {n:g} items drift that far even if all "
-            "of them are real; take more samples, or a higher target"
+            "of them are real; use more samples or a higher target"
         )
 
 

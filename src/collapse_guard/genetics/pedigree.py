@@ -1,23 +1,23 @@
 r"""Expected inbreeding of a lineage from its pedigree: who learned from whose samples, how many, with what real data.
 
-Two items are identical by descent where both are copies of one real item, by however many generations. A model writes
-what its training set holds (a perfect learner draws from it), so chance alone gives all that follows. What each
+Two items are identical by descent if both are copies of one real item, over any number of generations. A model writes
+what its training set holds (a perfect learner draws from it), so the laws below follow from chance alone. What each
 generation wrote is one data set, and a child takes a random part of it. For data sets j and k, f_jk is the chance that
-an item of each are identical by descent; F_t is that chance for two items that model t writes:
+an item of j and an item of k are identical by descent; F_t is that chance for two items that model t writes:
 
 .. math::
     F_t = \sum_{j,k} a_{tj} a_{tk} f^{(t)}_{jk}, \qquad
     f^{(t)}_{jj} = \frac{1}{n_{tj}} + \Bigl(1 - \frac{1}{n_{tj}}\Bigr) F_j, \qquad
     f_{tj} = \sum_k a_{tk} f_{kj} \quad (j \text{ older})
 
-with the shares a and the numbers n of items that generation t took. Real items are identical to themselves only (F =
-0). They are fresh each time, or the founder's again, repeated equally often where more are taken than there are. Two
-children of one data set of w items share an item with chance 1/w. Where w is not given it is what the child takes that
-takes most, so F is then an upper bound; a huge w says that every child had items written for it alone.
+with the shares a and the numbers n of items that generation t took. A real item is identical to itself only (F = 0).
+Real items are fresh each time, or the founder's again; if more are taken than there are, they repeat equally often. Two
+children of one data set of w items share an item with chance 1/w. If w is not given, it is the most that any child
+takes, and F is then an upper bound; a huge w means that every child had items written for it alone.
 
 Under replacement F_t = 1 - (1 - 1/n)^(t + 1), and keeping everything gives the law of `worlds.drift` exactly. With a
-share m of fresh real items, F_{t+1} = 1/n + (1 - m)(1 - m - 1/n) F_t: parts are exact counts here, and not chances as
-in `genetics.migration`, which changes m by less than 1/n.
+share m of fresh real items, F_{t+1} = 1/n + (1 - m)(1 - m - 1/n) F_t. Parts are exact counts here, and chances in
+`genetics.migration`; the difference changes m by less than 1/n.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Training:
     generation: int
     """t; 0 is the founder, with real data only."""
     items: int
-    """Items in the training set: documents, or whatever is drawn as one."""
+    """Items in the training set: documents, or whatever is drawn as a unit."""
     real: float = 0.0
     """Share of real items."""
     real_origin: RealOrigin = "fresh"
@@ -58,10 +58,10 @@ class Training:
     parents: Mapping[int, float] = field(default_factory=dict)
     """Share of what each earlier generation wrote."""
     written: int | None = None
-    """w: items that it wrote for all later generations together; None: as many as the child takes that takes most."""
+    """w: items that it wrote for all later generations together; None: the most that any child takes."""
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none, or not of one whole."""
+        """Refuse numbers outside of their range, and shares that do not sum to one."""
         whole("generation", self.generation, least=0)
         whole("items", self.items, least=1)
         if self.written is not None:
@@ -78,26 +78,26 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kinship:
-    """What chance alone makes of a pedigree."""
+    """Expected inbreeding and coancestry of a pedigree by chance alone."""
 
     generations: tuple[int, ...]
     """Indices, the founder first."""
     inbreeding: FloatArray
     """[generations]: F, the chance that two items that a model writes are copies of one real item; collapse: up."""
     coancestry: FloatArray
-    """[generations, generations]: the same for an item of one data set and one of another; on the diagonal for two
-    items drawn, one after the other, from one data set."""
+    """[generations, generations]: the same chance for an item of one data set and an item of another; on the diagonal
+    for two items drawn from one data set with replacement."""
 
 
 def kinship(lineage: Sequence[Training]) -> Kinship:
-    """Inbreeding and coancestry of all generations of a pedigree. O(generations^2 parents).
+    """Inbreeding and coancestry of all generations of a pedigree. Cost: O(generations^2 parents).
 
     Args:
         lineage: The founder first, then every generation after all of its parents.
 
     Raises:
-        InputError: No founder, generations that do not rise, a cycle, a parent that is not in the lineage, or a child
-            that takes more than was written.
+        InputError: There is no founder, generations do not rise, parents form a cycle, a parent is not in the lineage,
+            or a child takes more than was written.
 
     Source: Wright (1922), Coefficients of inbreeding and relationship, Am. Nat. 56:330; Malécot (1948), Les
         mathématiques de l'hérédité, for coancestry.
@@ -111,19 +111,19 @@ def kinship(lineage: Sequence[Training]) -> Kinship:
     _check(lineage)
     written = _written(lineage)
     pairs: dict[tuple[int, int], float] = {(_REAL, _REAL): 1.0 / lineage[0].items}
-    found: dict[int, float] = {_REAL: 0.0}
+    inbreeding: dict[int, float] = {_REAL: 0.0}
     for training in lineage:
         t, parts = training.generation, _parts(training)
-        older_sets = list(found)
-        found[t] = _inbreeding(training, parts, found, pairs)
+        older_sets = list(inbreeding)
+        inbreeding[t] = _inbreeding(training, parts, inbreeding, pairs)
         for older in older_sets:
             pairs[t, older] = pairs[older, t] = sum(part * pairs[source, older] for source, part in parts.items())
         size = written.get(t, training.items)
-        pairs[t, t] = 1.0 / size + (1.0 - 1.0 / size) * found[t]
+        pairs[t, t] = 1.0 / size + (1.0 - 1.0 / size) * inbreeding[t]
     order = tuple(training.generation for training in lineage)
     return Kinship(
         generations=order,
-        inbreeding=np.array([found[t] for t in order]),
+        inbreeding=np.array([inbreeding[t] for t in order]),
         coancestry=np.array([[pairs[t, other] for other in order] for t in order]),
     )
 
@@ -131,14 +131,14 @@ def kinship(lineage: Sequence[Training]) -> Kinship:
 def expected_inbreeding(generations: Sequence[Generation]) -> FloatArray:
     """F of each recorded generation by chance alone: `kinship` of the recorded mixtures. [generations], in order.
 
-    `earlier` data come from the older parents in equal parts where no shares of parents are recorded. A generation
-    without a mixture had no real data.
+    If no shares of parents are recorded, `earlier` data come from the older parents in equal parts. A generation
+    without a mixture counts as one without real data.
 
     Args:
         generations: The founder first, then every generation after all of its parents, with `items`.
 
     Raises:
-        InputError: `items` is not known of one, or what `kinship` refuses.
+        InputError: `items` of a generation is not known, or `kinship` refuses the lineage.
 
     Example:
         >>> founder = Generation(lineage="x", index=0, items=50)
@@ -211,7 +211,7 @@ def _check(lineage: Sequence[Training]) -> None:
 
 
 def _written(lineage: Sequence[Training]) -> dict[int, float]:
-    """Items of each data set: as many as are known of, else as the child takes that takes most."""
+    """Items of each data set: the recorded number, or else the most that any child takes."""
     known = {training.generation: training.written for training in lineage if training.written is not None}
     sizes: dict[int, float] = {generation: float(size) for generation, size in known.items()}
     for training in lineage:
@@ -228,7 +228,7 @@ def _written(lineage: Sequence[Training]) -> dict[int, float]:
 
 
 def _parts(training: Training) -> dict[int, float]:
-    """Shares of the data sets that later ones may have items of too: fresh real items are in no other."""
+    """Shares of the data sets whose items may be in later data sets too; fresh real items are in no other."""
     parts = {parent: part for parent, part in training.parents.items() if part > 0.0}
     if training.real > 0.0 and (training.generation == 0 or training.real_origin == "archive"):
         parts[_REAL] = training.real
@@ -236,16 +236,19 @@ def _parts(training: Training) -> dict[int, float]:
 
 
 def _inbreeding(
-    training: Training, parts: Mapping[int, float], found: Mapping[int, float], pairs: Mapping[tuple[int, int], float]
+    training: Training,
+    parts: Mapping[int, float],
+    inbreeding: Mapping[int, float],
+    pairs: Mapping[tuple[int, int], float],
 ) -> float:
     """F of a model: every two parts of its training set, and every two items of a part."""
     total = sum(a * b * pairs[j, k] for j, a in parts.items() for k, b in parts.items() if j != k)
     for source, part in parts.items():
         n = max(1.0, part * training.items)
         if source == _REAL:
-            # What is taken more than once is no further item.
+            # An item that is taken twice counts once.
             n = min(n, 1.0 / pairs[_REAL, _REAL])
-        total += part * part * (1.0 / n + (1.0 - 1.0 / n) * found[source])
+        total += part * part * (1.0 / n + (1.0 - 1.0 / n) * inbreeding[source])
     if _REAL not in parts and training.real > 0.0:
         total += training.real / training.items
     return total

@@ -1,4 +1,4 @@
-"""Series over generations, the founder first, and the shares that later ones were trained on: checked in one place."""
+"""Checks of series over generations, the founder first, and of the shares that later generations were trained on."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def series(name: str, values: Any, *, fewest: int) -> FloatArray:
         >>> series("fixation", [0.0, 0.1], fewest=1).tolist()
         [0.0, 0.1]
     """
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim == 0 or found.shape[-1] < fewest + 1:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0 or array.shape[-1] < fewest + 1:
         raise InputError(
             f"`{name}` must hold the founder and at least {fewest} generations after it, but got "
-            f"{found.shape[-1] if found.ndim else 1} value(s): not enough generations, wait for more"
+            f"{array.shape[-1] if array.ndim else 1} value(s): not enough generations, wait for more"
         )
-    return finite(name, found)
+    return finite(name, array)
 
 
 def finite(name: str, values: FloatArray) -> FloatArray:
-    """The values; raises InputError where one is not finite.
+    """The values; raises InputError if one is not finite.
 
     Example:
         >>> finite("effects", np.array([0.5])).tolist()
@@ -40,21 +40,21 @@ def finite(name: str, values: FloatArray) -> FloatArray:
     return values
 
 
-def shares(name: str, given: Any, *, example: str = "0.1 for a tenth") -> FloatArray:
+def shares(name: str, numbers: Any, *, example: str = "0.1 for a tenth") -> FloatArray:
     """Numbers from 0 to 1, of any shape; raises InputError.
 
     Example:
         >>> shares("real_shares", [0.1, 0.5]).tolist()
         [0.1, 0.5]
     """
-    found = np.asarray(given, dtype=np.float64)
-    if not ((found >= 0.0) & (found <= 1.0)).all():
-        raise InputError(f"`{name}` must be from 0 to 1, but got {given!r:.80}: give {example}")
-    return found
+    values = np.asarray(numbers, dtype=np.float64)
+    if not ((values >= 0.0) & (values <= 1.0)).all():
+        raise InputError(f"`{name}` must be from 0 to 1, but got {numbers!r:.80}: give {example}")
+    return values
 
 
-def by_generation(name: str, given: FloatArray, values: FloatArray) -> FloatArray:
-    """One number for each generation after the founder of `values`; raises InputError where the shapes do not fit.
+def by_generation(name: str, numbers: FloatArray, values: FloatArray) -> FloatArray:
+    """One number for each generation after the founder of `values`; raises InputError if the shapes do not fit.
 
     Example:
         >>> by_generation("real_shares", np.array(0.1), np.zeros(3)).tolist()
@@ -62,11 +62,11 @@ def by_generation(name: str, given: FloatArray, values: FloatArray) -> FloatArra
     """
     steps = values.shape[-1] - 1
     try:
-        return np.broadcast_to(given, (*values.shape[:-1], steps))
+        return np.broadcast_to(numbers, (*values.shape[:-1], steps))
     except ValueError as error:
         raise InputError(
             f"`{name}` must be one number or one for each of {steps} generations after the founder, but got the shape "
-            f"{given.shape}: leave out the founder's"
+            f"{numbers.shape}: leave out the founder's"
         ) from error
 
 

@@ -1,13 +1,13 @@
-r"""How much weight real items deserve beside synthetic ones, and why fresh ones differ from an archive.
+r"""How much weight real items should have beside synthetic ones, and why fresh real items differ from an archive.
 
-The case with a closed form: a mean is estimated in each generation from n_r real items of weight w together and m_s
-synthetic ones, drawn about the last estimate, of weight 1 - w together. With e_t the error of the estimate, and
-variances in units of that of one item,
+The case with a closed form: each generation estimates a mean from n_r real items with a total weight of w and m_s
+synthetic items, drawn around the last estimate, with a total weight of 1 - w. With e_t the error of the estimate, and
+variances in units of the variance of one item,
 
     e_{t+1} = w e_real + (1 - w) (e_t + e_synthetic),   Var e_real = 1/n_r,   Var e_synthetic = 1/m_s
 
-Fresh real items have a new error each time, which averages out; those of an archive have the same one for ever, which
-does not: with an archive no weight is better than the real items alone.
+Fresh real items have a new error each time, which averages out. The items of an archive always have the same error,
+which does not: with an archive, no weight is better than the real items alone.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 
 Origin = Literal["fresh", "archive"]
-"""Whether each generation has real items of its own, or all the same ones."""
+"""Whether each generation has real items of its own, or all have the same ones."""
 
 
 def optimal_real_weight(ratio: npt.ArrayLike) -> FloatArray:
-    r"""Weight of fresh real items that makes the lasting error smallest, `w* = (sqrt(r^2 + 4 r) - r) / 2`.
+    r"""Weight of fresh real items that minimises the lasting error, `w* = (sqrt(r^2 + 4 r) - r) / 2`.
 
-    It is more than their share r / (1 + r): where a tenth is real, r = 1/9, it is 0.28. Range: (0, 1); 0.618 at r = 1,
-    the golden ratio. The lasting variance is then w* / n_r (`pooled_variance`). Not for an archive, where real items do
-    best with all of the weight. O(1) a value.
+    It is more than their share r / (1 + r): if a tenth is real, r = 1/9, it is 0.28. Range: (0, 1); 0.618 at r = 1,
+    the golden ratio. The lasting variance is then w* / n_r (`pooled_variance`). It does not apply to an archive, where
+    real items should have all of the weight. Cost: O(1) per value.
 
     Args:
         ratio: r = n_r / m_s, real items for each synthetic one, above 0, of any shape.
@@ -48,7 +48,7 @@ def optimal_real_weight(ratio: npt.ArrayLike) -> FloatArray:
         [0.282376, 0.618034]
     """
     r = _above_zero("ratio", ratio)
-    # The same number without a difference, which would lose all digits for large r.
+    # The same number without a subtraction, which would lose all digits for large r.
     return np.asarray(2.0 / (1.0 + np.sqrt(1.0 + 4.0 / r)))
 
 
@@ -58,13 +58,14 @@ def pooled_variance(
     r"""Lasting variance of an estimated mean, in units of the variance of one item.
 
     Fresh: `[w^2/n_r + (1 - w)^2/m_s] / (2 w - w^2)`; archive: `1/n_r + (1 - w)^2 / (m_s (2 w - w^2))`. Range: above 0;
-    1/n_r is what real items alone give. Collapse: up, infinite at w = 0, where the mean drifts for ever. O(1) a value.
+    1/n_r is what real items alone give. Collapse: up, infinite at w = 0, where the mean drifts without end.
+    Cost: O(1) per value.
 
     Args:
-        weight: w: of all real items together, from 0 to 1, of any shape.
+        weight: w: total weight of the real items, from 0 to 1, of any shape.
         real: n_r: real items in each generation, above 0, of a shape that broadcasts.
         synthetic: m_s: synthetic items in each generation, above 0, of a shape that broadcasts.
-        origin: Whether each generation has fresh real items, or all have the same ones.
+        origin: Whether each generation has fresh real items, or all have the same ones ("archive").
 
     Returns:
         Of the shape that the arguments broadcast to.
@@ -72,7 +73,8 @@ def pooled_variance(
     Raises:
         InputError: An argument is outside of its range, or shapes do not fit.
 
-    Source: fresh with n_r = m_s as He, Xu and Cheng (2025), arXiv:2502.18049; else derived from the top of the file.
+    Source: He, Xu and Cheng (2025), arXiv:2502.18049, for fresh items with n_r = m_s; the rest is derived from the law
+    at the top of the file.
 
     Example:
         >>> float(pooled_variance(0.1, real=100, synthetic=900).round(6))
@@ -96,7 +98,7 @@ def pooled_variance(
 
 
 def _above_zero(name: str, values: Any) -> FloatArray:
-    found = numbers(name, values)
-    if (found <= 0.0).any():
-        raise InputError(f"`{name}` must be above 0, but got {found.min()}: give how many there are")
-    return found
+    array = numbers(name, values)
+    if (array <= 0.0).any():
+        raise InputError(f"`{name}` must be above 0, but got {array.min()}: give the number of items")
+    return array

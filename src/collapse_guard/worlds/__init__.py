@@ -1,10 +1,10 @@
-"""Recursive worlds with closed-form answers: to see collapse where it is understood, and to try policies on.
+"""Recursive worlds with closed-form answers: study collapse where it is understood, and try out policies.
 
 Each world has `simulate(...)`, which returns its lineages, and the laws that their expectations follow:
 
 - `gaussian`: mean and variance are refitted; the variance shrinks.
 - `wright_fisher`: frequencies of types are refitted; types are lost, and homozygosity grows.
-- `regression`: least squares on labels of the fit before; the error grows.
+- `regression`: least squares on labels of the previous fit; the error grows.
 - `hutter`: a learner that knows what it has seen, on a source with a heavy tail; the tail is lost.
 - `zipf_text`: a word model on documents that obey Zipf's law, with texts and losses for the guard to judge.
 

@@ -7,12 +7,12 @@ q = (1 - m) p_k + m p_0 has E sum q^2 = (1 - m)^2 S_k + (1 - (1 - m)^2) S_0. Mul
 
     F_{k+1} = 1/n + (1 - 1/n) (1 - m)^2 F_k
 
-It counts after drift: the fitted model (`genetics.migration` has the other census too). Where real items come in
-whole documents, two items of one document, a share r of all pairs, come from one origin: (1 - m)^2 becomes r (1 - m)
-+ (1 - r) (1 - m)^2.
+F is counted after drift, in the fitted model (`genetics.migration` has the other census too). If real items come in
+whole documents, the two items of a pair from one document (a share r of all pairs) have one origin, and (1 - m)^2
+becomes r (1 - m) + (1 - r) (1 - m)^2.
 
 **accumulate.** q_{k+1} = q_k + (x/n - q_k)/(k + 1) with x drawn from q_k, so E sum q^2 grows by
-(1 - S_k)/(n (k + 1)^2): 1 - F_k = prod_{j <= k} (1 - 1/(n j^2)), bounded away from 0 for ever.
+(1 - S_k)/(n (k + 1)^2): 1 - F_k = prod_{j <= k} (1 - 1/(n j^2)), which stays above a positive bound.
 
 **accumulate_subsample.** With Q_k of the k n kept items, a random n of them have
 1 - S_k = (1 - Q_k)(1 - g_k), g_k = (k - 1)/(k n - 1), and what they write moves the kept shares by
@@ -41,15 +41,15 @@ def expected_fixation(fits: int, *, samples: int, workflow: Workflow, same_origi
         fits: k, at least 0: the founder is 1, generation t is t + 1, and the source is 0.
         samples: n, at least 1.
         workflow: What each generation is trained on.
-        same_origin: r: share of the pairs of different items that are real or not together, from 0 to 1; only for
-            workflows without kept data.
+        same_origin: r: share of the pairs of different items that are either both real or both synthetic, from 0 to 1;
+            only for workflows without kept data.
 
     Raises:
         InputError: An argument is outside of its range.
 
     Cost: O(fits).
 
-    Source: Wright (1931), Genetics 16:97; Seddik et al. (2024), arXiv:2404.05090 (no real data); with m derived above.
+    Source: Wright (1931), Genetics 16:97; Seddik et al. (2024), arXiv:2404.05090 (no real data); derived above for m.
 
     Example:
         >>> round(expected_fixation(20, samples=100, workflow=Workflow(name="mix", real_share=0.1)), 6)
@@ -60,29 +60,29 @@ def expected_fixation(fits: int, *, samples: int, workflow: Workflow, same_origi
     n, k = whole("samples", samples, least=1), whole("fits", fits, least=0)
     share("same_origin", same_origin)
     if workflow.fresh_share is None:
-        return _kept(k, n, subsampled=workflow.name == "accumulate_subsample")
+        return _fixation_of_kept(k, n, subsampled=workflow.name == "accumulate_subsample")
     stay = 1.0 - workflow.fresh_share
-    kept, found = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
+    kept, fixation = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
     for _ in range(k):
-        found = after_drift(kept * found, n)
-    return found
+        fixation = after_drift(kept * fixation, n)
+    return fixation
 
 
-def _kept(fits: int, n: int, *, subsampled: bool) -> float:
+def _fixation_of_kept(fits: int, n: int, *, subsampled: bool) -> float:
     diversity = 1.0 if fits == 0 else 1.0 - 1.0 / n
     for k in range(1, fits):
-        again = _drawn_again(k, n) if subsampled else 0.0
+        again = _repeated_share(k, n) if subsampled else 0.0
         diversity *= 1.0 - (again + (1.0 - again) / n) / (k + 1.0) ** 2
-    return 1.0 - diversity * (1.0 - _drawn_again(fits, n) if subsampled and fits else 1.0)
+    return 1.0 - diversity * (1.0 - _repeated_share(fits, n) if subsampled and fits else 1.0)
 
 
-def _drawn_again(k: int, n: int) -> float:
-    """g_k: share of diversity that a random n of k n items lack."""
+def _repeated_share(k: int, n: int) -> float:
+    """g_k: share of diversity that a random n of k n items lacks."""
     return (k - 1.0) / (k * n - 1.0) if k > 1 else 0.0
 
 
 def expected_homozygosity(fits: int, source: npt.ArrayLike, *, samples: int, workflow: Workflow) -> float:
-    """Expected homozygosity S = S_0 + (1 - S_0) F after `fits` fits; arguments of `expected_fixation`, and the shares.
+    """Expected homozygosity S = S_0 + (1 - S_0) F after `fits` fits; arguments as `expected_fixation`, and the shares.
 
     Example:
         >>> shares = [0.5, 0.25, 0.25]
@@ -115,7 +115,7 @@ def loss_probability(shares: npt.ArrayLike, *, samples: int) -> FloatArray:
 
 
 def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
-    """Expected number of types among n draws, sum_i 1 - (1 - p_i)^n: what one generation keeps.
+    """Expected number of types among n draws, sum_i 1 - (1 - p_i)^n: the types that one generation keeps.
 
     Args:
         source: [types]: shares.
@@ -134,11 +134,11 @@ def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
 
 
 def survival(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
-    """Probability that a type outlives `fits` fits under `replace`, 1 - q_k^c with q_0 = 0, q_{k+1} = exp(q_k - 1).
+    """Probability that a type survives `fits` fits under `replace`, 1 - q_k^c with q_0 = 0, q_{k+1} = exp(q_k - 1).
 
-    The limit of many samples, where each occurrence has a Poisson number of copies; for shares that are not small it
-    is not exact. From the source on, c is the expected number n p_i in the founder's training set; from an observed
-    number c on, k counts the generations after it. O(fits).
+    It is the limit for many samples, where each occurrence has a Poisson number of copies; it is not exact for shares
+    that are not small. Counted from the source, c is the expected number n p_i in the founder's training set. Counted
+    from an observed number c, k is the number of generations after it. Cost: O(fits).
 
     Args:
         counts: c, not negative, of any shape.
@@ -161,7 +161,7 @@ def survival(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
 
 
 def survival_bound(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
-    """Least that `survival` can be: 1 - exp(-c/k).
+    """Lower bound of `survival`: 1 - exp(-c/k).
 
     Args:
         counts: c: expected numbers in the founder's training set, not negative, of any shape.
@@ -180,10 +180,11 @@ def survival_bound(counts: npt.ArrayLike, *, fits: int) -> FloatArray:
 
 
 def types_after(source: npt.ArrayLike, fits: int, *, samples: int, workflow: Workflow) -> float | None:
-    """Expected number of types that a lineage keeps; None where it is not known.
+    """Expected number of types that a lineage keeps; None if it is not known.
 
-    Exact for one fit, under `fresh`, and under `accumulate`, where what the founder saw stays. Under `replace` it is
-    the limit of many samples (`survival`). Not known under `mix` and `accumulate_subsample` from the second fit on.
+    It is exact for one fit, under `fresh`, and under `accumulate`, where the founder's types stay. Under `replace` it
+    is the limit for many samples (`survival`). It is not known under `mix` and `accumulate_subsample` from the second
+    fit on.
 
     Args:
         source: [types]: shares.

@@ -1,9 +1,8 @@
 """The Gaussian world: mean and variance are fitted to n samples in every generation.
 
-The source is N(0, 1) in each of d independent dimensions, so that a variance is a ratio to the real one. Generation 0,
-the founder, is the first fit; after t further generations there were t + 1 fits, and the laws count fits. Under
-`replace` the variance is a product of independent factors: its mean may stay what it was while nearly every lineage
-narrows. So look at its logarithm.
+The source is N(0, 1) in each of d independent dimensions, so a variance is a ratio to the real one. Generation 0, the
+founder, is the first fit; generation t is fit t + 1, and the laws count fits. Under `replace` the variance is a product
+of independent factors: its mean may stay constant while nearly every lineage narrows, so look at its logarithm.
 
 Source: Shumailov et al. (2024), Nature 631:755, theorem 3.1; the laws for `mix` and for kept data are derived in
 `gaussian_laws`.
@@ -47,7 +46,7 @@ __all__ = [
 ]
 
 _REAL, _WRITTEN = 1, 2
-"""What stands behind the seed for real data and for what is written; the simulation itself has a 0 there."""
+"""Second number of the seeds of real data and of written samples; the simulation itself has a 0 there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +76,7 @@ class GaussianLineages:
 
     @property
     def log_variance(self) -> FloatArray:
-        """[lineages, generations + 1]: mean over the dimensions of ln variance; -inf where it is below 1e-308."""
+        """[lineages, generations + 1]: mean over the dimensions of ln variance; -inf if a variance is below 1e-308."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.variances).mean(axis=2))
 
@@ -136,18 +135,18 @@ def simulate(
     lineages: int = 1000,
     seed: int = 0,
 ) -> GaussianLineages:
-    """Simulate lineages of Gaussians, each refitted to what the one before it wrote.
+    """Simulate lineages of Gaussians; each generation is refitted to what the previous one wrote.
 
-    Means and sums of squares are drawn from their exact distributions, not samples, but under `accumulate_subsample`.
+    Means and sums of squares are drawn from their exact distributions; only `accumulate_subsample` draws items.
 
     Args:
         samples: n, at least 2: items that each generation writes, and size of the founder's training set.
-        dimensions: d, at least 1; they are independent, but an item is real or not in all of them.
-        estimator: "unbiased" divides the sum of squares by the number of items less one, "mle" by their number.
+        dimensions: d, at least 1. They are independent, but an item is real or synthetic in all of them.
+        estimator: "unbiased" divides the sum of squares by the number of items less one, "mle" by the number of items.
         workflow: What each generation is trained on.
         generations: Generations after the founder, at least 0.
         lineages: Independent repetitions, at least 1.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         InputError: An argument is outside of its range.
@@ -169,14 +168,14 @@ def simulate(
     rng = np.random.default_rng(whole("seed", seed, least=0))
     loop = _Loop(rng, samples, int(estimator == "unbiased"), workflow)
     stored = (generations + 1) * samples * dimensions if workflow.name == "accumulate_subsample" else 1
-    grown = [loop.grow((size, dimensions), generations) for size in blocks(lineages, stored)]
-    means, variances = (np.concatenate(parts) for parts in zip(*grown, strict=True))
+    parts = [loop.grow((size, dimensions), generations) for size in blocks(lineages, stored)]
+    means, variances = (np.concatenate(part) for part in zip(*parts, strict=True))
     return GaussianLineages(workflow=workflow, samples=samples, estimator=estimator, means=means, variances=variances)
 
 
 @dataclass(frozen=True)
 class _Data:
-    """A training set of each lineage, by what an estimator needs of it."""
+    """The statistics of each lineage's training set that an estimator needs."""
 
     count: IntArray
     """[lineages, 1]."""
@@ -223,7 +222,7 @@ class _Loop:
         return fresh + self._items(lineages, self.samples - real, mean, variance)
 
     def _items(self, lineages: int, count: int | IntArray, mean: FloatArray, variance: FloatArray) -> _Data:
-        """Statistics of `count` draws from N(mean, variance); none where it is 0."""
+        """Statistics of `count` draws from N(mean, variance); empty if it is 0."""
         n = np.broadcast_to(np.asarray(count, dtype=np.int64), (lineages, 1))
         centre = mean + np.sqrt(variance / np.maximum(n, 1)) * self.rng.standard_normal(mean.shape)
         freedom = np.maximum(n - 1, 0) / 2.0
@@ -233,7 +232,7 @@ class _Loop:
         return np.asarray(data.squares / (data.count - self.ddof))
 
     def _grow_stored(self, shape: tuple[int, int], generations: int) -> tuple[FloatArray, FloatArray]:
-        """The same with all items kept, for a workflow that draws from them."""
+        """`grow` with all items kept, for a workflow that draws from them."""
         lineages, n = shape[0], self.samples
         store = np.empty((lineages, (generations + 1) * n, shape[1]))
         mean, variance = np.zeros(shape), np.ones(shape)
@@ -241,8 +240,8 @@ class _Loop:
         for size in range(n, store.shape[1] + 1, n):
             noise = self.rng.standard_normal((lineages, n, shape[1]))
             store[:, size - n : size] = mean[:, None] + np.sqrt(variance)[:, None] * noise
-            chosen = subsets(self.rng, lineages=lineages, pool=size, size=n)
-            training = np.take_along_axis(store, chosen[:, :, None], axis=1)
+            places = subsets(self.rng, lineages=lineages, pool=size, size=n)
+            training = np.take_along_axis(store, places[:, :, None], axis=1)
             mean, variance = training.mean(axis=1), training.var(axis=1, ddof=self.ddof)
             means.append(mean)
             variances.append(variance)

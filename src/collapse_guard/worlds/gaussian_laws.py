@@ -5,7 +5,7 @@ Let a = 1 for the unbiased estimator and (n - 1)/n for maximum likelihood, v = E
 **Fresh real data with probability m in each item** (`replace` is m = 0, `fresh` is m = 1). Given the model N(mu, s), an
 item is a draw from the mixture m N(0, 1) + (1 - m) N(mu, s), whose mean is (1 - m) mu and whose variance is
 w = m + (1 - m) s + m (1 - m) mu^2; the last term lies between the components. The sample mean has variance w/n and the
-estimator the expectation a w. Taking expectations:
+estimator has the expectation a w. Taking expectations:
 
     w_k = m + (1 - m) v_k + m (1 - m) u_k,   v_{k+1} = a w_k,   u_{k+1} = (1 - m)^2 u_k + w_k / n,   v_0 = 1, u_0 = 0
 
@@ -23,8 +23,8 @@ a V, and a mean about M of variance (1 - 1/k) V/n. So with b = a + 1 - 1/k:
     E Q_{k+1} = E Q_k + V_k ((n - 1) a + b k/(k + 1)),   E M_{k+1}^2 = E M_k^2 + b V_k / (n (k + 1)^2)
     v_k = a V_k,   u_k = E M_k^2 + (1 - 1/k) V_k / n
 
-Expectations of ln variance and of the distance are known where items are all synthetic or all real only: there
-variance / previous variance is chi-squared over its degrees of freedom, independent of the past.
+Expectations of ln variance and of the distance are known only if all items are synthetic or all are real: variance /
+previous variance is then chi-squared over its degrees of freedom, independent of the past.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ Estimator = Literal["mle", "unbiased"]
 
 
 def checked_estimator(estimator: Any) -> Estimator:
-    """The estimator; raises InputError where there is none of that name.
+    """The estimator; raises InputError for an unknown name.
 
     Example:
         >>> checked_estimator("mle")
         'mle'
     """
     if estimator not in get_args(Estimator):
-        raise InputError(f'`estimator` must be "mle" or "unbiased", but got {estimator!r}: take one of these')
+        raise InputError(f'`estimator` must be "mle" or "unbiased", but got {estimator!r}: give one of them')
     known: Estimator = estimator
     return known
 
 
 def expected_variance(fits: int, *, samples: int, workflow: Workflow, estimator: Estimator = "unbiased") -> float:
-    """Expected variance after `fits` fits, by the laws at the top of the file; known under every workflow.
+    """Expected variance after `fits` fits, by the laws at the top of the file. It is known under every workflow.
 
     Under `replace` it is (1 - 1/n)^k for "mle" and 1 for "unbiased": a martingale, though its lineages collapse.
 
@@ -70,7 +70,7 @@ def expected_variance(fits: int, *, samples: int, workflow: Workflow, estimator:
 
     Cost: O(fits).
 
-    Source: Shumailov et al. (2024), Nature 631:755; the others derived at the top of the file.
+    Source: Shumailov et al. (2024), Nature 631:755; the other workflows are derived at the top of the file.
 
     Example:
         >>> round(expected_variance(10, samples=100, workflow=Workflow(), estimator="mle"), 6)
@@ -82,7 +82,7 @@ def expected_variance(fits: int, *, samples: int, workflow: Workflow, estimator:
 
 
 def expected_squared_mean(fits: int, *, samples: int, workflow: Workflow, estimator: Estimator = "unbiased") -> float:
-    """Expected square of the fitted mean, the drift of the centre, after `fits` fits; arguments of `expected_variance`.
+    """Expected square of the fitted mean (the drift of the centre) after `fits` fits; arguments as `expected_variance`.
 
     Under `replace` it is k/n for "unbiased" and 1 - (1 - 1/n)^k for "mle".
 
@@ -98,8 +98,8 @@ def expected_log_variance(
 ) -> float | None:
     r"""Expected ln variance after `fits` fits: k (psi((n - 1)/2) - ln((n - 1)/2) + ln a) under `replace`.
 
-    Under `fresh` it is that of one fit. None where no closed form is known: under `mix`, but for a share of 0 or 1, and
-    where earlier data are kept, from the second fit on. Arguments of `expected_variance`. O(1).
+    Under `fresh` it is the value of one fit. None if no closed form is known: from the second fit on, under `mix`
+    unless the share is 0 or 1, and where earlier data are kept. Arguments as `expected_variance`. Cost: O(1).
 
     Source: Shumailov et al. (2024), Nature 631:755; the expectation of a log chi-squared variable.
 
@@ -108,9 +108,9 @@ def expected_log_variance(
         -0.01013502
     """
     n, factor = _checked(fits, samples, estimator)
-    chained = _chained(fits, workflow)
+    factors = _n_factors(fits, workflow)
     half = (n - 1) / 2.0
-    return None if chained is None else chained * float(digamma(half) - math.log(half) + math.log(factor))
+    return None if factors is None else factors * float(digamma(half) - math.log(half) + math.log(factor))
 
 
 def expected_squared_wasserstein(
@@ -118,9 +118,10 @@ def expected_squared_wasserstein(
 ) -> float | None:
     r"""Expected squared 2-Wasserstein distance to the source, d (u + v + 1 - 2 c^k), under `replace`.
 
-    u and v as in `expected_squared_mean` and `expected_variance`, and c = sqrt(2/(n - 1)) Gamma(n/2)/Gamma((n - 1)/2)
-    sqrt(a) the expected ratio of standard deviations. Unbiased, it is d (k/n + 2 - 2 c^k), which grows without bound.
-    Under `fresh` k = 1. None where no closed form is known, as for `expected_log_variance`. O(fits).
+    u and v are as in `expected_squared_mean` and `expected_variance`; c = sqrt(2/(n - 1)) Gamma(n/2)/Gamma((n - 1)/2)
+    sqrt(a) is the expected ratio of standard deviations. For the unbiased estimator it is d (k/n + 2 - 2 c^k), which
+    grows without bound. Under `fresh` k = 1. None if no closed form is known, as for `expected_log_variance`.
+    Cost: O(fits).
 
     Source: Shumailov et al. (2024), Nature 631:755, theorem 3.1 (that it diverges).
 
@@ -129,21 +130,21 @@ def expected_squared_wasserstein(
         0.16479
     """
     n, factor = _checked(fits, samples, estimator)
-    chained = _chained(fits, workflow)
-    if chained is None:
+    factors = _n_factors(fits, workflow)
+    if factors is None:
         return None
     variance, squared_mean = _moments(fits, samples, workflow, estimator)
     shrinkage = math.log(2.0 * factor / (n - 1)) / 2.0 + float(gammaln(n / 2.0) - gammaln((n - 1) / 2.0))
-    expected = squared_mean + variance + 1.0 - 2.0 * math.exp(chained * shrinkage)
+    expected = squared_mean + variance + 1.0 - 2.0 * math.exp(factors * shrinkage)
     return whole("dimensions", dimensions, least=1) * expected
 
 
 def stationary_variance(*, samples: int, real_share: float, estimator: Estimator = "unbiased") -> float:
     r"""Variance that `mix` tends to: a w with w = m / (1 - (1 - m) a - (1 - m)/(n (2 - m))).
 
-    The fixed point of the law at the top of the file. Infinite where there is none: unbiased, that is where
-    n m (2 - m) <= 1 - m, about half a real item a generation; below it the centre drifts faster than real data call it
-    back, and the expected variance grows without bound. 0 for "mle" without real data. O(1).
+    It is the fixed point of the law at the top of the file, and infinite if there is none. For the unbiased estimator
+    there is none if n m (2 - m) <= 1 - m, about half a real item per generation: the centre then drifts faster than
+    real data pull it back, and the expected variance grows without bound. 0 for "mle" without real data. Cost: O(1).
 
     Args:
         samples: n, at least 2.
@@ -153,7 +154,7 @@ def stationary_variance(*, samples: int, real_share: float, estimator: Estimator
     Raises:
         InputError: An argument is outside of its range.
 
-    Source: derived at the top of the file.
+    Source: the law at the top of the file.
 
     Example:
         >>> round(stationary_variance(samples=100, real_share=0.1), 6)
@@ -170,9 +171,9 @@ def stationary_variance(*, samples: int, real_share: float, estimator: Estimator
 
 
 def spread_bound(threshold: float, *, samples: int, fits: int) -> float:
-    r"""Most that P(standard deviation > threshold) can be after `fits` fits under `replace`: exp(-k/(4 n)) / threshold.
+    r"""Upper bound of P(standard deviation > threshold) after `fits` fits under `replace`: exp(-k/(4 n)) / threshold.
 
-    Range: [0, 1]. Both estimators obey it. O(1).
+    Range: [0, 1]. It holds for both estimators. Cost: O(1).
 
     Args:
         threshold: Above 0, as a ratio to the real standard deviation.
@@ -199,8 +200,8 @@ def _checked(fits: int, samples: int, estimator: Estimator) -> tuple[int, float]
     return n, 1.0 if checked_estimator(estimator) == "unbiased" else (n - 1.0) / n
 
 
-def _chained(fits: int, workflow: Workflow) -> int | None:
-    """How many independent factors the variance is a product of; None where it is none."""
+def _n_factors(fits: int, workflow: Workflow) -> int | None:
+    """The number of independent factors whose product is the variance; None if it is no such product."""
     if workflow.fresh_share == 0.0 or fits <= 1:
         return fits
     return 1 if workflow.fresh_share == 1.0 else None
@@ -212,11 +213,11 @@ def _moments(fits: int, samples: int, workflow: Workflow, estimator: Estimator) 
     if fits == 0:
         return 1.0, 0.0
     if workflow.fresh_share is not None:
-        return _mixed(fits, n, factor, workflow.fresh_share)
-    return (_accumulated if workflow.name == "accumulate" else _subsampled)(fits, n, factor)
+        return _mix_moments(fits, n, factor, workflow.fresh_share)
+    return (_accumulate_moments if workflow.name == "accumulate" else _subsample_moments)(fits, n, factor)
 
 
-def _mixed(fits: int, n: int, factor: float, m: float) -> tuple[float, float]:
+def _mix_moments(fits: int, n: int, factor: float, m: float) -> tuple[float, float]:
     variance, square = 1.0, 0.0
     for _ in range(fits):
         within = m + (1.0 - m) * variance + m * (1.0 - m) * square
@@ -224,7 +225,7 @@ def _mixed(fits: int, n: int, factor: float, m: float) -> tuple[float, float]:
     return variance, square
 
 
-def _accumulated(fits: int, n: int, factor: float) -> tuple[float, float]:
+def _accumulate_moments(fits: int, n: int, factor: float) -> tuple[float, float]:
     variance, square = factor, 1.0 / n
     for k in range(2, fits + 1):
         square += variance / (n * k**2)
@@ -232,7 +233,7 @@ def _accumulated(fits: int, n: int, factor: float) -> tuple[float, float]:
     return variance, square
 
 
-def _subsampled(fits: int, n: int, factor: float) -> tuple[float, float]:
+def _subsample_moments(fits: int, n: int, factor: float) -> tuple[float, float]:
     squares, pool_mean = n - 1.0, 1.0 / n
     for k in range(1, fits):
         spread, step = squares / (k * n - 1.0), factor + 1.0 - 1.0 / k

@@ -1,17 +1,17 @@
 r"""The Hutter world: a learner that knows what it has seen, on a source with a heavy tail.
 
-Facts i = 1, 2, ... are asked for with probability p_i = i^-beta / zeta(beta), without end. A generation is asked T
-questions; its training set has an answer to each that the generation before it knew, and to those of real people, with
-probability m each, in any case. A model knows a fact if it has seen its answer. Observed is the missing mass: the
-probability that the next real question is one that it cannot answer. Generation 0, the founder, learns from real people
-only; the laws count fits.
+A question asks for fact i = 1, 2, ... with probability p_i = i^-beta / zeta(beta); there are infinitely many facts. A
+generation is trained on T questions. Each question comes from real people with probability m, and then has its answer;
+otherwise it has its answer only if the previous generation knew it. A model knows a fact if it has seen its answer. The
+observable is the missing mass: the probability that it cannot answer the next real question. Generation 0, the founder,
+learns from real people only; the laws count fits.
 
 A fact of probability p is then known after fit k + 1 with probability
 
     K_{k+1}(p) = 1 - (1 - m p)^T + ((1 - m p)^T - (1 - p)^T) K_k(p),   K_1(p) = 1 - (1 - p)^T
 
-so under `replace` K_k = (1 - (1 - p)^T)^k: the missing mass is at most k times that of one fit, and grows ever slower.
-Where what a model writes is cut at its `cut` most frequent facts, as by top-k sampling, facts beyond come from real
+so under `replace` K_k = (1 - (1 - p)^T)^k: the missing mass is at most k times that of one fit, and its growth slows
+down. If a model writes only the `cut` most frequent facts, as with top-k sampling, all other facts come from real
 people only, and the missing mass has a floor that no amount of data lowers. Under `accumulate` the founder's answers
 stay, and nothing is lost.
 
@@ -37,7 +37,7 @@ from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 KNOWN: tuple[WorkflowName, ...] = ("replace", "accumulate", "mix", "fresh")
 """Workflows of this world."""
 _SUMMED = 20_000
-"""Facts that are summed one by one; the rest is an integral, by the midpoint rule exact to 1e-10 from there."""
+"""Facts that are summed one by one; the rest is an integral, which the midpoint rule makes exact to 1e-10."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +47,7 @@ class HutterLineages:
     workflow: Workflow
     """What each generation was trained on."""
     samples: int
-    """T: questions a generation."""
+    """T: questions per generation."""
     exponent: float
     """beta."""
     cut: int | None
@@ -110,7 +110,7 @@ def expected_missing_mass(
 
 
 def _known(p: FloatArray, *, fits: int, samples: int, real: float, thinned: float = 1.0) -> FloatArray:
-    """K_k(p): probability to know a fact that is asked for with probability `thinned` p."""
+    """K_k(p): probability to know a fact that a question asks for with probability `thinned` p."""
     with np.errstate(divide="ignore"):
         unseen = np.exp(samples * np.log1p(-thinned * p))
         by_people = np.exp(samples * np.log1p(-real * p))
@@ -123,13 +123,13 @@ def _known(p: FloatArray, *, fits: int, samples: int, real: float, thinned: floa
 def _known_sum(
     law: Callable[[FloatArray], FloatArray], exponent: float, samples: int, *, first: int = 0, last: int | None = None
 ) -> float:
-    """Sum of p_i law(p_i) over the facts after `first` up to `last`; over all of them where it is None."""
+    """Sum of p_i law(p_i) over the facts after `first` up to `last`; None: over all of them."""
     summed = first + _SUMMED if last is None else min(first + _SUMMED, last)
     norm = float(zeta(exponent))
     p = np.arange(first + 1.0, summed + 1.0) ** -exponent / norm
     total = float((p * law(p)).sum())
     start = math.log(summed + 0.5)
-    # Beyond samples^(1/beta) what is known falls as i^(1 - 2 beta): nothing is left of it where the integral ends.
+    # Beyond samples^(1/beta) the known mass falls as i^(1 - 2 beta): it is negligible where the integral ends.
     end = max(start, math.log(samples) / exponent) + 40.0 / (2.0 * exponent - 1.0)
     end = end if last is None else min(end, math.log(last + 0.5))
     nodes, weights = _panels(start, end)
@@ -138,7 +138,7 @@ def _known_sum(
 
 
 def _panels(start: float, end: float) -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights of Gauss-Legendre rules on panels from `start` to `end`; empty where that is no interval."""
+    """Nodes and weights of Gauss-Legendre rules on panels from `start` to `end`; empty if that is no interval."""
     if end <= start:
         return np.empty(0), np.empty(0)
     edges = np.linspace(start, end, math.ceil(4.0 * (end - start)) + 1)
@@ -157,16 +157,16 @@ def simulate(
     lineages: int = 1000,
     seed: int = 0,
 ) -> HutterLineages:
-    """Simulate lineages of learners, each taught by the one before it.
+    """Simulate lineages of learners; each generation is taught by the previous one.
 
     Args:
-        samples: T, at least 1: questions a generation.
+        samples: T, at least 1: questions per generation.
         exponent: beta, above 1: facts are asked for with probability i^-beta / zeta(beta).
         cut: Most frequent facts that a model writes, at least 1; None: all that it knows.
         workflow: `replace`, `accumulate`, `mix` or `fresh`.
         generations: Generations after the founder, at least 0.
         lineages: Independent repetitions, at least 1.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         InputError: An argument is outside of its range, or the world has no such workflow.
@@ -204,15 +204,15 @@ class _Loop:
         known = np.unique(self._questions())
         missing = [self._missing(known)]
         for _ in range(generations):
-            known = known if self.workflow.name == "accumulate" else self._taught(known)
+            known = known if self.workflow.name == "accumulate" else self._learn(known)
             missing.append(self._missing(known))
         return missing
 
-    def _taught(self, known: IntArray) -> IntArray:
+    def _learn(self, known: IntArray) -> IntArray:
         """Facts that the next generation knows."""
-        asked = self._questions()
+        facts = self._questions()
         by_people = self.rng.random(self.samples) < (self.workflow.fresh_share or 0.0)
-        return np.unique(asked[by_people | (np.isin(asked, known) & (asked <= self.cut))])
+        return np.unique(facts[by_people | (np.isin(facts, known) & (facts <= self.cut))])
 
     def _questions(self) -> IntArray:
         return self.rng.zipf(self.exponent, self.samples)

@@ -1,4 +1,4 @@
-"""What a world shows of its lineages: an observable, and the closed form beside it."""
+"""Observables: what a world shows of its lineages, each with its closed form if one is known."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Observable:
     """One number of each generation of each lineage.
 
     Example:
-        >>> seen = Observable(name="variance", values=np.array([[1.0, 0.5], [1.0, 0.7]]))
-        >>> seen.mean.tolist()
+        >>> variance = Observable(name="variance", values=np.array([[1.0, 0.5], [1.0, 0.7]]))
+        >>> variance.mean.tolist()
         [1.0, 0.6]
-        >>> seen.quantile(0.9).tolist()
+        >>> variance.quantile(0.9).tolist()
         [1.0, 0.7]
     """
 
     name: str
-    """What it is."""
+    """Name of the quantity."""
     values: FloatArray
     """[lineages, generations + 1]: column t is generation t, column 0 the founder."""
     expected: FloatArray | None = None
     """[generations + 1]: expectation over lineages; None: no closed form is known under this workflow."""
     is_limit: bool = False
-    """Whether `expected` is a limit for many samples, and not exact."""
+    """Whether `expected` is a limit for many samples instead of exact."""
 
     @property
     def mean(self) -> FloatArray:
@@ -45,7 +45,7 @@ class Observable:
         return np.asarray(np.sort(self.values, axis=0)[place])
 
     def to_dict(self) -> dict[str, Any]:
-        """Mean, middle 80 % and law as plain JSON types; a number that is not finite is a string, as in all records."""
+        """Mean, middle 80% and law as plain JSON types; a number that is not finite is a string, as in all records."""
         return {
             "name": self.name,
             "mean": _plain(self.mean),
@@ -70,16 +70,15 @@ class Lineages(Protocol):
 
     @property
     def observables(self) -> tuple[Observable, ...]:
-        """What is seen of them, the most telling first."""
+        """Their observables, the most informative first."""
 
 
 def over_generations(law: Callable[[int], float | None], generations: int) -> FloatArray | None:
-    """A law of the number of fits, for generations 0 to `generations`: generation t is the fit t + 1.
+    """A law of the number of fits, for generations 0 to `generations`: generation t is fit t + 1.
 
     Example:
         >>> over_generations(lambda fits: 0.5**fits, 2).tolist()
         [0.5, 0.25, 0.125]
     """
-    found = [law(fits) for fits in range(1, generations + 2)]
-    values = [value for value in found if value is not None]
-    return np.array(values, dtype=np.float64) if len(values) == len(found) else None
+    values = [value for fits in range(1, generations + 2) if (value := law(fits)) is not None]
+    return np.array(values, dtype=np.float64) if len(values) == generations + 1 else None

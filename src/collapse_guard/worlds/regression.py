@@ -1,12 +1,12 @@
-"""The regression world: least squares, refitted to labels that the fit before it wrote.
+"""The regression world: least squares, refitted to labels that the previous fit wrote.
 
 y = x w + noise with x ~ N(0, I_d) and noise of standard deviation sigma. Every generation gives new labels to the same
-T inputs. Observed is the excess risk |w_t - w|^2, the test error above that of the truth. Generation 0, the founder, is
-the first fit; the laws count fits.
+T inputs. The observable is the excess risk |w_t - w|^2, the test error above that of the truth. Generation 0, the
+founder, is the first fit; the laws count fits.
 
-With e = w_hat - w and u ~ N(0, sigma^2 (X'X)^-1) new in every generation: e_k = e_{k-1} + u_k under `replace`,
-e_k = e_{k-1} + u_k / k under `accumulate`, where the fit is the mean of all labels so far, and e_k = u_k under `fresh`.
-`mix` and `accumulate_subsample` change the inputs from generation to generation; they are not part of this world.
+Let e = w_hat - w, and let u ~ N(0, sigma^2 (X'X)^-1) be new in every generation. Then e_k = e_{k-1} + u_k under
+`replace`, e_k = e_{k-1} + u_k / k under `accumulate` (the fit is the mean of all labels so far), and e_k = u_k under
+`fresh`. `mix` and `accumulate_subsample` change the inputs in every generation; they are not part of this world.
 
 Source: Gerstgrasser et al. (2024), Is model collapse inevitable?, arXiv:2404.01413; Dohmatob et al. (2024),
     arXiv:2402.07712.
@@ -40,7 +40,7 @@ class RegressionLineages:
     dimensions: int
     """d."""
     noise: float
-    """sigma: standard deviation of the labels about the truth."""
+    """sigma: standard deviation of the labels around the truth."""
     excess_risk: FloatArray
     """[lineages, generations + 1]: |w_t - w|^2."""
 
@@ -63,7 +63,7 @@ def expected_excess_risk(
 ) -> float:
     """Expected excess risk after `fits` fits: sigma^2 d/(T - d - 1) times k, sum_{i <= k} 1/i^2, or 1.
 
-    The factors are those of `replace` (linear growth), `accumulate` (at most pi^2/6), and `fresh`.
+    The factors belong to `replace` (linear growth), `accumulate` (at most pi^2/6) and `fresh`.
 
     Args:
         fits: k, at least 1: the founder is 1, generation t is t + 1.
@@ -102,7 +102,7 @@ def simulate(
     lineages: int = 1000,
     seed: int = 0,
 ) -> RegressionLineages:
-    """Simulate lineages of least-squares fits, each to labels that the one before it wrote.
+    """Simulate lineages of least-squares fits, each to labels that the previous one wrote.
 
     The Gram matrix of the inputs is drawn by its Cholesky factor (Bartlett 1933), not from inputs.
 
@@ -113,7 +113,7 @@ def simulate(
         workflow: `replace`, `accumulate` or `fresh`.
         generations: Generations after the founder, at least 0.
         lineages: Independent repetitions, at least 1.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         InputError: An argument is outside of its range, or the world has no such workflow.
@@ -146,7 +146,7 @@ def _checked_sizes(dimensions: int, samples: int) -> tuple[int, int]:
     if total < d + 2:
         raise InputError(
             f"`samples` must be at least `dimensions` + 2 = {d + 2}, but got {total}: with fewer the expected error is "
-            "infinite; take more samples or fewer dimensions"
+            "infinite; use more samples or fewer dimensions"
         )
     return d, total
 

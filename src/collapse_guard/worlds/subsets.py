@@ -7,13 +7,13 @@ import numpy as np
 from collapse_guard.arrays import IntArray
 
 _MOST_STORED = 8_000_000
-"""Numbers that are stored at once where a workflow keeps all items: 64 MB."""
+"""Numbers stored at once if a workflow keeps all items: 64 MB."""
 
 
 def subsets(rng: np.random.Generator, *, lineages: int, pool: int, size: int) -> IntArray:
-    """For each lineage `size` different places of 0 to `pool` - 1, all subsets equally likely; [lineages, size].
+    """`size` different places from 0 to `pool` - 1 for each lineage, all subsets equally likely; [lineages, size].
 
-    O(lineages pool).
+    Cost: O(lineages pool).
 
     Example:
         >>> subsets(np.random.default_rng(0), lineages=2, pool=3, size=3).sum(axis=1).tolist()
@@ -25,7 +25,7 @@ def subsets(rng: np.random.Generator, *, lineages: int, pool: int, size: int) ->
 
 
 def blocks(lineages: int, stored: int) -> list[int]:
-    """Sizes of blocks of lineages, so that not too much is stored at once at `stored` numbers per lineage.
+    """Sizes of blocks of lineages that bound how much is stored at once, at `stored` numbers per lineage.
 
     Example:
         >>> blocks(5, 4_000_000)

@@ -1,4 +1,4 @@
-"""A small language model of words: fitted by counting, written from by drawing, scored in nats."""
+"""A small language model of words: it is fitted by counting, writes by drawing, and scores in nats."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from collapse_guard.arrays import FloatArray, IntArray
 
 FLOOR = 0.01
-"""Share of the score that goes to all words alike, so that a word the model lost costs a finite number of nats."""
+"""Share of the score that all words have in equal parts, so a word that the model lost costs finitely many nats."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WordModel:
-    """Words by their frequency, and with weight `context` by the word before them.
+    """Words by their frequency and, with weight `context`, by the previous word.
 
-    A word is drawn by taking an occurrence of the training text at random: with probability `context` one of those
-    that follow the word before it there, else any. So what it writes is never smoothed. Its score is:
-    (1 - FLOOR) (context P(word | word before) + (1 - context) P(word)) + FLOOR / vocabulary.
-    The first word of a document, and one after a word that nothing follows, is drawn and scored by frequency alone.
+    To draw a word, the model takes a random occurrence in the training text: with probability `context` one that
+    follows the previous word there, else any. So what it writes is never smoothed. The score of a word is
+    (1 - FLOOR) (context P(word | previous word) + (1 - context) P(word)) + FLOOR / vocabulary.
+    The first word of a document, and a word after one that nothing follows, is drawn and scored by frequency alone.
 
     Example:
         >>> model = WordModel.fit(np.array([[0, 1], [0, 1]]), vocabulary=4, context=0.0)
@@ -30,17 +30,17 @@ class WordModel:
     vocabulary: int
     """Number of words of the language."""
     context: float
-    """Weight of the word before, from 0 (frequencies only) to 1."""
+    """Weight of the previous word, from 0 (frequencies only) to 1."""
     training: IntArray
     """[documents, length]: word numbers."""
     counts: IntArray
     """[vocabulary]: occurrences in the training text."""
     pairs: IntArray
-    """Each two words in a row of the training text as first * vocabulary + second, sorted; empty without context."""
+    """Adjacent words of the training text as first * vocabulary + second, sorted; empty without context."""
 
     @classmethod
     def fit(cls, training: IntArray, *, vocabulary: int, context: float) -> WordModel:
-        """Count words and, where context has a weight, words in a row; O(N log N) for N words."""
+        """Count words and, if context has a weight, adjacent words. Cost: O(N log N) for N words."""
         pairs = training[:, :-1] * vocabulary + training[:, 1:] if context else np.empty(0, dtype=np.int64)
         counts = np.bincount(training.ravel(), minlength=vocabulary)
         return cls(
@@ -84,6 +84,6 @@ class WordModel:
         return np.where(uses, self.pairs[np.minimum(place, len(self.pairs) - 1)] % self.vocabulary, otherwise)
 
     def _followers(self, before: IntArray) -> tuple[IntArray, IntArray]:
-        """Where the pairs that begin with each word stand, and how many there are."""
+        """First place and number of the pairs that begin with each word."""
         first = np.searchsorted(self.pairs, before * self.vocabulary)
         return first, np.searchsorted(self.pairs, (before + 1) * self.vocabulary) - first

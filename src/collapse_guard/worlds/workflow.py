@@ -15,14 +15,14 @@ WORKFLOWS: tuple[WorkflowName, ...] = get_args(WorkflowName)
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """What each generation after the founder is trained on; the founder has n real items under all of them.
+    """What each generation after the founder is trained on; the founder always has n real items.
 
     | name                   | training set of generation t                                                        |
     |------------------------|-------------------------------------------------------------------------------------|
     | `replace`              | n items that generation t - 1 wrote                                                 |
     | `accumulate`           | the founder's n real items and the n that each earlier generation wrote: (t + 1) n  |
     | `accumulate_subsample` | n of those (t + 1) n, drawn without replacement                                     |
-    | `mix`                  | n items, each fresh real data with probability `real_share`, else of generation t - 1 |
+    | `mix`                  | n items, each fresh real with probability `real_share`, else from generation t - 1   |
     | `fresh`                | n fresh real items: a healthy lineage                                               |
 
     Raises:
@@ -37,12 +37,12 @@ class Workflow:
     """
 
     name: WorkflowName = "replace"
-    """Which one."""
+    """Name of the workflow."""
     real_share: float | None = None
-    """m: probability of an item to be fresh real data, from 0 to 1; only under `mix`."""
+    """m: probability that an item is fresh real data, from 0 to 1; only under `mix`."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown name, and a share where it means nothing."""
+        """Refuse an unknown name, and a share where the workflow has none."""
         if self.name not in WORKFLOWS:
             raise InputError(f"`name` must be a workflow, but got {self.name!r}: {near(str(self.name), WORKFLOWS)}")
         if (self.name == "mix") != (self.real_share is not None):
@@ -55,15 +55,15 @@ class Workflow:
 
     @property
     def fresh_share(self) -> float | None:
-        """Probability of an item to be fresh real data; None where earlier data are kept instead."""
+        """Probability that an item is fresh real data; None if the workflow keeps earlier data instead."""
         return {"replace": 0.0, "fresh": 1.0, "mix": self.real_share}.get(self.name)
 
     def required_of(self, world: str, known: tuple[WorkflowName, ...]) -> Workflow:
-        """This workflow; raises InputError where the world has none of that name."""
+        """This workflow; raises InputError if the world does not have it."""
         if self.name not in known:
             raise InputError(
                 f"`workflow` must be one that the world {world} has ({', '.join(known)}), but got `{self.name}`: "
-                "take one of these, or another world"
+                "choose one of them, or another world"
             )
         return self
 

@@ -1,8 +1,7 @@
 """The Wright-Fisher world: frequencies of types (words, tokens, alleles) are refitted to n draws in every generation.
 
 It is genetic drift: homozygosity S = sum_i p_i^2 grows, types are lost and never come back, and fresh real data are
-immigrants. Generation 0, the founder, is the first fit; after t further generations there were t + 1 fits, and the laws
-in `drift` count fits.
+immigrants. Generation 0, the founder, is the first fit; generation t is fit t + 1, and the laws in `drift` count fits.
 
 Source: Wright (1931), Evolution in Mendelian populations, Genetics 16:97; Shumailov et al. (2024), Nature 631:755;
     Seddik et al. (2024), arXiv:2404.05090.
@@ -76,7 +75,7 @@ class TypeLineages:
     source: FloatArray
     """[types]: real shares."""
     homozygosity: FloatArray
-    """[lineages, generations + 1]: S = sum_i p_i^2 of the model itself; not estimated, so without a correction."""
+    """[lineages, generations + 1]: S = sum_i p_i^2 of the model itself; exact, so it needs no correction."""
     types: FloatArray
     """[lineages, generations + 1]: types that the model can still write."""
     alive: FloatArray
@@ -123,15 +122,15 @@ def simulate(
     lineages: int = 1000,
     seed: int = 0,
 ) -> TypeLineages:
-    """Simulate lineages of type frequencies, each refitted to what the one before it wrote.
+    """Simulate lineages of type frequencies; each generation is refitted to what the previous one wrote.
 
     Args:
-        source: [types]: real shares, which sum to 1; None: Zipf's law over 200 types.
+        source: [types]: real shares that sum to 1; None: Zipf's law over 200 types.
         samples: n, at least 1: items that each generation writes, and size of the founder's training set.
         workflow: What each generation is trained on.
         generations: Generations after the founder, at least 0.
         lineages: Independent repetitions, at least 1.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         InputError: An argument is outside of its range.
@@ -151,14 +150,14 @@ def simulate(
     whole("lineages", lineages, least=1)
     loop = _Loop(np.random.default_rng(whole("seed", seed, least=0)), shares, samples, workflow)
     kept = samples * (generations + 1) if workflow.name == "accumulate_subsample" else 0
-    grown = [loop.grow(size, generations) for size in blocks(lineages, len(shares) + kept)]
+    parts = [loop.grow(size, generations) for size in blocks(lineages, len(shares) + kept)]
     return TypeLineages(
         workflow=workflow,
         samples=samples,
         source=shares,
-        homozygosity=np.concatenate([block[0] for block in grown]),
-        types=np.concatenate([block[1] for block in grown]),
-        alive=np.asarray(sum(block[2] for block in grown) / lineages),
+        homozygosity=np.concatenate([part[0] for part in parts]),
+        types=np.concatenate([part[1] for part in parts]),
+        alive=np.asarray(sum(part[2] for part in parts) / lineages),
     )
 
 
@@ -182,7 +181,7 @@ class _Loop:
     workflow: Workflow
 
     def grow(self, lineages: int, generations: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Homozygosity and number of types, [lineages, generations + 1], and how many have each type."""
+        """Homozygosity and number of types, [lineages, generations + 1], and how many lineages have each type."""
         written = self.rng.multinomial(self.samples, self.source, size=lineages)
         keeps = self.workflow.name == "accumulate_subsample"
         counts, store = written, self._items(written) if keeps else np.empty((lineages, 0), dtype=np.int64)
@@ -195,7 +194,7 @@ class _Loop:
             if generation == generations:
                 break
             if keeps:
-                counts, store = self._subsampled(shares, store)
+                counts, store = self._subsample(shares, store)
             else:
                 counts = self._next(counts, shares)
         return np.stack(homozygosity, axis=1), np.stack(types, axis=1).astype(np.float64), np.stack(alive)
@@ -207,13 +206,13 @@ class _Loop:
             return counts + self.rng.multinomial(self.samples, shares)
         return self.rng.multinomial(self.samples, fresh * self.source + (1.0 - fresh) * shares)
 
-    def _subsampled(self, shares: FloatArray, store: IntArray) -> tuple[IntArray, IntArray]:
+    def _subsample(self, shares: FloatArray, store: IntArray) -> tuple[IntArray, IntArray]:
         """Counts in a random n of all items, and all items."""
         store = np.concatenate([store, self._items(self.rng.multinomial(self.samples, shares))], axis=1)
         lineages, types = shares.shape
-        chosen = subsets(self.rng, lineages=lineages, pool=store.shape[1], size=self.samples)
-        place = np.take_along_axis(store, chosen, axis=1) + types * np.arange(lineages)[:, None]
-        return np.bincount(place.ravel(), minlength=lineages * types).reshape(lineages, types), store
+        places = subsets(self.rng, lineages=lineages, pool=store.shape[1], size=self.samples)
+        cells = np.take_along_axis(store, places, axis=1) + types * np.arange(lineages)[:, None]
+        return np.bincount(cells.ravel(), minlength=lineages * types).reshape(lineages, types), store
 
     def _items(self, counts: IntArray) -> IntArray:
         """One type per item, [lineages, n]."""

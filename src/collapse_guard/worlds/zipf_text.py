@@ -1,8 +1,8 @@
-"""The text world: documents of words that obey Zipf's law, a word model trained on them, and what it writes.
+"""The text world: documents of words that obey Zipf's law, and a word model that is trained on them and writes others.
 
-Real documents are independent draws from p_i proportional to i^-s. The model counts (`word_model`): by frequency alone
-it drifts as the Wright-Fisher world does, and its laws hold; with context it also learns accidents of its training text
-by heart, and no closed form is known. Generation 0, the founder, is the first fit; the laws count fits.
+Real documents are independent draws from p_i proportional to i^-s. The model counts words (`word_model`). By frequency
+alone it drifts like the Wright-Fisher world, whose laws hold; with context it also memorises accidents of its training
+text, and no closed form is known. Generation 0, the founder, is the first fit; the laws count fits.
 
 Source: Zipf (1935), The psycho-biology of language; Riis (2026), arXiv:2604.08554, for drift in n-gram models.
 """
@@ -25,12 +25,12 @@ from collapse_guard.worlds.wright_fisher import zipf
 
 _SYLLABLES = tuple(consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou")
 _REAL, _LINEAGE = 0, 1
-"""First number of the seeds of real documents and of lineages, so that they never meet."""
+"""Second number of the seeds of real documents and of lineages, so that their draws differ."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TextLineages:
-    """Lineages of word models; the texts and losses of the first of them."""
+    """Lineages of word models, with the texts and losses of the first ones."""
 
     workflow: Workflow
     """What each generation was trained on."""
@@ -41,7 +41,7 @@ class TextLineages:
     length: int
     """Words of a document."""
     context: float
-    """Weight of the word before in the model."""
+    """Weight of the previous word in the model."""
     words_known: FloatArray
     """[lineages, generations + 1]: words that the model can still write."""
     homozygosity: FloatArray
@@ -68,7 +68,7 @@ class TextLineages:
 
     @property
     def observables(self) -> tuple[Observable, ...]:
-        """Words known, loss and fixation index; words and index with their laws where the model has no context."""
+        """Words known, loss and fixation index; words and index have laws if the model has no context."""
         return (
             Observable(
                 name="words known",
@@ -99,13 +99,13 @@ class TextLineages:
 
     def texts(self, lineage: int, generation: int) -> list[str]:
         """What a generation wrote; only of the first `kept` lineages."""
-        return as_texts(self.written[self._kept(lineage), generation])
+        return as_texts(self.written[self._kept_lineage(lineage), generation])
 
     def losses(self, lineage: int, generation: int) -> FloatArray:
         """[scored]: nats of each document of `held_out`, summed over its words; only of the first `kept` lineages."""
-        return np.asarray(self.nats[self._kept(lineage), generation].sum(axis=1))
+        return np.asarray(self.nats[self._kept_lineage(lineage), generation].sum(axis=1))
 
-    def _kept(self, lineage: int) -> int:
+    def _kept_lineage(self, lineage: int) -> int:
         if not 0 <= lineage < len(self.written):
             raise InputError(
                 f"`lineage` must be one of the {len(self.written)} whose texts were kept, but got {lineage}: simulate "
@@ -115,7 +115,7 @@ class TextLineages:
 
 
 def word(number: int) -> str:
-    """The word of a number, of two syllables or more; different for different numbers.
+    """The word of a number: two syllables or more, different for different numbers.
 
     Example:
         >>> word(0), word(1), word(70)
@@ -153,23 +153,23 @@ def simulate(
     scored: int = 200,
     seed: int = 0,
 ) -> TextLineages:
-    """Simulate lineages of word models, each trained on what the one before it wrote.
+    """Simulate lineages of word models; each generation is trained on what the previous one wrote.
 
-    Whole documents are real, are kept or are drawn; `mix` draws the origin of each document. A lineage does not depend
-    on how many others there are.
+    The unit is a whole document: it is real or not, kept or not, drawn or not. A lineage does not depend on how many
+    others there are.
 
     Args:
         vocabulary: Words of the language, at least 2.
         exponent: s of Zipf's law, above 0.
         documents: Documents that each generation writes, at least 1, and size of the founder's training set.
         length: Words of a document, at least 2.
-        context: Weight of the word before in the model, from 0 (frequencies only) to 1.
+        context: Weight of the previous word in the model, from 0 (frequencies only) to 1.
         workflow: What each generation is trained on.
         generations: Generations after the founder, at least 0.
         lineages: Independent repetitions, at least 1.
-        kept: Of how many lineages texts and losses are kept, from 0 to all.
-        scored: Real documents that all generations are scored on, at least 1.
-        seed: Of everything random.
+        kept: Number of lineages whose texts and losses are kept, from 0 to all.
+        scored: Number of real documents that all generations are scored on, at least 1.
+        seed: Seed of everything random.
 
     Raises:
         InputError: An argument is outside of its range.
@@ -183,16 +183,16 @@ def simulate(
         ((3, 3), 200, (200,))
     """
     least = {"vocabulary": 2, "documents": 1, "length": 2, "generations": 0, "lineages": 1, "kept": 0, "scored": 1}
-    given = locals()
+    arguments = locals()
     for name, lowest in {**least, "seed": 0}.items():
-        whole(name, given[name], least=lowest)
+        whole(name, arguments[name], least=lowest)
     if kept > lineages:
         raise InputError(f"`kept` must be at most `lineages` = {lineages}, but got {kept}: simulate more lineages")
     language = _Language(zipf(vocabulary, exponent), documents, length)
     held_out = language.real(np.random.default_rng([seed, _REAL]), scored)
     loop = _Loop(language, share("context", context), workflow, generations, seed)
-    grown = [loop.grow(number, held_out, keeps=number < kept) for number in range(lineages)]
-    known, homozygosity, loss = np.moveaxis(np.array([observed for observed, _, _ in grown]), 2, 0)
+    results = [loop.grow(number, held_out, keeps=number < kept) for number in range(lineages)]
+    known, homozygosity, loss = np.moveaxis(np.array([observables for observables, _, _ in results]), 2, 0)
     shape = (kept, generations + 1)
     return TextLineages(
         workflow=workflow,
@@ -204,14 +204,14 @@ def simulate(
         homozygosity=homozygosity,
         loss=loss,
         held_out=held_out,
-        written=np.array([written for _, written, _ in grown[:kept]]).reshape(*shape, documents, length),
-        nats=np.array([nats for _, _, nats in grown[:kept]]).reshape(*shape, scored, length),
+        written=np.array([written for _, written, _ in results[:kept]]).reshape(*shape, documents, length),
+        nats=np.array([nats for _, _, nats in results[:kept]]).reshape(*shape, scored, length),
     )
 
 
 @dataclass(frozen=True)
 class _Language:
-    """What real documents are drawn from."""
+    """The source of real documents."""
 
     source: FloatArray
     documents: int
@@ -237,15 +237,15 @@ class _Loop:
     def grow(
         self, number: int, held_out: IntArray, *, keeps: bool
     ) -> tuple[FloatArray, list[IntArray], list[FloatArray]]:
-        """Observables [generations + 1, 3], and where they are kept what each generation wrote, and its nats."""
-        observed, texts, nats = [], [], []
+        """Observables [generations + 1, 3] and, if kept, what each generation wrote, with its nats."""
+        observables, texts, nats = [], [], []
         for model, written in self._models(np.random.default_rng([self.seed, _LINEAGE, number])):
             cost = model.nats(held_out)
-            observed.append((float(model.known), model.homozygosity, float(cost.mean())))
+            observables.append((float(model.known), model.homozygosity, float(cost.mean())))
             if keeps:
                 texts.append(written)
                 nats.append(cost)
-        return np.array(observed), texts, nats
+        return np.array(observables), texts, nats
 
     def _models(self, rng: np.random.Generator) -> Iterator[tuple[WordModel, IntArray]]:
         """Each model, and what it wrote."""
