@@ -1,4 +1,4 @@
-"""Arguments refused in one way where they are not usable: whole numbers, shares, numbers above a bound, and arrays."""
+"""Checks of arguments: whole numbers, shares, numbers above a bound, and arrays; all refuse in the same words."""
 
 from __future__ import annotations
 
@@ -81,16 +81,16 @@ def numbers(name: str, values: Any, *, least: float = -math.inf, most: float = m
     """
     required = f"`{name}` must hold finite numbers{_range(least, most)}"
     try:
-        found = np.asarray(values)
+        array = np.asarray(values)
     except ValueError as error:
         raise InputError(f"{required}, but got rows of unequal length: make them equally long") from error
-    if found.size and found.dtype.kind not in "iuf":
+    if array.size and array.dtype.kind not in "iuf":
         raise InputError(f"{required}, but got {values!r:.80}: give such numbers")
-    found = found.astype(np.float64)
-    bad = found[~(np.isfinite(found) & (found >= least) & (found <= most))]
+    array = array.astype(np.float64)
+    bad = array[~(np.isfinite(array) & (array >= least) & (array <= most))]
     if bad.size:
         raise InputError(f"{required}, but got {bad[0]:g}: give such numbers")
-    return found
+    return array
 
 
 def _range(least: float, most: float) -> str:

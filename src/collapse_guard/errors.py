@@ -1,17 +1,17 @@
-"""Every exception and warning that collapse_guard raises on purpose.
+"""All exceptions and warnings of collapse_guard.
 
 CollapseGuardError
-├── InputError (ValueError)        an argument or a file is not usable
+├── InputError (ValueError)        an argument or a file is invalid
 │   ├── CorpusError                documents, or a table of losses or scores, cannot be read
-│   ├── PolicyError                a policy file or value is not valid
+│   ├── PolicyError                a policy file or value is invalid
 │   └── WildTypeError              a directory is not a wild type, or was changed
-│       └── FingerprintMismatchError   two wild types where there must be one
+│       └── FingerprintMismatchError   two wild types in one lineage
 ├── LineageError                   a generation cannot be added or found
 │   └── LineageNotFoundError       no lineage of that name
 ├── StoreUnreachableError          the lineage store does not answer
 └── CollapsedError                 the guard's action "raise": the verdict is COLLAPSED
 
-CollapseGuardWarning (UserWarning)  the guard alerts, or goes on with less than it was asked for
+CollapseGuardWarning (UserWarning)  the guard alerts, or continues with less than it was asked for
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 
 
 class CollapseGuardError(Exception):
-    """Root of all exceptions of collapse_guard."""
+    """Base class of all exceptions of collapse_guard."""
 
 
 class InputError(CollapseGuardError, ValueError):
-    """An argument or a file is not usable; the message says what is required, what was got and what to do."""
+    """An argument or a file is invalid; the message says what is required, what was got and what to do."""
 
 
 class CorpusError(InputError):
@@ -34,7 +34,7 @@ class CorpusError(InputError):
 
 
 class PolicyError(InputError):
-    """A policy file or value is not valid; `loc` has the keys that lead to it, from the outermost."""
+    """A policy file or value is invalid; `loc` has the keys that lead to it, from the outermost."""
 
     def __init__(self, message: str, loc: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
@@ -49,10 +49,10 @@ class FingerprintMismatchError(WildTypeError):
     """Generations of one lineage were measured against different wild types."""
 
     WHAT_TO_DO = (
-        "load that wild type, or start another lineage. One that is fitted again on another processor is another one: "
+        "load that wild type, or start a new lineage. Fitting it again on another processor gives another wild type: "
         "save it once, and load it from then on"
     )
-    """For the lineage's next generation."""
+    """What to do before the lineage's next generation."""
 
 
 class LineageError(CollapseGuardError):
@@ -76,11 +76,11 @@ class CollapsedError(CollapseGuardError):
 
 
 class CollapseGuardWarning(UserWarning):
-    """The guard alerts, or goes on with less than it was asked for."""
+    """The guard alerts, or continues with less than it was asked for."""
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Phrase the names nearest to `name` for the end of an error message.
+    """Name the known names nearest to `name`, for the end of an error message.
 
     Example:
         >>> near("perplexty", ["perplexity", "vendi"])

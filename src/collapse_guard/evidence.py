@@ -1,4 +1,4 @@
-"""What was collected of a generation: losses on wild-type documents, generated samples, embeddings."""
+"""Evidence: what was collected from a generation, such as losses on wild-type documents, samples and embeddings."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Losses:
-    """Sums of nats over documents: those of the wild type, the same ones in every generation, or samples.
+    """Losses in nats, summed over each document: documents of the wild type, the same in every generation, or samples.
 
-    Pads and BOS are not counted. A document of zero tokens is refused: it has no loss.
+    Padding and BOS are not counted. A document of zero tokens is refused: it has no loss.
     """
 
     documents: tuple[str, ...]
-    """Id of each document; content hashes where a probe measured them."""
+    """Id of each document; a probe uses content hashes."""
     nll: FloatArray
-    """d: negative log-likelihood in nats, summed over the document. NaN and infinity are kept: they decide nothing."""
+    """d: negative log-likelihood in nats, summed over the document. NaN and infinity are kept, but decide nothing."""
     n_tokens: IntArray
     """d: scored tokens of the document."""
     n_bytes: IntArray | None = None
-    """d: UTF-8 bytes of the scored text, for bits per byte; None where not known."""
+    """d: UTF-8 bytes of the scored text, for bits per byte; None if not known."""
     token_nll: tuple[FloatArray, ...] | None = None
-    """Per document, the nats of each scored token, where known: the token stratum of the tail needs them."""
+    """Per document, the nats of each scored token; None if not known. The token stratum of the tail needs them."""
 
     entropy: FloatArray | None = None
-    """d: entropies in nats of the next-token distributions, summed over the document; None where not known."""
+    """d: entropies in nats of the next-token distributions, summed over the document; None if not known."""
 
     def __post_init__(self) -> None:
-        """Check that all parts speak of the same documents."""
+        """Check that all parts describe the same documents."""
         for name, dtype in (
             ("nll", np.float64),
             ("n_tokens", np.int64),
@@ -56,7 +56,7 @@ class Losses:
                 raise InputError(f"`{name}` must have one entry per document ({count}), but got {len(part)}")
         if len(set(self.documents)) != count:
             twice = next(d for i, d in enumerate(self.documents) if d in self.documents[:i])
-            raise InputError(f"`documents` must be unique, but {twice!r} stands twice: give each document one row")
+            raise InputError(f"`documents` must be unique, but {twice!r} occurs twice: give each document one row")
         if count and int(self.n_tokens.min()) < 1:
             empty = self.documents[int(self.n_tokens.argmin())]
             raise InputError(f"`n_tokens` must be at least 1, but document {empty!r} has {int(self.n_tokens.min())}")
@@ -68,22 +68,22 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What was collected of one generation; indicators that need a part which is missing are not read."""
+    """What was collected from one generation. An indicator is not read if a part that it needs is missing."""
 
     samples: Samples | None = None
     """Generated samples: texts, token ids of the wild type's own tokenizer, or an n d array of vectors."""
     losses: Losses | None = None
     """Losses of the generation on wild-type documents."""
     embeddings: npt.NDArray[np.floating[Any]] | None = None
-    """n d: embeddings of the samples; None: the wild type's frozen embedder makes them from texts."""
+    """n d: embeddings of the samples; None: the wild type's frozen embedder makes them from the texts."""
 
     own_losses: Losses | None = None
-    """Losses of the generation on its own samples, whose documents are the numbers of the samples: "0", "1", ..."""
+    """Losses of the generation on its own samples; the documents are the numbers of the samples: "0", "1", ..."""
     founder_losses: Losses | None = None
-    """Losses of the founder on the samples of this generation, whose documents are the numbers of the samples."""
+    """Losses of the founder on the samples of this generation; the documents are the numbers of the samples."""
 
     def __post_init__(self) -> None:
-        """Refuse evidence of nothing, a single text where a list of texts is meant, and samples without a number."""
+        """Refuse empty evidence, a single text instead of a list, and losses of samples that are not numbered."""
         if all(getattr(self, field.name) is None for field in fields(self)):
             names = ", ".join(f"`{field.name}`" for field in fields(self))
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
@@ -98,5 +98,5 @@ def _check_numbers(name: str, losses: Losses | None) -> None:
     if wrong is not None:
         raise InputError(
             f"`{name}` must have the numbers of samples as documents, from 0, but got {wrong!r:.80}: "
-            "losses on wild-type documents are `losses`"
+            "give losses on wild-type documents as `losses`"
         )

@@ -128,7 +128,7 @@ def test_what_is_wrong_with_a_path_is_said_before_anything_is_read(tmp_path: Pat
     write_txt(tmp_path / "corpus.txt", ["a document"])
     (tmp_path / "corpus.docx").touch()
     (tmp_path / "folder").mkdir()
-    with pytest.raises(CorpusError, match=r"no such one: did you mean `corpus\.txt`"):
+    with pytest.raises(CorpusError, match=r"it does not exist: did you mean `corpus\.txt`"):
         read_documents([tmp_path / "corpus.txt", tmp_path / "corpuss.txt"])
     with pytest.raises(CorpusError, match=r"must be a \.arrow, \.csv, .* or \.txt file, but its extension is '\.docx'"):
         read_documents(tmp_path / "corpus.docx")

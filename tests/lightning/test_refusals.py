@@ -31,7 +31,7 @@ class TestBeforeTrainingIsPaidFor:
     def test_another_wild_type_is_refused(self, guard, founder, model, refused, scripted, store):
         other = WildType.fit(["another language altogether " + str(i) for i in range(100)], vocabulary_size=300)
         own = CollapseGuard(other, "newsbot", scripted("healthy"), store=store)
-        refused(own, FingerprintMismatchError, "load that wild type, or start another lineage")
+        refused(own, FingerprintMismatchError, "load that wild type, or start a new lineage")
 
     def test_a_store_that_does_not_answer_is_refused(self, guard, refused, tmp_path):
         own = guard("healthy", store=f"sqlite:///{tmp_path}/no/such/directory/mlflow.db")

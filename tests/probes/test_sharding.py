@@ -65,7 +65,7 @@ def test_losses_on_samples_are_put_in_the_order_of_the_samples(name):
     assert merged.documents == ("0", "2", "3", "9", "10")
     assert merged.nll.tolist() == merged.entropy.tolist() == [0, 2, 3, 9, 10]
     assert merged.n_bytes is merged.token_nll is None
-    with pytest.raises(InputError, match="'3' stands twice"):
+    with pytest.raises(InputError, match="'3' occurs twice"):
         merge([part(3), part(3)])
 
 
@@ -93,5 +93,5 @@ def test_a_rank_without_losses_does_not_hide_those_of_others():
 
 
 def test_a_document_measured_by_two_ranks_is_refused():
-    with pytest.raises(InputError, match="'a' stands twice"):
+    with pytest.raises(InputError, match="'a' occurs twice"):
         merge([Evidence(losses=losses("a")), Evidence(losses=losses("a"))])

@@ -82,7 +82,7 @@ def test_the_worst_of_all_is_the_worst_of_the_worst_of_parts(first, second):
     [
         ({"n_tokens": [1]}, r"`n_tokens` must have one entry per document \(2\), but got 1"),
         ({"n_tokens": [1, 0]}, r"`n_tokens` must be at least 1, but document 'b' has 0"),
-        ({"documents": ("a", "a")}, r"`documents` must be unique, but 'a' stands twice"),
+        ({"documents": ("a", "a")}, r"`documents` must be unique, but 'a' occurs twice"),
     ],
 )
 def test_losses_that_contradict_themselves_are_refused(changes, message):

@@ -74,7 +74,7 @@ class TestLimits:
         decision = decided(Severity.WATCH, run=RUN._replace(real_most=1500), needed=0.2)
         assert (decision.budget_left, decision.affordable) == (1400, 0.35)
         assert decision.real_after == 0.35
-        assert decision.rule.endswith("raised from 10% to 35%; 40% is asked for, and budget and passes allow no more")
+        assert decision.rule.endswith("raised from 10% to 35%; 40% is asked for, but budget and passes allow no more")
         assert not decision.halt
 
     def test_a_budget_counts_what_earlier_generations_had(self):
@@ -105,7 +105,7 @@ class TestLimits:
         assert decision.halt
         assert decision.roll_back_to == 1
         assert decision.real_after == 0.1
-        assert "a real share of 30% is needed, and what budget and passes leave is enough for 10%" in decision.rule
+        assert "a real share of 30% is needed, but budget and passes leave enough for 10%" in decision.rule
 
     def test_where_no_share_helps_the_reason_is_told(self):
         decision = decided(Severity.COLLAPSED, infeasible="vendi fell to nothing", needed=None)

@@ -111,7 +111,7 @@ class TestProbable:
             fresh[:100], wild_type, rules=["probable"], nats=nats, real_nats=np.linspace(3, 9, 1001), quantile=0.1
         )
         assert found.places.tolist() == np.flatnonzero(nats >= 3.6).tolist()
-        assert audit_of(found)["probable"].bound == "at least 3.6 nats a token, as in 90.0% of real documents"
+        assert audit_of(found)["probable"].bound == "at least 3.6 nats per token, as in 90.0% of real documents"
 
     def test_without_losses_it_says_that_it_was_not_applied(self, wild_type, fresh):
         row = audit_of(curate(fresh[:50], wild_type))["probable"]
@@ -207,7 +207,10 @@ def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
         ({"quantile": 0.6}, "`quantile` must be below 0.5"),
         ({"nats": [1.0] * 50}, "`real_nats` must be given with `nats`"),
         ({"real_nats": [1.0]}, "`nats` must be given with `real_nats`"),
-        ({"nats": [1.0] * 50, "real_nats": []}, "`real_nats` must hold the rates of real documents, but got none"),
+        (
+            {"nats": [1.0] * 50, "real_nats": []},
+            "`real_nats` must hold the nats per token of real documents, but got none",
+        ),
         (
             {"nats": [1.0] * 3, "real_nats": [1.0]},
             r"`nats` must be one for each of 50 samples, but got the shape \(3,\)",

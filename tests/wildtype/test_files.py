@@ -124,10 +124,10 @@ def edit_manifest(saved: Path, **changes: object) -> None:
     ("changes", "said"),
     [
         ({"schema_version": 1}, "of schema version 2, but got version 1: it was written by another version"),
-        ({"fingerprint": "0"}, "`fingerprint` does not fit"),
-        ({"surprise": 1}, "`surprise` does not fit"),
-        ({"format": "something else"}, "`format` does not fit"),
-        ({"settings": {"kind": "images"}}, "`settings` does not fit"),
+        ({"fingerprint": "0"}, "`fingerprint` is invalid"),
+        ({"surprise": 1}, "`surprise` is invalid"),
+        ({"format": "something else"}, "`format` is invalid"),
+        ({"settings": {"kind": "images"}}, "`settings` is invalid"),
         ({"fingerprint": "0" * 32}, f"with fingerprint {'0' * 32}, but its files give .*changed after it was saved"),
     ],
 )

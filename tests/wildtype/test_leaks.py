@@ -58,7 +58,7 @@ def test_the_near_duplicates_are_those_of_all_pairs(speeches: WildType, training
         speeches.check_training(training, near=near)
         return
     with pytest.raises(
-        WildTypeError, match=rf"but 0 have the same content and {expected} are near duplicates \({near:g}"
+        WildTypeError, match=rf"but 0 have the same content and {expected} are near duplicates \(they share {near:g}"
     ):
         speeches.check_training(training, near=near)
 
@@ -75,7 +75,7 @@ def test_copies_and_near_duplicates_are_counted_apart_and_shown(wild_type: WildT
     with pytest.raises(WildTypeError) as caught:
         wild_type.check_training([*wild_type.pool, loud, spaced, loud])
     said = str(caught.value)
-    assert "but 1 have the same content and 2 are near duplicates (0.8 or more" in said
+    assert "but 1 have the same content and 2 are near duplicates (they share 0.8 or more" in said
     assert f"{spaced[:60]!r} (the same content); {loud[:60]!r} (similarity 1.00)" in said
     assert loud[60:] not in said
 

@@ -1,4 +1,4 @@
-"""Documents: read from files in a stream, identified by a hash of their content, and held in Arrow memory."""
+"""Documents: streamed from files, identified by a hash of their content, and held in Arrow memory."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _EXTENSIONS = (*EXTENSIONS, ".txt")
 def read_documents(paths: str | Path | Sequence[str | Path], *, column: str = "text") -> Iterator[str]:
     """Read documents from files, one after the other, in memory that does not grow with the files.
 
-    The extension tells the format: `.txt` has one document a line; `.jsonl` has one object a line and the document
-    under `column`; `.csv` has a header; `.parquet`, `.arrow` and `.feather` have a string column. A directory stands
-    for all of its files of these extensions, by name. Null and blank documents are passed over.
+    The extension determines the format: `.txt` has one document per line; `.jsonl` has one object per line, with the
+    document under `column`; `.csv` has a header; `.parquet`, `.arrow` and `.feather` have a string column. A directory
+    stands for all its files with these extensions, in the order of their names. Null and blank documents are skipped.
 
     Args:
-        paths: a file, a directory, or several of them.
-        column: name of the column (of the key in `.jsonl`) that holds the text; `.txt` has none.
+        paths: A file, a directory, or several of them.
+        column: Name of the column (or key in `.jsonl`) that holds the text; `.txt` has none.
 
     Returns:
         An iterator over the documents, in the order of the files.
 
     Raises:
-        CorpusError: a path does not exist or has an unknown extension (at once); a file is not UTF-8 (with the
-            offset of the first bad byte), is not valid in its format, has no such column, or a path has no documents
-            (while it is read).
+        CorpusError: At once if a path does not exist or has an unknown extension. While reading, if a file is not UTF-8
+            (with the offset of the first bad byte), is invalid in its format or lacks the column, or if a path has no
+            documents.
 
     Example:
         >>> import tempfile
@@ -74,9 +74,7 @@ def _files_of(path: Path) -> list[Path]:
         return files
     if not path.exists():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise CorpusError(
-            f"{path} must be a file or a directory, but there is no such one: {near(path.name, siblings)}"
-        )
+        raise CorpusError(f"{path} must be a file or a directory, but it does not exist: {near(path.name, siblings)}")
     check_extension(path, _EXTENSIONS)
     return [path]
 
@@ -112,13 +110,13 @@ class Documents(Sequence[str]):
     __slots__ = ("_hashes", "_texts")
 
     def __init__(self, texts: pa.Array, hashes: pa.Array) -> None:
-        """Hold what `from_texts` or `unique` made: arrays of `large_string` and `string` of equal length."""
+        """Hold arrays of `large_string` and `string` of equal length; use `from_texts` or `unique` instead."""
         self._texts = texts
         self._hashes = hashes
 
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Documents:
-        """Hold texts as they are; raises CorpusError where one is not a str or has no UTF-8 form (a lone surrogate)."""
+        """Hold texts as they are; raises CorpusError if one is not a str or has no UTF-8 form (a lone surrogate)."""
         chunks: list[pa.Array] = []
         hashes: list[str] = []
         iterator = _checked(texts)
@@ -129,23 +127,24 @@ class Documents(Sequence[str]):
 
     @classmethod
     def unique(cls, texts: Iterable[str]) -> Documents:
-        """Hold one text of each content, blank ones left out, in the order of the content hashes.
+        """Hold one text per content hash, without blank ones, in the order of the hashes.
 
-        The result does not depend on the order of `texts`: of texts with equal hashes the first in the order of code
+        The result does not depend on the order of `texts`: of texts with equal hashes, the first in the order of code
         points is kept. Raises CorpusError as `from_texts` does.
 
         Example:
             >>> sorted(Documents.unique(["war", " war", "", "peace"]))
             [' war', 'peace']
         """
-        kept: dict[str, str] = {}
+        by_hash: dict[str, str] = {}
         for text in _checked(texts):
             if text and not text.isspace():
                 key = content_hash(text)
-                kept[key] = min(text, kept.get(key, text))
-        ordered = sorted(kept)
+                by_hash[key] = min(text, by_hash.get(key, text))
+        ordered = sorted(by_hash)
         chunks = [
-            pa.array(map(kept.pop, ordered[i : i + _BATCH]), pa.large_string()) for i in range(0, len(ordered), _BATCH)
+            pa.array(map(by_hash.pop, ordered[i : i + _BATCH]), pa.large_string())
+            for i in range(0, len(ordered), _BATCH)
         ]
         return cls(_concatenated(chunks), pa.array(ordered, pa.string()))
 
@@ -164,9 +163,9 @@ class Documents(Sequence[str]):
         return self._texts
 
     def select(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> Documents:
-        """The documents at `indices`, in that order; raises IndexError where there is none."""
-        chosen = pa.array(np.asarray(indices, dtype=np.int64))
-        return Documents(self._texts.take(chosen), self._hashes.take(chosen))
+        """The documents at `indices`, in that order; raises IndexError for an index out of range."""
+        places = pa.array(np.asarray(indices, dtype=np.int64))
+        return Documents(self._texts.take(places), self._hashes.take(places))
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -186,12 +185,12 @@ class Documents(Sequence[str]):
         return Documents(*(part.slice(start, max(0, stop - start)) for part in (self._texts, self._hashes)))
 
     def __iter__(self) -> Iterator[str]:
-        """The documents one after the other; only a batch of them is in Python memory at a time."""
+        """The documents in order; only a batch of them is in Python memory at a time."""
         for start in range(0, len(self), _BATCH):
             yield from self._texts.slice(start, _BATCH).to_pylist()
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same documents stand in the same order, by content hash."""
+        """Whether the documents are the same, in the same order, by content hash."""
         return bool(self._hashes.equals(other._hashes)) if isinstance(other, Documents) else NotImplemented
 
     def __hash__(self) -> int:
@@ -217,9 +216,9 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            found = f"{text[error.start]!r} at character {error.start}"
+            surrogate = f"{text[error.start]!r} at character {error.start}"
             raise CorpusError(
-                f"{required} with a UTF-8 form, but document {number} has a lone surrogate ({found}): "
+                f"{required} with a UTF-8 form, but document {number} has a lone surrogate ({surrogate}): "
                 'decode its bytes again, or replace what cannot be decoded with errors="replace"'
             ) from error
         yield text

@@ -1,5 +1,7 @@
-"""Near duplicates: documents that share most of their word 5-grams. Within one set, MinHash finds and Jaccard decides;
-between two sets, an inverted index of the one finds every pair.
+"""Near duplicates: documents that share most of their word 5-grams.
+
+Within one set, MinHash proposes pairs and their exact similarity decides. Between two sets, an inverted index of one
+finds every pair.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class Match(NamedTuple):
     text: str
     """The text."""
     document: int
-    """Number of the known document that it is most like; of equally similar ones the first."""
+    """Number of the most similar known document; the first one of equally similar ones."""
     similarity: float
     """Jaccard similarity of the two."""
 
@@ -57,27 +59,27 @@ def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int =
 
     Two documents are near duplicates where the Jaccard similarity `|A ∩ B| / |A ∪ B|` of their sets of word 5-grams
     (shingles) is at least `threshold`; a cluster is what such pairs connect. A document of fewer than five words is
-    one shingle, and one without words is like no other.
+    one shingle; a document without words has no near duplicate.
 
     A pair at similarity s becomes a candidate with probability `1 - (1 - s^r)^b` (b bands of r MinHashes, see
-    `bands`), at least 0.999 at the threshold and more above it. Candidates are then checked exactly (up to
-    collisions of 64-bit hashes), so no pair below the threshold is joined. In a bucket of candidates each document
-    is checked against the first one and the eight before it, not against all: the cost stays linear where thousands
-    of documents share a template, and a pair further apart than that in a large bucket is joined through the
-    documents between them or in another band, or missed.
+    `bands`), at least 0.999 at the threshold and more above it. Candidates are then checked exactly (up to collisions
+    of 64-bit hashes), so no pair below the threshold is joined. In a bucket of candidates each document is checked
+    against the first one and the eight before it, not against all. So the cost stays linear if thousands of documents
+    share a template; a pair that is further apart in a large bucket is joined through the documents between them or in
+    another band, or missed.
 
     Args:
         texts: n documents.
-        threshold: smallest similarity that counts, in [0.1, 1].
-        seed: draws the hash functions.
+        threshold: Smallest similarity that counts, in [0.1, 1].
+        seed: Seed of the hash functions.
 
     Returns:
         n: labels 0, 1, … in the order of first appearance.
 
     Raises:
-        InputError: the threshold is outside of its range.
+        InputError: The threshold is outside of its range.
 
-    Cost: time and memory linear in words (about 50 bytes a word), n log n in documents.
+    Cost: time and memory linear in words (about 50 bytes per word), n log n in documents.
 
     Source: Broder (1997), On the resemblance and containment of documents; Leskovec, Rajaraman and Ullman, Mining of
     Massive Datasets, 3.3-3.4.
@@ -96,32 +98,32 @@ def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int =
 def near_matches(texts: Iterable[str], known: Iterable[str], *, threshold: float = 0.8) -> Iterator[Match]:
     """Find the texts that are near duplicates of a known document; texts are not compared with each other.
 
-    Near duplicates are those of `near_duplicates`, but all of them are found, not 0.999 of those at the threshold:
-    the known documents have an inverted index of their shingles. A text can only reach the threshold where that
-    share of its own shingles is known, which hardly any text does that is not a near duplicate (prefix filtering with
-    the whole text as its prefix); what it shares with each known document is then counted.
+    The definition is that of `near_duplicates`, but this finds all pairs instead of 0.999 of those at the threshold,
+    with an inverted index of the shingles of the known documents. A text can only reach the threshold if that share of
+    its own shingles is known, and hardly any text but near duplicates passes this filter (prefix filtering with the
+    whole text as its prefix). For these, the shingles shared with each known document are counted.
 
     Args:
         texts: n texts, read 1,024 at a time.
         known: m documents.
-        threshold: smallest similarity that counts, in [0.1, 1].
+        threshold: Smallest similarity that counts, in [0.1, 1].
 
     Returns:
         An iterator over the near duplicates among the texts, in their order.
 
     Raises:
-        InputError: the threshold is outside of its range (at once).
+        InputError: The threshold is outside of its range (raised at once).
 
-    Cost: linear in the words of the texts, about 1 µs a word: 100,000 texts of 100 words against 2,000 documents take
-    9 s on one core. Where all of both follow one template it grows with n m: the same take 70 s. Memory: the index
-    (about 50 bytes a word of the known documents), and a chunk of texts.
+    Cost: linear in the words of the texts, about 1 µs per word: 100,000 texts of 100 words against 2,000 documents take
+    9 s on one core. If all texts and documents follow one template, it grows with n m: the same case takes 70 s.
+    Memory: the index (about 50 bytes per word of the known documents), and a chunk of texts.
 
     Source: Chaudhuri, Ganti and Kaushik (2006), A primitive operator for similarity joins in data cleaning, ICDE.
 
     Example:
         >>> duty = "it is the duty of the congress to provide for the common defense of the states"
-        >>> [found] = near_matches(["something else", duty + " today"], ["we the people", duty])
-        >>> found.document, round(found.similarity, 2)
+        >>> [match] = near_matches(["something else", duty + " today"], ["we the people", duty])
+        >>> match.document, round(match.similarity, 2)
         (1, 0.92)
     """
     return _matches(texts, shingle_sets(known), usable_threshold("threshold", threshold))
@@ -227,9 +229,9 @@ def _matches(texts: Iterable[str], known: ShingleSets, threshold: float) -> Iter
     known_sizes, postings = np.diff(known.members.indptr), known.members.T.tocsr()
     iterator = iter(texts)
     while batch := list(islice(iterator, _CHUNK_TEXTS)):
-        found = shingle_sets(batch)
-        columns, in_known = _common(found.hashes, known.hashes)
-        members, sizes = found.members[:, columns], np.diff(found.members.indptr)
+        own = shingle_sets(batch)
+        columns, in_known = _common(own.hashes, known.hashes)
+        members, sizes = own.members[:, columns], np.diff(own.members.indptr)
         for match in _nearest(members, sizes, postings[in_known], known_sizes, threshold):
             yield Match(batch[match[0]], *match[1:])
 
@@ -237,14 +239,14 @@ def _matches(texts: Iterable[str], known: ShingleSets, threshold: float) -> Iter
 def _nearest(
     members: sparse.csr_array, sizes: IntArray, postings: sparse.csr_array, known_sizes: IntArray, threshold: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Texts whose nearest known document is at the threshold or above: place, document and similarity.
+    """Texts whose nearest known document reaches the threshold: place, document and similarity.
 
     Args:
         members: n v: 1 where text i has the known shingle j.
         sizes: n: all shingles of each text.
         postings: v m: 1 where known document k has shingle j.
         known_sizes: m: all shingles of each known document.
-        threshold: smallest similarity that counts.
+        threshold: Smallest similarity that counts.
     """
     # |A ∩ B| / |A ∪ B| is at most the known share of A, whatever B is.
     likely = np.flatnonzero((sizes > 0) & (np.diff(members.indptr) >= (threshold - _ROUNDING) * sizes))
@@ -262,7 +264,7 @@ def _nearest(
 
 
 def _common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
-    """Places of the same hashes in two sorted arrays of distinct ones."""
+    """Places of the common hashes in two sorted arrays of distinct hashes."""
     if not len(known):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
@@ -271,7 +273,7 @@ def _common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
 
 
 class _WordHashes(dict[str, int]):
-    """word -> 64-bit hash that does not depend on what was seen before."""
+    """word -> 64-bit hash that does not depend on earlier words."""
 
     def __missing__(self, word: str) -> int:
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -325,7 +327,7 @@ def _band_keys(shingles: ShingleSets, filled: IntArray, n_bands: int, rows: int,
 
 
 def _chunks(edges: IntArray) -> Iterator[tuple[int, int]]:
-    """Cut documents into runs of some 65,000 shingles, one document at least."""
+    """Cut documents into runs of some 65,000 shingles, at least one document each."""
     low, last = 0, len(edges) - 1
     while low < last:
         high = int(np.searchsorted(edges, edges[low] + _CHUNK_SHINGLES, side="right")) - 1
@@ -339,13 +341,13 @@ def _bucket_pairs(keys: HashArray) -> IntArray:
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]
     n, first = len(keys), np.searchsorted(ranked, ranked, side="left")
-    found = [_coded(order[first], order, n)]
+    pairs = [_coded(order[first], order, n)]
     for lag in range(1, min(_NEIGHBOURS, n - 1) + 1):
         same = ranked[lag:] == ranked[:-lag]
         if not same.any():
             break
-        found.append(_coded(order[:-lag][same], order[lag:][same], n))
-    return np.concatenate(found)
+        pairs.append(_coded(order[:-lag][same], order[lag:][same], n))
+    return np.concatenate(pairs)
 
 
 def _coded(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> IntArray:

@@ -1,4 +1,4 @@
-"""Embedders: texts to vectors. The default is TF-IDF and a truncated SVD, fitted once on real text and then frozen."""
+"""Embedders from texts to vectors. The default is TF-IDF and a truncated SVD, fitted once on real text, then frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
 
 TextEmbedder = Callable[[list[str]], Any]
-"""Any function of a list of n texts to an n d array or tensor; an nn.Module whose forward does this is one."""
+"""A function from a list of n texts to an n d array or tensor; an nn.Module whose forward does this is one too."""
 
 _BATCH = 256
 _MAX_TERMS = 20_000
@@ -53,12 +53,12 @@ class TfidfEmbedder:
 
         Args:
             texts: n documents.
-            dim: wanted number of dimensions; there are fewer where the texts have fewer terms or documents.
-            seed: of the randomised SVD. The same texts in the same order and seed give the same bits on one machine,
-                whatever its number of threads.
+            dim: Requested number of dimensions; there are fewer if the texts have fewer terms or documents.
+            seed: Seed of the randomised SVD. The same texts in the same order with the same seed give the same bits on
+                one machine, with any number of threads.
 
         Raises:
-            InputError: no text has a word.
+            InputError: No text has a word.
 
         Example:
             >>> embedder = TfidfEmbedder.fit(["peace and war", "war and taxes", "taxes and peace"], dim=2)
@@ -111,8 +111,8 @@ class TfidfEmbedder:
 class CustomEmbedder:
     """A user's function or nn.Module as an embedder: batched, without gradients, and checked.
 
-    A module is called in eval mode and left as it was, each submodule in its own mode. The output must be a finite n
-    d array with the same d in every batch.
+    A module is called in eval mode; afterwards each submodule is back in its own mode. The output must be a finite n d
+    array with the same d in every batch.
     """
 
     function: TextEmbedder
@@ -127,7 +127,7 @@ class CustomEmbedder:
         """Embed texts: n d.
 
         Raises:
-            InputError: the output has another shape or is not finite.
+            InputError: The output has another shape or is not finite.
 
         Example:
             >>> CustomEmbedder(lambda texts: [[len(text), 1.0] for text in texts])(["a", "abc"]).tolist()
@@ -158,17 +158,17 @@ class CustomEmbedder:
 
 
 Embedder = TfidfEmbedder | CustomEmbedder
-"""What a wild type embeds texts with."""
+"""The embedders of a wild type."""
 
 
 def save_arrays(arrays: Mapping[str, FloatArray], path: Path) -> None:
     """Write arrays by name as safetensors."""
-    # safetensors writes the buffer as it lies: an array in Fortran order would come back scrambled.
+    # safetensors writes the buffer as it is in memory: an array in Fortran order would come back scrambled.
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def _call(function: TextEmbedder, batch: list[str]) -> Any:
-    # A module exists only where torch was imported; importing it here would cost every other user two seconds.
+    # A module exists only if torch was imported; importing it here would cost every other user two seconds.
     torch = sys.modules.get("torch")
     if torch is None:
         return function(batch)

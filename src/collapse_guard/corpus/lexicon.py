@@ -1,4 +1,4 @@
-"""Words: what counts as one, how often each occurs, and which are rare. One frozen rule for every room."""
+"""Words: how a text is split into words, how often each occurs, and which are rare. All rooms use the same rule."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WORD = re.compile(rf"[{_IDEOGRAPHS}]|{_LETTER}+(?:[{_MARKS}]{_LETTER}*|'{_LETTE
 def words(text: str) -> list[str]:
     """Split a text into lower-cased Unicode words.
 
-    A word is a run of letters and digits with their combining marks; an apostrophe between letters belongs to it
-    ("don't"), and its typographic form counts as the plain one. An ideograph is a word by itself. Scripts that are
-    written without spaces and without ideographs (Thai, kana) give one word per run.
+    A word is a run of letters and digits with their combining marks. An apostrophe between letters belongs to the word
+    ("don't"); typographic and plain apostrophes count as the same. An ideograph is a word by itself. Scripts without
+    spaces and without ideographs (Thai, kana) give one word per run.
 
     Example:
         >>> words("The Senate don’t re-read 1,000 laws_")
@@ -29,7 +29,7 @@ def words(text: str) -> list[str]:
 
 
 def count_words(texts: Iterable[str]) -> dict[str, int]:
-    """Count the occurrences of every word, in the order of the alphabet so that equal corpora give equal mappings.
+    """Count the occurrences of every word, in sorted order, so that equal corpora give equal mappings.
 
     Example:
         >>> count_words(["to be", "or not to be"])
@@ -42,16 +42,16 @@ def count_words(texts: Iterable[str]) -> dict[str, int]:
 
 
 def rare_words(counts: Mapping[str, int], *, share: float) -> dict[str, int]:
-    """Select the rarest words that occur at least twice and together carry at most `share` of all occurrences.
+    """Select the rarest words that occur at least twice and together have at most `share` of all occurrences.
 
-    Words are taken from the rarest upward, all words of equal count or none of them, so that the set does not depend
-    on an order. Words that occur once are left out: half of them would be absent from another sample of the same
-    source. The lowest count class is always taken, also where it alone carries more than `share` (corpora of some
-    ten thousand words), so that the set is empty only where no word occurs twice.
+    Words are taken from the rarest upward. Words of equal count are taken together or not at all, so the set does not
+    depend on an order. Words that occur once are left out: half of them would be absent from another sample of the same
+    source. The lowest count is always taken, even if it alone exceeds `share` (in corpora of some ten thousand words),
+    so the set is empty only if no word occurs twice.
 
     Args:
         counts: word -> occurrences.
-        share: largest part of all occurrences that the set may carry, in (0, 1).
+        share: Largest part of all occurrences that the set may have, in (0, 1).
 
     Returns:
         word -> occurrences, in the order of `counts`.

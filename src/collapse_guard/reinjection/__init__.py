@@ -1,4 +1,4 @@
-"""ACT on data: which documents a generation is trained on. Pure and seeded; no trainer is needed."""
+"""Re-injection: choose and mix the documents that a generation is trained on. Pure and seeded; needs no trainer."""
 
 from collapse_guard.reinjection.curation import Audited, Curation, curate
 from collapse_guard.reinjection.loader import MixtureLoader

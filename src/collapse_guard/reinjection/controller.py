@@ -1,15 +1,15 @@
-"""What to do about a verdict in the middle of a run: a pure rule. Whoever trains applies it.
+"""The rule for a verdict in the middle of a run: a pure function that any training loop can apply.
 
-| verdict of the look                | done                                                                            |
+| verdict of the check               | action                                                                          |
 |------------------------------------|---------------------------------------------------------------------------------|
-| WATCH or COLLAPSED, and the look   | the real share is raised to what is asked of the next generation                |
-| before it was milder or none       | (`prescription/`), from the first place that no loader has fetched            |
-| WATCH or COLLAPSED again           | nothing: what was done must have time to work                                   |
-| HEALTHY or UNDECIDED               | nothing: a share is released between generations only                           |
+| WATCH or COLLAPSED, and the        | raise the real share to what the next generation is asked for                   |
+| previous check was milder or none  | (`prescription/`), from the first place that no loader has fetched              |
+| WATCH or COLLAPSED again           | none: give the last action time to work                                         |
+| HEALTHY or UNDECIDED               | none: the share is lowered between generations only                             |
 
-So a healthy lineage is acted on no more often than it is found to drift. What budget and passes leave for the rest of
-the run bounds the share. Where that is less than the lineage needs, or no share is enough, the run should halt, and go
-back to the newest HEALTHY ancestor.
+So the rule acts on a healthy lineage only as often as its checks report drift. The share is bounded by what budget and
+passes leave for the rest of the run. If that is less than the lineage needs, or if no share is enough, the run should
+halt and go back to the newest HEALTHY ancestor.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Run(NamedTuple):
     fetched: int
     """The first place that no loader of any rank has fetched."""
     end: int | None
-    """The last place that will be trained on, and one; None: not known."""
+    """One after the last place that will be trained on; None: not known."""
     real_share: float
-    """In use from there on."""
+    """Real share in use from `fetched` on."""
     real_items: int
-    """Different real items at hand."""
+    """Number of different real items."""
     real_drawn: int
     """Real items drawn before `fetched`."""
     real_most: int | None = None
-    """How many may be drawn in all, by passes; None: no limit."""
+    """Real items that the passes allow in all; None: no limit."""
 
 
 def steer(
@@ -55,15 +55,15 @@ def steer(
     rule: Reinjection,
     dry_run: bool = False,
 ) -> Decision | None:
-    """What to do about a look at the generation in training; None: nothing.
+    """Decide what to do about an assessment of the generation in training; None: nothing.
 
     Args:
         look: The assessment in the run.
         run: Where the run is.
-        before: Verdict of the look before this one; None: this is the first.
-        history: The generations before this one.
+        before: Verdict of the previous assessment in this run; None: this is the first.
+        history: The earlier generations.
         rule: Steps and bounds.
-        dry_run: Only say it.
+        dry_run: Record the decision without applying it.
     """
     severity = look.verdict.severity
     if _MILDER[severity] <= (_MILDER[before] if before else 0):
@@ -71,8 +71,8 @@ def steer(
     needed = _needed(look)
     left = _left(run, history, rule)
     affordable = _affordable(left, run)
-    wanted = max(run.real_share, look.prescription.real if look.prescription else run.real_share)
-    after = max(run.real_share, min(wanted, affordable))
+    goal = max(run.real_share, look.prescription.real if look.prescription else run.real_share)
+    after = max(run.real_share, min(goal, affordable))
     fault = _fault(look, needed, affordable)
     ancestor = healthy_ancestor([*history, look]) if fault else None
     bad_end, worst = worst_end(look.comparisons)
@@ -90,21 +90,21 @@ def steer(
         halt=bool(fault),
         roll_back_to=ancestor.generation.index if ancestor else None,
         dry_run=dry_run,
-        rule=fault or _rule(severity, run.real_share, after, wanted),
+        rule=fault or _rule(severity, run.real_share, after, goal),
     )
 
 
 def _needed(look: Assessment) -> float | None:
-    needed = look.outlook.prescription if look.outlook else None
-    return needed.real_share if needed else None
+    target = look.outlook.prescription if look.outlook else None
+    return target.real_share if target else None
 
 
 def _left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | None:
-    """Real items that may be drawn from `run.fetched` on: the least of budget and passes."""
+    """Real items that may be drawn from `run.fetched` on: the smaller of budget and passes."""
     past = [one for one in history if one.generation.index]
     budget = budget_left(past[-1].generation, past[:-1], rule) if past else rule.budget
     if budget is not None and budget >= run.real_items:
-        budget = None  # it is a budget of different documents, and these are all there are
+        budget = None  # the budget counts different documents, and there are no more than it allows
     limits = [limit - run.real_drawn for limit in (budget, run.real_most) if limit is not None]
     return max(0, min(limits)) if limits else None
 
@@ -116,20 +116,20 @@ def _affordable(left: int | None, run: Run) -> float:
 
 
 def _fault(look: Assessment, needed: float | None, affordable: float) -> str:
-    """Why training on is no use, as a sentence; empty where it is."""
-    asked = look.outlook.prescription if look.outlook else None
-    if asked is not None and asked.infeasible:
-        return asked.infeasible
+    """Why the run should halt, as a sentence; empty if it should go on."""
+    target = look.outlook.prescription if look.outlook else None
+    if target is not None and target.infeasible:
+        return target.infeasible
     if needed is not None and affordable < needed:
         return (
-            f"a real share of {needed:.0%} is needed, and what budget and passes leave is enough for {affordable:.0%} "
+            f"a real share of {needed:.0%} is needed, but budget and passes leave enough for {affordable:.0%} "
             "of the rest of the run"
         )
     return ""
 
 
-def _rule(severity: Severity, before: float, after: float, wanted: float) -> str:
+def _rule(severity: Severity, before: float, after: float, goal: float) -> str:
     if after == before:
         return f"{severity}: the real share stays at {before:.0%}"
-    bounded = f"; {wanted:.0%} is asked for, and budget and passes allow no more" if after < wanted else ""
-    return f"{severity}: the real share is raised from {before:.0%} to {after:.0%}{bounded}"
+    bound = f"; {goal:.0%} is asked for, but budget and passes allow no more" if after < goal else ""
+    return f"{severity}: the real share is raised from {before:.0%} to {after:.0%}{bound}"

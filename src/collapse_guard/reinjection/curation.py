@@ -1,26 +1,26 @@
-r"""Which samples of a model are fit to be trained on: the purging side, beside re-injection.
+r"""Curation: choose the samples of a model that are fit to be trained on. It purges, where re-injection adds.
 
-Evaluation documents are always left out: they must stay unseen. The other rules can be chosen.
+Evaluation documents are always left out, because they must stay unseen. You choose the other rules.
 
 | rule       | leaves out                                                                                            |
 |------------|-------------------------------------------------------------------------------------------------------|
-| `exact`    | copies of pool documents, and of other samples but the first                                          |
-| `near`     | near duplicates of wild-type documents, then of other samples but the first (Jaccard similarity of    |
-|            | word 5-grams, `near`)                                                                                 |
+| `exact`    | copies of pool documents and of earlier samples                                                       |
+| `near`     | near duplicates of wild-type documents and of earlier samples (Jaccard similarity of word 5-grams,    |
+|            | `near`)                                                                                               |
 | `quality`  | samples that are shorter or longer, or have more repeated 4-grams or more unknown words, than all but |
 |            | a `quantile` of the pool                                                                              |
 | `probable` | samples that their model finds more probable per token than all but a `quantile` of real documents    |
-| `toward`   | where `n` is given, as many as are too many, at random, rather those that are unlike the pool         |
+| `toward`   | if `n` is given, all but n, drawn at random with more weight on samples like the pool                 |
 
-`toward` is importance resampling: a sample x gets the weight of its ratio of densities, real to written, which a
-classifier that tells real texts from samples by their words has in its odds,
+`toward` is importance resampling. The weight of a sample x is its density ratio, real to written. A classifier that
+separates real texts from samples by their words estimates it by its odds,
 
 .. math:: w(x) = \exp\bigl(\tau f(x)\bigr), \qquad f(x) = \ln \frac{P(\text{real} | x)}{P(\text{written} | x)}
 
-Each half of the texts is judged by the classifier of the other half, and tau is fitted to these judgements: where
-nothing tells the two apart, tau and with it all differences of weights go to zero. A topic that is far too frequent
-comes down most of the way (of State of the Union speeches: one passage in two about war where one in twenty is real,
-to one in ten); one that is rare anyway comes down little, since little text tells of it.
+Each half of the texts is judged by a classifier fitted to the other half, and tau is fitted to these judgements: if the
+two cannot be separated, tau goes to zero and all weights become equal. A topic that is far too frequent comes down most
+of the way (State of the Union speeches: from one passage in two about war to one in ten, where one in twenty is real).
+A topic that is rare comes down little, since the classifier has little text to learn it from.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from collapse_guard.wildtype import WildType
 Rule = Literal["exact", "near", "quality", "probable", "toward"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 CLIP = 10.0
-"""Weights are cut at this, and at one over it, times their median: one sample must not stand for all."""
+"""Weights are clipped to this factor above and below their median, so that no sample dominates."""
 _BUCKETS, _PENALTY = 1 << 14, 0.03
 _REPEATED = 4
 
@@ -56,15 +56,15 @@ class Audited(Record):
     """What a rule left out."""
 
     rule: str
-    """Its name, and which of its bounds."""
+    """Name of the rule and of its bound."""
     removed: int
     """Samples that it left out."""
     left: int
-    """Samples after it."""
+    """Samples left after it."""
     bound: str
-    """Where the line was drawn, in words."""
+    """The bound, in words."""
     examples: tuple[str, ...] = ()
-    """The beginnings of up to three that were left out."""
+    """The beginnings of up to three samples that it left out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,12 +72,12 @@ class Curation:
     """Samples that are fit to be trained on."""
 
     places: IntArray
-    """[n]: places of those kept among the samples, ascending."""
+    """[n]: places of the kept samples, ascending."""
     weights: FloatArray
-    """[n]: importance weights toward the wild type, with a mean of one. Of samples that were drawn by them it is what
-    is left: all are one, unless some were so much too few that they are kept for certain."""
+    """[n]: importance weights toward the wild type, with a mean of one. If samples were drawn by these weights, this is
+    the weight that remains: one for all, unless some samples are so scarce that they are kept for certain."""
     audit: tuple[Audited, ...]
-    """What each rule left out, in the order in which they were applied."""
+    """What each rule left out, in the order in which the rules were applied."""
 
 
 class _Step(NamedTuple):
@@ -98,23 +98,23 @@ def curate(
     quantile: float = 0.005,
     seed: int = 0,
 ) -> Curation:
-    """Keep the samples that are fit to be trained on, and say of every rule what it left out.
+    """Keep the samples that are fit to be trained on, and report what each rule left out.
 
     Args:
         synthetic: Samples of a model.
-        wild_type: The real data: its pool says what is usual, its evaluation documents must not be among the samples.
-        n: How many to keep; None: all that the rules leave, with weights.
+        wild_type: The real data: its pool defines what is usual, and its evaluation documents are left out.
+        n: Number of samples to keep; None: all that the rules leave, with weights.
         nats: Nats per token of each sample under the model that wrote it; for `probable`.
         real_nats: Nats per token of real documents under the same model; for `probable`.
-        rules: Which rules, of `RULES`; they are applied in that order.
-        near: Similarity from which on documents are near duplicates.
-        quantile: Part of the pool that would be left out by each bound of `quality` and by `probable`.
-        seed: Of what is drawn at random.
+        rules: Rules to apply, from `RULES`, in that order.
+        near: Smallest similarity that makes two documents near duplicates.
+        quantile: Part of the pool that each bound of `quality` and `probable` would leave out.
+        seed: Seed of the random draws.
 
     Raises:
-        InputError: An argument will not do, nothing is left, or fewer than n.
+        InputError: An argument is invalid, or fewer than n samples are left (none, without n).
 
-    Cost: linear in the words of samples and pool: 0.15 ms a sample of 30 words, with a pool of 5,000.
+    Cost: linear in the words of samples and pool: 0.15 ms per sample of 30 words, with a pool of 5,000.
 
     Source: Sugiyama, Suzuki and Kanamori (2012), Density ratio estimation in machine learning, chapter 4; Xie et al.
         (2023), arXiv:2302.03169, for resampling toward a target; Madow (1949), On the theory of systematic sampling II,
@@ -124,8 +124,8 @@ def curate(
         >>> rng = np.random.default_rng(0)
         >>> texts = [" ".join(rng.choice([f"w{number}" for number in range(60)], 12)) for _ in range(300)]
         >>> wild_type = WildType.fit(texts[:200], seed=0, vocabulary_size=300)
-        >>> found = curate([*texts[200:], texts[200], wild_type.evaluation[0]], wild_type, rules=["exact"])
-        >>> len(found.places), [(row.rule, row.removed) for row in found.audit]
+        >>> curation = curate([*texts[200:], texts[200], wild_type.evaluation[0]], wild_type, rules=["exact"])
+        >>> len(curation.places), [(row.rule, row.removed) for row in curation.audit]
         (100, [('evaluation', 1), ('exact', 1)])
     """
     texts = _checked(synthetic, wild_type, rules, n)
@@ -154,7 +154,7 @@ def curate(
         return Curation(places=kept, weights=weights, audit=tuple(audit))
     chances = _chances(weights, n)
     drawn = _drawn(chances, n, seed)
-    by = f"by weights of temperature {tau:.2g}" if tau else "at random: nothing tells them from real texts"
+    by = f"by weights of temperature {tau:.2g}" if tau else "at random: they cannot be told from real texts"
     leave_out(_Step("toward", ~drawn, f"{n:,} drawn {by}"))
     left = weights[drawn] / chances[drawn]
     return Curation(places=kept, weights=left / left.mean(), audit=tuple(audit))
@@ -171,23 +171,23 @@ def _rules(
     quantile: float,
     seed: int,
 ) -> list[Callable[[IntArray], _Step]]:
-    """The rules but `toward`, each from the places that are left to those that it leaves out."""
-    found: list[Callable[[IntArray], _Step]] = [lambda kept: _leaks([texts[i] for i in kept], wild_type)]
+    """All rules except `toward`; each maps the places that are left to those that it leaves out."""
+    steps: list[Callable[[IntArray], _Step]] = [lambda kept: _leaks([texts[i] for i in kept], wild_type)]
     if "exact" in rules:
-        found.append(lambda kept: _copies([texts[i] for i in kept], wild_type))
+        steps.append(lambda kept: _copies([texts[i] for i in kept], wild_type))
     if "near" in rules:
-        found.append(lambda kept: _alike([texts[i] for i in kept], wild_type, near, seed))
+        steps.append(lambda kept: _alike([texts[i] for i in kept], wild_type, near, seed))
     if "quality" in rules:
         known = count_words(wild_type.pool)
         real, own = _qualities(list(wild_type.pool), known, own=1), _qualities(texts, known, own=0)
-        found += [
+        steps += [
             lambda kept, name=name: _outside(name, own[name][kept], real[name], quantile)  # type: ignore[misc]
             for name in real
         ]
     if "probable" in rules:
         probable = _probabilities(texts, nats, real_nats, quantile)
-        found.append(lambda kept: _Step("probable", probable.bad[kept], probable.bound))
-    return found
+        steps.append(lambda kept: _Step("probable", probable.bad[kept], probable.bound))
+    return steps
 
 
 def _checked(synthetic: Sequence[str], wild_type: WildType, rules: Sequence[str], n: int | None) -> list[str]:
@@ -201,7 +201,7 @@ def _checked(synthetic: Sequence[str], wild_type: WildType, rules: Sequence[str]
     if isinstance(synthetic, str) or strange is not None:
         raise InputError(f"`synthetic` must be a sequence of texts, but got {strange or synthetic!r:.80}: give a list")
     if not texts:
-        raise InputError("`synthetic` must hold samples, but got none: give what the model wrote")
+        raise InputError("`synthetic` must hold samples, but got none: give the samples that the model wrote")
     if n is not None and whole("n", n, least=1) > len(texts):
         raise InputError(f"`n` must be at most the {len(texts)} samples, but got {n}: ask for fewer, or write more")
     return texts
@@ -220,7 +220,7 @@ def _check_left(left: int, n: int | None, audit: Sequence[Audited]) -> None:
 def _leaks(texts: list[str], wild_type: WildType) -> _Step:
     held = set(wild_type.evaluation.hashes)
     bad = np.array([content_hash(text) in held for text in texts], dtype=bool)
-    return _Step("evaluation", bad, "documents that judge must stay unseen")
+    return _Step("evaluation", bad, "evaluation documents must stay unseen")
 
 
 def _copies(texts: list[str], wild_type: WildType) -> _Step:
@@ -230,7 +230,7 @@ def _copies(texts: list[str], wild_type: WildType) -> _Step:
         name = content_hash(text)
         bad[place] = name in seen
         seen.add(name)
-    return _Step("exact", bad, "copies of pool documents, and of other samples but the first")
+    return _Step("exact", bad, "copies of pool documents and of earlier samples")
 
 
 def _alike(texts: list[str], wild_type: WildType, threshold: float, seed: int) -> _Step:
@@ -246,18 +246,18 @@ def _alike(texts: list[str], wild_type: WildType, threshold: float, seed: int) -
 def _qualities(texts: Sequence[str], known: Mapping[str, int], *, own: int) -> dict[str, FloatArray]:
     """Words, share of repeated 4-grams, and share of unknown words of each text.
 
-    A word of the pool itself counts as known where it occurs in other documents too (`own` = 1).
+    For documents of the pool itself (`own` = 1), a word is known only if it occurs in other documents too.
     """
     rows = np.array([_quality(words(text), known, own) for text in texts], dtype=np.float64).reshape(-1, 3)
     return dict(zip(("words", "repeated 4-grams", "unknown words"), rows.T, strict=True))
 
 
-def _quality(found: list[str], known: Mapping[str, int], own: int) -> tuple[float, float, float]:
-    grams = [tuple(found[i : i + _REPEATED]) for i in range(len(found) - _REPEATED + 1)]
+def _quality(tokens: list[str], known: Mapping[str, int], own: int) -> tuple[float, float, float]:
+    grams = [tuple(tokens[i : i + _REPEATED]) for i in range(len(tokens) - _REPEATED + 1)]
     repeated = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
-    times = Counter(found)
+    times = Counter(tokens)
     unknown = sum(count for word, count in times.items() if known.get(word, 0) <= own * count)
-    return float(len(found)), repeated, unknown / max(1, len(found))
+    return float(len(tokens)), repeated, unknown / max(1, len(tokens))
 
 
 def _outside(name: str, values: FloatArray, real: FloatArray, quantile: float) -> _Step:
@@ -279,18 +279,18 @@ def _probabilities(texts: list[str], nats: Any, real_nats: Any, quantile: float)
     values, real = numbers("nats", nats, least=0.0), numbers("real_nats", real_nats, least=0.0)
     if not real.size:
         raise InputError(
-            "`real_nats` must hold the rates of real documents, but got none: score some by the same model"
+            "`real_nats` must hold the nats per token of real documents, but got none: score some by the same model"
         )
     if values.shape != (len(texts),):
         raise InputError(f"`nats` must be one for each of {len(texts)} samples, but got the shape {values.shape}")
     low = float(np.quantile(real, quantile))
     return _Step(
-        "probable", values < low, f"at least {low:.3g} nats a token, as in {1 - quantile:.1%} of real documents"
+        "probable", values < low, f"at least {low:.3g} nats per token, as in {1 - quantile:.1%} of real documents"
     )
 
 
 def _log_weights(texts: Sequence[str], pool: Sequence[str], seed: int) -> tuple[FloatArray, float]:
-    """Log weights of texts toward the pool, and the temperature that was fitted."""
+    """Log weights of texts toward the pool, and the fitted temperature."""
     ours, theirs = _features(texts), _features(pool)
     rng = np.random.default_rng(seed)
     half, other_half = (rng.permutation(rows.shape[0]) % 2 for rows in (ours, theirs))
@@ -303,7 +303,7 @@ def _log_weights(texts: Sequence[str], pool: Sequence[str], seed: int) -> tuple[
 
 
 def _odds(written: sparse.csr_array, real: sparse.csr_array) -> Callable[[sparse.csr_array], FloatArray]:
-    """Log odds of being real, by a logistic regression; 0 where there is too little to learn from."""
+    """Log odds of being real, from a logistic regression; 0 if there is too little to learn from."""
     from sklearn.linear_model import LogisticRegression
 
     if not (written.shape[0] and real.shape[0]):
@@ -314,7 +314,7 @@ def _odds(written: sparse.csr_array, real: sparse.csr_array) -> Callable[[sparse
 
 
 def _temperature(logs: FloatArray, real_logs: FloatArray) -> float:
-    """Slope of the logistic regression of "is real" on the odds: 1 where the odds are as they should be."""
+    """Slope of the logistic regression of "is real" on the odds: 1 if the odds are calibrated."""
     from sklearn.linear_model import LogisticRegression
 
     both = np.concatenate([logs, real_logs])
@@ -339,8 +339,8 @@ def _features(texts: Sequence[str]) -> sparse.csr_array:
 def _clipped(logs: FloatArray) -> FloatArray:
     middle, reach = float(np.median(logs)), math.log(CLIP)
     weights = np.exp(np.clip(logs, middle - reach, middle + reach) - middle)
-    found: FloatArray = weights / weights.mean()
-    return found
+    scaled: FloatArray = weights / weights.mean()
+    return scaled
 
 
 def _weighed(weights: FloatArray, tau: float) -> Audited:
@@ -350,7 +350,7 @@ def _weighed(weights: FloatArray, tau: float) -> Audited:
 
 
 def _chances(weights: FloatArray, n: int) -> FloatArray:
-    """Probability to be drawn: in proportion to the weights, at most 1, n in all."""
+    """Probability to be drawn: proportional to the weights, at most 1, with a sum of n."""
     chances, sure = np.zeros(len(weights)), np.zeros(len(weights), dtype=bool)
     while True:
         chances = np.where(sure, 1.0, weights * (n - sure.sum()) / weights[~sure].sum())
@@ -360,7 +360,7 @@ def _chances(weights: FloatArray, n: int) -> FloatArray:
 
 
 def _drawn(chances: FloatArray, n: int, seed: int) -> BoolArray:
-    """n of them, each with exactly its probability: every n-th part of a random order's sum (Madow 1949)."""
+    """Draw n places, each with exactly its probability, by systematic sampling of a random order (Madow 1949)."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(chances))
     steps = np.floor(np.cumsum(chances[order]) * n / chances.sum() + rng.random()).astype(np.int64)

@@ -1,9 +1,9 @@
-"""Shuffled orders of which any place can be asked for: nothing is drawn before it, and nothing is kept.
+"""Shuffled orders with random access: any place is computed by itself, without drawing or keeping others.
 
-Few items are sorted by numbers that are drawn for them. Many would be too slow to sort for one place, so they go
-through a Feistel network: a bijection whatever its round function is, in which the bits of a number are cut in two
-halves, and each is in turn changed by a function of the other. Numbers that fall outside of the wanted range are sent
-through again until they fall inside ("cycle walking"), which leaves a bijection of the range (Black and Rogaway 2002).
+A few items are sorted by random numbers. Sorting many items for one place would be too slow, so they go through a
+Feistel network. It cuts the bits of a number into two halves and changes each in turn by a function of the other, which
+is a bijection for any round function. Numbers outside of the range go through again until they fall inside ("cycle
+walking"), which leaves a bijection of the range (Black and Rogaway 2002).
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ def shuffled(places: npt.ArrayLike, size: int, *, key: int) -> IntArray:
     Args:
         places: n: places in the walk, at least 0.
         size: Number of items, at least 1.
-        key: Of the orders (`key_of`).
+        key: Key of the orders (`key_of`).
 
     Returns:
         n: items, from 0 to size - 1.
 
-    Cost: O(n) above 256 items, some 60 nanoseconds a place, wherever the places are and however many items there are;
-        O(n + size) below.
+    Cost: O(n) above 256 items, some 60 nanoseconds per place for any places and any number of items; O(n + size) below.
 
     Source: Black and Rogaway (2002), Ciphers with arbitrary finite domains, CT-RSA; the round function is the finaliser
         of MurmurHash3, keys are mixed by that of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA).
@@ -53,20 +52,20 @@ def shuffled(places: npt.ArrayLike, size: int, *, key: int) -> IntArray:
     """
     passes, numbers = np.divmod(np.asarray(places, dtype=np.int64), size)
     if size <= _FEW:
-        wanted, own = np.unique(passes, return_inverse=True)
-        drawn = mixed(_keys(wanted, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
+        distinct, own = np.unique(passes, return_inverse=True)
+        drawn = mixed(_keys(distinct, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
         return np.asarray(np.argsort(drawn, axis=1)[own, numbers])
-    return _walked(numbers, size, _keys(passes, key))
+    return _walk(numbers, size, _keys(passes, key))
 
 
-def _walked(numbers: IntArray, size: int, keys: HashArray) -> IntArray:
+def _walk(numbers: IntArray, size: int, keys: HashArray) -> IntArray:
     bits = (size - 1).bit_length()
-    found = _network(numbers, keys, bits)
-    outside = np.flatnonzero(found >= size)
+    items = _network(numbers, keys, bits)
+    outside = np.flatnonzero(items >= size)
     while len(outside):
-        found[outside] = _network(found[outside], keys[outside], bits)
-        outside = outside[found[outside] >= size]
-    return found
+        items[outside] = _network(items[outside], keys[outside], bits)
+        outside = outside[items[outside] >= size]
+    return items
 
 
 def _network(numbers: IntArray, keys: HashArray, bits: int) -> IntArray:

@@ -1,4 +1,4 @@
-"""Which item of which source comes when: a pure function of seed, schedule and place, for any ranks and workers."""
+"""The order of the items of all sources: a pure function of seed, schedule and place, for any ranks and workers."""
 
 from __future__ import annotations
 
@@ -20,63 +20,63 @@ from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenU
 
 IndexArray = npt.NDArray[np.int64]
 _FIRST, _MOST = 1 << 12, 1 << 17
-"""Items that are worked out at once: few to begin with, so that a run goes on at once, then eight times as many."""
+"""Items computed in one go: a few at first, so that a run starts quickly, then up to eight times as many each time."""
 
 
 class SamplerState(Record):
-    """What a run needs to go on where it was interrupted."""
+    """What a run needs to resume."""
 
     seed: int
-    """Of the order."""
+    """Seed of the order."""
     length: int
     """Items per epoch."""
     global_batch: int
-    """Items of a step over all ranks."""
+    """Items per step over all ranks."""
     sizes: dict[str, int]
     """Number of items of each source."""
     changes: tuple[Change, ...]
     """The schedule."""
     index: int = Field(ge=0)
-    """The first place that was not trained on yet."""
+    """The first place that has not been trained on."""
 
 
 class MixtureSampler(DistributedSampler[int]):
-    """Draws items of several sources in exact proportions, which can be changed in the middle of a run.
+    """Draws items of several sources in exact proportions, which can change in the middle of a run.
 
-    The items are numbered through: first all of the first source, then of the second (`ConcatDataset` in that order).
-    Places are counted over all ranks and epochs: epoch e has those from e * length on. Which source fills a place, and
-    with which of its items, is a pure function of seed, schedule and place (`Schedule`). A source is walked through in
-    a shuffled order that goes on from epoch to epoch and across changes, so no item comes again before all items of its
-    source have come; after that a new order begins and `reuse` counts.
+    Items are numbered consecutively: all items of the first source, then of the second (`ConcatDataset` in that order).
+    Places are counted over all ranks and epochs: epoch e begins at place e * length. The source that fills a place, and
+    the item, are a pure function of seed, schedule and place (`Schedule`). The order of a source is shuffled and goes
+    on from epoch to epoch and across changes, so no item repeats before all items of its source have come; then a new
+    order begins and `reuse` counts.
 
-    A global batch is `batch_size` items for each rank; rank r gets the r-th part of it. So the same items are trained
-    on in the same steps whatever the number of ranks, as long as the global batch is the same, and every part of it has
-    the shares to within one item. Of a last batch that is not full each rank gets as many; the items left over,
-    fewer than ranks, are left out, and do not come until the next pass through their source.
+    A global batch is `batch_size` items for each rank; rank r gets the r-th part of it. So any number of ranks trains
+    on the same items in the same steps, as long as the global batch is the same, and every part of it has the shares to
+    within one item. A last batch that is not full is divided equally. The items left over, fewer than ranks, are
+    skipped until the next pass through their source.
 
-    Lightning leaves a `DistributedSampler` as it is and tells it the epoch. Nothing is drawn from a global generator.
+    Lightning keeps a `DistributedSampler` as it is and sets its epoch. Nothing is drawn from a global generator.
 
     Args:
         sizes: Number of items of each source, in the order in which they are numbered.
         weights: Shares of the sources: a `Mixture` of `real`, `earlier` and `newest`, or weights by name.
         length: Items per epoch over all ranks; it never changes.
         batch_size: Items per batch and rank, as in the `DataLoader`.
-        seed: Of the order.
-        num_replicas: Ranks; None: as torch.distributed says, 1 where it is not in use.
-        rank: This rank; None: as torch.distributed says.
-        max_passes: Source -> how often each of its items may come in all; sources that are not named have no limit.
-        when_used_up: What happens then: "raise" an error at that place, or "share" its places among the others.
-        in_order: Sources that are walked through in the order of their numbers, and not shuffled.
+        seed: Seed of the order.
+        num_replicas: Number of ranks; None: from torch.distributed, or 1 if it is not in use.
+        rank: This rank; None: from torch.distributed.
+        max_passes: Source -> number of passes through its items; sources that are not named have no limit.
+        when_used_up: What to do at that limit: "raise" an error, or "share" its places among the other sources.
+        in_order: Sources to read in the order of their items, without shuffling.
 
     Attributes:
         schedule: The weights over the places of the run.
         handed_out: The first place that no loader has asked for yet: changes can begin there.
 
     Raises:
-        InputError: A source with a positive weight is empty, or an argument will not do. While iterating: a source has
-            come to its limit.
+        InputError: A source with a positive weight is empty, or an argument is invalid. While iterating: a source has
+            reached its limit.
 
-    Cost: O(1) in the number of places: about 0.2 microseconds an item, anywhere in a run of 10^12 items.
+    Cost: O(1) in the number of places: about 0.2 microseconds per item, anywhere in a run of 10^12 items.
 
     Example:
         >>> from collapse_guard.records import Mixture
@@ -124,16 +124,16 @@ class MixtureSampler(DistributedSampler[int]):
 
     @property
     def reuse(self) -> dict[str, int]:
-        """Source -> how many draws, up to the end of this epoch, were of items that had been drawn before.
+        """Source -> draws, up to the end of this epoch, of items that had been drawn before.
 
-        Of real data it counts towards memorisation: above a few passes, collect more real documents.
+        Reuse of real data leads to memorisation: above a few passes, collect more real documents.
         """
         drawn = self.schedule.counts((self.epoch + 1) * self.length)
         return {source: max(0, drawn[source] - size) for source, size in self.sizes.items()}
 
     @property
     def global_batch(self) -> int:
-        """Items of a step over all ranks."""
+        """Items per step over all ranks."""
         return self.batch_size * self.num_replicas
 
     @property
@@ -143,21 +143,21 @@ class MixtureSampler(DistributedSampler[int]):
         return self._from if first <= self._from < first + self.total_size else first
 
     def after(self, place: int) -> int:
-        """The first place after the global batch that begins at a place: of the next epoch, where this one is over."""
+        """The first place after the global batch that begins at `place`; in the next epoch if this one is over."""
         epoch, within = divmod(place, self.length)
         coming = within + self.global_batch
         return (epoch + 1) * self.length if coming >= self.total_size else epoch * self.length + coming
 
     def change(self, from_index: int, weights: Weights, reason: str = "") -> None:
-        """Change the weights from a place on that no loader has asked for yet.
+        """Change the weights from a place that no loader has asked for yet.
 
         Raises:
-            InputError: The place was handed out already, a source with a weight is empty, or the weights will not do.
+            InputError: The place was handed out already, a source with a weight is empty, or the weights are invalid.
         """
         if from_index < self.handed_out:
             raise InputError(
                 f"`from_index` must be a place that was not handed out yet, at least {self.handed_out}, but got "
-                f"{from_index}: loaders fetch ahead, begin at `sampler.handed_out`"
+                f"{from_index}: loaders fetch ahead, so begin at `sampler.handed_out`"
             )
         named = by_name(weights, tuple(self.sizes))
         self._check_sources(named)
@@ -166,18 +166,18 @@ class MixtureSampler(DistributedSampler[int]):
     def items(self, start: int, stop: int) -> IndexArray:
         """Numbers of the items at places of the run, over all ranks."""
         sources, draws = self.schedule.filled(start, stop)
-        found = np.empty(len(sources), dtype=np.int64)
+        numbers = np.empty(len(sources), dtype=np.int64)
         for place, (source, size) in enumerate(self.sizes.items()):
             own = np.flatnonzero(sources == place)
             if source in self.in_order:
-                found[own] = draws[own] % size
+                numbers[own] = draws[own] % size
             elif len(own):
-                found[own] = shuffled(draws[own], size, key=self._keys[place])
-            found[own] += self._offsets[place]
-        return found
+                numbers[own] = shuffled(draws[own], size, key=self._keys[place])
+            numbers[own] += self._offsets[place]
+        return numbers
 
     def __iter__(self) -> Iterator[int]:
-        """The items of this rank in this epoch, from the place on that it was told to go on from."""
+        """The items of this rank in this epoch, from the place where the run resumes."""
         last = self.epoch * self.length + self.total_size
         start = self.handed_out = self.coming
         for place, batch in self._global_batches(start, last):
@@ -186,7 +186,7 @@ class MixtureSampler(DistributedSampler[int]):
             yield from batch[self.rank * each : (self.rank + 1) * each]
 
     def _global_batches(self, place: int, last: int) -> Iterator[tuple[int, list[int]]]:
-        """Places of global batches and their items, worked out ahead for as long as the weights stay."""
+        """Places of global batches and their items, computed ahead as long as the weights stay."""
         step, several = self.global_batch, _FIRST
         while place < last:
             changes = len(self.schedule.changes)
@@ -201,20 +201,20 @@ class MixtureSampler(DistributedSampler[int]):
             place = stop
 
     def state_dict(self, index: int | None = None) -> dict[str, Any]:
-        """What a run needs to go on: a few hundred bytes, and one line more for each change.
+        """What a run needs to resume: a few hundred bytes, plus a line for each change.
 
         Args:
-            index: The first place that was not trained on yet; None: the first that was not handed out.
+            index: The first place that has not been trained on; None: the first that was not handed out.
         """
         at = self.handed_out if index is None else index
         own = {name: getattr(self, name) for name in ("seed", "length", "global_batch", "sizes")}
         return SamplerState(**own, changes=self.schedule.changes, index=at).to_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where a run was interrupted, with as many ranks and workers as there are now.
+        """Resume an interrupted run; the number of ranks and workers may differ.
 
         Raises:
-            InputError: It is the state of other sources, or of another seed; nothing is changed then.
+            InputError: The state is of other sources, or of another seed or length. Nothing is changed then.
         """
         state = SamplerState.from_dict(dict(state_dict))
         for name in ("sizes", "seed", "length"):
@@ -222,13 +222,13 @@ class MixtureSampler(DistributedSampler[int]):
             if ours != theirs:
                 raise InputError(
                     f"`{name}` must be as in the interrupted run, {theirs}, but got {ours}: give the same data, length "
-                    "and seed, or start anew without its checkpoint"
+                    "and seed, or start a new run without its checkpoint"
                 )
         self.schedule.restore(state.changes)
         self.go_on_from(state.index)
 
     def go_on_from(self, index: int) -> None:
-        """Begin at a place of the run; with the next epoch where of this one no item is left for each rank."""
+        """Begin at a place of the run; at the next epoch if this one has no item left for each rank."""
         epoch, within = divmod(whole("index", index, least=0), self.length)
         if within >= self.total_size:
             epoch, index = epoch + 1, (epoch + 1) * self.length

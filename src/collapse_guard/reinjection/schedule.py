@@ -1,13 +1,13 @@
-"""Which source every place of a run is filled from: a pure function of an append-only list of weights.
+"""The source that fills each place of a run: a pure function of an append-only list of weights.
 
-The first source is taken wherever its weight, summed up over the places so far, passes the next half; the places that
-are left are shared among the other sources in the same way. So at every place each source has had what it should have
-to within half an item for the first, one for the second, and half an item more for each after that; a change of weights
-can add half an item to all but the first. Of two sources every window has the exact shares to within one item, also
-across a change. Of three or more this cannot be had in general (a sequence with it is "balanced", and for most shares
-there is none).
+The first source is drawn wherever the sum of its weight over the places so far passes the next half; the other sources
+share the remaining places in the same way. So at every place the draws of the first source are within half an item of
+its share, those of the second within one item, and each later source adds half an item; a change of weights can add
+half an item to all but the first. With two sources every window has the exact shares to within one item, also across a
+change. With three or more sources that is impossible in general (a sequence with this property is "balanced", and for
+most shares there is none).
 
-What a source has been drawn does not depend on where an epoch, a batch or a rank begins, so a change of weights neither
+How often a source was drawn does not depend on where an epoch, a batch or a rank begins, so a change of weights neither
 repeats nor skips any of its items. The weights are fractions of 2^40 and sums are whole numbers: exact to 10^12 places.
 """
 
@@ -33,45 +33,45 @@ WhenUsedUp = Literal["raise", "share"]
 _BITS = 40
 _ONE, _HALF = 1 << _BITS, 1 << (_BITS - 1)
 _MOST = 1 << 20
-"""Places that are worked out at once: their sums must fit into 63 bits."""
+"""Places computed in one go: their sums must fit into 63 bits."""
 
 
 class Change(Record):
     """New weights of the sources, from a place on."""
 
     from_index: Annotated[int, Field(ge=0)]
-    """The first place that they hold for, counted over all epochs and ranks."""
+    """The first place with the new weights, counted over all epochs and ranks."""
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
-    """Weight of each source; those that are not named have none."""
+    """Weight of each source; 0 for sources that are not named."""
     reason: str = ""
-    """Why."""
+    """Why the weights changed."""
 
 
 class Filled(NamedTuple):
-    """What some places are filled with."""
+    """The source and the draw that fill each of some places."""
 
     sources: IntArray
-    """n: place of the source among the sources."""
+    """n: number of the source."""
     draws: IntArray
-    """n: how often that source had been drawn before."""
+    """n: how often that source was drawn before."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Stretch:
-    """Places between two changes. Level j shares what its predecessors left between source j and those after it."""
+    """Places between two changes. Level j divides the remaining places between source j and the sources after it."""
 
     start: int
     shares: tuple[int, ...]
-    """Of each source but the last: its share of what is left, in 2^-40."""
+    """Share of each source but the last in the places that remain for its level, in 2^-40."""
     left: tuple[int, ...]
-    """Places that were left for each level before the stretch."""
+    """Places that remained for each level before the stretch."""
     due: tuple[int, ...]
-    """What was due to each source but the last before the stretch, in 2^-40."""
+    """Draws due to each source but the last before the stretch, in 2^-40."""
     is_end: bool = False
     """Whether no source has a weight."""
 
     def at(self, index: int) -> tuple[list[int], list[int]]:
-        """Places left for each level, and what was due on it, before a place of this stretch."""
+        """Places that remain for each level, and draws due on it, before a place of this stretch."""
         left, due = [index], list[int]()
         for level, share in enumerate(self.shares):
             due.append(self.due[level] + (left[level] - self.left[level]) * share)
@@ -85,17 +85,17 @@ class _Stretch:
 
 
 class Schedule:
-    """The weights of the sources over the places of a run. Changes can be added at the end, and never be taken back.
+    """The weights of the sources over the places of a run. Changes are appended, and never taken back.
 
     Args:
         sources: Names, in the order in which they are served.
-        weights: At the beginning.
+        weights: Weights at the beginning.
         most: Source -> how often it may be drawn in all; sources that are not named have no limit.
-        when_used_up: What happens at a limit: "raise" ends the run there with an error, "share" gives the places of
-            the source to the others in proportion to their weights, and ends the run only where there are none.
+        when_used_up: What to do at a limit: "raise" ends the run there with an error; "share" gives the places of the
+            source to the others in proportion to their weights, and ends the run only if there are no others.
 
     Raises:
-        InputError: A weight is negative or of no source, all are zero, or a limit is of no source.
+        InputError: A weight is negative or names no source, all weights are zero, or a limit names no source.
 
     Example:
         >>> schedule = Schedule(("real", "newest"), {"real": 0.25, "newest": 0.75})
@@ -130,48 +130,48 @@ class Schedule:
 
     @property
     def end(self) -> int | None:
-        """The first place that no source may fill; None: there is none."""
+        """The first place that no source may fill; None if there is no such place."""
         last = self._stretches[-1]
         return last.start if last.is_end else None
 
     @property
     def used_up(self) -> dict[str, int]:
-        """Source -> the place that would have taken it over its limit, of those that come to it."""
+        """Source -> the place that would exceed its limit, for the sources that reach it."""
         return dict(self._used_up)
 
     def append(self, from_index: int, weights: Weights, reason: str = "") -> None:
         """Change the weights from a place on.
 
         Raises:
-            InputError: The place is before the last change, or the weights will not do; nothing is changed then.
+            InputError: The place is before the last change, or the weights are invalid. Nothing is changed then.
         """
         named = by_name(weights, self.sources)
         last = self._changes[-1].from_index if self._changes else 0
         if whole("from_index", from_index, least=0) < last:
             raise InputError(
                 f"`from_index` must not be before the last change, which is at {last}, but got {from_index}: "
-                "what was decided stays"
+                "earlier weights cannot be changed"
             )
         self._changes.append(Change(from_index=from_index, weights=named, reason=reason))
-        self._stretches, self._used_up = self._planned()
+        self._stretches, self._used_up = self._plan()
         self._starts = [stretch.start for stretch in self._stretches]
 
     def restore(self, changes: Iterable[Change]) -> None:
         """Take over the changes of an interrupted run.
 
         Raises:
-            InputError: They will not do; nothing is changed then.
+            InputError: The changes are invalid. Nothing is changed then.
         """
-        found = Schedule(self.sources, {self.sources[0]: 1.0}, most=self.most, when_used_up=self.when_used_up)
-        found._changes = []
+        restored = Schedule(self.sources, {self.sources[0]: 1.0}, most=self.most, when_used_up=self.when_used_up)
+        restored._changes = []
         for change in changes:
-            found.append(change.from_index, change.weights, change.reason)
-        if not found._changes or found._changes[0].from_index:
+            restored.append(change.from_index, change.weights, change.reason)
+        if not restored._changes or restored._changes[0].from_index:
             raise InputError("`changes` must begin with the weights at place 0: give all changes of the run")
-        self.__dict__.update(found.__dict__)
+        self.__dict__.update(restored.__dict__)
 
     def weights_at(self, index: int) -> dict[str, float]:
-        """Weights that were asked for at a place; they sum to one."""
+        """Requested weights at a place; they sum to one."""
         weights = self._changes[bisect.bisect_right(self._changes, index, key=lambda it: it.from_index) - 1].weights
         total = math.fsum(weights.values())
         return {source: weights.get(source, 0.0) / total for source in self.sources}
@@ -182,10 +182,10 @@ class Schedule:
         return dict(zip(self.sources, stretch.counts(index), strict=True))
 
     def filled(self, start: int, stop: int) -> Filled:
-        """What the places from `start` to before `stop` are filled with. Cost: O(places), wherever they are.
+        """The sources and draws that fill the places from `start` to before `stop`. Cost: O(places).
 
         Raises:
-            InputError: A source has come to its limit there.
+            InputError: A source has reached its limit there.
         """
         parts = [Filled(np.empty(0, np.int64), np.empty(0, np.int64))]
         parts += (self._part(first, last) for first, last in self._cut(start, stop))
@@ -203,7 +203,7 @@ class Schedule:
         stretch = self._stretches[bisect.bisect_right(self._starts, start) - 1]
         if stretch.is_end:
             raise InputError(
-                f"no source may be drawn any more from place {stretch.start} on: {self._told()}: add documents, "
+                f"no source may be drawn from place {stretch.start} on: {self._limits_reached()}: add documents, "
                 'allow more passes, train for less, or let the others fill in (`when_used_up="share"`)'
             )
         _, due = stretch.at(start)
@@ -221,8 +221,8 @@ class Schedule:
         draws[places] = counts[-1] + np.arange(len(places))
         return Filled(sources, draws)
 
-    def _planned(self) -> tuple[list[_Stretch], dict[str, int]]:
-        """The stretches between changes, cut where a source comes to its limit."""
+    def _plan(self) -> tuple[list[_Stretch], dict[str, int]]:
+        """The stretches between changes, cut where a source reaches its limit."""
         stretches: list[_Stretch] = []
         used_up: dict[str, int] = {}
         ends = [*(change.from_index for change in self._changes[1:]), None]
@@ -231,10 +231,10 @@ class Schedule:
             while start is not None:
                 stretch = self._stretch(stretches[-1] if stretches else None, start, change.weights, used_up)
                 stretches.append(stretch)
-                found = None if stretch.is_end else self._first_limit(stretch, end, used_up)
+                limit = None if stretch.is_end else self._first_limit(stretch, end, used_up)
                 start = None
-                if found:
-                    used_up[found[1]] = start = found[0]
+                if limit:
+                    used_up[limit[1]] = start = limit[0]
             if stretch.is_end:
                 break
         return stretches, used_up
@@ -252,22 +252,22 @@ class Schedule:
         return _Stretch(start=start, shares=tuple(shares), left=tuple(left), due=tuple(due), is_end=is_over)
 
     def _first_limit(self, stretch: _Stretch, end: int | None, used_up: Mapping[str, int]) -> tuple[int, str] | None:
-        """The first place of a stretch that would take a source over its limit, and the source."""
-        found = []
+        """The first place of a stretch that would exceed the limit of a source, and the source."""
+        limits = []
         for level, source in enumerate(self.sources):
             limit = self.most.get(source)
             if limit is None or source in used_up or not self._grows(stretch, level):
                 continue
             place = _first(partial(_is_over, stretch, level, limit), stretch.start) - 1
             if end is None or place < end:
-                found.append((place, source))
-        return min(found, default=None)
+                limits.append((place, source))
+        return min(limits, default=None)
 
     def _grows(self, stretch: _Stretch, level: int) -> bool:
         own = stretch.shares[level] if level < len(stretch.shares) else _ONE
         return bool(own) and all(share < _ONE for share in stretch.shares[:level])
 
-    def _told(self) -> str:
+    def _limits_reached(self) -> str:
         return ", ".join(f"{source} has been drawn {self.most[source]:,} times" for source in self._used_up) or "none"
 
     def _known(self, name: str) -> str:
@@ -275,7 +275,7 @@ class Schedule:
 
 
 def by_name(weights: Weights, sources: Sequence[str]) -> dict[str, float]:
-    """Weights by the names of their sources; raises InputError where they will not do.
+    """Weights by the names of their sources; raises InputError if they are invalid.
 
     Example:
         >>> by_name(Mixture.with_real(0.25), ("real", "newest"))
@@ -306,7 +306,7 @@ def _is_over(stretch: _Stretch, level: int, limit: int, index: int) -> bool:
 
 
 def _first(holds: Callable[[int], bool], start: int) -> int:
-    """The first number above `start` that a condition holds for; once it holds it goes on to."""
+    """The first number above `start` for which a condition holds; once it holds, it keeps holding."""
     reach = 1
     while not holds(start + reach):
         reach *= 2

@@ -1,14 +1,14 @@
-r"""Which real documents to re-inject: at random, evenly over clusters, those that carry what was lost, or the hardest.
+r"""Select real documents to re-inject: at random, evenly over strata, those with what was lost, or the hardest.
 
-A choice that is not at random changes what the training set says of the world. So each document comes with a weight,
-one over its probability to be chosen (Horvitz and Thompson 1952), scaled to a mean of one: weighted sums over the
-chosen have the expectation of those over the whole pool. `tail` and `perplexity` choose a part for certain and the
-rest at random from the others; the certain ones stand for themselves, the others for all that is left.
+A selection that is not random biases the training set. So each document comes with a weight, one over its probability
+to be chosen (Horvitz and Thompson 1952), scaled to a mean of one: weighted sums over the selection have the expectation
+of sums over the whole pool. `tail` and `perplexity` choose a part for certain and the rest at random from the others. A
+certain document represents itself; the random ones represent all others.
 
-`tail` covers what was lost. A lost phrase that should be there d times more often is worth d: each document that has it
-adds one, up to d. That is a submodular gain, so taking the best next document again and again reaches at least
-1 - 1/e of the best cover (Nemhauser, Wolsey and Fisher 1978), and a heap of stale gains finds it without looking at
-all documents again (Minoux 1978).
+`tail` covers what was lost. A lost phrase that should occur d times more often is worth d: each document that has it
+adds one, up to d. This gain is submodular, so repeatedly taking the best next document reaches at least 1 - 1/e of the
+best cover (Nemhauser, Wolsey and Fisher 1978), and a heap of stale gains finds that document without going through all
+of them again (Minoux 1978).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _LONGEST = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Selection:
-    """Documents of a pool that were chosen."""
+    """Documents chosen from a pool."""
 
     places: IntArray
-    """[n]: places in the pool, those chosen for certain first, the best of them first."""
+    """[n]: places in the pool: first those chosen for certain, the best one first, then those chosen at random."""
     weights: FloatArray
     """[n]: importance weights, with a mean of one."""
     reasons: tuple[str, ...]
@@ -57,39 +57,40 @@ def select(
     certain: float = 0.5,
     seed: int = 0,
 ) -> Selection:
-    """Choose n different documents of a pool, say why, and weight them so that no expectation is biased.
+    """Choose n different documents of a pool, with a reason and an unbiased weight for each.
 
     | strategy     | chosen                                                                                    |
     |--------------|-------------------------------------------------------------------------------------------|
     | `uniform`    | at random                                                                                 |
-    | `stratified` | at random, as many of each stratum as of any other, where it has as many                   |
-    | `tail`       | `certain` of n that together carry most of what was lost (words, phrases, and clusters    |
-    |              | where `strata` has them), others at random                                                |
-    | `perplexity` | `certain` of n with the most nats per token under the current model, others at random     |
+    | `stratified` | at random, equally many from each stratum, as far as it has them                          |
+    | `tail`       | a part `certain` of n that together has most of what was lost (words, phrases, and the    |
+    |              | clusters in `strata`), the others at random                                               |
+    | `perplexity` | a part `certain` of n with the most nats per token under the current model, the others at |
+    |              | random                                                                                    |
 
     Args:
         pool: The documents.
         lost: What was lost (`Assessment.lost`); for `tail`. Single documents do not count.
-        n: How many, from 1 to all.
-        strategy: How.
-        strata: The stratum of each document; for `stratified`. For `tail` its cluster in the wild type's codebook
+        n: Number of documents, from 1 to all.
+        strategy: How to choose them.
+        strata: The stratum of each document; for `stratified`. For `tail`, its cluster in the wild type's codebook
             (`wild_type.geometry.assign(wild_type.embed(pool))`); without it lost clusters do not count.
         nats: Nats per token of each document under the current model; for `perplexity`.
-        certain: Part of n that is chosen for certain, from 0 to 1; below 1 unless all of the pool is chosen.
-        seed: Of what is chosen at random.
+        certain: Part of n to choose for certain, from 0 to 1; below 1 unless all of the pool is chosen.
+        seed: Seed of the random choice.
 
     Raises:
         InputError: An argument is missing, does not fit the pool, or is outside of its range.
 
-    Cost: O(words of the pool) for `tail`, and O(n log N) or so for the heap; O(N) for the others.
+    Cost: O(words of the pool) for `tail`, plus about O(n log N) for the heap; O(N) for the others.
 
     Source: Horvitz and Thompson (1952), JASA 47:663; Nemhauser, Wolsey and Fisher (1978), Math. Program. 14:265; Minoux
         (1978), Optimization Techniques, LNCIS 7:234.
 
     Example:
         >>> gone = LostItem(kind="word", what="senate", real_count=9, expected=2.0, observed=0, chance=0.001)
-        >>> chosen = select(["a senate", "the house", "house of cards", "law"], [gone], 2, strategy="tail")
-        >>> int(chosen.places[0]), chosen.reasons[0], chosen.weights.tolist()
+        >>> selection = select(["a senate", "the house", "house of cards", "law"], [gone], 2, strategy="tail")
+        >>> int(selection.places[0]), selection.reasons[0], selection.weights.tolist()
         (0, 'carries what was lost: senate', [0.5, 1.5])
     """
     _check(pool, n, strategy)
@@ -123,7 +124,8 @@ def _certain(certain: float, n: int, size: int) -> int:
     part = share("certain", certain)
     if part == 1.0 and n < size:
         raise InputError(
-            "`certain` must be below 1 where not all of the pool is chosen, but got 1: what has no chance has no weight"
+            "`certain` must be below 1 unless all of the pool is chosen, but got 1: a document without a chance to be "
+            "chosen would have no weight"
         )
     return min(math.floor(part * n), n if n == size else n - 1)
 
@@ -138,7 +140,7 @@ def _fitting(name: str, values: Any, pool: Sequence[str], strategy: str) -> npt.
 
 
 def _with_others(first: IntArray, reasons: list[str], n: int, size: int, rng: np.random.Generator) -> Selection:
-    """Those chosen for certain, and others at random, each of which stands for as many."""
+    """The documents chosen for certain, and others at random, each of which represents as many."""
     others = np.setdiff1d(np.arange(size), first)
     chosen = rng.choice(others, size=n - len(first), replace=False)
     stands_for = np.append(np.ones(len(first)), np.full(len(chosen), len(others) / max(1, len(chosen))))
@@ -161,13 +163,13 @@ def _stratified(strata: npt.NDArray[Any], n: int, rng: np.random.Generator) -> S
         places=np.concatenate(drawn).astype(np.int64),
         weights=np.repeat(sizes / counts, counts) * (n / len(strata)),
         reasons=tuple(
-            f"at random of stratum {name}" for name, count in zip(names, counts, strict=True) for _ in range(count)
+            f"at random from stratum {name}" for name, count in zip(names, counts, strict=True) for _ in range(count)
         ),
     )
 
 
 def _even(sizes: IntArray, n: int) -> IntArray:
-    """As many of each as of any other, but no more than there are: n in all."""
+    """Equal counts that sum to n, none above its size."""
     counts = np.zeros(len(sizes), dtype=np.int64)
     while (left := n - int(counts.sum())) > 0:
         open_ = np.flatnonzero(counts < sizes)
@@ -187,50 +189,50 @@ def _hardest(nats: FloatArray, n: int) -> tuple[IntArray, list[str]]:
 def _covering(
     pool: Sequence[str], lost: Sequence[LostItem], n: int, clusters: npt.NDArray[Any] | None
 ) -> tuple[IntArray, list[str]]:
-    """Greedy cover of what was lost; fewer than n where the rest of the pool carries none of it."""
+    """Greedy cover of what was lost; fewer than n if the rest of the pool has none of it."""
     phrases = {item.what: item.expected - item.observed for item in lost if item.kind in ("word", "2-gram", "3-gram")}
     gone = {item.cluster: item for item in lost if clusters is not None and item.cluster is not None}
-    # A blank begins no phrase, so that clusters have names of their own.
-    wanted = phrases | {f" cluster {number}": item.expected - item.observed for number, item in gone.items()}
-    if n and not wanted:
+    # No phrase begins with a blank, so clusters have names of their own.
+    needs = phrases | {f" cluster {number}": item.expected - item.observed for number, item in gone.items()}
+    if n and not needs:
         raise InputError(
             "`lost` must name words or phrases for the strategy `tail`, or clusters with `strata`, but has none: "
             "choose another strategy"
         )
-    carried = [_carried(text, phrases) for text in pool]
+    contents = [_lost_phrases(text, phrases) for text in pool]
     if clusters is not None:
         own = [(f" cluster {number}",) if number in gone else () for number in clusters.tolist()]
-        carried = [(*found, *more) for found, more in zip(carried, own, strict=True)]
-    missing = dict(wanted)
-    # Gains only fall, so that a document whose gain is still the largest after it was looked at again is the best.
-    heap = [(-_gain(found, missing), place) for place, found in enumerate(carried) if found]
+        contents = [(*content, *more) for content, more in zip(contents, own, strict=True)]
+    missing = dict(needs)
+    # Gains only fall, so a document whose updated gain is still the largest is the best.
+    heap = [(-_gain(content, missing), place) for place, content in enumerate(contents) if content]
     heapq.heapify(heap)
     chosen: list[int] = []
     while heap and len(chosen) < n:
         _, place = heapq.heappop(heap)
-        gain = _gain(carried[place], missing)
+        gain = _gain(contents[place], missing)
         if gain <= 0.0:
             continue
         if heap and (-gain, place) > heap[0]:
             heapq.heappush(heap, (-gain, place))
             continue
         chosen.append(place)
-        for phrase in carried[place]:
+        for phrase in contents[place]:
             missing[phrase] = max(0.0, missing[phrase] - 1.0)
     reasons = [
-        f"carries what was lost: {', '.join(map(str.strip, sorted(carried[place], key=lambda it: -wanted[it])[:3]))}"
+        f"carries what was lost: {', '.join(map(str.strip, sorted(contents[place], key=lambda it: -needs[it])[:3]))}"
         for place in chosen
     ]
     return np.array(chosen, dtype=np.int64), reasons
 
 
-def _carried(text: str, wanted: dict[str, float]) -> tuple[str, ...]:
+def _lost_phrases(text: str, phrases: dict[str, float]) -> tuple[str, ...]:
     """The lost phrases that a document has."""
-    found = words(text)
+    tokens = words(text)
     grams: Counter[str] = Counter()
     for length in range(1, _LONGEST + 1):
-        grams.update(" ".join(found[i : i + length]) for i in range(len(found) - length + 1))
-    return tuple(sorted(grams.keys() & wanted.keys()))
+        grams.update(" ".join(tokens[i : i + length]) for i in range(len(tokens) - length + 1))
+    return tuple(sorted(grams.keys() & phrases.keys()))
 
 
 def _gain(phrases: tuple[str, ...], missing: dict[str, float]) -> float:

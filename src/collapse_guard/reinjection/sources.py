@@ -1,6 +1,6 @@
 """Sources that do not fit in memory: documents in Arrow files, token ids in one file, and streams, as numbered items.
 
-Each is a map-style dataset that a worker process can be sent: paths go along, and every process opens the files itself.
+Each is a map-style dataset that can be sent to worker processes: it carries paths, and every process opens the files.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _END = object()
 
 
 class ArrowItems(Dataset[str]):
-    """The documents of Arrow and parquet files, numbered through in the order of the files and of their rows.
+    """The documents of Arrow and parquet files, numbered in the order of the files and of their rows.
 
-    Arrow IPC files and streams (`.arrow`, `.feather`) are memory-mapped: any document is at hand at once, and nothing
-    but the page that it is on is read, unless the file is compressed, as `.feather` is by default. Of a compressed
-    file, and of a parquet file (`.parquet`), the column is held in Arrow memory as soon as one of its documents is
-    asked for, once in every process that asks (forked workers share what was read before): to give one document, a
-    whole batch or row group must be decoded, thousands of documents, and items come in no order. Where that does not
-    fit, write the documents to an uncompressed `.arrow` file.
+    Uncompressed Arrow IPC files and streams (`.arrow`, `.feather`) are memory-mapped: any document is available at
+    once, and only the page that holds it is read. Of a compressed file (`.feather` is compressed by default) and of a
+    parquet file (`.parquet`), the first document that is asked for reads the whole column into Arrow memory, once in
+    every process that asks (forked workers share what was read before). One document needs a whole batch or row group
+    decoded, thousands of documents, and items are asked for in any order. If that does not fit in memory, write the
+    documents to an uncompressed `.arrow` file.
 
     Args:
         paths: A file, or several.
@@ -45,7 +45,7 @@ class ArrowItems(Dataset[str]):
         InputError: A path is not such a file. CorpusError: a file cannot be read, has no such column of strings, has
             a row without text, or there are no documents.
 
-    Cost: O(log batches) for a document. To make one, the number of rows is read; a compressed Arrow file is decoded.
+    Cost: O(log batches) per document. The constructor reads the number of rows; it decodes compressed Arrow files.
 
     Example:
         >>> import tempfile, pyarrow.parquet
@@ -79,7 +79,7 @@ class ArrowItems(Dataset[str]):
             return str(column[place - before].as_py())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what this process has opened."""
+        """State without the files that this process has opened."""
         return {**self.__dict__, "_opened": {}}
 
     def _column(self, number: int) -> pa.ChunkedArray:
@@ -90,14 +90,14 @@ class ArrowItems(Dataset[str]):
 
 
 class TokenWindows(Dataset[torch.Tensor]):
-    """Stretches of equal length of a memory-mapped file of token ids; item i begins at token `i * window`.
+    """Windows of equal length over a memory-mapped file of token ids; item i begins at token `i * window`.
 
-    A tail that is too short for an item is dropped. Nothing but the pages that an item is on is read.
+    A tail that is too short for an item is dropped. Only the pages that hold an item are read.
 
     Args:
-        path: A `.npy` file of one dimension, which says its own type; or any other file, of bare ids.
-        window: Tokens from the beginning of an item to that of the next.
-        dtype: Type of the ids in a file of bare ids, of whole numbers.
+        path: A one-dimensional `.npy` file, which names its own type; or any other file of bare ids.
+        window: Tokens from the beginning of an item to the beginning of the next.
+        dtype: Integer type of the ids in a file of bare ids.
         offset: Bytes before the first id in a file of bare ids, such as a header.
         overlap: Tokens of the next item that an item has at its end; with 1, `item[:-1]` and `item[1:]` are inputs and
             targets.
@@ -151,17 +151,17 @@ class TokenWindows(Dataset[torch.Tensor]):
         return torch.from_numpy(self._opened[start : start + self.window + self.overlap].astype(np.int64))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the mapping of this process."""
+        """State without the mapping of this process."""
         return {**self.__dict__, "_opened": None}
 
 
 class StreamedItems(Dataset[Any]):
-    """The items of a source that can only be gone through from its beginning; item i is the i-th that it gives.
+    """The items of a source that can only be read from its beginning; item i is the i-th item that it gives.
 
-    Ask for items in ascending order: to go back, or to ask for the same item again, the stream is begun again and
-    read up to there. So a shuffling sampler costs half a stream for each item, resuming reads again what came
-    before, and each worker reads the whole stream by itself, also the items that go to the others. For anything else,
-    write the items to a file once (`ArrowItems`, `TokenWindows`).
+    Ask for items in ascending order. To go back, or to give the same item again, the stream starts again and is read up
+    to that item. So a shuffling sampler costs half a stream per item, resuming reads the stream from its beginning, and
+    each worker reads all of it, including the items of the other workers. For any other order, write the items to a
+    file once (`ArrowItems`, `TokenWindows`).
 
     Args:
         make: Returns a new iterator (or iterable) over the items, the same ones in the same order each time. It must
@@ -169,8 +169,8 @@ class StreamedItems(Dataset[Any]):
         length: Number of items; a longer stream is not read to its end.
 
     Attributes:
-        in_order: True: items should be asked for in ascending order.
-        passes: How often the stream was begun in this process.
+        in_order: True: ask for items in ascending order.
+        passes: How often the stream was started in this process.
 
     Raises:
         InputError: `make` cannot be called or `length` is below 1. When items are read: `make` returns no iterator or
@@ -213,7 +213,7 @@ class StreamedItems(Dataset[Any]):
         return self._advance(self._iterator, place)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """At the beginning of the stream."""
+        """Pickle it as a stream at its beginning."""
         return type(self), (self.make, self.length)
 
     def _forget(self) -> None:
@@ -258,46 +258,46 @@ def _file(name: str, path: Any) -> Path:
     """The absolute path, so that a worker with another working directory finds the file too."""
     if not isinstance(path, str | Path):
         raise InputError(f"`{name}` must be a path, but got a {type(path).__name__}: give a str or a Path")
-    found = Path(path).absolute()
-    if not found.is_file():
-        siblings = [file.name for file in found.parent.iterdir()] if found.parent.is_dir() else []
+    file = Path(path).absolute()
+    if not file.is_file():
+        siblings = [sibling.name for sibling in file.parent.iterdir()] if file.parent.is_dir() else []
         raise InputError(
-            f"`{name}` must be a file, but {found} is {'a directory' if found.is_dir() else 'no such one'}: "
-            f"{near(found.name, siblings)}"
+            f"`{name}` must be a file, but {file} {'is a directory' if file.is_dir() else 'does not exist'}: "
+            f"{near(file.name, siblings)}"
         )
-    return found
+    return file
 
 
 def _files(paths: Any) -> list[Path]:
     chosen = list(paths) if isinstance(paths, Sequence) and not isinstance(paths, str) else [paths]
     if not chosen:
         raise InputError("`paths` must name at least one file, but got none: name the files of the documents")
-    found = [_file("paths", path) for path in chosen]
-    for path in found:
+    files = [_file("paths", path) for path in chosen]
+    for path in files:
         if path.suffix.lower() not in ARROW:
             raise InputError(
                 f"`paths` must be {either(ARROW)} files, but got {path}: convert it, "
                 "or read it into memory with `read_documents`"
             )
-    return found
+    return files
 
 
 def _check_unchanged(path: Path, size: int) -> None:
-    if (found := path.stat().st_size) != size:
+    if (now := path.stat().st_size) != size:
         raise InputError(
-            f"{path} must not change while it is in use, but its size went from {size} to {found} bytes: "
+            f"{path} must not change while it is in use, but its size went from {size} to {now} bytes: "
             "write new data to a new file"
         )
 
 
 def _read_column(path: Path, column: str) -> pa.ChunkedArray:
-    found = read_arrow(path, [column]).column(0)
-    if found.null_count:
+    texts = read_arrow(path, [column]).column(0)
+    if texts.null_count:
         raise CorpusError(
-            f"column `{column}` of {path} must hold a text in every row, but {found.null_count} of {len(found)} rows "
-            "are null: leave such rows out"
+            f"column `{column}` of {path} must hold a text in every row, but {texts.null_count} of {len(texts)} rows "
+            "are null: leave these rows out"
         )
-    return found
+    return texts
 
 
 def _numpy_layout(path: Path, offset: int) -> tuple[np.dtype[Any], int, int]:
@@ -318,16 +318,16 @@ def _numpy_layout(path: Path, offset: int) -> tuple[np.dtype[Any], int, int]:
 def _bare_layout(path: Path, dtype: npt.DTypeLike, offset: int) -> tuple[np.dtype[Any], int, int]:
     """Type, bytes before the first id, and number of ids."""
     try:
-        found = _whole_numbers(np.dtype(dtype))
+        layout = _whole_numbers(np.dtype(dtype))
     except TypeError as error:
         raise InputError(f"`dtype` must be a type of whole numbers, but got {dtype!r}: give uint16") from error
     size = path.stat().st_size
-    if offset > size or (size - offset) % found.itemsize:
+    if offset > size or (size - offset) % layout.itemsize:
         raise InputError(
-            f"`path` must have a multiple of {found.itemsize} bytes ({found}) after `offset`, but {path} has {size} "
+            f"`path` must have a multiple of {layout.itemsize} bytes ({layout}) after `offset`, but {path} has {size} "
             f"and `offset` is {offset}: give the `dtype` and `offset` that it was written with"
         )
-    return found, offset, (size - offset) // found.itemsize
+    return layout, offset, (size - offset) // layout.itemsize
 
 
 def _whole_numbers(dtype: np.dtype[Any]) -> np.dtype[Any]:

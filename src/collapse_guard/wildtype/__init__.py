@@ -1,4 +1,4 @@
-"""The wild type: real data, frozen and fingerprinted, with the instruments that every generation is measured by."""
+"""The wild type: real data, frozen and fingerprinted, with the instruments that measure every generation."""
 
 from collapse_guard.wildtype.reference import WildType
 

@@ -1,4 +1,4 @@
-"""What a wild type consists of, and the fingerprint of it."""
+"""The contents of a wild type, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class TextSettings(Record):
     kind: Literal["text"] = "text"
     """Texts."""
     seed: Seed
-    """Of the split, of the search for near duplicates, of the embedder and of the clusters."""
+    """Seed of the split, the search for near duplicates, the embedder and the clusters."""
     evaluation_fraction: Fraction
-    """Share of the documents that are for evaluation, …"""
+    """Share of the documents for evaluation, …"""
     max_evaluation_documents: Count
-    """… but no more than this."""
+    """… and the most that it may be."""
     n_folds: Count
-    """Parts of the evaluation documents."""
+    """Number of folds of the evaluation documents."""
     vocabulary_size: Annotated[int, Field(ge=SMALLEST_VOCABULARY)]
-    """Wanted size of the tokenizer's vocabulary."""
+    """Requested size of the tokenizer's vocabulary."""
     embedding_dim: Count
-    """Wanted dimensions of the default embedder."""
+    """Requested dimensions of the default embedder."""
     group_tokens: Count
     """Token budget of a group of samples."""
     group_samples: Annotated[int, Field(ge=2)]
     """Samples in a group of vectors."""
     rare_share: Fraction
-    """Largest part of all word occurrences that the rare words carry."""
+    """Largest part of all word occurrences that the rare words have."""
     near_duplicate_threshold: Annotated[float, Field(ge=0.1, le=1.0)]
-    """Jaccard similarity of word 5-grams from which on documents stay on one side of the split."""
+    """Smallest Jaccard similarity of word 5-grams that keeps documents on one side of the split."""
     n_clusters: Clusters
-    """Most clusters of the pool's embeddings."""
+    """Largest number of clusters of the pool's embeddings."""
 
 
 class VectorSettings(Record):
@@ -63,13 +63,13 @@ class VectorSettings(Record):
     kind: Literal["vectors"] = "vectors"
     """Vectors."""
     seed: Seed
-    """Of the split and of the clusters."""
+    """Seed of the split and the clusters."""
     evaluation_fraction: Fraction
-    """Share of the rows that are for evaluation."""
+    """Share of the rows for evaluation."""
     group_samples: Annotated[int, Field(ge=2)]
     """Rows in a group."""
     n_clusters: Clusters
-    """Most clusters of the pool."""
+    """Largest number of clusters of the pool."""
 
 
 Settings = TextSettings | VectorSettings
@@ -77,7 +77,7 @@ Settings = TextSettings | VectorSettings
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EmbedderCheck:
-    """What stands in for an embedder that cannot be saved: its name and some of its output."""
+    """The record of an embedder that cannot be saved: its name and some of its output."""
 
     name: str
     """Name of the function or class."""
@@ -96,27 +96,27 @@ class TextContents:
     tokenizer: Tokenizer
     """Byte-level BPE trained on the pool."""
     embedder: Embedder | None
-    """None where a custom embedder was not given again on loading."""
+    """None if a custom embedder was not given on loading."""
     embedder_check: EmbedderCheck | None
-    """Set for a custom embedder."""
+    """Record of a custom embedder; None for the default one."""
     known_words: dict[str, int]
     """word -> occurrences in evaluation and pool."""
     rare_words: dict[str, int]
-    """The rare ones among them."""
+    """The rare words among them."""
     geometry: Geometry
-    """The pool as points: embeddings of the first documents of it, with what is fitted on them."""
+    """The pool as points: embeddings of its first documents, and what is fitted on them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VectorContents:
-    """Vectors."""
+    """Vectors and the geometry fitted on them."""
 
     evaluation: FloatArray
     """n d: rows that are never trained on."""
     pool: FloatArray
     """m d: rows that may be trained on."""
     geometry: Geometry
-    """The first of these, with what is fitted on them."""
+    """The first vectors of the pool, and what is fitted on them."""
 
 
 Contents = TextContents | VectorContents
@@ -125,9 +125,9 @@ Contents = TextContents | VectorContents
 def fingerprint(settings: Settings, contents: Contents) -> str:
     """Identify a wild type: 32 hex digits of BLAKE2b over settings, documents with their roles, and frozen instruments.
 
-    The same documents in any order, with the same settings, have the same fingerprint on one machine; the embedder's
-    last bits may differ between processors, and so does then the fingerprint of a wild type that is fitted again
-    there. A saved one keeps it.
+    The same documents in any order, with the same settings, have the same fingerprint on one machine. The embedder's
+    last bits may differ between processors, and then a wild type that is fitted again there has another fingerprint. A
+    saved wild type keeps its fingerprint.
     """
     digest = hashlib.blake2b(digest_size=16)
     parts = _text_parts(contents) if isinstance(contents, TextContents) else _vector_parts(contents)

@@ -81,7 +81,7 @@ def write(path: Path, settings: Settings, contents: Contents) -> None:
     A path that already holds the same wild type is left as it is.
 
     Raises:
-        InputError: something else is there.
+        InputError: The path holds something else.
     """
     manifest = Manifest(
         fingerprint=fingerprint(settings, contents), embedder=_embedder_name(contents), settings=settings
@@ -103,22 +103,22 @@ def read(path: Path) -> Saved:
     """Read a wild type and check its fingerprint.
 
     Raises:
-        WildTypeError: the directory is not a wild type, was written by another version, or was changed.
+        WildTypeError: The directory is not a wild type, was written by another version, or was changed.
     """
     manifest = _read_manifest(path)
     with _as_wild_type_error(path):
         contents = (_read_texts if isinstance(manifest.settings, TextSettings) else _read_vectors)(path, manifest)
-    found = fingerprint(manifest.settings, contents)
-    if found != manifest.fingerprint:
+    actual = fingerprint(manifest.settings, contents)
+    if actual != manifest.fingerprint:
         raise WildTypeError(
-            f"{path} must hold the wild type with fingerprint {manifest.fingerprint}, but its files give {found}: "
+            f"{path} must hold the wild type with fingerprint {manifest.fingerprint}, but its files give {actual}: "
             "it was changed after it was saved; restore it, or fit a new one and start a new lineage"
         )
-    return Saved(manifest.settings, contents, found)
+    return Saved(manifest.settings, contents, actual)
 
 
 def _is_taken(path: Path, new: str) -> bool:
-    """Whether the same wild type is there already; raises where it is something else than an empty directory."""
+    """Whether the path holds the same wild type already; raises InputError if it holds anything else."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return False
     try:
@@ -186,9 +186,9 @@ def _parse_manifest(data: bytes, required: str) -> Manifest:
         return Manifest.model_validate(body)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "all of it"
+        where = ".".join(map(str, problem["loc"])) or "the whole file"
         got = f"{problem['msg']}, got {problem['input']!r:.200}"
-        raise WildTypeError(f"{required}, but in {_MANIFEST} `{where}` does not fit: {got}") from error
+        raise WildTypeError(f"{required}, but in {_MANIFEST} `{where}` is invalid: {got}") from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Fitting: from documents or vectors to the contents of a wild type."""
+"""Fit the contents of a wild type to documents or vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from collapse_guard.wildtype.tokenization import train_tokenizer
 FEWEST = 20
 """Distinct documents or rows that a wild type needs."""
 N_CHECKED = 4
-"""Evaluation documents whose embeddings stand in for a custom embedder."""
+"""Evaluation documents whose embeddings identify a custom embedder."""
 _EMBEDDER_TOLERANCE = 1e-3
 
 
@@ -45,7 +45,7 @@ def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEm
     counts = count_words(chain(evaluation, pool))
     custom = None if embedder is None else CustomEmbedder(embedder)
     frozen = custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed)
-    # The split left the pool in a random order of its clusters: its head is a sample of it.
+    # The split left the clusters of the pool in a random order, so its head is a sample of it.
     head = frozen(pool[:LARGEST_REFERENCE])
     return TextContents(
         evaluation=evaluation,
@@ -60,14 +60,14 @@ def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEm
 
 
 def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
-    """Split rows by the hash of their bytes, so that equal rows stay on one side, and fit the geometry on the pool."""
+    """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool."""
     rows = _checked_rows(x)
     keys = row_keys(rows)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_distinct = len(set(keys))
     _require(n_distinct, "distinct finite rows", "`x`")
-    wanted = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
-    split = split_clusters(labels, keys, n_evaluation=wanted, seed=settings.seed)
+    n_evaluation = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
+    split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
     pool = frozen(rows[split.pool])
     geometry = Geometry.fit(pool, n_clusters=settings.n_clusters, seed=settings.seed)
@@ -75,12 +75,12 @@ def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:
-    """Embed the first evaluation documents, to recognise the embedder by."""
+    """Embed the first evaluation documents; their embeddings identify the embedder."""
     return EmbedderCheck(name=embedder.name, embeddings=embedder(evaluation[:N_CHECKED]))
 
 
 def with_embedder(contents: Contents, embedder: TextEmbedder) -> TextContents:
-    """Put a custom embedder back; raises WildTypeError where it is not the one that the wild type was fitted with."""
+    """Put a custom embedder back; raises WildTypeError if the wild type was fitted with another one."""
     check = contents.embedder_check if isinstance(contents, TextContents) else None
     if not isinstance(contents, TextContents) or check is None:
         raise WildTypeError("`embedder` must be left out: the wild type was not fitted with a custom embedder")
@@ -103,8 +103,8 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
 def _split_texts(unique: Documents, settings: TextSettings) -> Split:
     _require(len(unique), "distinct documents that are not blank", "`documents`")
     labels = near_duplicates(unique, threshold=settings.near_duplicate_threshold, seed=settings.seed)
-    wanted = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
-    split = split_clusters(labels, unique.hashes, n_evaluation=wanted, seed=settings.seed)
+    n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
+    split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(
         split,
         settings.n_folds,
@@ -132,7 +132,7 @@ def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
             f"a wild type must have at least {n_folds} for evaluation (one per fold) and "
             f"{NEIGHBOURS + 1} in the pool, but {got} give "
             f"{len(split.evaluation)} and {len(split.pool)}: "
-            "give more different data, fewer `n_folds` or another `evaluation_fraction`"
+            "give more distinct data, fewer `n_folds` or another `evaluation_fraction`"
         )
 
 

@@ -1,4 +1,4 @@
-"""Geometry: what real data look like as points, frozen, so that distances to it mean the same in every generation."""
+"""Geometry: real data as frozen points, so that distances to them mean the same in every generation."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from collapse_guard.arrays import FloatArray, IntArray, frozen
 from collapse_guard.errors import InputError
 
 LARGEST_REFERENCE = 2048
-"""Most vectors that are kept."""
+"""Largest number of reference vectors."""
 NEIGHBOURS = 5
 """k of the radii, as in Naeem et al. (2020)."""
 FEWEST_PER_CLUSTER = 8
-"""Reference vectors per cluster that there are at least, on average."""
+"""Smallest mean number of reference vectors per cluster."""
 _BLOCK = 4096
 _RESTARTS = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Geometry:
-    """Frozen points of real data, the radius of each, clusters over them, and the width of a kernel.
+    """Frozen points of real data, with the radius of each, clusters over them, and the width of a kernel.
 
-    MAUVE, Jensen-Shannon, precision, recall, density, coverage, MMD and Frechet are measured against it: scores of all
-    generations are on one scale, because nothing of it is fitted again.
+    MAUVE, Jensen-Shannon, precision, recall, density, coverage, MMD and Frechet are measured against it. It is never
+    fitted again, so the scores of all generations are on one scale.
 
     Example:
         >>> points = np.random.default_rng(0).normal(size=(100, 3))
@@ -42,28 +42,28 @@ class Geometry:
     reference: FloatArray
     """n d: vectors of real data, at most 2,048."""
     radii: FloatArray
-    """n: distance of each to its k-th nearest other one, k = `NEIGHBOURS`; 0 where it has k equal ones."""
+    """n: distance of each vector to its k-th nearest other vector, k = `NEIGHBOURS`; 0 if it has k equal ones."""
     codebook: FloatArray
     """c d: centres of the clusters."""
     bandwidth: float
-    """Width of a Gaussian kernel: the median distance between two reference vectors; where that is 0, the mean one;
-    where that is 0 too, 1."""
+    """Width of a Gaussian kernel: the median distance between two reference vectors; if that is 0, the mean distance;
+    if that is 0 too, 1."""
 
     @classmethod
     def fit(cls, vectors: npt.ArrayLike, *, n_clusters: int = 64, seed: int = 0) -> Geometry:
-        """Freeze the first 2,048 vectors, and fit the rest on them.
+        """Freeze the first 2,048 vectors, and fit radii, codebook and bandwidth on them.
 
-        The clusters are those of k-means, the best of four k-means++ starts; their number is `n_clusters`, or n // 8
-        where that is smaller, and from 2 on, but never more than there are different vectors. The same vectors in the
-        same order and seed give the same bits on one machine, whatever its number of threads. O(n^2 d + n c d).
+        The clusters come from k-means, the best of four k-means++ starts. Their number is the smaller of `n_clusters`
+        and n // 8, at least 2, but never more than there are different vectors. The same vectors in the same order with
+        the same seed give the same bits on one machine, with any number of threads. Cost: O(n^2 d + n c d).
 
         Args:
-            vectors: n d finite numbers, n > `NEIGHBOURS`, in an order that has nothing to do with their values.
-            n_clusters: most clusters.
-            seed: of k-means.
+            vectors: n d finite numbers, n > `NEIGHBOURS`, in an order independent of their values.
+            n_clusters: Largest number of clusters.
+            seed: Seed of k-means.
 
         Raises:
-            InputError: another shape, too few vectors, or a number that is not finite.
+            InputError: The shape is wrong, there are too few vectors, or a number is not finite.
         """
         reference = np.array(vectors, dtype=np.float64)[:LARGEST_REFERENCE]
         _check(reference)
@@ -80,9 +80,9 @@ class Geometry:
         """Rebuild a geometry from `arrays`.
 
         Raises:
-            InputError: An array is missing, or has another shape than the others ask for, or is not finite.
+            InputError: An array is missing, does not fit the shape of the others, or is not finite.
         """
-        reference, radii, codebook, bandwidth = (_found(arrays, name) for name in _SHAPES)
+        reference, radii, codebook, bandwidth = (_array(arrays, name) for name in _NAMES)
         _check(reference)
         n, d = reference.shape
         _require(radii.shape == (n,) and bool((radii >= 0).all()), f"`radii` must be {n} numbers of at least 0")
@@ -96,7 +96,7 @@ class Geometry:
         )
 
     def arrays(self) -> dict[str, FloatArray]:
-        """All of it, by name."""
+        """All parts by name, for `from_arrays`."""
         return {
             "reference": self.reference,
             "radii": self.radii,
@@ -110,13 +110,13 @@ class Geometry:
         return int(self.reference.shape[1])
 
     def assign(self, vectors: npt.ArrayLike) -> IntArray:
-        """Nearest centre of each vector, the first of several. O(m c d).
+        """Nearest centre of each vector; the first one of equally near ones. Cost: O(m c d).
 
         Args:
             vectors: m d.
 
         Raises:
-            InputError: another shape.
+            InputError: The shape is wrong.
 
         Example:
             >>> points = np.random.default_rng(0).normal(size=(100, 3))
@@ -149,7 +149,7 @@ class Geometry:
         return frozen(np.atleast_2d(np.cov(self.reference, rowvar=False)))
 
 
-_SHAPES = ("reference", "radii", "codebook", "bandwidth")
+_NAMES = ("reference", "radii", "codebook", "bandwidth")
 
 
 def _radii(distances: FloatArray) -> FloatArray:
@@ -164,11 +164,11 @@ def _bandwidth(distances: FloatArray) -> float:
 
 
 def _codebook(reference: FloatArray, n_clusters: int, seed: int) -> FloatArray:
-    wanted = max(2, min(n_clusters, len(reference) // FEWEST_PER_CLUSTER))
-    n_different = len(np.unique(reference, axis=0))
-    # With one thread, sums are added in one order: the bits do not depend on the machine's number of cores.
+    largest = max(2, min(n_clusters, len(reference) // FEWEST_PER_CLUSTER))
+    n_distinct = len(np.unique(reference, axis=0))
+    # One thread adds in one order, so the bits do not depend on the machine's number of cores.
     with threadpool_limits(1):
-        means = KMeans(min(wanted, n_different), n_init=_RESTARTS, random_state=seed).fit(reference)
+        means = KMeans(min(largest, n_distinct), n_init=_RESTARTS, random_state=seed).fit(reference)
     return np.ascontiguousarray(means.cluster_centers_, dtype=np.float64)
 
 
@@ -179,7 +179,7 @@ def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:
     return nearest
 
 
-def _found(arrays: Mapping[str, FloatArray], name: str) -> FloatArray:
+def _array(arrays: Mapping[str, FloatArray], name: str) -> FloatArray:
     _require(name in arrays, f"a geometry must have `{name}`, but got {', '.join(sorted(arrays)) or 'nothing'}")
     array = np.asarray(arrays[name], dtype=np.float64)
     _require(bool(np.isfinite(array).all()), f"`{name}` must be finite")
@@ -192,7 +192,7 @@ def _check(reference: FloatArray) -> None:
         f"`vectors` must be at least {NEIGHBOURS + 1} rows of d numbers, but got shape {reference.shape}: "
         "give more real data",
     )
-    _require(bool(np.isfinite(reference).all()), "`vectors` must be finite, but some numbers are not: drop these rows")
+    _require(bool(np.isfinite(reference).all()), "`vectors` must be finite, but some numbers are not: drop their rows")
 
 
 def _require(holds: bool, message: str) -> None:

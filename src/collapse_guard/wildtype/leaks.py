@@ -15,8 +15,8 @@ _SHOWN = 60
 
 
 @dataclass
-class _Found:
-    """How many there are of either sort, and the first few of both."""
+class _Leaks:
+    """Number of exact and near duplicates, and the first few examples of both."""
 
     same: int = 0
     alike: int = 0
@@ -28,9 +28,9 @@ class _Found:
 
 
 def refuse_leaks(texts: Iterable[str], evaluation: Documents, pool: Documents, *, near: float | None) -> None:
-    """Raise WildTypeError where a text is an evaluation document or, unless `near` is None, a near duplicate of one.
+    """Raise WildTypeError if a text is an evaluation document or, unless `near` is None, a near duplicate of one.
 
-    Documents of the pool are let through by their content hash, whatever they resemble.
+    Documents of the pool pass by their content hash, even if they resemble an evaluation document.
 
     Example:
         >>> held, pool = (Documents.from_texts([text]) for text in ("we the people", "of the United States"))
@@ -38,36 +38,36 @@ def refuse_leaks(texts: Iterable[str], evaluation: Documents, pool: Documents, *
         >>> refuse_leaks(["We, the people!"], held, pool, near=0.8)
         Traceback (most recent call last):
         ...
-        collapse_guard.errors.WildTypeError: training texts must not be evaluation documents of the wild type or nearly
-        so, but 0 have the same content and 1 are near duplicates (0.8 or more of the word 5-grams of both are shared):
-        'We, the people!' (similarity 1.00): train on `wild_type.pool`, or leave these out
+        collapse_guard.errors.WildTypeError: training texts must not be evaluation documents of the wild type or near
+        duplicates of them, but 0 have the same content and 1 are near duplicates (they share 0.8 or more of the word
+        5-grams of both): 'We, the people!' (similarity 1.00): train on `wild_type.pool`, or leave these out
     """
     threshold = None if near is None else usable_threshold("near", near)
-    found, searched = _Found(), ""
-    others = _others(texts, frozenset(evaluation.hashes), frozenset(pool.hashes), found)
+    leaks, near_count = _Leaks(), ""
+    others = _others(texts, frozenset(evaluation.hashes), frozenset(pool.hashes), leaks)
     if threshold is None:
         deque(others, maxlen=0)
     else:
         for match in near_matches(others, evaluation, threshold=threshold):
-            found.alike += 1
-            found.show(match.text, f"similarity {match.similarity:.2f}")
-        searched = (
-            f" and {found.alike} are near duplicates ({threshold:g} or more of the word 5-grams of both are shared)"
+            leaks.alike += 1
+            leaks.show(match.text, f"similarity {match.similarity:.2f}")
+        near_count = (
+            f" and {leaks.alike} are near duplicates (they share {threshold:g} or more of the word 5-grams of both)"
         )
-    if found.same or found.alike:
+    if leaks.same or leaks.alike:
         raise WildTypeError(
-            "training texts must not be evaluation documents of the wild type or nearly so, "
-            f"but {found.same} have the same content{searched}: {'; '.join(found.examples)}: "
+            "training texts must not be evaluation documents of the wild type or near duplicates of them, "
+            f"but {leaks.same} have the same content{near_count}: {'; '.join(leaks.examples)}: "
             "train on `wild_type.pool`, or leave these out"
         )
 
 
-def _others(texts: Iterable[str], held: frozenset[str], allowed: frozenset[str], found: _Found) -> Iterator[str]:
-    """The texts that are neither held nor allowed; those that are held are counted."""
+def _others(texts: Iterable[str], held: frozenset[str], allowed: frozenset[str], leaks: _Leaks) -> Iterator[str]:
+    """The texts that are neither held out nor allowed; counts those that are held out."""
     for text in texts:
         key = content_hash(text)
         if key in held:
-            found.same += 1
-            found.show(text, "the same content")
+            leaks.same += 1
+            leaks.show(text, "the same content")
         elif key not in allowed:
             yield text

@@ -1,4 +1,4 @@
-"""WildType: what a user holds in hand of the real data."""
+"""WildType: the real data and the instruments fitted on them, as one object."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WildType:
-    """The reference: real data, frozen and fingerprinted, with the instruments that every generation is measured by.
+    """Real reference data, frozen and fingerprinted, with the instruments that measure every generation.
 
-    Its evaluation documents are never trained on; its pool may be. Exact duplicates are dropped, and near duplicates
-    stay on one side. Nothing in it changes by looking. Make one with `fit`, `fit_arrays` or `load`.
+    Never train on its evaluation documents; its pool may be trained on. Exact duplicates are dropped, and near
+    duplicates stay on one side of the split. Measuring never changes it. Make one with `fit`, `fit_arrays` or `load`.
 
     Example:
         >>> documents = [f"In {year} the Congress met for the {year - 1788}th time." for year in range(1790, 1830)]
@@ -82,25 +82,25 @@ class WildType:
         is fitted again there may have another fingerprint.
 
         Args:
-            documents: at least 20 distinct texts, of any length; a paragraph each is best.
-            seed: of the split, the search for near duplicates, the embedder and the clusters; recorded.
-            evaluation_fraction: share of the documents for evaluation, in (0, 1).
-            max_evaluation_documents: most documents for evaluation.
-            n_folds: near-equal disjoint parts of the evaluation documents.
-            vocabulary_size: wanted vocabulary of the tokenizer, at least 258.
-            embedder: function or nn.Module from a list of texts to an n d array; None: TF-IDF and SVD fitted on the
+            documents: At least 20 distinct texts of any length; paragraphs work best.
+            seed: Seed of the split, the search for near duplicates, the embedder and the clusters; it is recorded.
+            evaluation_fraction: Share of the documents for evaluation, in (0, 1).
+            max_evaluation_documents: Largest number of documents for evaluation.
+            n_folds: Number of disjoint parts of the evaluation documents, of nearly equal size.
+            vocabulary_size: Requested vocabulary of the tokenizer, at least 258.
+            embedder: Function or nn.Module from a list of texts to an n d array; None: TF-IDF and SVD fitted on the
                 pool.
-            embedding_dim: wanted d of the default embedder.
-            group_tokens: token budget of a group of text samples.
-            group_samples: samples in a group of vectors.
-            rare_share: largest part of all word occurrences that the rare words carry; see `lexicon.rare_words`.
-            near_duplicate_threshold: Jaccard similarity of word 5-grams from which on documents stay on one side, in
-                [0.1, 1].
-            n_clusters: most clusters of the pool's embeddings, at least 2; see `geometry.Geometry.fit`.
+            embedding_dim: Requested d of the default embedder.
+            group_tokens: Token budget of a group of text samples.
+            group_samples: Samples in a group of vectors.
+            rare_share: Largest part of all word occurrences that the rare words have; see `lexicon.rare_words`.
+            near_duplicate_threshold: Smallest Jaccard similarity of word 5-grams that keeps documents on one side of
+                the split, in [0.1, 1].
+            n_clusters: Largest number of clusters of the pool's embeddings, at least 2; see `geometry.Geometry.fit`.
 
         Raises:
-            InputError: too few documents, or an argument outside of its range.
-            CorpusError: a document is not a str or has no UTF-8 form.
+            InputError: There are too few documents, or an argument is outside of its range.
+            CorpusError: A document is not a str or has no UTF-8 form.
 
         Cost: linear in the words; 2 million take about 8 s on one core and 200 MB.
         """
@@ -123,14 +123,14 @@ class WildType:
 
         Args:
             x: n d finite numbers, at least 20 distinct rows.
-            seed: of the split and of the clusters; recorded.
-            evaluation_fraction: share of the rows for evaluation, in (0, 1).
-            group_samples: samples in a group.
-            n_clusters: most clusters of the pool, at least 2; see `geometry.Geometry.fit`.
+            seed: Seed of the split and the clusters; it is recorded.
+            evaluation_fraction: Share of the rows for evaluation, in (0, 1).
+            group_samples: Samples in a group.
+            n_clusters: Largest number of clusters of the pool, at least 2; see `geometry.Geometry.fit`.
 
         Raises:
-            InputError: another shape, too few distinct rows, a row that is not finite, or an argument outside of its
-                range.
+            InputError: The shape is wrong, there are too few distinct rows, a row is not finite, or an argument is
+                outside of its range.
 
         Example:
             >>> wild_type = WildType.fit_arrays([[float(i), 1.0] for i in range(25)])
@@ -146,36 +146,37 @@ class WildType:
         """Read a wild type from a directory and check its fingerprint.
 
         Args:
-            path: what `save` wrote.
-            embedder: the custom embedder that it was fitted with, where there was one; without it, everything but
-                `embed` works.
+            path: The directory that `save` wrote.
+            embedder: The custom embedder that it was fitted with, if there was one; without it, everything but `embed`
+                works.
 
         Raises:
-            WildTypeError: not a wild type, written by another version, changed after it was saved, or the embedder
-                gives the first evaluation documents other vectors (beyond 0.001 of their norm).
+            WildTypeError: The directory is not a wild type, was written by another version, or was changed after it was
+                saved; or the embedder gives the first evaluation documents other vectors (by more than 0.001 of their
+                norm).
         """
-        settings, contents, found = files.read(Path(path))
-        if embedder is not None:
-            contents = with_embedder(contents, embedder)
-        return cls(settings=settings, contents=contents, fingerprint=found)
+        saved = files.read(Path(path))
+        contents = saved.contents if embedder is None else with_embedder(saved.contents, embedder)
+        return cls(settings=saved.settings, contents=contents, fingerprint=saved.fingerprint)
 
     @classmethod
     def _of(cls, settings: Settings, contents: Contents) -> WildType:
         return cls(settings=settings, contents=contents, fingerprint=fingerprint(settings, contents))
 
     def save(self, path: str | Path) -> Path:
-        """Write to a new directory, whole or not at all, and return its path; the same wild type there already is
-        left alone.
+        """Write to a new directory, whole or not at all, and return its path.
+
+        If the directory holds the same wild type already, it is left as it is.
 
         Raises:
-            InputError: something else is at the path.
+            InputError: The path holds something else.
         """
         files.write(Path(path), self.settings, self.contents)
         return Path(path)
 
     @property
     def kind(self) -> Literal["text", "vectors"]:
-        """What it holds."""
+        """Whether it holds texts or vectors."""
         return self.settings.kind
 
     @property
@@ -185,7 +186,7 @@ class WildType:
 
     @cached_property
     def folds(self) -> tuple[Documents, ...]:
-        """Near-equal disjoint parts of `evaluation`."""
+        """Disjoint parts of `evaluation`, of nearly equal size."""
         documents = self._texts.evaluation
         return tuple(documents[part] for part in fold_slices(len(documents), self._text_settings.n_folds))
 
@@ -206,7 +207,7 @@ class WildType:
 
     @property
     def geometry(self) -> Geometry:
-        """The pool as points, at most 2,048 of it: what distances are measured to; usable without the embedder."""
+        """Up to 2,048 points of the pool, which distances are measured to; it needs no embedder."""
         return self.contents.geometry
 
     @property
@@ -216,7 +217,7 @@ class WildType:
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of tokens that the tokenizer has, specials included."""
+        """Number of tokens of the tokenizer, special tokens included."""
         return int(self._texts.tokenizer.get_vocab_size())
 
     @property
@@ -253,14 +254,14 @@ class WildType:
 
     @property
     def can_embed(self) -> bool:
-        """Whether `embed` has an embedder: not for vectors, and not where a custom one was left out on loading."""
+        """Whether `embed` has an embedder: not for vectors, and not if a custom one was left out on loading."""
         return isinstance(self.contents, TextContents) and self.contents.embedder is not None
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts with the frozen embedder: n d.
 
         Raises:
-            InputError: the custom embedder was not given to `load`, or returns something else than a finite n d array.
+            InputError: The custom embedder was not given to `load`, or does not return a finite n d array.
         """
         contents = self._texts
         if contents.embedder is None:
@@ -274,16 +275,16 @@ class WildType:
     def check_training(self, texts: Iterable[str], *, near: float | None = 0.8) -> None:
         """Refuse training texts that are evaluation documents, or near duplicates of one.
 
-        The same content is told by its hash; near duplicates share most of their word 5-grams (`near_matches`).
-        Documents of `pool` are let through: the wild type was fitted to have them on the other side.
+        The same content has the same hash; near duplicates share most of their word 5-grams (`near_matches`).
+        Documents of `pool` pass: the split has already put them on the other side.
 
         Args:
-            texts: any number of texts, read once and not kept.
-            near: Jaccard similarity of word 5-grams from which on a text is a near duplicate, in [0.1, 1]; None: only
-                the same content is refused.
+            texts: Any number of texts, read once and not kept.
+            near: Smallest Jaccard similarity of word 5-grams that makes a text a near duplicate, in [0.1, 1]; None:
+                refuse only the same content.
 
         Raises:
-            WildTypeError: there are such texts; says how many, with three examples.
+            WildTypeError: There are such texts; the message counts them and shows three examples.
             InputError: `near` is outside of its range, or the wild type holds vectors.
 
         Cost: linear in the words of the texts that are not in the pool; 100,000 of 100 words take 10 s on one core.

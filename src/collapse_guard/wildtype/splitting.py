@@ -1,4 +1,4 @@
-"""Splitting: which documents are for evaluation. Keyed by hashes, so that the order of the input has no say."""
+"""Split documents into evaluation and pool, by keyed hashes, so that the order of the input does not matter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collapse_guard.arrays import IntArray
 
 
 class Split(NamedTuple):
-    """Numbers of the items on either side, in a random order that depends on the keys and the seed alone."""
+    """Numbers of the items on either side, in a random order that depends only on the keys and the seed."""
 
     evaluation: IntArray
     """Items that are never trained on."""
@@ -25,14 +25,14 @@ class Split(NamedTuple):
 def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, seed: int) -> Split:
     """Draw whole clusters for evaluation until `n_evaluation` items are reached.
 
-    Clusters come in the order of a keyed hash of their smallest key; one that would pass `n_evaluation` goes to the
-    pool. The members of a cluster stand together.
+    Clusters are taken in the order of a keyed hash of their smallest key; one that would exceed `n_evaluation` goes to
+    the pool. The members of a cluster stay together.
 
     Args:
-        labels: n, cluster of each item.
-        keys: n, identity of each item, such as a content hash; equal keys only within a cluster.
-        n_evaluation: largest number of items for evaluation.
-        seed: of the keyed hash.
+        labels: n: cluster of each item.
+        keys: n: identity of each item, such as a content hash; equal keys only within a cluster.
+        n_evaluation: Largest number of items for evaluation.
+        seed: Seed of the keyed hash.
 
     Example:
         >>> split = split_clusters(np.array([0, 0, 1, 2]), ["a", "b", "c", "d"], n_evaluation=2, seed=0)
@@ -60,7 +60,7 @@ def fold_slices(n: int, n_folds: int) -> list[slice]:
 
 
 def row_keys(rows: npt.NDArray[np.float64]) -> list[str]:
-    """Identify each row of numbers by its bytes, -0.0 counting as 0.0.
+    """Identify each row of numbers by its bytes; -0.0 counts as 0.0.
 
     Example:
         >>> len(set(row_keys(np.array([[0.0], [-0.0], [1.0]]))))

@@ -21,7 +21,7 @@ _BATCH = 1024
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
     """Train a byte-level BPE; the same texts in any order give the same tokenizer.
 
-    The vocabulary is smaller than asked for where fewer pairs of tokens occur twice.
+    The vocabulary is smaller than requested if fewer pairs of tokens occur twice.
 
     Example:
         >>> tokenizer = train_tokenizer(["low lower lowest"] * 2, vocabulary_size=300)
@@ -48,7 +48,7 @@ def read_tokenizer(body: str) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[IdArray]:
-    """Token ids of each text; nothing is added, and a special token written out in a text is text."""
+    """Token ids of each text; nothing is added, and a special token that is spelled out in a text counts as text."""
     _spelling_out_specials(tokenizer)
     ids: list[IdArray] = []
     for start in range(0, len(texts), _BATCH):
@@ -63,7 +63,7 @@ def decode(tokenizer: Tokenizer, ids: Iterable[Sequence[int] | npt.NDArray[Any]]
 
 
 def _spelling_out_specials(tokenizer: Tokenizer) -> Tokenizer:
-    # Otherwise a document that contains "<|pad|>" would hide that part from the loss. Neither JSON nor a copy has it.
+    # Otherwise a "<|pad|>" in a document would hide from the loss. Neither JSON nor a copy keeps this setting.
     if not tokenizer.encode_special_tokens:
         tokenizer.encode_special_tokens = True
     return tokenizer

@@ -174,8 +174,8 @@ def simulate(
     Raises:
         InputError: An argument is outside of its range.
 
-    Cost: O(lineages generations documents length); under `accumulate` also times generations. Kept texts take 8 bytes
-        a word, and so do kept losses.
+    Cost: O(lineages generations documents length); under `accumulate` also times generations. Kept texts and kept
+        losses take 8 bytes per word each.
 
     Example:
         >>> lineages = simulate(lineages=3, generations=2, kept=1, seed=1)
