@@ -1,4 +1,4 @@
-"""What the guard costs a training: that of `examples/add_the_callback.py`, with the guard and without it."""
+"""The guard's cost: the training of `examples/add_the_callback.py` with the guard and without it."""
 
 from __future__ import annotations
 

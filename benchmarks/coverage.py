@@ -1,7 +1,7 @@
-"""How often the intervals of effective size and of inbreeding depression hold the truth: python benchmarks/coverage.py.
+"""Measure how often the intervals of effective size and inbreeding depression cover the truth, in worlds with known
+answers: python benchmarks/coverage.py.
 
-Lineages of worlds whose answer is known, one line for each: minutes on one core. The numbers of
-docs/genetics-of-collapse.md are those of seed 0.
+It prints one line per world and takes minutes on one core. The numbers in docs/genetics-of-collapse.md have seed 0.
 """
 
 from __future__ import annotations

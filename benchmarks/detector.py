@@ -1,12 +1,12 @@
-"""How well collapse is detected: the guard and what people use instead, on the same lineages, in one table.
+"""Score how well collapse is detected: the guard and other rules on the same lineages, in one table.
 
     python benchmarks/detector.py simulate --out FOLDER [--seeds published] [--lineages 9] [--healthy 50] [--jobs 2]
     python benchmarks/detector.py score --out FOLDER [--policy FILE] [--calibration FOLDER] [--markdown FILE]
     python benchmarks/detector.py presets --out FOLDER [--calibration FOLDER] [--markdown FILE]
 
-`simulate` trains, samples and measures; it takes hours, and goes on where it was stopped. `score` decides on what was
-measured, by any policy, in minutes: one of its presets, a file, or `calibrated` on lineages of other seeds. `presets`
-sets those beside each other.
+`simulate` trains, samples and measures; it takes hours, and resumes if it was stopped. `score` decides on these
+measurements by any policy, in minutes: a preset, a file, or `calibrated` on lineages with other seeds. `presets`
+compares the presets.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""How well forecasts hold, and whether the real share that is prescribed is enough: two tables.
+"""Score how well forecasts hold, and whether the prescribed real share is enough: two tables.
 
     python benchmarks/forecast.py score --out FOLDER [--markdown FILE]
     python benchmarks/forecast.py prescribe [--model gru] [--seeds 3] [--out FOLDER] [--markdown FILE]
 
-`score` forecasts the lineages that `detector.py simulate` wrote, in seconds. `prescribe` lets lineages of trigram
-models live on their own samples for a few generations, and then gives them what the guard asks for: half a minute for
-each seed, corpus and decoding. With `--model gru` it is the demo's neural model, once: twenty minutes.
+`score` forecasts the lineages that `detector.py simulate` wrote, in seconds. `prescribe` trains lineages of trigram
+models on their own samples for a few generations, and then gives them the real share that the guard asks for: half a
+minute for each seed, corpus and decoding. With `--model gru` it runs the demo's neural model once: twenty minutes.
 """
 
 from __future__ import annotations

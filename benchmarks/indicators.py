@@ -1,8 +1,8 @@
-"""How long the indicators take beside the packages people would use instead: one run, one thread, ratios.
+"""Compare the speed of the indicators with the packages that people would use instead: one run, one thread, ratios.
 
     python benchmarks/indicators.py [--only NAME ...] [--markdown FILE]
 
-Each row is measured at n and at n / 2, so that the growth shows; rows of memory run in processes of their own.
+Each row is measured at n and at n / 2, which shows its growth; rows of memory run in processes of their own.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Whether training that is killed and resumed sees what an uninterrupted run sees: python benchmarks/interrupted.py.
+"""Check that killed and resumed training gets the same data as an uninterrupted run: python benchmarks/interrupted.py.
 
-Each trial trains without an interruption, and again with one or two: by SIGKILL, at a random step, of all processes.
-It resumes from the newest checkpoint that loads, with as many ranks or another number. The shares of the sources
-are changed on the way. What each step is given must be the same, also where a step is trained again.
+Each trial trains without an interruption, and again with one or two: SIGKILL of all processes at a random step.
+It resumes from the newest checkpoint that loads, with the same or another number of ranks. The shares of the sources
+change during the run. Each step must get the same documents, also if it is trained again.
 
     python benchmarks/interrupted.py [--trials 100] [--seed 0] [--jobs 1] [--forgetful]
 
-Ends with 1 where a run differs. With `--forgetful` the data module does not keep its state, so runs must differ.
+The exit code is 1 if a run differs. With `--forgetful` the data module does not keep its state, so runs must differ.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Mixing libraries, each run on the same interrupted run with a change of weights: python benchmarks/loaders.py.
+"""Compare mixing libraries on the same interrupted run with a change of weights: python benchmarks/loaders.py.
 
-A library that is not installed is left out with the reason. `make bench-loaders` installs all of them beside the rest.
+A library that is not installed is left out, with the reason. `make bench-loaders` installs all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from detecting.table import Sheet, write_markdown
 from loading.judging import END, SAVED, Found, judge
 from loading.libraries import LIBRARIES
 
-TITLE = "8,000 items of two sources, 10 % real for 4,000 of them and 40 % from there on, interrupted at 3,000 and 5,000"
+TITLE = "8,000 items of two sources, 10% real for 4,000 of them and 40% from there on, interrupted at 3,000 and 5,000"
 HEADINGS = (
     "library",
     "weights change in a loader in use",
@@ -28,16 +28,16 @@ HEADINGS = (
 
 
 def main() -> None:
-    """Run all that are installed, print the table, and write it where asked."""
+    """Run all that are installed, print the table, and write it where arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", choices=tuple(LIBRARIES), help="some libraries")
     parser.add_argument("--markdown", type=Path, help="write the table between its markers in this file")
-    asked = parser.parse_args()
-    rows = [row(name) for name in asked.only or LIBRARIES]
+    arguments = parser.parse_args()
+    rows = [row(name) for name in arguments.only or LIBRARIES]
     sheet = Sheet(TITLE, HEADINGS, rows)
     print(sheet.markdown)
-    if asked.markdown:
-        write_markdown(asked.markdown, [sheet], "loaders")
+    if arguments.markdown:
+        write_markdown(arguments.markdown, [sheet], "loaders")
 
 
 def row(name: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""Which real documents to re-inject, and whether to curate the samples: every way, on lineages of the same founders.
+"""Compare which real documents to re-inject, and whether to curate the samples, on lineages of the same founders.
 
     python benchmarks/reinjection.py [--seeds 5] [--decodings pure] [--arms NAME ...] [--out FOLDER] [--markdown FILE]
 
-Trigram models of real text live for eight generations on what they write and a small share of real documents. About
-three minutes for each seed, corpus and decoding.
+Trigram models of real text are trained for eight generations on their own samples and a small share of real documents.
+This takes about three minutes for each seed, corpus and decoding.
 """
 
 from __future__ import annotations

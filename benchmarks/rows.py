@@ -1,7 +1,6 @@
-"""The rows of the table: what is measured, at which size, against which peer, and what is asked of the ratio.
+"""The rows of the table: what is measured, at which size, against which peer, and the required ratio.
 
-Whatever is measured is imported when its row runs, so that a row whose function or peer is missing says so and the
-others go on.
+Each row imports what it measures when it runs, so a row whose function or peer is missing says so and the others run.
 """
 
 from __future__ import annotations

@@ -42,11 +42,11 @@ class Result:
 
     @property
     def criteria(self) -> list[tuple[str, bool]]:
-        """What is asked of this row, and whether it is so; what could not be measured is not so."""
+        """The requirements of this row, and whether each is met; one that could not be measured is not met."""
         row, ours, peer = self.row, self.ours, self.peer
         shared = ours.extra / peer.extra if ours.extra is not None and peer.extra else None
         memory = ours.peak if row.alone else ours.extra
-        asked = [
+        requirements = [
             ("ratio at least {:g}", row.ratio, None if self.ratio is None else -self.ratio),
             ("{:g} of the peer's memory", row.memory_share, shared),
             ("under {:g} s", row.seconds, ours.seconds),
@@ -55,7 +55,7 @@ class Result:
         ]
         return [
             (text.format(limit), found is not None and found <= (-limit if found < 0 else limit))
-            for text, limit, found in asked
+            for text, limit, found in requirements
             if limit is not None
         ]
 

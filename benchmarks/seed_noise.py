@@ -1,4 +1,4 @@
-"""How much another seed moves each indicator: founders of the demo's model that differ in their seed only.
+"""Measure how much another seed moves each indicator: founders of the demo's model that differ only in their seed.
 
     python benchmarks/seed_noise.py [--founders 9] [--out FOLDER]
 

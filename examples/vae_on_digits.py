@@ -1,7 +1,7 @@
 """Retrain a small VAE on its own samples, and measure every generation: python examples/vae_on_digits.py [--seed N].
 
-The images are scikit-learn's 8 x 8 digits. One lineage is trained on nothing but its parent's samples; in the other,
-half of each training set is real. Both are measured on the same frozen real images.
+The images are scikit-learn's 8 x 8 digits. One lineage is trained only on its parent's samples; in the other, half of
+each training set is real. Both are measured against the same frozen real images.
 """
 
 import argparse
@@ -50,11 +50,11 @@ def train(images, *, steps, seed):
     return model
 
 
-def mixed(real, synthetic, share, rng):
-    """As many images as are real, `share` of them real, the others synthetic."""
+def mix(real, synthetic, share, rng):
+    """As many images as there are real ones: a `share` of them real, the others synthetic."""
     n_real = round(share * len(real))
-    chosen = rng.choice(len(real), n_real, replace=False), rng.choice(len(synthetic), len(real) - n_real, replace=False)
-    return np.concatenate([real[chosen[0]], synthetic[chosen[1]]])
+    places = rng.choice(len(real), n_real, replace=False), rng.choice(len(synthetic), len(real) - n_real, replace=False)
+    return np.concatenate([real[places[0]], synthetic[places[1]]])
 
 
 def grow(wild_type, lineage, *, real_share, generations, steps, seed):
@@ -64,19 +64,19 @@ def grow(wild_type, lineage, *, real_share, generations, steps, seed):
     for index in range(generations + 1):
         samples = train(images, steps=steps, seed=1000 * seed + index).sample(len(real))
         share = real_share if index else 1.0
-        made_of = Generation(
+        generation = Generation(
             lineage=lineage,
             index=index,
             parents=(index - 1,) if index else (),
             mixture=Mixture.with_real(share),
         )
-        history.append(assess(wild_type, Evidence(samples=samples), history=history, generation=made_of))
-        images = mixed(real, samples, real_share, rng)
+        history.append(assess(wild_type, Evidence(samples=samples), history=history, generation=generation))
+        images = mix(real, samples, real_share, rng)
     return history
 
 
 def table(history):
-    """One line a generation: the readings that there are, and the verdict."""
+    """One line per generation: its readings and its verdict."""
     names = shown(history)
     lines = ["  ".join(["t", *names, "verdict"])]
     for assessment in history:
@@ -91,7 +91,7 @@ def shown(history):
 
 
 def summary(history):
-    """What the table says of the first and the last generation."""
+    """Compare the first and the last generation in one line."""
     first, last = history[0].readings, history[-1].readings
     changes = [f"{name} {first[name].value:.3g} -> {last[name].value:.3g}" for name in MAIN if name in first]
     return f"from generation 0 to {len(history) - 1}: {', '.join(changes)}"
@@ -116,7 +116,7 @@ def figure(lineages, path):
 
 def run(*, seed=0, generations=6, steps=600):
     """Both lineages, by name."""
-    torch.set_num_threads(1)  # so small a model is faster on one
+    torch.set_num_threads(1)  # so small a model is faster on one thread
     images = load_digits().data / 16.0
     wild_type = WildType.fit_arrays(images, seed=seed, evaluation_fraction=0.4, group_samples=64)
     settings = {"generations": generations, "steps": steps, "seed": seed}
@@ -130,7 +130,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--generations", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=600, help="of training, in each generation")
+    parser.add_argument("--steps", type=int, default=600, help="training steps of each generation")
     parser.add_argument("--figure", type=Path, help="where to write a figure of all readings")
     arguments = parser.parse_args()
     lineages = run(seed=arguments.seed, generations=arguments.generations, steps=arguments.steps)

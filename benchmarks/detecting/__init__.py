@@ -1,1 +1,1 @@
-"""Collapse detectors, scored: lineages of fast language models, and what the guard and its rivals found in them."""
+"""Collapse detectors, scored: lineages of fast language models, and the alarms of the guard and its rivals."""

@@ -1,6 +1,6 @@
-"""What people use instead: each rule from one lineage to the first generation that it alarms at, or None.
+"""Rival rules that people use instead: each returns the first generation of a lineage that it alarms at, or None.
 
-A rule that needs losses has no opinion on a lineage without them: it raises `NoOpinion`.
+A rule that needs losses raises `NoOpinion` on a lineage without them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from detecting.lineages import Floats, Lineage
 
 Rule = Callable[[Lineage], int | None]
 LEVEL, AUC, PATIENCE = 0.05, 0.55, 3
-PERPLEXITY_RULE = "perplexity +10 %"
+PERPLEXITY_RULE = "perplexity +10%"
 """The rule that the others are compared with."""
 
 
@@ -60,12 +60,12 @@ def no_improvement(values: Floats, patience: int = PATIENCE) -> int | None:
 
 
 def paired_t(rates: Floats) -> int | None:
-    """Paired t test of document losses against the founder's, one-sided, at 5 % in every generation."""
+    """Paired t test of document losses against the founder's, one-sided, at 5% in every generation."""
     return first([False, *(ttest_rel(now, rates[0], alternative="greater").pvalue < LEVEL for now in rates[1:])])
 
 
 def welch_t(groups: list[tuple[float, ...]]) -> int | None:
-    """Welch's t test of group values against the founder's, two-sided, at 5 % in every generation."""
+    """Welch's t test of group values against the founder's, two-sided, at 5% in every generation."""
     tests = [ttest_ind(now, groups[0], equal_var=False).pvalue < LEVEL for now in groups[1:]]
     return first([False, *tests])
 
@@ -86,14 +86,14 @@ def _known(value: Any) -> Any:
 
 RIVALS: dict[str, Rule] = {
     PERPLEXITY_RULE: _perplexity(above_founder, 1.10),
-    "perplexity +5 %": _perplexity(above_founder, 1.05),
-    "perplexity +10 % over the best so far": _perplexity(above_best, 1.10),
+    "perplexity +5%": _perplexity(above_founder, 1.05),
+    "perplexity +10% over the best so far": _perplexity(above_best, 1.10),
     "early stopping, patience 3": _perplexity(no_improvement),
-    "paired t test of losses, 5 %": lambda lineage: paired_t(_known(lineage.rates)),
-    "distinct-1 -10 %": _series("distinct_1", lambda values: below_founder(values, 0.9)),
-    "entropy -10 %": _series("entropy", lambda values: below_founder(values, 0.9)),
-    "t test of distinct-2, 5 %": lambda lineage: welch_t(_known(lineage.groups("distinct_2"))),
-    "MMD permutation test, 5 %": _series("mmd_p", lambda p: first(p < LEVEL)),
+    "paired t test of losses, 5%": lambda lineage: paired_t(_known(lineage.rates)),
+    "distinct-1 -10%": _series("distinct_1", lambda values: below_founder(values, 0.9)),
+    "entropy -10%": _series("entropy", lambda values: below_founder(values, 0.9)),
+    "t test of distinct-2, 5%": lambda lineage: welch_t(_known(lineage.groups("distinct_2"))),
+    "MMD permutation test, 5%": _series("mmd_p", lambda p: first(p < LEVEL)),
     "domain classifier, AUC > .55": _series("auc", lambda auc: first(auc > AUC)),
 }
 """Name -> rule. The last two are the defaults of drift detectors: alibi-detect's, and evidently's for embeddings."""

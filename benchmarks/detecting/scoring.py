@@ -152,7 +152,7 @@ class Rate(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Two-sided 95 % interval of Clopper and Pearson (1934).
+        """Two-sided 95% interval of Clopper and Pearson (1934).
 
         Example:
             >>> [round(end, 4) for end in Rate(0, 200).interval]

@@ -23,7 +23,7 @@ from detecting.scoring import (
     undecided,
 )
 
-BEST_SO_FAR = "perplexity +10 % over the best so far"
+BEST_SO_FAR = "perplexity +10% over the best so far"
 Cells = tuple[str, ...]
 
 
@@ -68,7 +68,7 @@ def presets(results: Mapping[str, Sequence[Outcome]]) -> Sheet:
         for name in GUARDS
     ]
     headings = ("policy", "alarm (evidence)", "false alarms", *(_headed(some, kind) for kind in kinds))
-    return Sheet("the guard by each policy: missed, and delay in generations: median (90 %)", headings, rows)
+    return Sheet("the guard by each policy: missed, and delay in generations: median (90%)", headings, rows)
 
 
 def write_markdown(path: Path, found: Sequence[Sheet], name: str) -> None:
@@ -104,7 +104,7 @@ def _overview(outcomes: Sequence[Outcome]) -> Sheet:
     n_healthy = sum(one.healthy for one in outcomes)
     title = (
         f"{n_healthy} healthy and {len(outcomes) - n_healthy} collapsing lineages: false alarms for each healthy "
-        "lineage (95 % interval); missed, and delay in generations: median (90 %)"
+        "lineage (95% interval); missed, and delay in generations: median (90%)"
     )
     dropped = "" if BEST_SO_FAR in shown(outcomes) else f'. "{BEST_SO_FAR}" says the same as "{PERPLEXITY_RULE}"'
     return Sheet(title + dropped, ("detector", "false alarms", *(_headed(outcomes, kind) for kind in kinds)), rows)

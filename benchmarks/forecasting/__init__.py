@@ -1,1 +1,1 @@
-"""Forecasts and prescriptions, scored: against lineages that went on, and against lineages that took what was asked."""
+"""Scores of forecasts and prescriptions, on lineages that continued and on lineages that followed the prescription."""

@@ -1,4 +1,4 @@
-"""Prescriptions, tried: a lineage on samples only, then ten generations with the real share that was asked for."""
+"""Trials of prescriptions: a lineage on samples only, then ten generations with the prescribed real share."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Rises(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """One trial, what it asked for, and what came of it."""
+    """One trial, the prescribed share, and its results."""
 
     lineages: str
     """Model, corpus and decoding."""
@@ -130,9 +130,9 @@ def tried(ngrams: Ngrams) -> list[Tried]:
 
 
 def _tried(ngrams: Ngrams, newest: Assessment, trial: int) -> Tried:
-    asked = prescribed(newest)
+    share, indicator = prescribed(newest)
     found = Tried(
-        lineages=f"trigrams, {ngrams.corpus}, {ngrams.decoding}", trial=trial, share=asked[0], indicator=asked[1]
+        lineages=f"trigrams, {ngrams.corpus}, {ngrams.decoding}", trial=trial, share=share, indicator=indicator
     )
     if found.share is None:
         return found
@@ -141,8 +141,8 @@ def _tried(ngrams: Ngrams, newest: Assessment, trial: int) -> Tried:
 
 def prescribed(newest: Assessment) -> tuple[float | None, str]:
     """Real share that the outlook of a trial asks for, and the indicator that does."""
-    asked = newest.outlook.prescription if newest.outlook else None
-    return (asked.real_share, asked.indicator) if asked else (None, "")
+    target = newest.outlook.prescription if newest.outlook else None
+    return (target.real_share, target.indicator) if target else (None, "")
 
 
 def sheet(found: Sequence[Tried]) -> Sheet:

@@ -168,7 +168,7 @@ def sheet(tallies: dict[str, Tally]) -> Sheet:
     left_out = sum(tally.left_out for tally in tallies.values())
     title = (
         f"{lineages} lineages of ten generations, forecast from generation {', '.join(map(str, ORIGINS))} on under the "
-        "mixtures that they had: share of later generations within the 90 % band (in brackets: standard "
+        "mixtures that they had: share of later generations within the 90% band (in brackets: standard "
         "error of the mean over lineages), and absolute error as a ratio to that of the last value and of a straight "
         f"line, mean; median. {left_out} series are left out: they lack a value, or never move"
     )

@@ -1,4 +1,4 @@
-"""The questions, asked of any loader in the same way."""
+"""The trials, the same for every loader."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Make = Callable[[float], Loader]
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What came of it."""
+    """The results of a loader."""
 
     changes_in_place: bool
     repeated: int

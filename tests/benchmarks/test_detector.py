@@ -347,7 +347,7 @@ class TestRivals:
         assert rivals.welch_t([tuple(group) for group in groups]) == 2
 
     def test_naive_tests_alarm_in_the_share_of_healthy_lineages_that_arithmetic_says(self):
-        """5 % in each of 10 independent generations: with 300 lineages it fails with another seed once in 10^4 times.
+        """5% in each of 10 independent generations: with 300 lineages it fails with another seed once in 10^4 times.
 
         A common founder makes alarms of a lineage come together, so every generation has its own here.
         """
@@ -362,8 +362,8 @@ class TestRivals:
         generations = [{"readings": {}, "mmd_p": p} for p in (None, 0.2, 0.01)]
         body = {"task": ("worlds", "gaussian_fresh", 0), "generations": generations}
         world = lineages.Lineage(body)
-        assert rivals.RIVALS["MMD permutation test, 5 %"](world) == 2
-        for name in set(rivals.RIVALS) - {"MMD permutation test, 5 %"}:
+        assert rivals.RIVALS["MMD permutation test, 5%"](world) == 2
+        for name in set(rivals.RIVALS) - {"MMD permutation test, 5%"}:
             with pytest.raises(rivals.NoOpinion):
                 rivals.RIVALS[name](world)
 
@@ -372,8 +372,8 @@ class TestRivals:
         body = {"documents": ["a", "b"], "n_tokens": [1, 3], "generations": generations}
         lineage = lineages.Lineage(body)
         np.testing.assert_allclose(lineage.perplexity, np.exp([2.0, 2.04, 2.12]))
-        assert rivals.RIVALS["perplexity +10 %"](lineage) == 2
-        assert rivals.RIVALS["perplexity +5 %"](lineage) == 2
+        assert rivals.RIVALS["perplexity +10%"](lineage) == 2
+        assert rivals.RIVALS["perplexity +5%"](lineage) == 2
         assert rivals.RIVALS["early stopping, patience 3"](lineage) is None
 
 
@@ -703,7 +703,7 @@ def reduced(tmp_path_factory):
 
 class TestReducedRun:
     def test_healthy_lineages_are_rarely_called_collapsed(self, reduced):
-        """At most 5 % may be: more than the bound would be seen once in a thousand runs."""
+        """At most 5% may be: more than the bound would be seen once in a thousand runs."""
         healthy = [one for one in reduced.outcomes if one.healthy]
         assert len(healthy) == HEALTHY
         for evidence in scoring.EVIDENCE:
