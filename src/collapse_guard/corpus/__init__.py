@@ -1,1 +1,1 @@
-"""Real text: read from files, held in memory, told apart from near duplicates, and turned into vectors."""
+"""Real text: documents from files, held in memory, with their words, near duplicates and vectors."""

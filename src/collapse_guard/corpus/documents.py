@@ -119,11 +119,11 @@ class Documents(Sequence[str]):
         """Hold texts as they are; raises CorpusError if one is not a str or has no UTF-8 form (a lone surrogate)."""
         chunks: list[pa.Array] = []
         hashes: list[str] = []
-        iterator = _checked(texts)
+        iterator = _check_texts(texts)
         while batch := list(islice(iterator, _BATCH)):
             chunks.append(pa.array(batch, pa.large_string()))
             hashes.extend(map(content_hash, batch))
-        return cls(_concatenated(chunks), pa.array(hashes, pa.string()))
+        return cls(_concatenate(chunks), pa.array(hashes, pa.string()))
 
     @classmethod
     def unique(cls, texts: Iterable[str]) -> Documents:
@@ -137,7 +137,7 @@ class Documents(Sequence[str]):
             [' war', 'peace']
         """
         by_hash: dict[str, str] = {}
-        for text in _checked(texts):
+        for text in _check_texts(texts):
             if text and not text.isspace():
                 key = content_hash(text)
                 by_hash[key] = min(text, by_hash.get(key, text))
@@ -146,7 +146,7 @@ class Documents(Sequence[str]):
             pa.array(map(by_hash.pop, ordered[i : i + _BATCH]), pa.large_string())
             for i in range(0, len(ordered), _BATCH)
         ]
-        return cls(_concatenated(chunks), pa.array(ordered, pa.string()))
+        return cls(_concatenate(chunks), pa.array(ordered, pa.string()))
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -202,11 +202,11 @@ class Documents(Sequence[str]):
         return f"Documents({len(self)} documents, {self._texts.nbytes:,} bytes)"
 
 
-def _concatenated(chunks: list[pa.Array]) -> pa.Array:
+def _concatenate(chunks: list[pa.Array]) -> pa.Array:
     return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
 
 
-def _checked(texts: Iterable[str]) -> Iterator[str]:
+def _check_texts(texts: Iterable[str]) -> Iterator[str]:
     required = "`documents` must be an iterable of str"
     if isinstance(texts, str):
         raise CorpusError(f"{required}, but got one str: wrap it in a list, or read a file with `read_documents`")

@@ -285,10 +285,10 @@ def _word_hashes(texts: Iterable[str]) -> Iterator[list[list[int]]]:
     known = _WordHashes()
     iterator = iter(texts)
     while batch := list(islice(iterator, _CHUNK_TEXTS)):
-        yield [_padded([known[word] for word in words(text)]) for text in batch]
+        yield [_pad([known[word] for word in words(text)]) for text in batch]
 
 
-def _padded(hashes: list[int]) -> list[int]:
+def _pad(hashes: list[int]) -> list[int]:
     return hashes + [0] * (_SHINGLE - len(hashes)) if 0 < len(hashes) < _SHINGLE else hashes
 
 
@@ -301,12 +301,12 @@ def _hash_shingles(batch: list[list[int]]) -> tuple[HashArray, IntArray]:
         return np.zeros(0, np.uint64), counts
     hashes = np.zeros(len(flat) - _SHINGLE + 1, np.uint64)
     for offset in range(_SHINGLE):
-        hashes = _mixed(hashes * _ODD + flat[offset : offset + len(hashes)])
+        hashes = _mix(hashes * _ODD + flat[offset : offset + len(hashes)])
     inside = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths) < np.repeat(counts, lengths)
     return hashes[inside[: len(hashes)]], counts
 
 
-def _mixed(values: HashArray) -> HashArray:
+def _mix(values: HashArray) -> HashArray:
     values = (values ^ (values >> _HALF)) * _MIX
     return values ^ (values >> _HALF)
 
@@ -322,7 +322,7 @@ def _band_keys(shingles: ShingleSets, filled: IntArray, n_bands: int, rows: int,
         for band in range(n_bands):
             for multiplier in multipliers[band]:
                 smallest = np.minimum.reduceat(values * multiplier >> _HALF, starts[low:high] - starts[low])
-                keys[low:high, band] = _mixed(keys[low:high, band] * _ODD + smallest)
+                keys[low:high, band] = _mix(keys[low:high, band] * _ODD + smallest)
     return keys
 
 
@@ -341,16 +341,16 @@ def _bucket_pairs(keys: HashArray) -> IntArray:
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]
     n, first = len(keys), np.searchsorted(ranked, ranked, side="left")
-    pairs = [_coded(order[first], order, n)]
+    pairs = [_encode_pairs(order[first], order, n)]
     for lag in range(1, min(_NEIGHBOURS, n - 1) + 1):
         same = ranked[lag:] == ranked[:-lag]
         if not same.any():
             break
-        pairs.append(_coded(order[:-lag][same], order[lag:][same], n))
+        pairs.append(_encode_pairs(order[:-lag][same], order[lag:][same], n))
     return np.concatenate(pairs)
 
 
-def _coded(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> IntArray:
+def _encode_pairs(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> IntArray:
     different = left != right
     return np.asarray(left[different] * n + right[different], dtype=np.int64)
 

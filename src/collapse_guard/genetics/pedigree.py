@@ -109,11 +109,11 @@ def kinship(lineage: Sequence[Training]) -> Kinship:
         [0.01, 0.0199]
     """
     _check(lineage)
-    written = _written(lineage)
+    written = _data_set_sizes(lineage)
     pairs: dict[tuple[int, int], float] = {(_REAL, _REAL): 1.0 / lineage[0].items}
     inbreeding: dict[int, float] = {_REAL: 0.0}
     for training in lineage:
-        t, parts = training.generation, _parts(training)
+        t, parts = training.generation, _shared_parts(training)
         older_sets = list(inbreeding)
         inbreeding[t] = _inbreeding(training, parts, inbreeding, pairs)
         for older in older_sets:
@@ -210,7 +210,7 @@ def _check(lineage: Sequence[Training]) -> None:
         known.add(t)
 
 
-def _written(lineage: Sequence[Training]) -> dict[int, float]:
+def _data_set_sizes(lineage: Sequence[Training]) -> dict[int, float]:
     """Items of each data set: the recorded number, or else the most that any child takes."""
     known = {training.generation: training.written for training in lineage if training.written is not None}
     sizes: dict[int, float] = {generation: float(size) for generation, size in known.items()}
@@ -227,7 +227,7 @@ def _written(lineage: Sequence[Training]) -> dict[int, float]:
     return sizes
 
 
-def _parts(training: Training) -> dict[int, float]:
+def _shared_parts(training: Training) -> dict[int, float]:
     """Shares of the data sets whose items may be in later data sets too; fresh real items are in no other."""
     parts = {parent: part for parent, part in training.parents.items() if part > 0.0}
     if training.real > 0.0 and (training.generation == 0 or training.real_origin == "archive"):

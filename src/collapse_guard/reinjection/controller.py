@@ -68,9 +68,9 @@ def steer(
     severity = look.verdict.severity
     if _MILDER[severity] <= (_MILDER[before] if before else 0):
         return None
-    needed = _needed(look)
-    left = _left(run, history, rule)
-    affordable = _affordable(left, run)
+    needed = _needed_share(look)
+    left = _items_left(run, history, rule)
+    affordable = _affordable_share(left, run)
     goal = max(run.real_share, look.prescription.real if look.prescription else run.real_share)
     after = max(run.real_share, min(goal, affordable))
     fault = _fault(look, needed, affordable)
@@ -94,12 +94,12 @@ def steer(
     )
 
 
-def _needed(look: Assessment) -> float | None:
+def _needed_share(look: Assessment) -> float | None:
     target = look.outlook.prescription if look.outlook else None
     return target.real_share if target else None
 
 
-def _left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | None:
+def _items_left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | None:
     """Real items that may be drawn from `run.fetched` on: the smaller of budget and passes."""
     past = [one for one in history if one.generation.index]
     budget = budget_left(past[-1].generation, past[:-1], rule) if past else rule.budget
@@ -109,7 +109,7 @@ def _left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | N
     return max(0, min(limits)) if limits else None
 
 
-def _affordable(left: int | None, run: Run) -> float:
+def _affordable_share(left: int | None, run: Run) -> float:
     if left is None or run.end is None or run.end <= run.fetched:
         return 1.0
     return min(1.0, left / (run.end - run.fetched))

@@ -128,7 +128,7 @@ def curate(
         >>> len(curation.places), [(row.rule, row.removed) for row in curation.audit]
         (100, [('evaluation', 1), ('exact', 1)])
     """
-    texts = _checked(synthetic, wild_type, rules, n)
+    texts = _check_arguments(synthetic, wild_type, rules, n)
     if share("quantile", quantile) >= 0.5:
         raise InputError(f"`quantile` must be below 0.5, but got {quantile!r}: 0.005 leaves out what is very unusual")
     usable_threshold("near", near)
@@ -145,15 +145,15 @@ def curate(
         leave_out(find(kept))
     if "toward" not in rules:
         if n is not None and n < len(kept):
-            leave_out(_Step("n", ~_drawn(np.full(len(kept), n / len(kept)), n, seed), f"{n:,} drawn at random"))
+            leave_out(_Step("n", ~_draw(np.full(len(kept), n / len(kept)), n, seed), f"{n:,} drawn at random"))
         return Curation(places=kept, weights=np.ones(len(kept)), audit=tuple(audit))
     logs, tau = _log_weights([texts[place] for place in kept], list(wild_type.pool), seed)
-    weights = _clipped(logs)
+    weights = _clip(logs)
     if n is None or n == len(kept):
-        audit.append(_weighed(weights, tau))
+        audit.append(_weights_audit(weights, tau))
         return Curation(places=kept, weights=weights, audit=tuple(audit))
     chances = _chances(weights, n)
-    drawn = _drawn(chances, n, seed)
+    drawn = _draw(chances, n, seed)
     by = f"by weights of temperature {tau:.2g}" if tau else "at random: they cannot be told from real texts"
     leave_out(_Step("toward", ~drawn, f"{n:,} drawn {by}"))
     left = weights[drawn] / chances[drawn]
@@ -190,7 +190,7 @@ def _rules(
     return steps
 
 
-def _checked(synthetic: Sequence[str], wild_type: WildType, rules: Sequence[str], n: int | None) -> list[str]:
+def _check_arguments(synthetic: Sequence[str], wild_type: WildType, rules: Sequence[str], n: int | None) -> list[str]:
     if wild_type.kind != "text":
         raise InputError("`wild_type` must be of texts, but got one of vectors: samples are compared by their words")
     for rule in rules:
@@ -336,14 +336,14 @@ def _features(texts: Sequence[str]) -> sparse.csr_array:
     return sparse.csr_array(vectorizer.transform(texts).sqrt())
 
 
-def _clipped(logs: FloatArray) -> FloatArray:
+def _clip(logs: FloatArray) -> FloatArray:
     middle, reach = float(np.median(logs)), math.log(CLIP)
     weights = np.exp(np.clip(logs, middle - reach, middle + reach) - middle)
     scaled: FloatArray = weights / weights.mean()
     return scaled
 
 
-def _weighed(weights: FloatArray, tau: float) -> Audited:
+def _weights_audit(weights: FloatArray, tau: float) -> Audited:
     effective = weights.sum() ** 2 / (weights**2).sum()
     bound = f"none left out: weights of temperature {tau:.2g}, worth {effective:,.0f} equal samples"
     return Audited(rule="toward", removed=0, left=len(weights), bound=bound)
@@ -359,7 +359,7 @@ def _chances(weights: FloatArray, n: int) -> FloatArray:
         sure |= over
 
 
-def _drawn(chances: FloatArray, n: int, seed: int) -> BoolArray:
+def _draw(chances: FloatArray, n: int, seed: int) -> BoolArray:
     """Draw n places, each with exactly its probability, by systematic sampling of a random order (Madow 1949)."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(chances))

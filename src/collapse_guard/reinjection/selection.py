@@ -96,16 +96,16 @@ def select(
     _check(pool, n, strategy)
     rng = np.random.default_rng(seed)
     if strategy == "stratified":
-        return _stratified(_fitting("strata", strata, pool, strategy), n, rng)
+        return _select_stratified(_check_length("strata", strata, pool, strategy), n, rng)
     n_certain = 0 if strategy == "uniform" else _certain(certain, n, len(pool))
     if strategy == "tail":
-        clusters = None if strata is None else _fitting("strata", strata, pool, strategy)
-        first, reasons = _covering(pool, lost, n_certain, clusters)
+        clusters = None if strata is None else _check_length("strata", strata, pool, strategy)
+        first, reasons = _cover(pool, lost, n_certain, clusters)
     elif strategy == "perplexity":
-        first, reasons = _hardest(_fitting("nats", nats, pool, strategy), n_certain)
+        first, reasons = _hardest(_check_length("nats", nats, pool, strategy), n_certain)
     else:
         first, reasons = np.empty(0, dtype=np.int64), []
-    return _with_others(first, reasons, n, len(pool), rng)
+    return _add_random(first, reasons, n, len(pool), rng)
 
 
 def _check(pool: Sequence[str], n: int, strategy: str) -> None:
@@ -130,7 +130,7 @@ def _certain(certain: float, n: int, size: int) -> int:
     return min(math.floor(part * n), n if n == size else n - 1)
 
 
-def _fitting(name: str, values: Any, pool: Sequence[str], strategy: str) -> npt.NDArray[Any]:
+def _check_length(name: str, values: Any, pool: Sequence[str], strategy: str) -> npt.NDArray[Any]:
     if values is None:
         raise InputError(f"`{name}` must be given for the strategy `{strategy}`, but got None: one for each document")
     array = np.asarray(values)
@@ -139,7 +139,7 @@ def _fitting(name: str, values: Any, pool: Sequence[str], strategy: str) -> npt.
     return array
 
 
-def _with_others(first: IntArray, reasons: list[str], n: int, size: int, rng: np.random.Generator) -> Selection:
+def _add_random(first: IntArray, reasons: list[str], n: int, size: int, rng: np.random.Generator) -> Selection:
     """The documents chosen for certain, and others at random, each of which represents as many."""
     others = np.setdiff1d(np.arange(size), first)
     chosen = rng.choice(others, size=n - len(first), replace=False)
@@ -151,13 +151,13 @@ def _with_others(first: IntArray, reasons: list[str], n: int, size: int, rng: np
     )
 
 
-def _stratified(strata: npt.NDArray[Any], n: int, rng: np.random.Generator) -> Selection:
+def _select_stratified(strata: npt.NDArray[Any], n: int, rng: np.random.Generator) -> Selection:
     names, labels, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     if n < len(names):
         raise InputError(
             f"`n` must be at least the {len(names)} strata, but got {n}: a stratum without a document has no weight"
         )
-    counts = _even(sizes, n)
+    counts = _even_counts(sizes, n)
     drawn = [rng.choice(np.flatnonzero(labels == i), size=count, replace=False) for i, count in enumerate(counts)]
     return Selection(
         places=np.concatenate(drawn).astype(np.int64),
@@ -168,7 +168,7 @@ def _stratified(strata: npt.NDArray[Any], n: int, rng: np.random.Generator) -> S
     )
 
 
-def _even(sizes: IntArray, n: int) -> IntArray:
+def _even_counts(sizes: IntArray, n: int) -> IntArray:
     """Equal counts that sum to n, none above its size."""
     counts = np.zeros(len(sizes), dtype=np.int64)
     while (left := n - int(counts.sum())) > 0:
@@ -186,7 +186,7 @@ def _hardest(nats: FloatArray, n: int) -> tuple[IntArray, list[str]]:
     return order.astype(np.int64), [f"{nats[place]:.3g} nats per token" for place in order]
 
 
-def _covering(
+def _cover(
     pool: Sequence[str], lost: Sequence[LostItem], n: int, clusters: npt.NDArray[Any] | None
 ) -> tuple[IntArray, list[str]]:
     """Greedy cover of what was lost; fewer than n if the rest of the pool has none of it."""

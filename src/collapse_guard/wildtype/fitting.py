@@ -61,7 +61,7 @@ def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEm
 
 def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
     """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool."""
-    rows = _checked_rows(x)
+    rows = _check_rows(x)
     keys = row_keys(rows)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_distinct = len(set(keys))
@@ -136,7 +136,7 @@ def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
         )
 
 
-def _checked_rows(x: Any) -> FloatArray:
+def _check_rows(x: Any) -> FloatArray:
     rows = np.asarray(x, dtype=np.float64)
     if rows.ndim != 2 or not rows.shape[1]:
         raise InputError(

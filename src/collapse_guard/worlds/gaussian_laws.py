@@ -107,7 +107,7 @@ def expected_log_variance(
         >>> round(expected_log_variance(1, samples=100, workflow=Workflow()), 8)
         -0.01013502
     """
-    n, factor = _checked(fits, samples, estimator)
+    n, factor = _check_arguments(fits, samples, estimator)
     factors = _n_factors(fits, workflow)
     half = (n - 1) / 2.0
     return None if factors is None else factors * float(digamma(half) - math.log(half) + math.log(factor))
@@ -129,7 +129,7 @@ def expected_squared_wasserstein(
         >>> round(expected_squared_wasserstein(11, samples=100, workflow=Workflow()), 5)
         0.16479
     """
-    n, factor = _checked(fits, samples, estimator)
+    n, factor = _check_arguments(fits, samples, estimator)
     factors = _n_factors(fits, workflow)
     if factors is None:
         return None
@@ -162,7 +162,7 @@ def stationary_variance(*, samples: int, real_share: float, estimator: Estimator
         >>> stationary_variance(samples=100, real_share=0.001)
         inf
     """
-    n, factor = _checked(1, samples, estimator)
+    n, factor = _check_arguments(1, samples, estimator)
     m = share("real_share", real_share)
     if m == 0.0:
         return 1.0 if factor == 1.0 else 0.0
@@ -193,7 +193,7 @@ def spread_bound(threshold: float, *, samples: int, fits: int) -> float:
     return min(1.0, math.exp(-k / (4.0 * n)) / above("threshold", threshold, 0.0))
 
 
-def _checked(fits: int, samples: int, estimator: Estimator) -> tuple[int, float]:
+def _check_arguments(fits: int, samples: int, estimator: Estimator) -> tuple[int, float]:
     """n and a."""
     whole("fits", fits, least=0)
     n = whole("samples", samples, least=2)
@@ -209,7 +209,7 @@ def _n_factors(fits: int, workflow: Workflow) -> int | None:
 
 def _moments(fits: int, samples: int, workflow: Workflow, estimator: Estimator) -> tuple[float, float]:
     """Expected variance and squared mean."""
-    n, factor = _checked(fits, samples, estimator)
+    n, factor = _check_arguments(fits, samples, estimator)
     if fits == 0:
         return 1.0, 0.0
     if workflow.fresh_share is not None:

@@ -161,7 +161,7 @@ def simulate(
 
     Args:
         samples: T, at least 1: questions per generation.
-        exponent: beta, above 1: facts are asked for with probability i^-beta / zeta(beta).
+        exponent: beta, above 1: a question asks for fact i with probability i^-beta / zeta(beta).
         cut: Most frequent facts that a model writes, at least 1; None: all that it knows.
         workflow: `replace`, `accumulate`, `mix` or `fresh`.
         generations: Generations after the founder, at least 0.
