@@ -19,7 +19,7 @@ from collapse_guard.lightning.bases import CallbackBase, Trainer
 from collapse_guard.lightning.logging import in_training_run, log_readings, store_address, store_of
 from collapse_guard.lightning.steering import steer_run
 from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan
-from collapse_guard.lineage.training_set import as_told
+from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.probes.isolation import untouched
 from collapse_guard.probes.probe import Probe, check_probe, merged
 from collapse_guard.probes.sharding import mixed_seed
@@ -269,7 +269,7 @@ class CollapseGuard(CallbackBase):
     def _judge(
         self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
     ) -> Assessment:
-        trained = as_told(generation, trainer.datamodule, parents_are_given=self._parents is not None)
+        trained = with_training_set(generation, trainer.datamodule, parents_are_given=self._parents is not None)
         candidate = replace(cast("Candidate", self._candidate), generation=trained)
         evidence = self.evidence = merged(self.probe, parts)
         look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
@@ -307,8 +307,10 @@ class CollapseGuard(CallbackBase):
                 )
         if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
             raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
-        for name in ("assess_every_n_epochs", "assess_every_n_steps"):
-            every = getattr(self, name)
+        for name, every in (
+            ("assess_every_n_epochs", self.assess_every_n_epochs),
+            ("assess_every_n_steps", self.assess_every_n_steps),
+        ):
             whole(name, 1 if every is None else every, least=1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")

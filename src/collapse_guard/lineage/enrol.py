@@ -185,7 +185,7 @@ def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evi
     Raises:
         LineageError: The generation was stored with another content when it was planned.
     """
-    return _append(store, candidate, assessment, keep=lambda: _keep(_later(candidate, assessment), evidence))
+    return _append(store, candidate, assessment, keep=lambda: _keep(_request_of(candidate, assessment), evidence))
 
 
 def submit(
@@ -273,7 +273,7 @@ def _candidate(stored: Sequence[Assessment], wild_type: WildType, request: Pendi
     )
 
 
-def _later(candidate: Candidate, assessment: Assessment) -> PendingRequest:
+def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
     """What is to be asked for later, beside a copy of the wild type, which may be nowhere but in memory."""
     generation, wild_type = assessment.generation, candidate.wild_type
     return PendingRequest(

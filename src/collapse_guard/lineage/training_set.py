@@ -33,15 +33,15 @@ class TrainingSet:
 
 @runtime_checkable
 class TrainingData(Protocol):
-    """A data module, or another source of training data, that tells a guard what a generation is trained on."""
+    """A data module, or another source of training data, that says what a generation is trained on."""
 
     def training_set(self) -> TrainingSet | None:
         """What was trained on so far in the run; None before training starts, and where it is not known."""
         ...
 
 
-def as_told(generation: Generation, data: object, *, parents_are_given: bool) -> Generation:
-    """A planned generation with what its data tell, where they tell anything.
+def with_training_set(generation: Generation, data: object, *, parents_are_given: bool) -> Generation:
+    """A planned generation with what its data module says of the training set, where it says anything.
 
     Args:
         generation: As it was planned.
@@ -50,7 +50,7 @@ def as_told(generation: Generation, data: object, *, parents_are_given: bool) ->
 
     Example:
         >>> planned = Generation(lineage="newsbot", index=2, parents=(1,))
-        >>> as_told(planned, None, parents_are_given=False) == planned
+        >>> with_training_set(planned, None, parents_are_given=False) == planned
         True
     """
     known = data.training_set() if isinstance(data, TrainingData) else None
