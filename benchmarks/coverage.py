@@ -40,20 +40,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     table = Table("of", "setting", "covered")
-    for row in _rows(arguments.lineages, arguments.seed):
+    for row in rows(arguments.lineages, arguments.seed):
         table.add_row(*row)
     Console(width=140).print(table)
 
 
-def _rows(lineages: int, seed: int) -> Iterator[tuple[str, str, str]]:
+def rows(lineages: int, seed: int) -> Iterator[tuple[str, str, str]]:
     for (types, samples), workflow, generations in product(WORLDS, WORKFLOWS, GENERATIONS):
-        yield _size(types, samples, workflow, generations, lineages=lineages, seed=seed)
+        yield size_row(types, samples, workflow, generations, lineages=lineages, seed=seed)
     for curve in CURVES:
         yield _curve(*curve, lineages=max(1, lineages // 2), seed=seed)
     yield _share(min(TRIALS, 3 * lineages), seed)
 
 
-def _size(
+def size_row(
     types: int, samples: int, workflow: Workflow, generations: int, *, lineages: int, seed: int
 ) -> tuple[str, str, str]:
     grown = wright_fisher.simulate(

@@ -41,7 +41,7 @@ def main() -> None:
     console.print(rich_table(results))
     console.print(machine())
     if arguments.markdown:
-        _write(arguments.markdown, results)
+        write_table(arguments.markdown, results)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
-def _write(path: Path, results: list[Result]) -> None:
+def write_table(path: Path, results: list[Result]) -> None:
     """Replace what stands between the marks of a page, or write a new page of the table alone."""
     page = path.read_text(encoding="utf-8") if path.exists() else f"{BEGIN}\n{END}\n"
     before, rest = page.split(BEGIN, 1)

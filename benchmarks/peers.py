@@ -25,15 +25,15 @@ Vectors = npt.NDArray[Any]
 
 def diversity_distinct(texts: list[str]) -> float:
     """Sum of the shares of unique n-grams for n = 1 to 4, which the package rounds to three decimals."""
-    return _part_of("diversity", "ngram_diversity").ngram_diversity_score(texts, num_n=4)
+    return part_of("diversity", "ngram_diversity").ngram_diversity_score(texts, num_n=4)
 
 
 def diversity_self_repetition(texts: list[str]) -> float:
-    return float(_part_of("diversity", "self_repetition").self_repetition_score(texts, n=4, verbose=False))
+    return float(part_of("diversity", "self_repetition").self_repetition_score(texts, n=4, verbose=False))
 
 
 def diversity_compression(texts: list[str]) -> float:
-    return _part_of("diversity", "compression").compression_ratio(texts)
+    return part_of("diversity", "compression").compression_ratio(texts)
 
 
 def nltk_self_bleu(samples: Sequence[Sequence[int]]) -> float:
@@ -145,7 +145,7 @@ def least_squares_of_each(lineages: Vectors) -> Vectors:
     )
 
 
-def _part_of(package: str, name: str) -> ModuleType:
+def part_of(package: str, name: str) -> ModuleType:
     """A module of a package whose own import needs much more: it is loaded without the package."""
     full = f"{package}.{name}"
     if full not in sys.modules:

@@ -95,7 +95,7 @@ def entry(metric: type[Indicator]) -> str:
     spoken_to = "; ".join(f"{DEFINITIONS[number]} ({number})" for number in metric.definitions)
     facts = {
         "Unit": metric.unit,
-        "Range": _range(*metric.value_range),
+        "Range": interval(*metric.value_range),
         "Collapse": COLLAPSE[metric.direction],
         "Evidence": EVIDENCE[metric.evidence],
         "Needs at least": f"{metric.minimum_n} {replicates}",
@@ -211,7 +211,8 @@ def _row(metric: type[Indicator]) -> str:
     return f"| {name} | {metric.family} | {metric.evidence} | {collapse} | {numbers} |"
 
 
-def _range(low: float, high: float) -> str:
+def interval(low: float, high: float) -> str:
+    """An interval as mathematicians write it; an infinite end is open."""
     left = f"[{low:g}" if math.isfinite(low) else "(-inf"
     right = f"{high:g}]" if math.isfinite(high) else "inf)"
     return f"{left}, {right}"

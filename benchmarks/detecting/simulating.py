@@ -90,7 +90,7 @@ def _text(task: Task, sizes: Sizes, folder: Path) -> Json:
     data = real(task.corpus, wild_type_seed(task.seed), sizes, folder)
     body = {"documents": data.wild_type.evaluation.hashes, "n_tokens": data.evaluation.lengths.tolist()}
     measured, founder = [], None
-    for model, written in _models(task, sizes, data):
+    for model, written in models_and_texts(task, sizes, data):
         tokens = written[np.arange(min(sizes.measured, len(written)))]
         samples = tokens.tokens.reshape(-1, sizes.tokens)
         embeddings = data.wild_type.embed(data.wild_type.decode(samples))
@@ -108,7 +108,7 @@ def _text(task: Task, sizes: Sizes, folder: Path) -> Json:
     return {**body, "n_bytes": data.n_bytes.tolist(), "reference": reference, "generations": measured}
 
 
-def _models(task: Task, sizes: Sizes, data: Real) -> Iterator[tuple[NgramModel, Passages]]:
+def models_and_texts(task: Task, sizes: Sizes, data: Real) -> Iterator[tuple[NgramModel, Passages]]:
     """Every generation of a lineage, and what it has written."""
     scenario, rng = SCENARIOS[task.scenario], task.rng
     n = min(sizes.documents * scenario.times, len(data.pool))

@@ -85,7 +85,7 @@ def synthetic_shares(scenario: str, generations: int) -> Floats:
 
 def scored(folder: Path, *, jobs: int = 1) -> dict[str, Tally]:
     """Forecast the lineages of a folder; by group."""
-    paths = _chosen(folder)
+    paths = chosen_files(folder)
     if not paths:
         raise SystemExit(f"there are no lineages in {folder}: python benchmarks/detector.py simulate --out {folder}")
     tallies, cells = {group: Tally() for group in GROUPS}, defaultdict(list)
@@ -101,7 +101,7 @@ def scored(folder: Path, *, jobs: int = 1) -> dict[str, Tally]:
     return {group: tally for group, tally in tallies.items() if tally.lineages}
 
 
-def _chosen(folder: Path) -> list[Path]:
+def chosen_files(folder: Path) -> list[Path]:
     def counts(path: Path) -> bool:
         scenario, seed = path.name.split(".")[1:3]
         first = next(seeds.start for seeds in SEEDS.values() if int(seed) in seeds)

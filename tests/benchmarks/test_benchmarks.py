@@ -242,7 +242,7 @@ def test_a_row_whose_function_is_missing_says_so(cheap):
 
 def test_a_package_that_is_not_installed_is_a_missing_module():
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
-        peers._part_of("no_such_package", "anything")
+        peers.part_of("no_such_package", "anything")
 
 
 def test_the_difference_of_values_is_the_largest_one(cheap):
@@ -274,7 +274,7 @@ def test_what_is_asked_is_compared_with_what_was_measured(asked, ours, peer, met
 def test_the_markdown_table_replaces_what_stands_between_the_marks(tmp_path, cheap):
     page = tmp_path / "page.md"
     page.write_text(f"before\n\n{benchmark.BEGIN}\nold\n{benchmark.END}\n\nafter\n", encoding="utf-8")
-    benchmark._write(page, [running.run(cheap)])
+    benchmark.write_table(page, [running.run(cheap)])
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")

@@ -13,7 +13,7 @@ coverage = importlib.import_module("coverage")
 
 @pytest.fixture(scope="module")
 def rows():
-    return list(coverage._rows(120, 1))
+    return list(coverage.rows(120, 1))
 
 
 def test_every_world_and_every_curve_has_a_row(rows):
@@ -35,5 +35,5 @@ def test_a_wrong_size_is_not_covered(monkeypatch):
     monkeypatch.setattr(
         coverage.wright_fisher, "simulate", lambda *given, **asked: real(*given, **{**asked, "samples": 400})
     )
-    _, _, text = coverage._size(200, 100, coverage.WORKFLOWS[0], 10, lineages=100, seed=0)
+    _, _, text = coverage.size_row(200, 100, coverage.WORKFLOWS[0], 10, lineages=100, seed=0)
     assert float(text.split(",")[0]) < 0.5

@@ -599,7 +599,7 @@ class TestRun:
         wild_type = SimpleNamespace(vocabulary_size=V)
         real = SimpleNamespace(pool=documents, wild_type=wild_type, draw=lambda n, rng: rng.permutation(300)[:n])
         small = sizes.Sizes(generations=3, documents=50, tokens=6)
-        models = [model for model, _ in simulating._models(Task("speeches", "fresh", 0), small, real)]
+        models = [model for model, _ in simulating.models_and_texts(Task("speeches", "fresh", 0), small, real)]
         assert seen == [(models[0], models[0], 1), (models[0], models[1], 2), (models[0], models[2], 3)]
 
     def test_what_is_tuned_on_is_not_what_is_published(self):

@@ -103,7 +103,7 @@ class TestScore:
             for seed in (0, 14, 15, 10_014, 10_015):
                 (tmp_path / f"speeches.{scenario}.{seed}.json.gz").touch()
         seeds = {scenario: set() for scenario in ("fresh", "fading")}
-        for path in scoring._chosen(tmp_path):
+        for path in scoring.chosen_files(tmp_path):
             seeds[path.name.split(".")[1]].add(int(path.name.split(".")[2]))
         assert seeds == {"fresh": {0, 14, 10_014}, "fading": {0, 14, 15, 10_014, 10_015}}
 

@@ -170,8 +170,8 @@ def test_matches_are_the_nearest_of_all_pairs(threshold: float, seed: int, monke
     expected = slow_matches(texts, known, threshold)
     assert list(near_matches(texts, known, threshold=threshold)) == expected
     assert 0 < len(expected) < len(texts)
-    monkeypatch.setattr(duplicates, "_CHUNK_TEXTS", 7)
-    monkeypatch.setattr(duplicates, "_CHUNK_CELLS", 90)
+    monkeypatch.setattr(duplicates, "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(duplicates, "CELLS_AT_ONCE", 90)
     assert list(near_matches(texts, known, threshold=threshold)) == expected
 
 

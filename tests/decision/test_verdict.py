@@ -106,6 +106,7 @@ def test_a_worse_reading_never_gives_a_milder_verdict(seed, first, second):
     assert judged(founder, 0.6 - 0.6 * hard + noise).rank >= judged(founder, 0.6 - 0.6 * mild + noise).rank
 
 
+@pytest.mark.slow
 def test_a_lineage_at_its_margin_gets_a_false_collapsed_at_most_alpha_of_the_time():
     """The promise: nine indicators, ten generations, harm exactly at the margin, the founder shared by all
     comparisons."""
@@ -233,6 +234,7 @@ def test_a_fold_of_too_few_documents_is_undecided_and_says_so():
     assert "of 60 documents are in fold 1 of 10, 20 are needed" in judged.verdict.reasons[0].sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", ["cusum", "product"])
 def test_rotating_folds_keep_alpha_although_verdicts_change_the_training(accumulate):
     """An adversary who knows the documents that were judged makes the model fail on just these from then on, and leaves

@@ -87,7 +87,7 @@ def test_a_docstring_is_cut_at_its_sections():
     [((0.0, 1.0), "[0, 1]"), ((1.0, float("inf")), "[1, inf)"), ((float("-inf"), float("inf")), "(-inf, inf)")],
 )
 def test_a_range_is_written_as_an_interval(ends, written):
-    assert catalogue._range(*ends) == written
+    assert catalogue.interval(*ends) == written
 
 
 def test_the_pages_in_docs_are_the_newest():

@@ -20,14 +20,15 @@ from collapse_guard.arguments import between
 from collapse_guard.arrays import FloatArray, HashArray, IntArray
 from collapse_guard.corpus.lexicon import words
 
+TEXTS_AT_ONCE = 1024
+CELLS_AT_ONCE = 1 << 21
+"""Bounds of memory: how many texts, and how many pairs of texts, are worked on at once. They change no result."""
 _SHINGLE = 5
 _HASHES = 120
 _DETECTION = 0.999
 _NEIGHBOURS = 8
-_CHUNK_TEXTS = 1024
 _CHUNK_SHINGLES = 1 << 16
 _CHUNK_PAIRS = 1 << 14
-_CHUNK_CELLS = 1 << 21
 _ROUNDING = 1e-12
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -228,7 +229,7 @@ def candidates(shingles: ShingleSets, threshold: float, seed: int) -> IntArray:
 def _matches(texts: Iterable[str], known: ShingleSets, threshold: float) -> Iterator[Match]:
     known_sizes, postings = np.diff(known.members.indptr), known.members.T.tocsr()
     iterator = iter(texts)
-    while batch := list(islice(iterator, _CHUNK_TEXTS)):
+    while batch := list(islice(iterator, TEXTS_AT_ONCE)):
         own = shingle_sets(batch)
         columns, in_known = _common(own.hashes, known.hashes)
         members, sizes = own.members[:, columns], np.diff(own.members.indptr)
@@ -250,7 +251,7 @@ def _nearest(
     """
     # |A ∩ B| / |A ∪ B| is at most the known share of A, whatever B is.
     likely = np.flatnonzero((sizes > 0) & (np.diff(members.indptr) >= (threshold - _ROUNDING) * sizes))
-    step = max(1, _CHUNK_CELLS // max(1, len(known_sizes)))
+    step = max(1, CELLS_AT_ONCE // max(1, len(known_sizes)))
     for start in range(0, len(likely), step):
         places = likely[start : start + step]
         overlap = sparse.coo_array(members[places] @ postings)
@@ -284,7 +285,7 @@ class _WordHashes(dict[str, int]):
 def _word_hashes(texts: Iterable[str]) -> Iterator[list[list[int]]]:
     known = _WordHashes()
     iterator = iter(texts)
-    while batch := list(islice(iterator, _CHUNK_TEXTS)):
+    while batch := list(islice(iterator, TEXTS_AT_ONCE)):
         yield [_pad([known[word] for word in words(text)]) for text in batch]
 
 
