@@ -1,7 +1,6 @@
 """A small world to train in: a language with rare words, a wild type of it, a language model, and scripted evidence."""
 
 import math
-import warnings
 
 import lightning.pytorch as lp
 import numpy as np
@@ -15,8 +14,6 @@ from collapse_guard.lightning import CollapseGuard
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
 
-warnings.filterwarnings("ignore", ".*does not have many workers.*")
-warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
 WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
 
 

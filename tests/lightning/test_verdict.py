@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import InputError
+from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CollapseGuard
 from collapse_guard.probes import CausalLMProbe
@@ -86,7 +86,8 @@ class TestALanguageModel:
         return CausalLMProbe(wild_type.tokenizer, n_samples=256, max_new_tokens=24, max_length=64)
 
     def test_trained_on_one_document_has_collapsed(self, fit, wild_type, store, probe, loader, encode, model):
-        fit(CollapseGuard(wild_type, "newsbot", probe, store=store), max_epochs=8)
+        with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
+            fit(CollapseGuard(wild_type, "newsbot", probe, store=store), max_epochs=8)
         one = torch.utils.data.DataLoader([encode(wild_type.pool[0])] * 64, batch_size=16)
         child = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=())
         fit(child, data=one, max_epochs=8)
@@ -149,7 +150,8 @@ class TestTheProbe:
                 return Evidence(losses=losses, samples=list(wild_type.pool[:200]))
 
         own = CollapseGuard(wild_type, "newsbot", Mine(), store=store)
-        fit(own)
+        with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
+            fit(own)
         assert {"perplexity", "distinct_2"} <= own.assessment.readings.keys()
         assert own.evidence.samples == list(wild_type.pool[:200])
 

@@ -118,23 +118,27 @@ class TestProbable:
         assert (row.removed, row.bound) == (0, "not applied: no nats per token were given")
 
 
+TOPIC = ("harbour", "vessel", "cargo", "mariner", "anchor", "tonnage")
+OTHER = ("farm", "harvest", "cattle", "orchard", "plough", "barn")
+
+
+def with_a_topic(n, share, seed):
+    """Texts of which a share has words of the topic, and which these are."""
+    rng = np.random.default_rng(seed)
+    about = rng.random(n) < share
+    filler = np.array([f"word{i}" for i in range(300)])
+    rows = [[*rng.choice(filler, 30), *rng.choice(TOPIC if one else OTHER, 4)] for one in about]
+    return [" ".join(rng.permutation(row)) for row in rows], about
+
+
+@pytest.fixture(scope="module")
+def planted():
+    real, _ = with_a_topic(2500, 0.2, 0)
+    return WildType.fit(real, seed=0, vocabulary_size=500), *with_a_topic(4000, 0.7, 1)
+
+
 class TestToward:
     """A topic that a fifth of real text has, planted: every such text has some of its words."""
-
-    topic = ("harbour", "vessel", "cargo", "mariner", "anchor", "tonnage")
-    other = ("farm", "harvest", "cattle", "orchard", "plough", "barn")
-
-    def texts(self, n, share, seed):
-        rng = np.random.default_rng(seed)
-        about = rng.random(n) < share
-        filler = np.array([f"word{i}" for i in range(300)])
-        rows = [[*rng.choice(filler, 30), *rng.choice(self.topic if one else self.other, 4)] for one in about]
-        return [" ".join(rng.permutation(row)) for row in rows], about
-
-    @pytest.fixture(scope="class")
-    def planted(self):
-        real, _ = self.texts(2500, 0.2, 0)
-        return WildType.fit(real, seed=0, vocabulary_size=500), *self.texts(4000, 0.7, 1)
 
     def test_a_topic_that_is_too_frequent_comes_down_to_its_share(self, planted):
         wild_type, samples, about = planted
