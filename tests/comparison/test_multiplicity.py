@@ -1,5 +1,6 @@
 """Corrections against slow definitions and scipy, and their levels under dependence."""
 
+import itertools
 import math
 
 import numpy as np
@@ -45,8 +46,17 @@ def test_the_published_e_values_reject_the_first_two():
     assert e_bh([60.0, 25.0, 12.0, 3.0, 0.5], 0.1) == [True, True, False, False, False]
     assert e_bh([0.5, 25.0, 3.0, 60.0, 12.0], 0.1) == [False, True, False, True, False]
     assert e_bh([], 0.1) == []
-    assert e_bh([math.nan, 60.0], 0.1) == [False, True]
+    for e_values in itertools.permutations([math.nan, 60.0, 15.0, math.nan]):
+        assert e_bh(e_values, 0.1) == [e == 60.0 for e in e_values], "two that are not numbers count as two hypotheses"
     assert e_bh([math.inf, 1.0], 0.1) == [True, False]
+
+
+@pytest.mark.parametrize(("k", "n"), [(k, n) for n in range(1, 7) for k in range(1, n + 1)])
+def test_so_many_are_rejected_as_reach_the_threshold_of_so_many(k, n):
+    """K/(alpha k) for k of K, with an alpha that is exact in binary."""
+    threshold = n / (0.125 * k)
+    assert e_bh([threshold * (1 + 1e-12)] * k + [0.0] * (n - k), 0.125) == [True] * k + [False] * (n - k)
+    assert not any(e_bh([threshold * (1 - 1e-12)] * k + [0.0] * (n - k), 0.125))
 
 
 @given(st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=15), st.sampled_from([0.05, 0.1, 0.3]))
@@ -94,7 +104,8 @@ def test_what_is_not_a_number_or_not_a_level_is_no_pass():
     assert not all_within([0.001, math.nan], 0.05)
     with pytest.raises(InputError, match="`p_values` must hold at least one p-value, but got none"):
         all_within([], 0.05)
-    with pytest.raises(InputError, match="`level` must lie between 0 and 1, but got 5"):
-        all_within([0.1], 5)
-    with pytest.raises(InputError, match="`alpha` must lie between 0 and 1, but got nan"):
-        e_bh([2.0], math.nan)
+    for level in (-0.1, 0.0, 1.0, 1.5, 5, math.nan):
+        with pytest.raises(InputError, match=f"`level` must lie between 0 and 1, but got {level}"):
+            all_within([0.1], level)
+        with pytest.raises(InputError, match=f"`alpha` must lie between 0 and 1, but got {level}"):
+            e_bh([2.0], level)

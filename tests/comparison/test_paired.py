@@ -64,9 +64,31 @@ def test_the_jackknife_agrees_with_the_linearised_error_of_a_weighted_ratio(rng)
     assert contrast.standard_error == pytest.approx(jackknife, rel=0.03)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
+def test_equal_weights_of_a_ratio_are_the_t_test_of_scipy_on_its_contrast(rng, scale):
+    """Fieller: whether the ratio is e^h is whether x - e^h y has a mean of 0. Their unit does not matter."""
+    x, y = scale * rng.gamma(4.0, 1.0, 40), scale * rng.gamma(3.0, 1.0, 40)
+    contrast = paired_log_ratio(observed=x, reference=y)
+    for hypothesis in (-0.5, 0.0, 0.3):
+        expected = stats.ttest_1samp(x - math.exp(hypothesis) * y, 0.0)
+        assert contrast.statistic(hypothesis) == pytest.approx(expected.statistic)
+        assert contrast.degrees_of_freedom == pytest.approx(expected.df)
+    assert contrast.effect == pytest.approx(math.log(x.sum() / y.sum()))
+    ratio = x.sum() / y.sum()
+    assert contrast.standard_error == pytest.approx(stats.sem(x - ratio * y) / x.mean())
+
+
+def test_weights_of_a_ratio_are_documents_that_come_more_often_but_for_the_degrees_of_freedom(rng):
+    x, y, times = rng.gamma(4.0, 1.0, 8), rng.gamma(3.0, 1.0, 8), np.array([1, 2, 1, 3, 1, 1, 2, 1])
+    weighted = paired_log_ratio(observed=x, reference=y, weights=times)
+    assert weighted.effect == pytest.approx(math.log(np.repeat(x, times).sum() / np.repeat(y, times).sum()))
+    assert weighted.degrees_of_freedom == pytest.approx(times.sum() ** 2 / (times**2).sum() - 1)
+
+
 def test_a_ratio_that_fell_to_zero_is_minus_infinity_and_beyond_any_margin():
     contrast = paired_log_ratio(observed=[0.0, 0.0, 0.0], reference=[1.0, 2.0, 3.0])
     assert contrast.effect == -math.inf
+    assert math.isnan(contrast.standard_error)
     assert beyond(contrast, math.log(1.1), Direction.DOWN) < 0.05
     assert interval(contrast, 0.95)[0] == -math.inf
 

@@ -59,8 +59,10 @@ def test_how_long_until_the_margin():
     assert generations_until(0.1, newest=0.1, slope=-1.0) == generations_until(0.1, newest=0.2, slope=0.0) == 0.0
     assert generations_until(0.1, newest=0.0, slope=0.0) == generations_until(0.1, newest=0.0, slope=-0.1) == math.inf
     assert math.isnan(generations_until(0.1, newest=0.0, slope=math.nan))
-    assert math.isnan(generations_until(math.nan, newest=1.0, slope=0.1))
-    assert math.isnan(generations_until(0.1, newest=math.nan, slope=0.1))
+    assert math.isnan(generations_until(0.1, newest=0.2, slope=math.nan))
+    for slope in (0.1, -0.1):
+        assert math.isnan(generations_until(math.nan, newest=1.0, slope=slope))
+        assert math.isnan(generations_until(0.1, newest=math.nan, slope=slope))
 
 
 def test_mann_kendall_finds_trends_in_random_walks_and_the_slopes_of_several_do_not():

@@ -216,7 +216,19 @@ def test_changes_of_an_interrupted_run_are_taken_over_whole_or_not_at_all():
     assert other.changes == schedule.changes
     assert filled(other, 300) == filled(schedule, 300)
     kept = Schedule(("a", "b"), {"b": 1})
-    for bad in ((), schedule.changes[1:], (*schedule.changes, schedule.changes[0])):
-        with pytest.raises(InputError):
+    for bad, message in (
+        ((), "`changes` must begin with the weights at place 0"),
+        (schedule.changes[1:], "`changes` must begin with the weights at place 0"),
+        ((*schedule.changes, schedule.changes[0]), "must not be before the last change"),
+    ):
+        with pytest.raises(InputError, match=message):
             kept.restore(bad)
     assert filled(kept, 5) == ["b"] * 5
+
+
+def test_limits_hold_for_a_run_that_was_taken_over_too():
+    limits = {"most": {"a": 10}, "when_used_up": "share"}
+    schedule, other = Schedule(("a", "b"), {"a": 1, "b": 1}, **limits), Schedule(("a", "b"), {"b": 1}, **limits)
+    other.restore(schedule.changes)
+    assert filled(other, 100) == filled(schedule, 100)
+    assert other.used_up == schedule.used_up == {"a": 20}

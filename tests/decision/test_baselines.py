@@ -1,0 +1,200 @@
+"""Which baseline decides, on which documents, and what is said of an indicator that cannot decide."""
+
+import math
+
+import numpy as np
+import pytest
+
+from collapse_guard.comparison import compare
+from collapse_guard.decision.baselines import SMALLEST_FOLD, comparisons_of, obstacles_of, on_fold
+from collapse_guard.decision.margins import SeedNoise
+from collapse_guard.decision.policy import Policy
+from collapse_guard.records import Direction, Generation, Reading, ReasonKind, Severity
+
+POLICY = Policy(decides=("distinct_2", "vendi"))
+FIRST, SECOND = Generation(lineage="newsbot", index=0), Generation(lineage="newsbot", index=2, parents=(1,))
+VALUES = (0.6, 0.62, 0.58, 0.61, 0.59, 0.6)
+
+
+def reading(indicator="distinct_2", values=VALUES, **changes):
+    fields = {
+        "indicator": indicator,
+        "family": "diversity",
+        "value": float(np.mean(values)) if len(values) else math.nan,
+        "unit": "share",
+        "direction": Direction.DOWN,
+        "n": 384,
+        "n_minimum": 320,
+        "replicates": tuple(values),
+        "group": "64 samples",
+    }
+    return Reading(**{**fields, **changes})
+
+
+def on_documents(n, indicator="perplexity", **changes):
+    rates = np.linspace(4.0, 5.0, n)
+    keys = tuple(f"document {i}" for i in range(n))
+    weights = tuple(np.linspace(10.0, 20.0, n))
+    return reading(indicator, rates, keys=keys, weights=weights, direction=Direction.UP, group="document", **changes)
+
+
+def obstacles(readings, reference=(), *, drift=(), generation=SECOND, policy=POLICY):
+    given = [{one.indicator: one for one in several} for several in (readings, reference, drift)]
+    return obstacles_of(generation, given[0], given[1], drift=given[2], policy=policy)
+
+
+def compared(readings, reference=(), *, drift=(), generation=SECOND, policy=POLICY, look=None):
+    given = [{one.indicator: one for one in several} for several in (readings, reference, drift)]
+    return comparisons_of(generation, given[0], given[1], drift=given[2], policy=policy, look=look)
+
+
+class TestWhatDecides:
+    def test_the_founder_where_it_was_measured_and_the_wild_type_elsewhere(self):
+        both = [reading(), reading("vendi"), reading("distinct_4")]
+        found = compared(both, both, drift=[reading(), reading("distinct_4")])
+        assert {(one.indicator, one.baseline): one.decides for one in found} == {
+            ("distinct_2", "founder"): True,
+            ("distinct_2", "wild_type"): False,
+            ("vendi", "wild_type"): True,
+            ("distinct_4", "founder"): False,  # the policy does not decide on it
+            ("distinct_4", "wild_type"): False,
+        }
+        assert {one.baseline: one.baseline_generation for one in found} == {"founder": 0, "wild_type": None}
+
+    def test_by_the_limits_of_its_baseline_and_the_confidence_of_the_policy(self):
+        noise = {"distinct_2": SeedNoise(controls=8, mean=0.0, sd=0.2)}
+        policy = POLICY.model_copy(update={"seed_noise": noise, "confidence": 0.9})
+        for one in compared([reading()], [reading()], drift=[reading()], policy=policy):
+            limits = policy.limits("distinct_2", one.baseline, direction=Direction.DOWN)
+            assert (one.margin, one.watch, one.seed_limit, one.level) == (*limits, 0.9)
+
+    @pytest.mark.parametrize("look", [None, 0, 3])
+    def test_its_power_is_that_of_the_part_of_alpha_that_it_has(self, look):
+        [found] = compared([reading()], drift=[reading(values=VALUES[::-1])], look=look)
+        alone = compare(
+            reading(),
+            reading(values=VALUES[::-1]),
+            baseline="founder",
+            margin=found.margin,
+            watch=found.watch,
+            alert_level=POLICY.alert_level(2, look) / 2,
+        )
+        assert found.detectable == alone.detectable
+
+    def test_not_what_cannot_be_compared(self):
+        assert compared([reading(group="128 samples")], [reading()]) == []
+        assert compared([reading("vendi")], [reading()]) == []
+
+
+class TestFolds:
+    policy = POLICY.model_copy(update={"rotate_folds": 3, "decides": ("perplexity", "distinct_2")})
+
+    def test_cut_founder_and_generation_alike_and_only_what_is_paired(self):
+        losses = on_documents(90)
+        found = compared([losses, reading()], drift=[losses, reading()], policy=self.policy)
+        assert {one.indicator: one.n for one in found} == {
+            "perplexity": len(on_fold({"": losses}, 2, self.policy)[""].keys),
+            "distinct_2": len(VALUES),
+        }
+        assert {one.indicator: one.effect for one in found} == {"perplexity": 0.0, "distinct_2": 0.0}
+
+    def test_are_for_drift_alone(self):
+        [found] = compared([on_documents(90)], [on_documents(90)], policy=self.policy)
+        assert found.n == 90
+        assert on_fold({"": on_documents(90)}, None, self.policy)[""] == on_documents(90)
+        assert on_fold({"": on_documents(90)}, 1, POLICY)[""] == on_documents(90)
+
+    def test_begin_with_the_first_generation_and_come_back_after_the_last(self):
+        folds = [on_fold({"": on_documents(90)}, t, self.policy)[""].keys for t in range(1, 8)]
+        assert folds[:3] == folds[3:6]
+        assert folds[0] == folds[6]
+        assert sorted(sum(folds[:3], ())) == sorted(on_documents(90).keys)
+
+    def test_need_twenty_documents_and_keep_an_earlier_problem(self):
+        sizes = {}
+        for n in range(30, 120):
+            cut = on_fold({"": on_documents(n)}, 1, self.policy)[""]
+            sizes[len(cut.keys)] = cut
+        assert not sizes[SMALLEST_FOLD].problem
+        assert "19 of " in sizes[SMALLEST_FOLD - 1].problem
+        assert "in fold 1 of 3, 20 are needed" in sizes[SMALLEST_FOLD - 1].problem
+        assert on_fold({"": on_documents(9, problem="no losses")}, 1, self.policy)[""].problem == "no losses"
+
+    def test_are_those_of_the_obstacles_too(self):
+        losses, policy = on_documents(45), self.policy.model_copy(update={"decides": ("perplexity",)})
+        [found] = obstacles([losses], drift=[losses], policy=policy)
+        assert "in fold 2 of 3" in found.sentence
+        assert obstacles([losses], [losses], policy=policy) == []
+
+
+class TestWhatKeepsAnIndicatorFromDeciding:
+    def told(self, *given, **more):
+        return [(one.kind, one.severity, one.indicator) for one in obstacles(*given, **more)]
+
+    def test_nothing_where_it_can_be_compared_or_nobody_expects_it(self):
+        assert self.told([reading()], [reading()]) == []
+        assert self.told([reading()], drift=[reading()]) == []
+
+    def test_it_is_required_and_was_not_measured(self):
+        policy = POLICY.model_copy(update={"required": ("vendi", "mauve")})
+        found = obstacles([reading()], [reading()], policy=policy)
+        assert [(one.kind, one.severity, one.indicator) for one in found] == [
+            (ReasonKind.MISSING, Severity.UNDECIDED, name) for name in ("vendi", "mauve")
+        ]
+        assert "mauve is required by the policy, but was not measured" in found[1].sentence
+
+    def test_the_founder_had_it(self):
+        found = obstacles([reading()], drift=[reading(), reading("vendi")])
+        assert [(one.kind, one.indicator) for one in found] == [(ReasonKind.MISSING, "vendi")]
+        assert "vendi was measured at the founder, but not in this generation" in found[0].sentence
+
+    @pytest.mark.parametrize("readings", [[], [reading("distinct_4")]], ids=["none", "what does not decide"])
+    def test_nothing_that_decides_was_measured(self, readings):
+        [found] = obstacles(readings, [reading("distinct_4")])
+        assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "")
+        assert "give losses or samples" in found.sentence
+
+    @pytest.mark.parametrize(
+        ("n", "kind"),
+        [
+            (0, ReasonKind.NOT_A_NUMBER),
+            (1, ReasonKind.TOO_FEW),
+            (319, ReasonKind.TOO_FEW),
+            (320, ReasonKind.NOT_A_NUMBER),
+        ],
+    )
+    def test_it_is_no_number_or_rests_on_too_few(self, n, kind):
+        broken = reading(values=(), n=n)
+        [found] = obstacles([broken], [reading()])
+        assert (found.kind, found.severity, found.indicator) == (kind, Severity.UNDECIDED, "distinct_2")
+        assert found.sentence == "distinct_2 is not a number"
+        [found] = obstacles([broken.model_copy(update={"problem": "384 are needed"})], [reading()])
+        assert found.sentence == "distinct_2: 384 are needed"
+
+    def test_the_two_were_measured_differently(self):
+        [found] = obstacles([reading(group="128 samples")], [reading()])
+        assert (found.kind, found.severity, found.indicator) == (
+            ReasonKind.MISSING,
+            Severity.UNDECIDED,
+            "distinct_2",
+        )
+        assert "128 samples" in found.sentence
+
+    def test_the_baseline_of_drift_comes_before_that_of_distance(self):
+        assert self.told([reading()], [reading(group="128 samples")], drift=[reading()]) == []
+
+    def test_the_founder_is_its_own_baseline_and_a_later_generation_lacks_one(self):
+        [found] = obstacles([reading(), reading("vendi")], [reading("vendi")], generation=FIRST)
+        assert (found.kind, found.severity, found.indicator) == (
+            ReasonKind.BASELINE,
+            Severity.HEALTHY,
+            "distinct_2",
+        )
+        assert found.sentence.startswith("distinct_2 is 0.6: ")
+        [found] = obstacles([reading(), reading("vendi")], [reading("vendi")])
+        assert (found.kind, found.severity, found.indicator) == (
+            ReasonKind.MISSING,
+            Severity.UNDECIDED,
+            "distinct_2",
+        )
+        assert "distinct_2 has no baseline" in found.sentence
