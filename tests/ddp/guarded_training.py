@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from collapse_guard.errors import CollapseGuardError
+from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.lightning import CollapseGuard, ReinjectionDataModule
 from collapse_guard.probes import CausalLMProbe
@@ -21,7 +21,16 @@ from collapse_guard.records import Mixture
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
 
-warnings.filterwarnings("ignore")
+warnings.simplefilter("error")
+for usual in (
+    "You passed in a `val_dataloader` but have no `validation_step`",
+    "You defined a `validation_step` but have no `val_dataloader`",
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "The number of training batches .* is smaller than the logging interval",
+    r"The '\w+' does not have many workers",
+):
+    warnings.filterwarnings("ignore", usual)  # as in pyproject.toml
+warnings.filterwarnings("ignore", "(WATCH|UNDECIDED|COLLAPSED) ", CollapseGuardWarning)  # alerts
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 torch.set_num_threads(1)
 

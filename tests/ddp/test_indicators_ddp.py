@@ -62,7 +62,7 @@ def run(rank, world_size, folder):
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gloo")
-    command = [sys.executable, "-W", "ignore", __file__]
+    command = [sys.executable, "-W", "error", "-W", "ignore:The ``compute`` method", __file__]
     processes = [
         subprocess.Popen([*command, str(rank), "2", str(folder)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)
     ]
