@@ -22,6 +22,31 @@ def test_without_margin_it_is_the_welch_test_of_scipy(rng):
     assert contrast.statistic(0.0) == pytest.approx(stats.ttest_ind(x, y, equal_var=False).statistic)
 
 
+@pytest.mark.parametrize("hypothesis", [-0.7, 0.0, 0.4])
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_a_ratio_is_tested_as_welch_tests_one_side_against_so_many_times_the_other(rng, hypothesis, scale):
+    x, y = scale * rng.gamma(9.0, 1.0, 12), scale * rng.gamma(4.0, 1.0, 30)
+    contrast, ratio = two_sample_log_ratio(observed=x, reference=y), x.mean() / y.mean()
+    expected = stats.ttest_ind(x, math.exp(hypothesis) * y, equal_var=False)
+    assert contrast.statistic(hypothesis) == pytest.approx(expected.statistic)
+    assert contrast.degrees_of_freedom == pytest.approx(stats.ttest_ind(x, ratio * y, equal_var=False).df)
+    assert contrast.standard_error == pytest.approx(math.hypot(stats.sem(x), ratio * stats.sem(y)) / x.mean())
+
+
+def test_a_difference_is_the_welch_test_of_scipy(rng):
+    x, y = rng.normal(5, 1, 12), rng.normal(5.5, 0.4, 30)
+    contrast, expected = two_sample_difference(observed=x, reference=y), stats.ttest_ind(x, y, equal_var=False)
+    assert contrast.statistic(0.0) == pytest.approx(expected.statistic)
+    assert contrast.statistic(contrast.effect) == 0.0
+    assert contrast.degrees_of_freedom == pytest.approx(expected.df)
+    assert interval(contrast, 0.95) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+@pytest.mark.parametrize("comparing", [two_sample_difference, two_sample_log_ratio])
+def test_groups_that_are_all_alike_have_the_degrees_of_freedom_of_equal_spreads(comparing):
+    assert comparing(observed=[1.0] * 4, reference=[2.0] * 7).degrees_of_freedom == 9.0
+
+
 def test_the_interval_solves_fiellers_quadratic(rng):
     x, y = rng.normal(5, 1, 12), rng.normal(5.5, 0.9, 15)
     contrast = two_sample_log_ratio(observed=x, reference=y)
