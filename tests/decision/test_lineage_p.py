@@ -75,7 +75,7 @@ def test_where_folds_rotate_the_founder_and_what_is_not_paired_do_the_same(level
 
 @pytest.mark.parametrize("look", [None, 0, 2])
 def test_the_cusum_of_the_cycle_bounds_the_chance_of_an_alarm_within_it(look):
-    """M = max(M, 1) e over generations 5, 7 and 8 of the same indicator and baseline; p = T/M. The second cycle spends a
+    """M = max(M, 1) e over generations 5, 7 and 8, of the same indicator and baseline; p = T/M. The second cycle has a
     sixth of any level."""
     of_look = 6 * (1 if look is None else (look + 1) * (look + 2))
     found = [lineage_p(evidence(2_000.0, 900.0), HISTORY, one, index=8, policy=ROTATING, look=look) for one in LEVELS]
