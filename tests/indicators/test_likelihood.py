@@ -88,7 +88,7 @@ def test_chunks_and_shifted_views_give_the_same_nats_as_one_piece(monkeypatch, m
     logits, labels = logits_and_labels(3, 9)
     whole = measured(logits[:, :-1], labels[:, 1:])
     for chunk in (1, 40, 37 * 8, 37 * 17):
-        monkeypatch.setattr(of_logits, "_CHUNK", chunk)
+        monkeypatch.setattr(of_logits, "LOGITS_AT_ONCE", chunk)
         assert torch.equal(measured(logits[:, :-1], labels[:, 1:]), whole), chunk
 
 
@@ -104,7 +104,7 @@ def test_chunks_bound_the_rows_that_are_normalised_at_once(monkeypatch, measured
         return whole(z, *arguments, **options)
 
     monkeypatch.setattr(where, normaliser, spy)
-    monkeypatch.setattr(of_logits, "_CHUNK", 37 * 4)
+    monkeypatch.setattr(of_logits, "LOGITS_AT_ONCE", 37 * 4)
     measured(*logits_and_labels(3, 9))
     assert rows == [4, 4, 1] * 3
 
@@ -116,7 +116,7 @@ def test_large_logits_are_never_copied_whole(measured, dtype):
     with torch.profiler.profile(profile_memory=True) as profile:
         measured(logits, labels)
     largest = max(event.self_cpu_memory_usage / event.count for event in profile.key_averages())
-    assert 0 < largest <= 4 * of_logits._CHUNK < logits.numel() * logits.element_size()
+    assert 0 < largest <= 4 * of_logits.LOGITS_AT_ONCE < logits.numel() * logits.element_size()
 
 
 def test_perplexity_is_finite_in_bfloat16_at_a_gap_of_200_nats_where_a_softmax_underflows():
@@ -238,7 +238,7 @@ class TestConditionalValueAtRisk:
             CvarLoss(q=q)
 
     def test_keeps_no_more_documents_than_it_says(self, monkeypatch):
-        monkeypatch.setattr(documents, "_MOST_DOCUMENTS", 5)
+        monkeypatch.setattr(documents, "MOST_DOCUMENTS", 5)
         metric = CvarLoss()
         metric.update(torch.ones(3), torch.ones(3))
         with pytest.raises(InputError, match="at most 5 documents in all, but got 6: score a random part"):
@@ -315,8 +315,11 @@ def test_all_labels_ignored_is_not_a_number():
 def test_the_token_counter_does_not_saturate_where_float32_does():
     metric = Perplexity()
     metric.update(torch.zeros(1, 1, 2), torch.zeros(1, 1, dtype=torch.long))
-    metric.merge_state({metric._nats: torch.tensor(0.0, dtype=torch.float64), metric._tokens: torch.tensor(2**24)})
-    assert getattr(metric, metric._tokens).item() == 2**24 + 1
+    [tokens] = [name for name, value in metric.metric_state.items() if value == 1]
+    metric.merge_state(
+        {name: value * 2**24 if name == tokens else value * 0 for name, value in metric.metric_state.items()}
+    )
+    assert metric.metric_state[tokens].item() == 2**24 + 1
 
 
 def test_perplexity_weighs_by_tokens_and_is_no_mean_of_exponentials():

@@ -119,7 +119,7 @@ def test_normal_vectors_of_1000_dimensions_are_as_the_dense_matrices_of_scipy_sa
 @pytest.mark.parametrize("k", [1, 5, 20])
 @pytest.mark.parametrize("tile", [15, 300, 1024])
 def test_radii_are_those_of_scipy_distances(d, k, tile, rng, monkeypatch):
-    monkeypatch.setattr(neighbours, "_TILE", tile)
+    monkeypatch.setattr(neighbours, "TILE", tile)
     x = rng.normal(size=(700, d)) * 7 + 30
     expected = np.partition(cdist(x, x), k, axis=1)[:, k]
     np.testing.assert_allclose(neighbours.neighbour_radii(x, k), expected, rtol=1e-9)
@@ -129,8 +129,8 @@ def test_radii_are_those_of_scipy_distances(d, k, tile, rng, monkeypatch):
 def test_the_size_of_blocks_and_tiles_has_no_say(pairs, tile, rng, monkeypatch):
     x, y = rng.normal(size=(120, 4)), rng.normal(size=(80, 4))
     expected = slow_scores(x, y, 5)
-    monkeypatch.setattr(neighbours, "_BLOCK", pairs)
-    monkeypatch.setattr(neighbours, "_TILE", tile)
+    monkeypatch.setattr(neighbours, "PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr(neighbours, "TILE", tile)
     assert scores(x, y) == pytest.approx(expected, abs=1e-12)
 
 
@@ -140,7 +140,7 @@ def test_float32_proposes_and_float64_decides_whichever_way_it_does(dense, rng, 
     x = np.linspace(0, 1, 40)[:, None] ** 1.5 + 1e-10 * rng.normal(size=(40, 1))
     y = x + 1e-9 * rng.normal(size=(40, 1))
     expected = slow_scores(x, y, 3)
-    monkeypatch.setattr(neighbours, "_DENSE", dense)
+    monkeypatch.setattr(neighbours, "DENSE", dense)
     assert scores(x, y, 3) == pytest.approx(expected, abs=1e-12)
 
 

@@ -15,7 +15,7 @@ from torchmetrics import MetricCollection
 from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.novelty.copies import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
-from collapse_guard.indicators.novelty.excerpts import _MOST_POSTINGS, NgramIndex, TrainingIndex
+from collapse_guard.indicators.novelty.excerpts import MOST_POSTINGS, NgramIndex, TrainingIndex
 
 ids = st.lists(st.lists(st.integers(0, 3), max_size=12), max_size=8)
 texts = st.lists(st.lists(st.sampled_from("abc"), max_size=14).map(" ".join), max_size=8)
@@ -152,7 +152,7 @@ def test_the_order_of_documents_matters_not_even_beyond_the_cap():
     documents, samples = [], []
     for family in range(12):
         one, other = (" ".join(f"{letter}{family}x{i}" for i in range(12)) for letter in "ab")
-        alone = range(2 * _MOST_POSTINGS)
+        alone = range(2 * MOST_POSTINGS)
         documents += [f"{part} {family} {letter} {i}" for letter, part in (("a", one), ("b", other)) for i in alone]
         documents.append(f"{one} {family} {other}")
         samples.append(f"{one} {other}")
@@ -167,7 +167,7 @@ def test_a_formula_of_many_documents_hides_no_copy_that_has_a_part_of_its_own():
     documents, samples = [], []
     for family in range(12):
         formula = " ".join(f"f{family}x{i}" for i in range(40))
-        documents += [f"{formula} {family} and {i}" for i in range(4 * _MOST_POSTINGS)]
+        documents += [f"{formula} {family} and {i}" for i in range(4 * MOST_POSTINGS)]
         documents.append(f"{formula} {' '.join(f'own{family}x{i}' for i in range(20))}")
         samples.append(f"{formula} {' '.join(f'own{family}x{i}' for i in range(12))}")
     assert TrainingIndex.of(documents).contained(samples, threshold=0.8).all()

@@ -19,13 +19,13 @@ from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 
 SingleArray = npt.NDArray[np.float32]
 
-_BLOCK = 2**22
+PAIRS_AT_ONCE = 2**22
 """Pairs whose distances are held at once: 16 MB."""
-_TILE = 2**10
+TILE = 2**10
 """Rows and columns of a tile of a symmetric matrix of distances."""
 _CHUNK = 2**18
 """Numbers whose differences are held at once."""
-_DENSE = 16
+DENSE = 16
 """Where more than one in so many pairs are in doubt, a product in float64 decides."""
 _STRANDS = 128
 _ROWS_OF_MIDDLE = 256
@@ -142,7 +142,7 @@ def distinct(rows: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
 def _radii(points: Points, k: int) -> FloatArray:
     radii, room = np.empty(len(points)), 2.0 * points.slack(slice(None), points)
     found = _near(points, k, room)
-    for block in _cut(len(points), max(1, _BLOCK // len(points))):
+    for block in _cut(len(points), max(1, PAIRS_AT_ONCE // len(points))):
         own = np.arange(block.start, block.stop)
         low, high = np.searchsorted(found.left, [block.start, block.stop])
         pairs = _chosen(found, slice(low, high))
@@ -192,8 +192,8 @@ def _placed(rows: slice, columns: slice, pairs: Pairs) -> Pairs:
 
 def _tiles(points: Points) -> Iterator[tuple[slice, slice, SingleArray]]:
     """Squared distances of some rows to some at or behind them, by the product; each overwrites the one before."""
-    blocks = list(_cut(len(points), _TILE))
-    room = np.empty(min(_TILE, len(points)) ** 2, np.float32)
+    blocks = list(_cut(len(points), TILE))
+    room = np.empty(min(TILE, len(points)) ** 2, np.float32)
     for i, rows in enumerate(blocks):
         for columns in blocks[i:]:
             shape = rows.stop - rows.start, columns.stop - columns.start
@@ -236,7 +236,7 @@ def pairs_within(left: Points, right: Points, left_limits: FloatArray, right_lim
 
 def _blocks(left: Points, right: Points) -> Iterator[tuple[slice, SingleArray]]:
     """Squared distances of some rows to all, by the product; each overwrites the one before."""
-    blocks = list(_cut(len(left), max(1, _BLOCK // max(1, len(right)))))
+    blocks = list(_cut(len(left), max(1, PAIRS_AT_ONCE // max(1, len(right)))))
     # New memory for each block would cost half as much time as the product.
     room = np.empty((max((block.stop - block.start for block in blocks), default=0), len(right)), np.float32)
     for block in blocks:
@@ -274,7 +274,7 @@ def _chosen(pairs: Pairs, mask: BoolArray | IntArray | slice) -> Pairs:
 def _decided(left: Points, right: Points, pairs: Pairs) -> Pairs:
     """Pairs of one block with their squared distances in float64."""
     touched = np.unique(pairs.left)
-    if len(pairs.left) * _DENSE > len(touched) * len(right):
+    if len(pairs.left) * DENSE > len(touched) * len(right):
         squared = _products(left, right, touched)[np.searchsorted(touched, pairs.left), pairs.right]
     else:
         squared = _differences(left.rows, right.rows, pairs.left, pairs.right)

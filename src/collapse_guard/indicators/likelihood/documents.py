@@ -19,7 +19,7 @@ from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
 from collapse_guard.indicators.ngrams import gather_joined
 from collapse_guard.records import EffectScale
 
-_MOST_DOCUMENTS = 10**6
+MOST_DOCUMENTS = 10**6
 """Documents that `CvarLoss` keeps at most: 8 MB."""
 
 
@@ -183,9 +183,9 @@ class CvarLoss(LikelihoodIndicator):
 
     def update(self, nats: Tensor, n_tokens: Tensor) -> None:
         """Add documents."""
-        if len(self.rates_of_documents) + len(nats) > _MOST_DOCUMENTS:
+        if len(self.rates_of_documents) + len(nats) > MOST_DOCUMENTS:
             raise InputError(
-                f"`nats` must be of at most {_MOST_DOCUMENTS} documents in all, but got "
+                f"`nats` must be of at most {MOST_DOCUMENTS} documents in all, but got "
                 f"{len(self.rates_of_documents) + len(nats)}: score a random part of them"
             )
         self.rates_of_documents = torch.cat([self.rates_of_documents, nats.double() / n_tokens])

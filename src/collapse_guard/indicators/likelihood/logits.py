@@ -10,7 +10,7 @@ from torch import Tensor
 
 from collapse_guard.errors import InputError
 
-_CHUNK = 2**20
+LOGITS_AT_ONCE = 2**20
 """Logits that are normalised at once: bounds the memory beside the logits themselves, and keeps it in cache."""
 
 
@@ -92,9 +92,9 @@ def _of_chunks(nats: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels:
 
 def _chunks(logits: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of logits in float32 or better with their labels, few enough to be normalised at once."""
-    size = max(1, _CHUNK * len(logits) // max(1, logits.numel()))
+    size = max(1, LOGITS_AT_ONCE * len(logits) // max(1, logits.numel()))
     for z, y in zip(torch.split(logits, size), torch.split(labels, size), strict=True):
-        if z.numel() > _CHUNK and z.ndim > 2:
+        if z.numel() > LOGITS_AT_ONCE and z.ndim > 2:
             yield from _chunks(z[0], y[0])
         else:
             rows = z.reshape(-1, z.shape[-1])

@@ -21,7 +21,8 @@ from collapse_guard.indicators.exact_keys import Sequences
 from collapse_guard.indicators.ngrams import ngram_hashes, unique
 
 _BATCH = 512
-_MOST_POSTINGS = 256
+MOST_POSTINGS = 256
+"""Documents that are looked at for each rare shingle of a sample."""
 _ROUNDING = 1e-9
 
 
@@ -164,7 +165,7 @@ class TrainingIndex(_Frozen):
         order = np.lexsort((frequency, rows))
         is_rare = np.arange(len(order)) - known.indptr[rows] < quota[rows]
         rows, columns = rows[is_rare], known.indices[order[is_rare]]
-        lengths = np.minimum(frequency[order[is_rare]], _MOST_POSTINGS)
+        lengths = np.minimum(frequency[order[is_rare]], MOST_POSTINGS)
         documents = self.postings.indices[_runs(self.postings.indptr[columns], lengths)]
         n_documents = max(1, self.shingles.members.shape[0])
         coded = unique(np.repeat(rows, lengths) * n_documents + documents)
