@@ -47,7 +47,7 @@ def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
         assert not answers(f"http://127.0.0.1:{port}")
     finally:
         process.kill()
-        process.stdout.close()
+        process.communicate()
 
 
 SERVER = """
@@ -75,7 +75,7 @@ def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
                 os.kill(worker, signal.SIGKILL)
     finally:
         process.kill()
-        process.stdout.close()
+        process.communicate()
 
 
 def _is_alive(pid):
