@@ -68,18 +68,24 @@ class TestWhatDecides:
             limits = policy.limits("distinct_2", one.baseline, direction=Direction.DOWN)
             assert (one.margin, one.watch, one.seed_limit, one.level) == (*limits, 0.9)
 
+    def test_by_a_margin_in_its_unit_where_it_may_be_0(self):
+        [found] = compared([reading("vendi", scale="absolute")], drift=[reading("vendi", scale="absolute")])
+        assert (found.margin, found.watch) == (0.15, 0.075)
+
     @pytest.mark.parametrize("look", [None, 0, 3])
-    def test_its_power_is_that_of_the_part_of_alpha_that_it_has(self, look):
-        [found] = compared([reading()], drift=[reading(values=VALUES[::-1])], look=look)
-        alone = compare(
-            reading(),
-            reading(values=VALUES[::-1]),
-            baseline="founder",
-            margin=found.margin,
-            watch=found.watch,
-            alert_level=POLICY.alert_level(2, look) / 2,
-        )
-        assert found.detectable == alone.detectable
+    @pytest.mark.parametrize("decides", [("distinct_2",), ("distinct_2", "vendi")])
+    def test_its_power_is_that_of_the_part_of_alpha_that_it_has(self, look, decides):
+        policy, other = Policy(decides=decides), reading(values=VALUES[::-1])
+        for found in compared([reading()], [other], drift=[other], look=look, policy=policy):
+            alone = compare(
+                reading(),
+                other,
+                baseline=found.baseline,
+                margin=found.margin,
+                watch=found.watch,
+                alert_level=policy.alert_level(2, look) / len(decides),
+            )
+            assert found.detectable == alone.detectable
 
     def test_not_what_cannot_be_compared(self):
         assert compared([reading(group="128 samples")], [reading()]) == []
@@ -123,8 +129,10 @@ class TestFolds:
     def test_are_those_of_the_obstacles_too(self):
         losses, policy = on_documents(45), self.policy.model_copy(update={"decides": ("perplexity",)})
         [found] = obstacles([losses], drift=[losses], policy=policy)
+        assert found.sentence.startswith("perplexity: ")
         assert "in fold 2 of 3" in found.sentence
         assert obstacles([losses], [losses], policy=policy) == []
+        assert obstacles([on_documents(90)], drift=[on_documents(90)], policy=policy) == []
 
 
 class TestWhatKeepsAnIndicatorFromDeciding:
