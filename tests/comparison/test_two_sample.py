@@ -96,6 +96,8 @@ def test_both_directions_pay_for_looking_twice():
     contrast = two_sample_log_ratio(observed=[1.0, 1.1, 0.9, 1.2], reference=[2.0, 2.1, 1.9, 2.2])
     assert beyond(contrast, 0.1, Direction.BOTH) == pytest.approx(2 * beyond(contrast, 0.1, Direction.DOWN))
     assert beyond(contrast, 0.1, Direction.UP) > 0.99
+    same = two_sample_log_ratio(observed=[1.0, 1.1, 0.9], reference=[1.0, 1.1, 0.9])
+    assert beyond(same, 0.1, Direction.BOTH) == 1.0, "twice a large p-value is none"
 
 
 def test_the_number_of_samples_that_would_decide_decides_in_four_of_five_repetitions():

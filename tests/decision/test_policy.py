@@ -1,6 +1,7 @@
 """Policies: defaults, files, and errors that say where and what."""
 
 import math
+import re
 import tempfile
 import tomllib
 import traceback
@@ -220,3 +221,45 @@ def test_nothing_but_messages_stands_in_the_traceback_of_a_fault(tmp_path):
     with pytest.raises(PolicyError) as caught:
         Policy.load(write(tmp_path, "[reinjection]\nminimun = 0.1"))
     assert "minimun" not in "".join(traceback.format_exception(caught.value)).splitlines()
+
+
+@pytest.mark.parametrize("written", [b"alpha = 0.1 # \xff", b"alpha = ", b"alpha = 2.0", b"alhpa = 0.1"])
+def test_every_fault_of_a_file_names_it(tmp_path, written):
+    path = tmp_path / "policy.toml"
+    path.write_bytes(written)
+    with pytest.raises(PolicyError, match=re.escape(repr(str(path)))) as caught:
+        Policy.load(path)
+    assert ("not UTF-8 at byte 14" in str(caught.value)) == (b"\xff" in written)
+
+
+def test_a_fault_says_nothing_of_the_library_that_found_it():
+    with pytest.raises(PolicyError, match=r"^`drift.vendi`: `watch` must be at most"):
+        Policy.from_dict({"drift": {"vendi": {"margin": 0.1, "watch": 0.2}}})
+
+
+@pytest.mark.parametrize("baseline", ["drift", "distance"])
+def test_a_key_of_a_margin_that_is_misspelt_is_told_with_the_nearest(baseline):
+    with pytest.raises(PolicyError, match=r"unknown key `\w+.vendi.margni`: did you mean `margin`"):
+        Policy.from_dict({baseline: {"vendi": {"margni": 0.1, "watch": 0.05}}})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_keeps_its_margins_where_other_settings_change(preset):
+    changed = Policy.from_dict({"preset": preset, "alpha": 0.01})
+    assert changed == Policy.preset(preset).model_copy(update={"alpha": 0.01})
+
+
+@pytest.mark.parametrize("baseline", ["founder", "wild_type"])
+@pytest.mark.parametrize("indicator", ["perplexity", "vendi", "rare_mass"])
+def test_without_controls_the_limits_are_the_margins_of_indicator_and_baseline(indicator, baseline):
+    policy = Policy()
+    margin = policy.margin(indicator, baseline)
+    limits = policy.limits(indicator, baseline, direction=Direction.DOWN)
+    assert limits == (math.log1p(margin.margin), math.log1p(margin.watch), None)
+
+
+def test_one_indicator_has_the_whole_of_alpha_to_itself():
+    noise = SeedNoise(controls=8, mean=0.0, sd=0.5)
+    policy = Policy(decides=("vendi",), seed_noise={"vendi": noise})
+    seeds = policy.limits("vendi", "founder", direction=Direction.DOWN).seeds
+    assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN)
