@@ -43,6 +43,7 @@ def kinds(assessment):
     return {(reason.kind, reason.indicator) for reason in assessment.verdict.reasons}
 
 
+@pytest.mark.slow
 def test_the_founder_is_the_baseline_of_its_losses_and_is_compared_with_the_wild_type(founder):
     assert founder.verdict.severity is Severity.HEALTHY
     assert (ReasonKind.BASELINE, "perplexity") in kinds(founder)
@@ -59,6 +60,7 @@ def test_fresh_real_text_is_healthy_and_the_report_of_it_survives_json(wild_type
     assert Assessment.from_dict(child.to_dict()).to_dict() == child.to_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("evidence", "guilty"),
     [
@@ -102,6 +104,7 @@ def test_a_loss_that_is_not_a_number_is_undecided_and_named(wild_type, founder):
     assert any(broken.documents[3] in reason.sentence for reason in child.verdict.reasons)
 
 
+@pytest.mark.slow
 def test_too_few_samples_are_undecided_with_the_number_that_would_do_and_that_number_does(wild_type, founder):
     few = assess(wild_type, Evidence(samples=real(wild_type, 1, 20), losses=losses(wild_type)), history=[founder])
     assert few.verdict.severity is Severity.UNDECIDED
@@ -112,6 +115,7 @@ def test_too_few_samples_are_undecided_with_the_number_that_would_do_and_that_nu
     assert not [reason for reason in more.verdict.reasons if reason.kind is ReasonKind.TOO_FEW]
 
 
+@pytest.mark.slow
 def test_without_a_founder_the_wild_type_decides_with_the_wide_margin(wild_type):
     third = Generation(lineage="newsbot", index=3)
     fine = assess(wild_type, Evidence(samples=real(wild_type, 1)), generation=third)

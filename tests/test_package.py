@@ -64,6 +64,7 @@ def test_nothing_pickles():
         assert not found, f"{path.name}: {found}"
 
 
+@pytest.mark.slow
 def test_assess_is_the_function_whatever_was_imported_before():
     code = "import collapse_guard.lightning, collapse_guard; print(callable(collapse_guard.assess))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

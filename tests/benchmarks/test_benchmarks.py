@@ -191,6 +191,7 @@ def test_every_row_has_a_slow_definition_and_a_name_of_its_own():
     assert set(SLOW) | TESTED_ALONE == set(NAMED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_a_row_computes_the_slow_definition(name):
     row = NAMED[name]
@@ -245,6 +246,7 @@ def test_a_package_that_is_not_installed_is_a_missing_module():
         peers.part_of("no_such_package", "anything")
 
 
+@pytest.mark.slow
 def test_the_difference_of_values_is_the_largest_one(cheap):
     assert "max difference 5e-01" in table.cells(running.run(cheap))[9]
 
@@ -271,6 +273,7 @@ def test_what_is_asked_is_compared_with_what_was_measured(asked, ours, peer, met
     assert [found for _, found in result.criteria] == [met]
 
 
+@pytest.mark.slow
 def test_the_markdown_table_replaces_what_stands_between_the_marks(tmp_path, cheap):
     page = tmp_path / "page.md"
     page.write_text(f"before\n\n{benchmark.BEGIN}\nold\n{benchmark.END}\n\nafter\n", encoding="utf-8")
@@ -303,6 +306,7 @@ def test_memory_is_of_the_call_and_not_of_what_was_held_before():
     assert 0.75 * taken < extra * megabyte < held
 
 
+@pytest.mark.slow
 def test_a_row_can_be_measured_in_a_process_of_its_own():
     found = measuring.in_a_process("--child", "compression", "ours", "20")
     assert found["peak"] > found["extra"] >= 0

@@ -346,6 +346,7 @@ class TestRivals:
         groups = [rng.normal(size=12) + shift for shift in (0, 0, 3)]
         assert rivals.welch_t([tuple(group) for group in groups]) == 2
 
+    @pytest.mark.slow
     def test_naive_tests_alarm_in_the_share_of_healthy_lineages_that_arithmetic_says(self):
         """5% in each of 10 independent generations: with 300 lineages it fails with another seed once in 10^4 times.
 
@@ -384,6 +385,7 @@ class TestStatistics:
         assert statistics.pooled_distinct(tokens) == len(counts) / 2000
         assert statistics.pooled_entropy(tokens) == pytest.approx(entropy(list(counts.values())))
 
+    @pytest.mark.slow
     def test_mmd_finds_a_shift_and_is_uniform_without_one(self):
         """With another seed it fails once in 10^4 times: 100 p-values of which 5 in 100 are below .05."""
         rng = np.random.default_rng(10)
@@ -495,6 +497,7 @@ class TestScoring:
 
 
 class TestCalibrating:
+    @pytest.mark.slow
     def test_noise_is_that_of_healthy_lineages_of_the_corpus_and_of_no_other(self, reduced):
         policies = calibrating.chosen("calibrated", reduced.folder)
         fresh = [task for task in reduced.tasks if task.group == "healthy"]
@@ -561,6 +564,7 @@ class TestTable:
 
 
 class TestWorlds:
+    @pytest.mark.slow
     def test_total_variance_falls_by_a_share_of_one_in_n(self):
         """Mean of 150 worlds: it is beyond four standard errors in one of the five generations once in 3,000 times."""
         small = sizes.Sizes(generations=4, rows=400)
@@ -754,6 +758,7 @@ class TestReducedRun:
         assert first != second
 
 
+@pytest.mark.slow
 def test_the_command_simulates_and_scores(tmp_path, monkeypatch, capsys):
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["detector.py", *words])

@@ -42,6 +42,7 @@ def wild_type(world):
     return WildType.load(world.wild_type)
 
 
+@pytest.mark.slow
 def test_the_path_from_a_founder_to_a_collapse_is_in_the_store_with_its_ancestry(world):
     history = world.store.history("bot")
     assert [a.verdict.severity for a in history] == [Severity.HEALTHY, Severity.HEALTHY, Severity.COLLAPSED]
@@ -64,6 +65,7 @@ def speeches():
     return [" ".join(words) for words in openings if len(words) == 40][::4]
 
 
+@pytest.mark.slow
 def test_the_path_on_real_text(run_whole, tmp_path, monkeypatch, speeches):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -224,6 +226,7 @@ def test_json_junit_and_summary_say_what_the_exit_code_says(run, world, tmp_path
     assert summary.index("HEALTHY: generation 0") < summary.index("UNDECIDED: generation 0")
 
 
+@pytest.mark.slow
 def test_the_same_generation_again_changes_nothing_and_another_content_is_refused(run, world):
     common = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
     again = run("assess", world.healthy, *common)
@@ -240,6 +243,7 @@ def test_a_new_lineage_is_said_to_begin_so_that_a_misspelt_name_is_seen(run, wor
     assert "bto is a new lineage, and this is its founder" in begun.out
 
 
+@pytest.mark.slow
 def test_parents_are_recorded_and_must_be_stored(run, world):
     common = ("--wild-type", world.wild_type, "--lineage", "family", "--store", world.uri)
     assert run("assess", world.few, *common).code == 3
@@ -360,6 +364,7 @@ def test_names_with_markup_and_escapes_are_shown_letter_by_letter(run, world):
     assert f"UNDECIDED: generation 0 of {name}" in outcome.out
 
 
+@pytest.mark.slow
 def test_output_into_a_pipe_has_no_colours_and_whole_sentences(run_process, world):
     outcome = run_process("gate", "--lineage", "bot", "--generation", 2, "--store", world.uri)
     assert outcome.code == 1

@@ -22,6 +22,7 @@ def store(run, world, tmp_path):
     return uri
 
 
+@pytest.mark.slow
 def test_controls_become_a_policy_that_the_gate_uses(run, store, tmp_path):
     out = tmp_path / "policy.toml"
     said = run("calibrate", "--lineage", "bot", *REPEATED, "--store", store, "--out", out)

@@ -128,6 +128,7 @@ def test_importing_all_commands_loads_neither_lightning_nor_mlflow_nor_torch_nor
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes of this kind")
 def test_a_reader_that_goes_away_does_not_change_the_exit_code(world):
     program = Path(sys.executable).with_name("collapse-guard")

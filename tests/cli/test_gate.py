@@ -53,6 +53,7 @@ def severities(world):
         world.store.append(stored.model_copy(update={"generation": generation, "verdict": verdict}))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("severities")
 @pytest.mark.parametrize(
     ("severity", "options", "code"),
@@ -154,6 +155,7 @@ def evidence(world):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @pytest.mark.parametrize("index", [1, 2])
 def test_another_policy_decides_on_stored_readings_as_it_would_have_on_the_evidence(world, evidence, policy, index):
@@ -174,6 +176,7 @@ DISTANCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", DISTANCES.values(), ids=DISTANCES)
 def test_distances_from_the_wild_type_are_held_against_another_policy_as_if_measured_anew(world, evidence, policy):
     stored = world.store.history("bot")[0]

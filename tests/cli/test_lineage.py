@@ -5,6 +5,7 @@ from unittest import mock
 import pytest
 
 
+@pytest.mark.slow
 def test_the_list_shows_every_lineage_with_its_newest_verdict(run, world):
     outcome = run("lineage", "list", "--store", world.uri)
     assert outcome.code == 0
@@ -27,6 +28,7 @@ def test_a_lineage_is_shown_newest_first_with_why(run, world):
     assert world.store.latest("bot").verdict.reasons[0].sentence in outcome.out
 
 
+@pytest.mark.slow
 def test_the_report_is_one_page_of_all_lineages_named(run, world, tmp_path):
     page = tmp_path / "report.html"
     outcome = run("report", "--lineage", "bot", "--lineage", "bot", "--out", page, "--store", world.uri)

@@ -44,6 +44,7 @@ def test_the_command_in_the_error_does_not_tell_a_password(run, world):
     assert "secret" not in outcome.err
 
 
+@pytest.mark.slow
 def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_the_worst(run, world):
     _keep(run, world, world.founder, "resumed", "--seed", 3)
     _keep(run, world, world.collapsed, "resumed", "--real-share", 0.25, "--documents", 40)

@@ -89,6 +89,7 @@ def test_the_file_has_all_observables_and_only_finite_numbers_or_words(simulate,
     assert "Infinity" not in json.dumps(others)
 
 
+@pytest.mark.slow
 def test_the_guard_judges_vectors(simulate, tmp_path):
     """At n = 3 four fits take about 2.3 nats off the variance: no guard that works calls that healthy."""
     path = tmp_path / "judged.json"
@@ -105,6 +106,7 @@ def test_the_guard_judges_vectors(simulate, tmp_path):
     assert out.rstrip().endswith("Verdicts are shares of the first 2 lineages.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workflow", "collapsed"), [("replace", 1), ("fresh", 0)])
 def test_the_guard_judges_texts_and_losses(simulate, tmp_path, workflow, collapsed):
     path = tmp_path / "judged.json"
@@ -117,6 +119,7 @@ def test_the_guard_judges_texts_and_losses(simulate, tmp_path, workflow, collaps
     assert found[3]["HEALTHY"] == 1 - collapsed
 
 
+@pytest.mark.slow
 def test_another_policy_judges_otherwise(simulate, tmp_path):
     policy, path = tmp_path / "policy.toml", tmp_path / "judged.json"
     policy.write_text('decides = ["unique_samples"]\n', encoding="utf-8")

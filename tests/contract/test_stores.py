@@ -54,6 +54,7 @@ def same(left: list[Assessment], right: list[Assessment]) -> bool:
     return [item.to_dict() for item in left] == [item.to_dict() for item in right]
 
 
+@pytest.mark.slow
 def test_a_new_store_has_no_lineage(store):
     assert store.lineages() == []
     assert not store.has("newsbot")
@@ -117,6 +118,7 @@ def test_another_wild_type_is_refused_and_both_are_named(store):
     assert len(store.history("newsbot")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["newsbod", "x' OR 'a' = 'a", "`", "\\", '"', "a/b", "", "new\nsbot"])
 def test_an_unknown_lineage_is_not_found_and_near_names_are_said(store, name):
     store.append(assessment())
@@ -149,6 +151,7 @@ OPERATIONS = st.lists(
 _experiments = itertools.count()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(operations=OPERATIONS)
 def test_mlflow_does_what_memory_does(database, operations):

@@ -162,6 +162,7 @@ def slow_matches(texts: Sequence[str], known: Sequence[str], threshold: float) -
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.8, 1.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_matches_are_the_nearest_of_all_pairs(threshold: float, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,6 +226,7 @@ def test_a_broken_csv_is_named_with_the_line(tmp_path: Path, body: str, said: st
         list(read_documents(path))
 
 
+@pytest.mark.slow
 @every_text_format
 def test_a_line_of_fifty_megabytes_is_read(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"corpus.{extension}"

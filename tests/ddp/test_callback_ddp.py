@@ -40,6 +40,7 @@ def ranks(tmp_path_factory):
     return reports
 
 
+@pytest.mark.slow
 def test_both_ranks_have_the_same_assessment(ranks):
     first, second = (report["model"] for report in ranks)
     assert first["error"] is second["error"] is None

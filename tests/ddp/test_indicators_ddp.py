@@ -71,6 +71,7 @@ def reports(tmp_path_factory):
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_there_were_two_processes_of_one_world(reports):
     assert [report["world_size"] for report in reports] == [2, 2]
     assert len({report["pid"] for report in reports} | {os.getpid()}) == 3
@@ -81,6 +82,7 @@ def test_every_indicator_was_reduced(reports):
     assert len(reports[0]["values"]) == 2 * len(SHARES) * len(all_indicators())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("name", all_indicators())

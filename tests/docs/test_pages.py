@@ -20,6 +20,7 @@ def blocks(text):
     return [(token.info, token.content) for token in MarkdownIt().parse(text) if token.type == "fence"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -84,6 +84,7 @@ def test_the_fitted_curves_go_through_the_points(example, fitted):
         assert fit.p_purging > 0.01, name
 
 
+@pytest.mark.slow
 def test_the_picture_has_both_views(example, fitness, fitted):
     left, right = example["draw"](fitness, fitted).axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == [

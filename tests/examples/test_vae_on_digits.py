@@ -22,6 +22,7 @@ def values(history, name):
     return [assessment.readings[name].value for assessment in history]
 
 
+@pytest.mark.slow
 def test_spread_and_recall_fall_and_distance_rises_on_own_samples_alone(lineages):
     own = lineages["own samples only"]
     for name in ("total_variance", "vendi", "recall", "coverage"):
@@ -45,6 +46,7 @@ def test_the_table_has_a_line_for_each_generation(example, lineages):
     assert all(len(line.split()) == len(head.split()) for line in lines)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_readings(example, lineages):
     again = example["run"](seed=0, generations=0, steps=300)["half real"]
     other = example["run"](seed=1, generations=0, steps=300)["half real"]
@@ -52,6 +54,7 @@ def test_the_same_seed_gives_the_same_readings(example, lineages):
     assert values(other, "total_variance") != values(again, "total_variance")
 
 
+@pytest.mark.slow
 def test_it_prints_both_lineages_and_writes_the_figure(monkeypatch, tmp_path, capsys):
     figure = tmp_path / "digits.png"
     monkeypatch.setattr("sys.argv", [SCRIPT.name, "--generations", "1", "--steps", "20", "--figure", str(figure)])

@@ -17,6 +17,7 @@ def curves(load, size, purging, *, steps, noise, lineages, seed):
     return 4.0 + load * path + rng.normal(0, noise, (lineages, steps + 1))
 
 
+@pytest.mark.slow
 @given(st.floats(0.5, 6.0), st.floats(4.0, 40.0), st.floats(0.05, 0.4))
 @settings(max_examples=20)
 def test_a_curve_without_noise_is_found_again(load, size, purging):

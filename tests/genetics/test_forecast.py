@@ -273,6 +273,7 @@ def assert_covers(found, least=0.85, most=0.95):
 
 
 class TestWorlds:
+    @pytest.mark.slow
     @pytest.mark.parametrize("share", [1.0, 0.9, 0.5])
     @pytest.mark.parametrize(("types", "samples"), [(200, 100), (20, 100), (200, 1000)])
     def test_the_band_covers_drift_that_is_measured_on_samples(self, types, samples, share):

@@ -138,6 +138,7 @@ def web(seed):
     return lineage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lineage", [WEB, *map(web, range(4))], ids=["WEB", *map(str, range(4))])
 def test_a_web_of_parents_is_what_dropped_genes_show(lineage):
     rng, runs = np.random.default_rng(1), 3000

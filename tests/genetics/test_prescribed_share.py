@@ -22,6 +22,7 @@ def mean_fixation(types, share, samples, seed):
 # 1/n_e of one trial of 20 generations is off by a third (of one standard deviation), so that F, which is convex in it,
 # is held 7 % too high on average in 3,000 lineages of even types; 40 generations halve that. Of Zipf's types the
 # commonest decide, and n_e is known worse still.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("types", "trial", "samples", "target", "within"),
     [(EVEN, 40, 100, 0.05, 0.1), (EVEN, 40, 200, 0.03, 0.1), (ZIPF, 20, 100, 0.05, 0.2), (ZIPF, 20, 200, 0.03, 0.2)],

@@ -199,6 +199,7 @@ class TestConditionalValueAtRisk:
     def test_of_one_to_ten_is_that_of_science_section_4(self, q, expected):
         assert cvar_loss(list(self.TEN[0]), self.TEN[1], q=q) == pytest.approx(expected, rel=1e-12)
 
+    @pytest.mark.slow
     @given(
         st.lists(st.tuples(st.floats(0, 100), st.integers(1, 9)), min_size=1, max_size=30),
         st.floats(0.01, 1.0),

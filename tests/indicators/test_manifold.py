@@ -103,6 +103,7 @@ def test_expectations_of_density_and_coverage_for_samples_of_one_distribution(rn
         assert abs(np.mean(values) - expectation) < 4 * error < 0.05
 
 
+@pytest.mark.slow
 def test_normal_vectors_of_1000_dimensions_are_as_the_dense_matrices_of_scipy_say(rng):
     """Section 4 has the values of one draw of 10,000: .4772, .4705, 1.0555, .9735; most depend on n."""
     x, y = rng.normal(size=(2, 1000, 1000))
@@ -115,6 +116,7 @@ def test_normal_vectors_of_1000_dimensions_are_as_the_dense_matrices_of_scipy_sa
     assert found.coverage == pytest.approx(0.968984, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 3, 64, 500])
 @pytest.mark.parametrize("k", [1, 5, 20])
 @pytest.mark.parametrize("tile", [15, 300, 1024])
@@ -125,6 +127,7 @@ def test_radii_are_those_of_scipy_distances(d, k, tile, rng, monkeypatch):
     np.testing.assert_allclose(neighbours.neighbour_radii(x, k), expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "tile"), [(1, 1), (1000, 7), (2**22, 50), (2**22, 1024)])
 def test_the_size_of_blocks_and_tiles_has_no_say(pairs, tile, rng, monkeypatch):
     x, y = rng.normal(size=(120, 4)), rng.normal(size=(80, 4))

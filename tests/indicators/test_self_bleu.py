@@ -53,6 +53,7 @@ def test_it_is_the_slow_definition_to_1e_12(samples, n):
     assert self_bleu(samples, n) == pytest.approx(slow_self_bleu(samples, n), rel=0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_it_is_the_slow_definition_on_texts_of_real_length(rng):
     samples = [np.minimum(rng.zipf(1.3, size=rng.integers(20, 60)), 200).tolist() for _ in range(30)]
     assert 0.05 < slow_self_bleu(samples, 4) < 0.9

@@ -259,6 +259,7 @@ def mean_log_hill(rng, p):
     return values.mean(), values.std(ddof=1) / math.sqrt(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 2.7])
 def test_fifty_ranks_follow_the_temperature_both_ways_in_a_group(rng, shift):
     p = zipf(50_000, shift=shift)

@@ -26,6 +26,7 @@ class Ledger(pl.loggers.Logger):
 
 
 class TestInTheRun:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("every", "epochs", "settings", "steps"),
         [
@@ -57,6 +58,7 @@ class TestInTheRun:
         assert len(own.probe.calls) == 1
         assert own.verdict is not None
 
+    @pytest.mark.slow
     def test_nor_in_the_sanity_check_of_a_second_fit(self, trainer_of, guard, model, loader):
         own = guard("healthy", assess_every_n_epochs=1)
         trainer = trainer_of(own, num_sanity_val_steps=2, max_epochs=1)
@@ -67,6 +69,7 @@ class TestInTheRun:
         trainer.fit(model, loader, loader)
         assert seen == [1]
 
+    @pytest.mark.slow
     def test_readings_go_to_every_logger_at_the_global_step_without_what_is_no_number(self, fit, guard, founder):
         ledgers = [Ledger(), Ledger()]
         fit(guard("healthy", "undecided", "healthy", assess_every_n_epochs=1), logger=ledgers, max_epochs=3)
@@ -77,12 +80,14 @@ class TestInTheRun:
             assert ours[0][1]["likelihood/perplexity"] == pytest.approx(math.exp(5), rel=0.1)
             assert all(math.isfinite(value) for _, line in ours for value in line.values())
 
+    @pytest.mark.slow
     def test_in_run_assessments_are_not_added_to_the_lineage(self, fit, guard, founder, store):
         own = guard("collapsed", "collapsed", "healthy", assess_every_n_epochs=1)
         fit(own, max_epochs=3)
         assert [severity for _, severity in own.looks] == ["COLLAPSED", "COLLAPSED"]
         assert [past.verdict.severity for past in store.history("newsbot")] == [Severity.HEALTHY] * 2
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("at_epoch_end", [True, False], ids=["end of epoch", "validation"])
     def test_are_made_before_the_checkpoint_of_the_epoch(self, fit, guard, founder, tmp_path, at_epoch_end):
         checkpoints = pl.callbacks.ModelCheckpoint(

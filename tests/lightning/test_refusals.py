@@ -24,6 +24,7 @@ class TestBeforeTrainingIsPaidFor:
             guard("healthy", generation=0), LineageError, r"`generation` must be new to lineage 'newsbot', but got 0"
         )
 
+    @pytest.mark.slow
     def test_a_parent_that_does_not_exist_is_refused(self, guard, founder, model, refused):
         refused(
             guard("healthy", generation=9, parents=[0, 4]),

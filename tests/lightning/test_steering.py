@@ -68,6 +68,7 @@ def fit(trainer_of, guard):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "ahead"), [(0, 0), (2, 4)])
 def test_the_share_is_raised_after_a_collapse_beyond_what_workers_have_fetched(fit, guard, store, workers, ahead):
     own = guard("collapsed", assess_every_n_steps=10)
@@ -87,6 +88,7 @@ def test_the_share_is_raised_after_a_collapse_beyond_what_workers_have_fetched(f
     assert [change.reason for change in data.sampler.schedule.changes][1:] == [decision.rule]
 
 
+@pytest.mark.slow
 def test_every_real_document_still_comes_once_before_any_comes_again(fit, guard):
     seen = fit(guard("collapsed", assess_every_n_steps=5), data_module(), max_epochs=2).seen
     real = [number for step in seen for number in step if number < 1000]
@@ -94,6 +96,7 @@ def test_every_real_document_still_comes_once_before_any_comes_again(fit, guard)
     assert sorted(real[:400]) == REAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verdicts", "acts"),
     [(("healthy",), []), (("undecided",), []), (("watch",), [5]), (("watch", "collapsed"), [5, 10])],
@@ -106,6 +109,7 @@ def test_it_acts_on_transitions_only(fit, guard, verdicts, acts):
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_at_the_end_of_an_epoch_the_whole_next_one_is_changed(fit, guard):
     own = guard("collapsed", assess_every_n_epochs=1)
     seen = fit(own, data_module(num_workers=2, length=100), max_epochs=3).seen
@@ -114,6 +118,7 @@ def test_at_the_end_of_an_epoch_the_whole_next_one_is_changed(fit, guard):
     assert real_share(seen[10:]) == pytest.approx(decision.real_after, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_it_would_do_and_trains_as_before(fit, guard, caplog):
     own = guard("collapsed", assess_every_n_steps=10, dry_run=True)
     data = data_module()
@@ -128,6 +133,7 @@ def test_a_dry_run_says_what_it_would_do_and_trains_as_before(fit, guard, caplog
     assert "dry run: COLLAPSED: the real share is raised from 10%" in caplog.text
 
 
+@pytest.mark.slow
 def test_without_the_action_nothing_is_changed(fit, guard):
     own = guard("collapsed", assess_every_n_steps=10, actions=("alert",))
     with pytest.warns(CollapseGuardWarning, match="COLLAPSED"):
@@ -136,6 +142,7 @@ def test_without_the_action_nothing_is_changed(fit, guard):
     assert real_share(seen) == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_loader_of_the_users_own_is_steered_too(fit, guard):
     sampler = MixtureSampler(
         {"real": 400, "web": 200, "old": 200}, {"real": 1, "web": 6, "old": 3}, length=400, batch_size=10
@@ -149,6 +156,7 @@ def test_a_loader_of_the_users_own_is_steered_too(fit, guard):
     assert sum(number < 1200 for number in rest) / len(rest) == pytest.approx(2 / 3, abs=0.02)
 
 
+@pytest.mark.slow
 def test_where_no_sampler_mixes_nothing_is_done(fit, guard):
     own = guard("collapsed", assess_every_n_steps=2)
     items = [as_vector(number) for number in NEWEST[:40]]
@@ -157,6 +165,7 @@ def test_where_no_sampler_mixes_nothing_is_done(fit, guard):
     assert own.decisions == []
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on_with_what_was_decided(fit, guard, store, tmp_path):
     class Kill(pl.Callback):
         def on_train_batch_start(self, trainer, *_):
@@ -185,6 +194,7 @@ def test_a_run_that_was_interrupted_goes_on_with_what_was_decided(fit, guard, st
 
 
 class TestWhenTrainingOnIsNoUse:
+    @pytest.mark.slow
     def test_it_is_said_with_the_ancestor_to_go_back_to(self, fit, guard):
         own = guard("collapsed", assess_every_n_steps=10)
         with pytest.warns(CollapseGuardWarning, match=r"no use: a real share of .*go back to generation 0"):
@@ -193,6 +203,7 @@ class TestWhenTrainingOnIsNoUse:
         assert (decision.halt, decision.roll_back_to, decision.budget_left) == (True, 0, 10)
         assert decision.real_after == 0.1
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::collapse_guard.errors.CollapseGuardWarning")
     def test_with_the_action_stop_the_run_ends(self, fit, guard):
         own = guard("watch", assess_every_n_steps=10, actions=("reinject", "stop"))
@@ -205,6 +216,7 @@ class TestWhenTrainingOnIsNoUse:
         assert len(module.seen) == 10
 
 
+@pytest.mark.slow
 def test_an_in_run_look_by_steps_comes_every_n_steps_but_after_the_last(fit, guard):
     own = guard("healthy", assess_every_n_steps=10)
     fit(own, data_module(), max_epochs=2)
@@ -219,6 +231,7 @@ def test_steps_must_be_a_number_of_at_least_one(guard):
         guard("healthy", assess_every_n_steps=0)
 
 
+@pytest.mark.slow
 def test_shares_that_were_changed_are_recorded_as_they_were_trained_on(fit, guard, store):
     own = guard("collapsed", assess_every_n_steps=10)
     fit(own, data_module(mixture=Mixture(real=0.0, newest=1.0)))

@@ -23,6 +23,7 @@ class TestTheVerdict:
         assert (first.verdict.lineage, first.verdict.generation) == ("newsbot", 0)
         assert store.history("newsbot") == [first.assessment]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("rate", "severity"),
         [
@@ -39,6 +40,7 @@ class TestTheVerdict:
         assert [past.verdict.severity for past in store.history("newsbot")] == [Severity.HEALTHY, severity]
         assert store.latest("newsbot").generation.parents == (0,)
 
+    @pytest.mark.slow
     def test_is_made_with_the_policy_given(self, fit, guard, founder, tmp_path):
         path = tmp_path / "policy.toml"
         path.write_text("[drift.default]\nmargin = 30.0\nwatch = 30.0\n")
@@ -64,12 +66,14 @@ class TestTheVerdict:
         fit(loaded)
         assert loaded.verdict.wild_type == wild_type.fingerprint
 
+    @pytest.mark.slow
     def test_carries_mixture_and_parents_that_are_given(self, fit, guard, founder, store):
         fit(guard("healthy"))
         fit(guard("healthy", parents=[0], mixture=Mixture.with_real(0.4), generation=7))
         generation = store.latest("newsbot").generation
         assert (generation.index, generation.parents, generation.mixture) == (7, (0,), Mixture.with_real(0.4))
 
+    @pytest.mark.slow
     def test_of_an_earlier_index_rests_on_the_generations_before_it(self, fit, guard, founder, store):
         fit(guard("collapsed", generation=5))
         between = guard("healthy", generation=3)
@@ -85,6 +89,7 @@ class TestALanguageModel:
     def probe(self, wild_type):
         return CausalLMProbe(wild_type.tokenizer, n_samples=256, max_new_tokens=24, max_length=64)
 
+    @pytest.mark.slow
     def test_trained_on_one_document_has_collapsed(self, fit, wild_type, store, probe, loader, encode, model):
         with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
             fit(CollapseGuard(wild_type, "newsbot", probe, store=store), max_epochs=8)
@@ -95,6 +100,7 @@ class TestALanguageModel:
         beyond = {reason.indicator for reason in child.verdict.reasons if reason.severity is Severity.COLLAPSED}
         assert {"perplexity", "distinct_2"} <= beyond
 
+    @pytest.mark.slow
     def test_is_trained_bit_for_bit_as_without_a_guard(self, model_of, trainer_of, loader, wild_type, store, probe):
         def train(*guards):
             pl.seed_everything(3, verbose=False)
@@ -111,6 +117,7 @@ class TestALanguageModel:
 
 
 class TestTheProbe:
+    @pytest.mark.slow
     def test_is_asked_in_eval_mode_with_a_seed_for_each_generation(self, fit, guard, model):
         first, second = guard("healthy"), guard("healthy")
         fit(first)
@@ -142,6 +149,7 @@ class TestTheProbe:
         with pytest.raises(InputError, match=r"`probe.collect` must return an Evidence, but got dict"):
             fit(own)
 
+    @pytest.mark.slow
     def test_of_the_users_own_gives_losses_and_samples(self, fit, wild_type, store):
         class Mine:
             def collect(self, module, wild_type, *, seed, rank, world_size):

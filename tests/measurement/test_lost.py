@@ -99,6 +99,7 @@ def test_a_topic_that_vanished_is_named_with_its_counts(wild_type):
     assert of_kind(items, "document")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("size", [40, 400, 1600])
 def test_real_text_has_lost_next_to_nothing(wild_type, seed, size):

@@ -141,6 +141,7 @@ def test_a_healthy_generation_reads_like_the_wild_type_and_a_collapsed_one_does_
         assert collapsed[name].value < 0.9 * reference[name].value, name
 
 
+@pytest.mark.slow
 def test_few_samples_are_a_problem_that_says_how_many_would_do(wild_type, samples):
     few = measure(wild_type, Evidence(samples=samples[:20]))
     for name, reading in few.items():
@@ -151,6 +152,7 @@ def test_few_samples_are_a_problem_that_says_how_many_would_do(wild_type, sample
         assert measure(wild_type, Evidence(samples=enough))[name].is_usable, name
 
 
+@pytest.mark.slow
 def test_a_reading_is_usable_exactly_from_its_own_minimum_on(wild_type, samples):
     for n in range(40, 300, 20):
         for reading in measure(wild_type, Evidence(samples=samples[:n])).values():
@@ -279,6 +281,7 @@ def paragraphs_of_speeches():
     return [line for line in lines if 20 < len(line.split()) < 200]
 
 
+@pytest.mark.slow
 def test_on_real_text_repetition_and_a_shrunken_vocabulary_are_seen():
     paragraphs = paragraphs_of_speeches()
     wild_type = WildType.fit(paragraphs[::6], evaluation_fraction=0.4, group_samples=32)
@@ -297,6 +300,7 @@ def test_on_real_text_repetition_and_a_shrunken_vocabulary_are_seen():
         assert abs(math.log(here / there) if is_ratio else (here - there) / max(1.0, there)) < 0.25, name
 
 
+@pytest.mark.slow
 def test_whole_samples_that_repeat_are_seen_by_groups_of_samples_and_hardly_by_groups_of_tokens():
     """The reason why `unique_samples` decides (docs/design/decisions.md): 300 documents, ten times each."""
     paragraphs = paragraphs_of_speeches()
@@ -325,6 +329,7 @@ def test_the_number_of_threads_is_as_before_while_groups_are_read_by_one(rng, mo
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "only", [("distinct_2", "vendi"), ("rare_mass",), ("near_duplicates", "coverage", "mauve"), ()]
 )

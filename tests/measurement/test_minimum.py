@@ -74,6 +74,7 @@ READINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, metric in all_indicators().items() if metric.evidence != "lineage"])
 def test_a_reading_needs_exactly_the_declared_minimum_of_replicates(wild_type, name):
     metric = all_indicators()[name]

@@ -48,6 +48,7 @@ def test_an_effective_size_that_is_estimated_wrongly_is_made_up_for(believed):
     assert abs(path[-1] / 0.1 - 1) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("believed", [1.0, 0.6])
 def test_lineages_that_drift_by_chance_are_held_somewhat_below_it_on_average_and_do_not_swing(believed):
     target, size, lineages, types = 0.1, 100, 400, 1000

@@ -173,6 +173,7 @@ class TestATarget:
         assert asked(Severity.HEALTHY, 0.0, needs(0.0), rule=self.rule) is None
 
 
+@pytest.mark.slow
 @given(SHARES, SHARES, st.sampled_from([Severity.COLLAPSED, Severity.WATCH, Severity.UNDECIDED]))
 def test_the_share_is_never_lowered_but_after_healthy_generations(share, needed, severity):
     asks = asked(severity, share, needs(needed))

@@ -113,6 +113,7 @@ class TestProbable:
         assert found.places.tolist() == np.flatnonzero(nats >= 3.6).tolist()
         assert audit_of(found)["probable"].bound == "at least 3.6 nats per token, as in 90.0% of real documents"
 
+    @pytest.mark.slow
     def test_without_losses_it_says_that_it_was_not_applied(self, wild_type, fresh):
         row = audit_of(curate(fresh[:50], wild_type))["probable"]
         assert (row.removed, row.bound) == (0, "not applied: no nats per token were given")
@@ -140,6 +141,7 @@ def planted():
 class TestToward:
     """A topic that a fifth of real text has, planted: every such text has some of its words."""
 
+    @pytest.mark.slow
     def test_a_topic_that_is_too_frequent_comes_down_to_its_share(self, planted):
         wild_type, samples, about = planted
         found = curate(samples, wild_type, n=800, rules=["toward"])
@@ -157,6 +159,7 @@ class TestToward:
         assert 0.15 < (found.weights * kept).sum() / found.weights.sum() < 0.3
         assert found.weights.mean() == pytest.approx(1.0)
 
+    @pytest.mark.slow
     def test_weights_do_the_same_where_nothing_is_left_out(self, planted):
         wild_type, samples, about = planted
         found = curate(samples, wild_type, rules=["toward"])
@@ -174,12 +177,14 @@ class TestToward:
         drawn = curate(fresh, wild_type, n=300, rules=["toward"])
         assert abs(drawn.places.mean() / np.mean(range(len(fresh))) - 1) < 0.15
 
+    @pytest.mark.slow
     def test_the_draw_is_by_its_seed(self, planted):
         wild_type, samples, _ = planted
         draws = [curate(samples, wild_type, n=50, rules=["toward"], seed=seed).places.tolist() for seed in (0, 0, 1)]
         assert draws[0] == draws[1] != draws[2]
 
 
+@pytest.mark.slow
 def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
     samples = [*fresh[:300], fresh[0], wild_type.evaluation[0], "the same four words " * 20]
     found = curate(samples, wild_type, n=200)

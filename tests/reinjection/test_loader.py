@@ -58,6 +58,7 @@ def test_it_loads_what_the_sampler_draws_epoch_after_epoch(workers):
     assert len(loader) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers_then", [0, 2])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("consumed", [0, 1, 4, 5, 6])

@@ -43,6 +43,7 @@ def exact_shares(schedule, stop):
         yield {source: Fraction(change.weights.get(source, 0)) / total for source in schedule.sources}
 
 
+@pytest.mark.slow
 @given(schedule=schedules())
 @settings(max_examples=200)
 def test_before_every_place_each_source_has_had_its_share_to_within_half_an_item_more_for_each_before_it(schedule):

@@ -92,6 +92,7 @@ STRATEGIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_weighted_sums_have_the_expectation_of_the_pool(strategy):
     rng = np.random.default_rng(2)

@@ -120,6 +120,7 @@ class TestAnySource:
         with pytest.raises(IndexError, match=f"there is no item {index} among 50"):
             source[index]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("workers", "context"), [(0, None), (2, "fork"), (2, "spawn")])
     def test_a_loader_gives_every_item_in_order(self, source, workers, context):
         expected = EXPECTED[type(source)]
@@ -207,6 +208,7 @@ class TestArrowItems:
         assert items[19_999] == LARGE[-1]
         assert memory.bytes_allocated() - before < SIZE / 20
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["compressed.FEATHER", "groups.parquet"])
     def test_the_column_of_any_other_file_is_held_once_it_is_asked_for(self, tmp_path, name, memory):
         table = table_of(LARGE)

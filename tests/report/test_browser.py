@@ -58,6 +58,7 @@ def page(histories):
     return html(histories, title="safe")
 
 
+@pytest.mark.slow
 def test_the_browser_shows_both_verdicts(browse, page):
     dom = browse(page, "--dump-dom")
     assert 'demo-replace</a> <span class="badge collapsed">' in " ".join(dom.split())
@@ -73,6 +74,7 @@ def test_a_hostile_name_runs_nothing(browse, build):
     assert "<img" not in dom
 
 
+@pytest.mark.slow
 def test_the_policy_of_the_page_stops_a_script_that_got_in(browse, page):
     source = page.replace("</main>", "<script>document.title='pwned'</script></main>")
     assert "<title>safe · collapse_guard</title>" in browse(source, "--dump-dom")
@@ -80,6 +82,7 @@ def test_the_policy_of_the_page_stops_a_script_that_got_in(browse, page):
     assert "<title>pwned</title>" in browse(without, "--dump-dom")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_verdicts_are_visible_in_both_schemes(look, page, scheme):
     picture = look(page, *([DARK] if scheme == "dark" else []))

@@ -116,6 +116,7 @@ def test_without_a_forecast_of_perplexity_there_is_nothing_to_draw(replace, fore
     assert curves([*forecast[:-1], forecast[-1].model_copy(update={"outlook": bare})]) is None
 
 
+@pytest.mark.slow
 def test_the_page_and_the_store_have_the_picture_and_its_words(replace, forecast):
     page = html({"bot": forecast})
     assert "relative fitness (population view)" in page

@@ -167,6 +167,7 @@ def test_drawing_warns_of_nothing(histories):
         figure_png({"only": histories["demo-replace"][:1]}, dots_per_inch=20)
 
 
+@pytest.mark.slow
 def test_the_report_never_imports_pyplot():
     heavy = "('matplotlib.pyplot', 'torch', 'mlflow')"
     code = f"import sys, collapse_guard.report; print(*(m for m in sys.modules if m in {heavy}))"

@@ -114,6 +114,7 @@ def test_comparisons_that_decide_nothing_are_folded_by_family_in_the_order_of_th
     assert not page.of("b")
 
 
+@pytest.mark.slow
 def test_many_indicators_have_charts_for_those_that_decide_or_moved_and_the_rest_is_counted(build, read, compared):
     names = [f"of_my_own_{place:02}" for place in range(30)]
     comparisons = [

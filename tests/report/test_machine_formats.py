@@ -119,6 +119,7 @@ def test_the_worst_cases_come_first_and_the_totals_of_the_document_are_right(bui
     assert [root.get(total) for total in ("tests", "failures", "errors")] == ["3", "1", "1"]
 
 
+@pytest.mark.slow
 @given(sentence=st.text(), indicator=st.text())
 @example(sentence="\x00\x1b]0;x\x07\ufffe<a> & ]]> \r\n", indicator="\x08")
 def test_any_text_becomes_valid_xml(build, sentence, indicator):

@@ -125,6 +125,7 @@ def test_the_table_has_a_row_for_each_mixture(replace):
     assert len(words.table(replace[-1].model_copy(update={"outlook": other})).columns) == 4
 
 
+@pytest.mark.slow
 def test_reports_tell_the_outlook_and_escape_it(replace):
     found = Outlook(prescription=prescription(indicator="<b>perplexity</b>"), forecasts=(forecast(0.0, (0.3, 0.97)),))
     history = [*replace[:-1], replace[-1].model_copy(update={"outlook": found})]

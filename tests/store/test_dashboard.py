@@ -48,6 +48,7 @@ def test_a_view_has_a_section_per_family_in_the_order_of_the_glossary_and_a_line
     assert json.loads(view)["updatedAt"] == 1_700_000_000_000
 
 
+@pytest.mark.slow
 @given(st.sets(st.sampled_from([f"{family}/{name}" for family in "abc" for name in "xyz"])), st.randoms())
 def test_a_view_depends_on_the_metrics_and_not_on_their_order(metrics, order: random.Random):
     shuffled = sorted(metrics)

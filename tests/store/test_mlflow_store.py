@@ -52,6 +52,7 @@ def curve(client, run, metric):
     return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
 
 
+@pytest.mark.slow
 def test_the_run_of_a_lineage_carries_every_finite_reading_by_generation(store, client, make):
     store.append(make())
     store.append(make(index=1, severity=Severity.COLLAPSED, real=0.0, vendi=math.nan, distinct_2=math.inf))
@@ -319,6 +320,7 @@ def test_a_server_that_does_not_speak_is_waited_for_as_long_as_the_user_says(mon
             MLflowStore(f"http://ann:secret@127.0.0.1:{port}").lineages()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [OSError("disk full"), MlflowException("server is gone"), OperationalError("INSERT", {}, Exception("locked"))],

@@ -36,6 +36,7 @@ def text_of(assessment):
     return json.dumps(assessment.to_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "counts"), [("log_artifacts", False), ("_commit", False), ("_project", True)])
 def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the_curves(uri, make, step, counts):
     MLflowStore(uri).append(make())

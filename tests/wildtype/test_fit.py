@@ -87,6 +87,7 @@ def test_each_document_is_for_evaluation_as_often_as_the_fraction_says() -> None
     assert np.abs(counts - 400).max() < 5 * 17.9
 
 
+@pytest.mark.slow
 def test_a_document_of_any_length_belongs_to_a_wild_type(corpus: Corpus) -> None:
     long = " ".join(corpus(100) * 200)
     wild_type = WildType.fit([*corpus(60), long])

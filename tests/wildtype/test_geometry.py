@@ -115,6 +115,7 @@ def test_the_seed_is_of_the_clusters_alone() -> None:
     assert np.array_equal(first.radii, other.radii)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_and_the_global_generator_have_no_say(tmp_path: Path) -> None:
     x = np.random.default_rng(3).normal(size=(2048, 16))
     np.save(tmp_path / "x.npy", x)

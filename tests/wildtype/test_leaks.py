@@ -51,6 +51,7 @@ def training(speeches: WildType) -> list[str]:
     return [text for text in [*others, *planted] if content_hash(text) not in held]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("near", [0.3, 0.7, 0.8, 0.9, 1.0])
 def test_the_near_duplicates_are_those_of_all_pairs(speeches: WildType, training: list[str], near: float) -> None:
     expected = sum(similarity >= near - 1e-12 for similarity in similarities(training, speeches))

@@ -72,6 +72,7 @@ def slowly(rng, workflow, samples, generations, ddof):
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workflow", ALL, ids=str)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_the_whole_distribution_is_that_of_the_slow_definition(rng, workflow, estimator):

@@ -14,6 +14,7 @@ REPLACE = Workflow()
 ALL = [REPLACE, Workflow(name="accumulate"), Workflow(name="mix", real_share=0.2), Workflow(name="fresh")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workflow", ALL, ids=str)
 @pytest.mark.parametrize("cut", [None, 5])
 def test_the_simulation_obeys_the_law(agrees, workflow, cut):

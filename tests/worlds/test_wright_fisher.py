@@ -69,6 +69,7 @@ def slowly(rng, source, workflow, samples, generations):
     return (shares**2).sum(), (shares > 0).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workflow", ALL, ids=str)
 def test_the_distribution_is_that_of_the_slow_definition(rng, workflow):
     """Means by t tests, and counts of types by chi-squared; at 1e-6 each: 1e-5 false failures in all."""

@@ -26,6 +26,7 @@ ALL = [
 SMALL = {"vocabulary": 20, "documents": 6, "length": 5, "scored": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workflow", ALL, ids=str)
 @pytest.mark.parametrize("context", [0.0, 0.6])
 def test_the_simulation_obeys_every_exact_law(agrees, workflow, context):
