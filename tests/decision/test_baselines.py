@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from building import make_reading
 from collapse_guard.comparison import compare
 from collapse_guard.decision.baselines import SMALLEST_FOLD, comparisons_of, obstacles_of, on_fold
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
-from collapse_guard.records import Direction, Generation, Reading, ReasonKind, Severity
+from collapse_guard.records import Direction, Generation, ReasonKind, Severity
 
 POLICY = Policy(decides=("distinct_2", "vendi"))
 FIRST, SECOND = Generation(lineage="newsbot", index=0), Generation(lineage="newsbot", index=2, parents=(1,))
@@ -17,18 +18,9 @@ VALUES = (0.6, 0.62, 0.58, 0.61, 0.59, 0.6)
 
 
 def reading(indicator="distinct_2", values=VALUES, **changes):
-    fields = {
-        "indicator": indicator,
-        "family": "diversity",
-        "value": float(np.mean(values)) if len(values) else math.nan,
-        "unit": "share",
-        "direction": Direction.DOWN,
-        "n": 384,
-        "n_minimum": 320,
-        "replicates": tuple(values),
-        "group": "64 samples",
-    }
-    return Reading(**{**fields, **changes})
+    value = float(np.mean(values)) if len(values) else math.nan
+    fields = {"direction": Direction.DOWN, "scale": "log_ratio", "n": 384, "n_minimum": 320, "group": "64 samples"}
+    return make_reading(indicator, value, replicates=tuple(values), **{**fields, **changes})
 
 
 def on_documents(n, indicator="perplexity", **changes):
@@ -198,7 +190,7 @@ class TestWhatKeepsAnIndicatorFromDeciding:
             Severity.HEALTHY,
             "distinct_2",
         )
-        assert found.sentence.startswith("distinct_2 is 0.6: ")
+        assert found.sentence.startswith("distinct_2 is 0.6")
         [found] = obstacles([reading(), reading("vendi")], [reading("vendi")])
         assert (found.kind, found.severity, found.indicator) == (
             ReasonKind.MISSING,

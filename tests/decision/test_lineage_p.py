@@ -2,38 +2,17 @@
 
 import pytest
 
+from building import make_assessment, make_comparison
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import lineage_p
-from collapse_guard.records import Assessment, Comparison, Direction, Generation, Severity, Verdict
 
 FOLDS = 4
 ROTATING = Policy(rotate_folds=FOLDS)
 LEVELS = ("margin", "watch")
 
 
-def comparison(**changes):
-    fields = {
-        "indicator": "perplexity",
-        "baseline": "founder",
-        "observed": 105.0,
-        "reference": 100.0,
-        "effect": 0.05,
-        "standard_error": 0.01,
-        "degrees_of_freedom": 99.0,
-        "low": 0.03,
-        "high": 0.07,
-        "level": 0.95,
-        "direction": Direction.UP,
-        "margin": 0.095,
-        "watch": 0.049,
-        "p_beyond_margin": 0.01,
-        "p_beyond_watch": 0.002,
-        "p_within_margin": 1e-6,
-        "method": "paired t on documents",
-        "n": 100,
-        "n_reference": 100,
-    }
-    return Comparison(**{**fields, **changes})
+def comparison(indicator="perplexity", **changes):
+    return make_comparison(indicator, p_beyond_margin=0.01, p_beyond_watch=0.002, **changes)
 
 
 def evidence(margin, watch, **changes):
@@ -41,11 +20,7 @@ def evidence(margin, watch, **changes):
 
 
 def past(index, *comparisons):
-    made = Generation(lineage="newsbot", index=index)
-    verdict = Verdict(
-        severity=Severity.HEALTHY, reasons=(), lineage="newsbot", generation=index, wild_type="", policy=""
-    )
-    return Assessment(generation=made, readings={}, comparisons=comparisons, verdict=verdict)
+    return make_assessment(index=index, comparisons=comparisons)
 
 
 HISTORY = [

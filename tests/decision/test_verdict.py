@@ -11,10 +11,11 @@ from scipy import stats
 from building import make_assessment, make_comparison, make_reading
 from collapse_guard.assessment import conclude
 from collapse_guard.comparison import compare
+from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
-from collapse_guard.decision.verdict import cycle_of, decide, lineage_p
+from collapse_guard.decision.verdict import cycle_of, decide, judge, lineage_p
 from collapse_guard.records import (
     Direction,
     Generation,
@@ -347,3 +348,51 @@ def test_retrains_that_differ_in_their_seed_only_are_watched_as_rarely_as_promis
         alarms += bool((effects > limits).any())
     assert alarms <= stats.binom(lineages, 0.05).ppf(0.9999)
     assert alarms > 0, "the limit is not so wide that nothing is ever beyond it"
+
+
+def test_a_verdict_in_the_run_pays_for_its_look():
+    one = make_comparison(p_beyond_margin=0.004, p_within_margin=1.0)
+    verdicts = [decide([one], generation=generation(), policy=POLICY, look=look).severity for look in (None, 1)]
+    assert verdicts == [Severity.COLLAPSED, Severity.UNDECIDED]
+
+
+def test_levels_are_reached_at_their_ends():
+    def severity(p, p_watch, p_within):
+        one = make_comparison(p_within_margin=p_within)
+        return judge(one, p=p, p_watch=p_watch, policy=POLICY, generation=1).severity
+
+    alpha, beta = POLICY.alpha, 1.0 - POLICY.confidence
+    assert severity(alpha, 1.0, 1.0) is Severity.COLLAPSED
+    assert severity(alpha * 1.001, alpha, beta) is Severity.WATCH
+    assert severity(alpha * 1.001, alpha * 1.001, beta) is Severity.HEALTHY
+    assert severity(alpha * 1.001, alpha, beta * 1.001) is Severity.UNDECIDED
+
+
+def test_of_equal_severity_the_largest_harm_beyond_its_margin_stands_first_and_what_is_no_number_before_it():
+    harms = {"perplexity": 0.02, "tail_loss": 0.06, "entropy": math.nan, "cvar_loss": 0.05}
+    several = [
+        make_comparison(name, effect=harm, margin=0.03 if name == "cvar_loss" else 0.1, p_beyond_margin=1e-12)
+        for name, harm in harms.items()
+    ]
+    reasons = decide(several, generation=generation(), policy=POLICY).reasons
+    assert [one.indicator for one in reasons][:4] == ["entropy", "cvar_loss", "tail_loss", "perplexity"]
+
+
+def test_an_alert_goes_by_the_rule_of_the_policy():
+    worse = make_comparison(p_beyond_margin=1e-12, p_within_margin=1.0)
+    quiet = POLICY.model_copy(update={"alerts": AlertRule(warm_up=5)})
+    assert decide([worse], generation=generation(), policy=quiet).alert.event == ""
+
+
+def test_the_remark_on_seeds_names_the_indicators_that_no_control_measured_where_some_did():
+    noise = {"perplexity": SeedNoise(controls=5, mean=0.0, sd=0.01)}
+    several = [make_comparison(name) for name in ("perplexity", "vendi", "distinct_2")]
+    for policy, named in ((POLICY.model_copy(update={"seed_noise": noise}), True), (POLICY, False)):
+        remark = decide(several, generation=generation(), policy=policy).reasons[-1]
+        assert remark.kind is ReasonKind.SEED_NOISE
+        assert ("vendi, distinct_2" in remark.sentence) == named
+        assert "perplexity" not in remark.sentence
+
+
+def test_an_indicator_that_nobody_registered_speaks_to_no_definition():
+    assert decide([make_comparison("mine")], generation=generation(), policy=POLICY).reasons[0].definitions == ()
