@@ -16,6 +16,7 @@ def rows():
     return list(coverage.rows(120, 1))
 
 
+@pytest.mark.slow
 def test_every_world_and_every_curve_has_a_row(rows):
     kinds = [kind for kind, _, _ in rows]
     worlds = len(coverage.WORLDS) * len(coverage.WORKFLOWS) * len(coverage.GENERATIONS)

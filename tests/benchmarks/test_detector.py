@@ -723,6 +723,7 @@ class TestReducedRun:
         assert found.late <= 2
         assert all(one.alarms[RULE] == 1 for one in fast)
 
+    @pytest.mark.slow
     def test_a_run_that_was_stopped_goes_on(self, reduced):
         paths = {path: path.stat().st_mtime_ns for path in reduced.folder.glob("*.json.gz")}
         assert len(paths) == len(reduced.tasks)

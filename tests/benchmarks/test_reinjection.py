@@ -79,6 +79,7 @@ def budget(name):
 
 
 class TestFilled:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", NAMES)
     def test_every_arm_has_the_same_tokens_and_the_same_real_ones(self, family, moment, filled, name):
         training, names, stock = filled(name)
@@ -188,6 +189,7 @@ def test_copies_are_all_counted_or_all_held_out():
 
 
 class TestGrow:
+    @pytest.mark.slow
     def test_founders_are_one_and_the_same(self, grown):
         assert len({one.readings[0] for one in grown.values()}) == 1
         assert {len(one.readings) for one in grown.values()} == {SMALL.generations + 1}
@@ -266,6 +268,7 @@ class TestTables:
     def test_one_pair_says_nothing_of_chance(self):
         assert tables.Interval.of([3.0]).harm(1) == 0
 
+    @pytest.mark.slow
     def test_the_command_writes_every_arm_and_share(self, family, tmp_path, monkeypatch, capsys):
         page = tmp_path / "page.md"
         page.write_text("before\n<!-- re-injection: begin -->\nold\n<!-- re-injection: end -->\n", encoding="utf-8")

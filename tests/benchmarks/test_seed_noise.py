@@ -3,6 +3,8 @@
 import importlib
 from pathlib import Path
 
+import pytest
+
 from collapse_guard.decision.calibration import calibrate
 from collapse_guard.demo.run import Sizes
 from collapse_guard.store import open_store
@@ -10,6 +12,7 @@ from collapse_guard.store import open_store
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 def test_founders_of_other_seeds_are_lineages_of_their_own_and_can_be_calibrated(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     seed_noise = importlib.import_module("seed_noise")
