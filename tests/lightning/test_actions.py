@@ -17,6 +17,7 @@ class TestActions:
             run()
         return [str(warning.message) for warning in caught if warning.category is CollapseGuardWarning]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("rates", "alerts"),
         [
@@ -32,9 +33,11 @@ class TestActions:
         assert [message.split()[0] for message in told] == alerts
         assert all("(generation 1 of newsbot)" in message for message in told)
 
+    @pytest.mark.slow
     def test_without_alert_nothing_is_said(self, fit, guard, founder):
         assert self.warnings_of(lambda: fit(guard("collapsed"))) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("action", ["stop", "raise"])
     def test_an_in_run_collapse_stops_training_and_the_generation_is_recorded(self, fit, guard, founder, store, action):
         own = guard("healthy", "collapsed", "healthy", actions=(action,), assess_every_n_epochs=1)
@@ -43,16 +46,19 @@ class TestActions:
         assert [severity for _, severity in own.looks] == ["HEALTHY", "COLLAPSED"]
         assert store.latest("newsbot").verdict.severity is Severity.HEALTHY
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rate", ["healthy", "undecided", "watch"])
     def test_nothing_but_a_collapse_stops_or_raises(self, fit, guard, founder, rate):
         own = guard(rate, actions=("stop", "raise"), assess_every_n_epochs=1)
         assert fit(own, max_epochs=3).current_epoch == 3
 
+    @pytest.mark.slow
     def test_alerting_alone_does_not_stop(self, fit, guard, founder):
         own = guard("collapsed", actions=("alert",), assess_every_n_epochs=1)
         with pytest.warns(CollapseGuardWarning, match="COLLAPSED"):
             assert fit(own, max_epochs=3).current_epoch == 3
 
+    @pytest.mark.slow
     def test_raise_raises_once_the_generation_is_recorded(self, fit, guard, founder, store):
         own = guard("collapsed", actions=("raise",))
         with pytest.raises(CollapsedError, match=r"COLLAPSED \(generation 1 of newsbot\): ") as raised:
@@ -93,6 +99,7 @@ class TestNothingIsRecorded:
 
 
 class TestResuming:
+    @pytest.mark.slow
     def test_goes_on_with_the_looks_and_not_with_the_policy(self, fit, guard, founder, store, tmp_path):
         checkpoints = pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
         interrupted = guard("healthy", "collapsed", assess_every_n_epochs=1)
@@ -113,6 +120,7 @@ class TestResuming:
         assert resumed.verdict.policy == Policy(alpha=0.01).fingerprint
         assert [past.generation.index for past in store.history("newsbot")] == [0, 1]
 
+    @pytest.mark.slow
     def test_a_recorded_generation_says_that_it_will_be_another_one(self, fit, guard, founder, tmp_path):
         checkpoints = pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}")
         fit(guard("healthy"), checkpoints, enable_checkpointing=True)
@@ -121,6 +129,7 @@ class TestResuming:
         ):
             fit(guard("healthy"), ckpt_path=tmp_path / "epoch=1.ckpt", max_epochs=3)
 
+    @pytest.mark.slow
     def test_a_second_fit_is_another_generation(self, trainer_of, guard, model, loader, store):
         own = guard("healthy")
         trainer_of(own).fit(model, loader)

@@ -103,6 +103,7 @@ def test_reuse_of_a_small_source_is_counted(fit):
     assert data.sampler.reuse == {"real": 17, "earlier": 0, "newest": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize(
     ("keep", "checkpoint"),
@@ -133,12 +134,14 @@ def started(_):
     return as_vector(STARTS.index(multiprocessing.get_start_method()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
 def test_workers_are_started_as_asked_for(fit, start):
     data = data_module([0], mixture=1.0, length=4, num_workers=1, multiprocessing_context=start, encode=started)
     assert fit(data, max_epochs=1).seen == {0: [STARTS.index(start)] * 4}
 
 
+@pytest.mark.slow
 def test_workers_are_started_as_those_of_a_wrapped_data_module(fit):
     class Theirs(pl.LightningDataModule):
         def train_dataloader(self):
@@ -189,6 +192,7 @@ class TestInterrupted:
             rest.setdefault(epoch, []).append(number)
         return rest
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("workers", [0, 2])
     def test_from_every_step_it_sees_what_is_left(self, fit, kept, workers):
         whole, checkpoint = kept("whole", self.data(num_workers=workers))
@@ -197,6 +201,7 @@ class TestInterrupted:
             resumed = fit(self.data(num_workers=workers), ckpt_path=checkpoint(step)).seen
             assert resumed == self.left(whole, step), step
 
+    @pytest.mark.slow
     def test_so_it_does_in_both_lightnings_with_gradient_checkpointing(self, trainer_of, namespace, tmp_path):
         def train(name, ckpt_path=None):
             module = seeing(namespace)
@@ -211,6 +216,7 @@ class TestInterrupted:
         for step in (3, 5, 8):
             assert train("rest", tmp_path / "whole" / f"step={step}.ckpt") == self.left(whole, 2 * step), step
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("reload", [0, 1])
     @pytest.mark.parametrize("first", [9, 10, 11])
     def test_a_run_that_was_resumed_can_be_resumed_again(self, fit, kept, first, reload):
@@ -486,6 +492,7 @@ class TestWithAGuard:
         assert data.applied == Mixture(real=1.0)
         assert founder.assessment.generation.mixture == Mixture(real=1.0)
 
+    @pytest.mark.slow
     def test_without_a_prescription_all_is_newest_or_all_real_where_there_is_nothing_else(self, fit, guard):
         fit(data_module(REAL), guard("healthy"))
         synthetic, real = data_module(REAL, NEWEST), data_module(REAL)
@@ -495,6 +502,7 @@ class TestWithAGuard:
         assert synthetic.applied == child.assessment.generation.mixture == Mixture(real=0.0, newest=1.0)
         assert real.applied == Mixture(real=1.0)
 
+    @pytest.mark.slow
     def test_after_a_collapse_the_next_generation_gets_what_was_prescribed(self, fit, guard):
         fit(data_module(REAL), guard("healthy"))
         collapsed = guard("collapsed")
@@ -519,6 +527,7 @@ class TestWithAGuard:
         fit(healed, guard("healthy", generation=3, parents=[1]))
         assert healed.applied == prescribed
 
+    @pytest.mark.slow
     def test_the_parents_are_those_whose_samples_were_used(self, fit, guard, store):
         for _ in range(2):
             fit(data_module(REAL), guard("healthy"))
@@ -570,6 +579,7 @@ class TestWithAGuard:
         with pytest.raises(WildTypeError, match=r"but 0 have the same content and 1 are near duplicates .*'Well, "):
             fit(data_module(leaked, encode=encode), guard("healthy"))
 
+    @pytest.mark.slow
     def test_nor_as_what_a_model_wrote_where_near_ones_may(self, fit, guard, wild_type, encode):
         own, others = wild_type.evaluation[3], list(wild_type.pool[:10])
         near = " ".join([*own.split()[:-1], "altogether"])
