@@ -12,6 +12,7 @@ from torch import Tensor
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.ngrams import KeyTable
+from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator
 from collapse_guard.indicators.tails.richness import as_array, missing_mass
 from collapse_guard.records.readings import Direction
@@ -88,9 +89,15 @@ class MissingMass(_WordTable):
     """
 
     name = "missing_mass"
+    place = 30
     unit = "probability"
     undefined = "there are no words"
     misses = "which words are rare: misspellings and noise are as new as real rare words"
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return missing_mass(group.counts)
 
     def compute(self) -> Tensor:
         """Missing mass of everything since the last reset."""
@@ -114,12 +121,18 @@ class HillIndex(_WordTable):
     """
 
     name = "hill_index"
+    place = 50
     unit = "tail index"
     direction = Direction.BOTH
     value_range = (0.0, math.inf)
     undefined = "at most k different words occur, or the k + 1 commonest occur equally often"
     misses = "everything below the k commonest words: a tail that is cut off, or noise mixed in evenly"
     definitions = (5, 7)
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return hill_index(group.counts)
 
     def __init__(self, k: int = HILL_RANKS, **kwargs: Any) -> None:
         """Begin without words."""
