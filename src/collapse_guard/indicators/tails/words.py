@@ -57,7 +57,7 @@ def hill_index(counts: npt.ArrayLike | Tensor, k: int = HILL_RANKS) -> float:
     return k / excess if excess else math.nan
 
 
-class _WordTable(TailIndicator, KeyTable):
+class WordTable(TailIndicator, KeyTable):
     """Counts of word ids. Both indicators read the same, so a MetricCollection may share the state."""
 
     cost = "O(N log N) for N words"
@@ -74,7 +74,7 @@ class _WordTable(TailIndicator, KeyTable):
         self._count(words.reshape(-1).to(torch.int64).cpu().numpy())
 
 
-class MissingMass(_WordTable):
+class MissingMass(WordTable):
     """Good-Turing missing mass over batches of words; see `missing_mass`.
 
     As input to `update`: `words`, of any shape: an int64 id for each word, any int64, the same id for the same word
@@ -104,7 +104,7 @@ class MissingMass(_WordTable):
         return self._scalar(missing_mass(self.table[1]))
 
 
-class HillIndex(_WordTable):
+class HillIndex(WordTable):
     """Hill's tail index of word counts over batches of words; see `hill_index`.
 
     As input to `update`: `words`, of any shape: an int64 id for each word, any int64, the same id for the same word
