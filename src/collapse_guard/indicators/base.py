@@ -105,6 +105,7 @@ class Indicator(Metric, ABC):
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
         | outputs    | `read(evidence: Evidence)`     | its value and the `Losses` of samples                    |
+        | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |
         | lineage    | `read(relatives: Relatives)`   | a `Reading`                                              |
 
         All but the first four may return None: the evidence lacks what is needed. Groups are in `indicators.samples`,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import importlib
 import math
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
 from collapse_guard.errors import InputError
 from collapse_guard.records import Direction
 
@@ -41,8 +41,6 @@ DECLARATIONS = {
     "read": "the classmethod that computes it (`Indicator.read`)",
 }
 """What an indicator must declare, and what each says."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-"""Names that are safe everywhere: in a policy file, on the command line, as an MLflow metric."""
 
 _registered: dict[str, type[Indicator]] = {}
 
@@ -179,8 +177,8 @@ def _problems(indicator: type[Indicator]) -> Iterator[str]:
 
     low, high = indicator.value_range
     smallest = MINIMUM_GROUPS if indicator.groups_of else 2
-    if not NAME.fullmatch(indicator.name):
-        yield f"`name` must be letters, digits, `_`, `.` and `-`, at most 100, but got {indicator.name!r:.120}"
+    if not METRIC_NAME.fullmatch(indicator.name):
+        yield f"`name` must be {METRIC_NAME_RULE}, but got {indicator.name!r:.120}"
     if indicator.evidence not in KINDS:
         yield f"`evidence` must be one of {', '.join(KINDS)}, but got {indicator.evidence!r}"
     if not low < high:

@@ -28,6 +28,7 @@ from collapse_guard.measurement.sample_readings import (
     word_readings,
 )
 from collapse_guard.measurement.samples import TextSamples, text_samples, vector_samples, with_embeddings
+from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
@@ -62,6 +63,7 @@ def measure(
     | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens           |
     | … and their vectors   | spread, distance                                                               |
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
+    | scores                | tasks: the mean score of each, under its name                                  |
 
     Tokens are those of the wild type's tokenizer, in groups of `wild_type.group_tokens`; words come in groups of as
     many, samples and vectors in groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is
@@ -90,11 +92,13 @@ def measure(
         >>> len(readings["vendi"].replicates), readings["vendi"].group
         (6, '10 samples')
     """
-    wanted = _wanted(only)
+    scores = evidence.scores or {}
+    wanted = _wanted(only, scores)
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
     readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, wanted)
     readings += output_readings(evidence, wild_type.group_samples, wanted)
     readings += of_samples(wild_type, evidence, wanted)
+    readings += score_readings(scores, wanted)
     return _in_order(readings, wanted)
 
 
@@ -122,14 +126,13 @@ def reference_readings(
     return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, wanted), wanted)))
 
 
-def _wanted(only: Collection[str] | None) -> frozenset[str]:
-    unknown = sorted(set(only or ()) - set(names()))
+def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:
+    known = (*names(), *tasks)
+    unknown = sorted(set(only or ()) - set(known))
     if unknown or isinstance(only, str):
         found = only if isinstance(only, str) else unknown[0]
-        raise InputError(
-            f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, names())}"
-        )
-    return frozenset(names() if only is None else only)
+        raise InputError(f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, known)}")
+    return frozenset(known if only is None else only)
 
 
 def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
@@ -221,4 +224,4 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
 
 def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
     found = {reading.indicator: reading for reading in readings}
-    return {name: found[name] for name in names() if name in found and name in only}
+    return {name: found[name] for name in (*names(), *found) if name in found and name in only}
