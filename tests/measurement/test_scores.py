@@ -109,6 +109,16 @@ def test_items_of_the_founder_that_are_missing_are_an_obstacle_and_never_dropped
     assert "lacks 50 of its baseline's 200 items (first: q150); score the same items in every generation" in sentence
 
 
+@pytest.mark.parametrize("with_ids", ["this generation", "the baseline"])
+def test_ids_of_items_in_one_generation_only_are_an_obstacle(wild_type, rng, with_ids):
+    named = answers(rng, 100, 0.5)
+    scores = [named, list(named.values())] if with_ids == "the baseline" else [list(named.values()), named]
+    founder = assess(wild_type, Evidence(scores={"facts": scores[0]}), policy=FACTS)
+    child = assess(wild_type, Evidence(scores={"facts": scores[1]}), history=[founder], policy=FACTS)
+    assert child.verdict.severity is Severity.UNDECIDED
+    assert f"facts has ids of items only in {with_ids}: give them in every" in child.verdict.reasons[0].sentence
+
+
 def test_a_rise_is_harm_where_lower_is_better(wild_type, rng):
     items = [f"q{i}" for i in range(400)]
     refusals = [Scores(items=items, values=rng.random(400) < p, lower_is_better=True) for p in (0.05, 0.6)]

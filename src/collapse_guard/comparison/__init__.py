@@ -49,6 +49,9 @@ def obstacle(reading: Reading, reference: Reading) -> str:
 
 def _pairing_obstacle(reading: Reading, reference: Reading) -> str:
     name, here = reading.indicator, dict(zip(reading.keys, reading.weights, strict=True))
+    if not (reading.keys and reference.keys):
+        which = "this generation" if reading.keys else "the baseline"
+        return f"{name} has ids of {reading.group}s only in {which}: give them in every generation, or in none"
     missing = [key for key in reference.keys if key not in here]
     if missing:
         return (
