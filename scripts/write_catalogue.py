@@ -21,7 +21,7 @@ from typing import Any
 from collapse_guard.decision.policy import DECIDES
 from collapse_guard.indicators.base import DEFINITIONS, MINIMUM_GROUPS, Indicator, all_indicators
 from collapse_guard.indicators.registry import FAMILIES
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 DOCS = Path(__file__).parents[1] / "docs"
 CATALOGUE = DOCS / "indicators.md"
@@ -38,9 +38,11 @@ EVIDENCE = {
 }
 COLLAPSE = {Direction.DOWN: "down", Direction.UP: "up", Direction.BOTH: "either way"}
 SCALES = {
-    "log_ratio": "as a ratio",
-    "difference": "as a difference in nats",
-    "absolute": "as a difference in its unit",
+    EffectScale.LOG_RATIO: "as a ratio, told in percent",
+    EffectScale.EXPONENTIAL: "as a ratio, told in percent",
+    EffectScale.LOG: "as a difference of logarithms, told in its unit",
+    EffectScale.ABSOLUTE: "as a difference in its unit",
+    EffectScale.SHARE: "as a difference of shares, told in points",
 }
 SECTIONS = ("Args", "Returns", "Raises", "Source", "Example", "Examples", "Cost")
 

@@ -134,7 +134,7 @@ def test_losses_alone_decide_and_a_tail_is_frozen_at_the_founder(run, world, tmp
     assert "perplexity" in founder.out
     worse = run("assess", "--losses", _losses(tmp_path / "1.csv", wild_type, 0.5), *common)
     assert worse.code == 1
-    assert re.search(r"perplexity is .* against .* of the founder: .*changed by \+64\.9 %", worse.out)
+    assert re.search(r"perplexity is .* against the founder's .*: it changed by \+64\.9%", worse.out)
     stored = world.store.history("losses only")
     assert stored[1].stratum == stored[0].stratum
     assert math.isclose(stored[1].readings["perplexity"].value / stored[0].readings["perplexity"].value, math.exp(0.5))

@@ -25,7 +25,7 @@ def test_without_a_number_the_newest_generation_counts_and_the_way_back_is_named
     assert outcome.code == 1
     assert "COLLAPSED: generation 2 of bot" in outcome.out
     assert "Roll back to generation 1, its newest HEALTHY ancestor." in outcome.out
-    assert "Comparisons of generation 2; intervals at 95 %" in outcome.out
+    assert "Comparisons of generation 2; intervals at 95%" in outcome.out
     rows = {line.split()[0]: line.split()[1:3] for line in outcome.out.splitlines() if "(founder)" in line}
     assert rows.keys() == {c.indicator for c in world.store.latest("bot").comparisons if c.decides}
     assert rows["vendi"] == ["✖", "collapsed"]

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from building import make_assessment
 from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.showing import show_verdict
-from collapse_guard.records import Assessment, Generation, LostItem, Severity, Verdict
+from collapse_guard.records import LostItem
 
 
 def lose(kind, what, *, total=1):
@@ -18,12 +19,7 @@ def shown(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
 
     def show(*lost):
-        verdict = Verdict(severity=Severity.HEALTHY, reasons=(), lineage="bot", generation=1, wild_type="", policy="")
-        generation = Generation(lineage="bot", index=1)
-        show_verdict(
-            Assessment(generation=generation, readings={}, comparisons=(), verdict=verdict, lost=lost),
-            ExitCode.PASSED,
-        )
+        show_verdict(make_assessment("bot", 1, lost=lost), ExitCode.PASSED)
         return capsys.readouterr().out
 
     return show

@@ -48,7 +48,7 @@ def test_the_table_shows_what_was_simulated_and_the_closed_form_beside_it(simula
     seen = gaussian.simulate(samples=10, dimensions=command.DIMENSIONS, generations=3, lineages=50, seed=4)
     logs = seen.observables[0]
     heading, *body = rows(out)
-    assert heading[1:3] == ["ln variance: mean (10-90 %)", "closed form"]
+    assert heading[1:3] == ["ln variance: mean (10-90%)", "closed form"]
     for t, cells in enumerate(body):
         low, high = logs.quantile(0.1)[t], logs.quantile(0.9)[t]
         assert cells[1] == f"{logs.mean[t]:.4g} ({low:.4g} to {high:.4g})"

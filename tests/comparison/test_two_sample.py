@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from building import make_reading
 from collapse_guard.comparison import compare, obstacle, two_sample_difference, two_sample_log_ratio
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.power import samples_needed
 from collapse_guard.decision.policy import Margin
-from collapse_guard.records import Direction, Reading
+from collapse_guard.records import Direction, EffectScale
 
 
 def test_without_margin_it_is_the_welch_test_of_scipy(rng):
@@ -76,6 +77,8 @@ def test_the_number_of_samples_that_would_decide_decides_in_four_of_five_repetit
     rng, n, margin = np.random.default_rng(8), 10, math.log(1.1)
     true = math.log(1.05)
     contrast = Contrast(
+        observed=1 / 1.05,
+        reference=1.0,
         effect=-true,
         standard_error=0.05 * math.sqrt(2 / n),
         degrees_of_freedom=2 * n - 2,
@@ -108,39 +111,32 @@ def test_a_difference_of_groups_is_the_welch_test_of_scipy(rng):
     assert interval(contrast, 0.95) == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
-def near_zero(values, scale="absolute", unit="share of samples"):
-    return Reading(
-        indicator="near_duplicates",
-        family="novelty",
-        value=float(np.mean(values)),
-        unit=unit,
-        direction=Direction.UP,
-        scale=scale,
-        n=len(values) * 64,
-        n_minimum=320,
-        replicates=tuple(values),
-        group="64 samples",
-    )
+def near_zero(values, **changes):
+    mean = float(np.mean(values))
+    return make_reading("near_duplicates", mean, replicates=tuple(values), group="64 samples", **changes)
 
 
 def test_a_number_that_is_0_in_real_text_is_compared_by_difference_in_its_unit():
     real, copied = [0.0] * 8, [0.25, 0.3, 0.2, 0.25, 0.3, 0.2]
-    margin, watch = Margin(margin=0.1, watch=0.05).effects("absolute")
+    margin, watch = Margin(margin=0.1, watch=0.05).effects(EffectScale.SHARE)
     found = compare(near_zero(copied), near_zero(real), baseline="founder", margin=margin, watch=watch)
     assert (found.effect, found.effect_unit, found.margin) == (pytest.approx(0.25), "share of samples", 0.1)
     assert found.p_beyond_margin == pytest.approx(stats.ttest_1samp(copied, 0.1, alternative="greater").pvalue)
-    assert obstacle(near_zero(copied, "log_ratio"), near_zero(real, "log_ratio")).startswith("near_duplicates of the")
+    assert obstacle(near_zero(copied, scale="log_ratio"), near_zero(real, scale="log_ratio")).startswith(
+        "near_duplicates of the"
+    )
 
 
-def test_group_values_in_nats_are_compared_by_difference_and_told_as_a_ratio():
+def test_group_values_in_nats_of_a_perplexity_are_compared_by_difference_and_are_ratios():
     before, after = [3.0, 3.1, 2.9, 3.0, 3.2], [2.0, 2.1, 1.9, 2.0, 2.2]
-    margin, watch = Margin(margin=0.1, watch=0.05).effects("difference")
+    margin, watch = Margin(margin=0.1, watch=0.05).effects(EffectScale.EXPONENTIAL)
     found = compare(
-        near_zero(after, "difference", "choices per token"),
-        near_zero(before, "difference", "choices per token"),
+        near_zero(after, scale="exponential"),
+        near_zero(before, scale="exponential"),
         baseline="founder",
         margin=margin,
         watch=watch,
     )
     assert (found.effect, found.effect_unit) == (pytest.approx(-1.0), "log ratio")
+    assert (found.observed, found.reference) == pytest.approx((math.exp(2.04), math.exp(3.04)))
     assert found.margin == pytest.approx(math.log(1.1))

@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 
 from collapse_guard.indicators.base import DEFINITIONS, all_indicators
 from collapse_guard.indicators.registry import built_in, names
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 from contract_cases import CASES
 from contract_cases.case import CHECKS, ITEMS
 
@@ -57,7 +57,7 @@ def test_declares_its_nature(name):
     assert metric.unit
     assert metric.undefined
     assert metric.evidence in ("losses", "outputs", "tokens", "words", "texts", "vectors", "lineage")
-    assert metric.scale in ("log_ratio", "difference", "absolute")
+    assert isinstance(metric.scale, EffectScale)
     assert metric.cost.startswith("O(")
     assert metric.misses
     assert metric.definitions

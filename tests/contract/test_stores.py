@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from building import make_assessment, make_reading
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, InputError, LineageError
-from collapse_guard.records import Assessment, Direction, Generation, Reading, Severity, Verdict
+from collapse_guard.records import Assessment
 from collapse_guard.store import LineageStore, MemoryStore, next_index
 from collapse_guard.store.mlflow.store import MLflowStore
 
@@ -28,24 +29,9 @@ def assessment(
     wild_type: str = WILD_TYPE,
     policy: str = "5d1e0c9a",
 ) -> Assessment:
-    reading = Reading(
-        indicator="perplexity",
-        family="likelihood",
-        value=value,
-        unit="perplexity",
-        direction=Direction.UP,
-        n=400,
-        n_minimum=50,
-        replicates=(1 / 3, math.nan, -math.inf),
-    )
-    return Assessment(
-        generation=Generation(lineage=lineage, index=index, parents=tuple(range(index)), wild_type=wild_type),
-        readings={"perplexity": reading},
-        comparisons=(),
-        verdict=Verdict(
-            severity=Severity.HEALTHY, reasons=(), lineage=lineage, generation=index, wild_type=wild_type, policy=policy
-        ),
-    )
+    reading = make_reading("perplexity", value, replicates=(1 / 3, math.nan, -math.inf))
+    fields = {"parents": range(index), "wild_type": wild_type, "policy": policy}
+    return make_assessment(lineage, index, [reading], **fields)
 
 
 @pytest.fixture(scope="module")

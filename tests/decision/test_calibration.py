@@ -6,60 +6,30 @@ import tomllib
 import numpy as np
 import pytest
 
+from building import make_assessment, make_reading
 from collapse_guard.decision.calibration import calibrate, policy_toml, sampling_sd
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
-from collapse_guard.records import Assessment, Direction, Generation, Reading, Severity, Verdict
+from collapse_guard.records import Direction, EffectScale
 
 DOCUMENTS = 200
 
 
-def groups(rng, mean, *, n=20, indicator="vendi"):
+def groups(rng, mean, *, n=20):
     values = mean * (1 + 0.05 * rng.normal(size=n))
-    return Reading(
-        indicator=indicator,
-        family="spread",
-        value=float(values.mean()),
-        unit="samples",
-        direction=Direction.DOWN,
-        n=n * 128,
-        n_minimum=640,
-        replicates=tuple(values),
-        group="128 samples",
-    )
+    return make_reading("vendi", float(values.mean()), n=n * 128, replicates=tuple(values), group="128 samples")
 
 
 def documents(shift):
     rates = np.linspace(4.0, 6.0, DOCUMENTS) + shift
-    return Reading(
-        indicator="perplexity",
-        family="likelihood",
-        value=float(np.exp(rates.mean())),
-        unit="nats per token",
-        direction=Direction.UP,
-        n=DOCUMENTS,
-        n_minimum=20,
-        replicates=tuple(rates),
-        weights=(40.0,) * DOCUMENTS,
-        keys=tuple(map(str, range(DOCUMENTS))),
-        scale="difference",
-        group="document",
-    )
+    named = {"keys": tuple(map(str, range(DOCUMENTS))), "weights": (40.0,) * DOCUMENTS, "group": "document"}
+    return make_reading("perplexity", float(np.exp(rates.mean())), replicates=tuple(rates), **named)
 
 
 def founder(name, shift=0.0, *, mean=20.0, seed=0, index=0, wild_type="w", **readings):
-    rng = np.random.default_rng(seed)
-    found = {"perplexity": documents(shift), "vendi": groups(rng, mean), **readings}
-    verdict = Verdict(
-        severity=Severity.HEALTHY, reasons=(), lineage=name, generation=index, wild_type=wild_type, policy="p"
-    )
-    return Assessment(
-        generation=Generation(lineage=name, index=index, wild_type=wild_type),
-        readings=found,
-        reference={"vendi": groups(np.random.default_rng(99), 25.0, n=60)},
-        comparisons=(),
-        verdict=verdict,
-    )
+    known = {"perplexity": documents(shift), "vendi": groups(np.random.default_rng(seed), mean), **readings}
+    reference = {"vendi": groups(np.random.default_rng(99), 25.0, n=60)}
+    return make_assessment(name, index, known, wild_type=wild_type, reference=reference)
 
 
 def of(calibration, indicator):
@@ -83,7 +53,7 @@ def test_the_tail_of_a_control_is_read_on_the_founders_documents():
     def tail(rows, shift):
         whole = documents(shift)
         parts = {part: tuple(getattr(whole, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
-        return whole.model_copy(update={"indicator": "tail_loss", **parts})
+        return whole.model_copy(update={"indicator": "tail_loss", "scale": EffectScale.LOG, **parts})
 
     controls = [founder(f"c{i}", 0.1 * i, tail_loss=tail(range(i, 20 + i), 0.1 * i)) for i in (1, 2, 3)]
     calibration = calibrate(founder("bot", tail_loss=tail(range(180, 200), 0.0)), controls)
@@ -92,7 +62,7 @@ def test_the_tail_of_a_control_is_read_on_the_founders_documents():
 
 
 def test_sampling_noise_is_that_of_two_samples_of_this_many_groups():
-    """The closed form: each group varies by 5 %, so the log ratio of two means of g groups has SD 0.05 sqrt(2/g)."""
+    """The closed form: each group varies by 5%, so the log ratio of two means of g groups has SD 0.05 sqrt(2/g)."""
     wild = groups(np.random.default_rng(0), 1.0, n=2000)
     for g in (5, 20, 80):
         assert sampling_sd(wild, g, np.random.default_rng(1)) == pytest.approx(0.05 * math.sqrt(2 / g), rel=0.2)
@@ -117,7 +87,7 @@ def test_the_file_is_the_policy_with_the_noise_and_its_evidence(tmp_path):
     assert read.model_copy(update={"seed_noise": {}}) == policy
     assert read.seed_noise == {noise.indicator: noise.seeds for noise in calibration.noise}
     assert tomllib.loads(path.read_text())["seed_noise"]["perplexity"]["controls"] == 4
-    assert "# 4 controls moved perplexity by +4.6 % on average, SD 3.9 %: another seed stays within" in path.read_text()
+    assert "# 4 controls moved perplexity by +4.6% on average, SD 3.9%: another seed stays within" in path.read_text()
     assert "is raised to that" in path.read_text()
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from building import make_assessment, make_comparison, make_reading
 from collapse_guard.assessment import conclude
 from collapse_guard.comparison import compare
 from collapse_guard.decision.baselines import on_fold
@@ -15,45 +16,21 @@ from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import cycle_of, decide, lineage_p
 from collapse_guard.records import (
-    Assessment,
-    Comparison,
     Direction,
     Generation,
-    Mixture,
-    Reading,
     Reason,
     ReasonKind,
     Severity,
-    Verdict,
 )
 
 POLICY = Policy()
 
 
 def comparison(**changes):
-    fields = {
-        "indicator": "perplexity",
-        "baseline": "founder",
-        "baseline_generation": 0,
-        "observed": 100.0,
-        "reference": 95.0,
-        "effect": 0.05,
-        "standard_error": 0.01,
-        "degrees_of_freedom": 99.0,
-        "low": 0.03,
-        "high": 0.07,
-        "level": 0.95,
-        "direction": Direction.UP,
-        "margin": 0.095,
-        "watch": 0.049,
-        "p_beyond_margin": 1.0,
-        "p_beyond_watch": 1.0,
-        "p_within_margin": 1e-6,
-        "method": "paired t on documents",
-        "n": 100,
-        "n_reference": 100,
-    }
-    return Comparison(**{**fields, **changes})
+    """Harm that is shown to be within its margin."""
+    shown = {"p_beyond_margin": 1.0, "p_beyond_watch": 1.0, "p_within_margin": 1e-6, "margin": 0.095, "watch": 0.049}
+    named = changes.pop("indicator", "perplexity")
+    return make_comparison(named, **{"effect": 0.05, "low": 0.03, "high": 0.07, **shown, **changes})
 
 
 def generation(index=1):
@@ -107,31 +84,8 @@ def test_a_nan_p_value_is_undecided():
     assert decide([broken], generation=generation(), policy=POLICY).severity is Severity.UNDECIDED
 
 
-def test_reasons_tell_ratios_in_percent_and_differences_in_their_unit():
-    told = {
-        unit: decide([comparison(effect_unit=unit, low=-1e-9)], generation=generation(), policy=POLICY)
-        .reasons[0]
-        .sentence
-        for unit in ("log ratio", "nats per token", "share of samples", "words")
-    }
-    assert "it changed by +5.1 % (95% interval ±0.0 % to +7.3 %); within the margin of +10.0 %" in told["log ratio"]
-    assert "perplexity on these documents changed by +5.1 %" in told["nats per token"]
-    assert "it changed by +0.05 (95% interval -1e-09 to +0.07); within the margin of +0.095" in told["words"]
-    assert "it changed by +5.0 points (95% interval -0.0 points to +7.0 points)" in told["share of samples"]
-
-
-def reading(values, indicator="distinct_2"):
-    return Reading(
-        indicator=indicator,
-        family="diversity",
-        value=float(np.mean(values)),
-        unit="share",
-        direction=Direction.DOWN,
-        n=len(values) * 64,
-        n_minimum=320,
-        replicates=tuple(values),
-        group="4096 tokens",
-    )
+def reading(values):
+    return make_reading("distinct_2", float(np.mean(values)), replicates=tuple(values), group="4096 tokens")
 
 
 def judged(founder, values, policy=POLICY, index=1):
@@ -204,19 +158,10 @@ def test_harder_documents_never_give_a_milder_verdict(seed, first, second, direc
 
 
 def document_reading(rates, direction=Direction.UP):
-    return Reading(
-        indicator="perplexity",
-        family="likelihood",
-        value=float(np.exp(np.mean(rates))),
-        unit="nats per token",
-        direction=direction,
-        n=len(rates),
-        n_minimum=20,
-        replicates=tuple(rates),
-        weights=(30.0,) * len(rates),
-        keys=tuple(f"document {i}" for i in range(len(rates))),
-        scale="difference",
-        group="document",
+    documents = {"keys": tuple(f"document {i}" for i in range(len(rates))), "weights": (30.0,) * len(rates)}
+    value = float(np.exp(np.mean(rates)))
+    return make_reading(
+        "perplexity", value, direction=direction, replicates=tuple(rates), group="document", **documents
     )
 
 
@@ -316,9 +261,7 @@ def test_a_look_in_the_run_pays_for_itself():
 
 
 def past(index, severity, share):
-    made = Generation(lineage="newsbot", index=index, mixture=Mixture.with_real(share))
-    verdict = Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
-    return Assessment(generation=made, readings={}, comparisons=(), verdict=verdict)
+    return make_assessment(index=index, severity=severity, real=share)
 
 
 def test_a_verdict_says_what_is_news():
@@ -334,7 +277,7 @@ def test_a_verdict_says_what_is_news():
 def test_reasons_say_n_the_power_and_the_definitions_they_speak_to():
     close = comparison(detectable=math.log(1.2), n=1234, replicate="document")
     [reason] = decide([close], generation=generation(), policy=POLICY).reasons[:1]
-    assert "1,234 documents would find a collapse from +20.0 % on (80 % power)" in reason.sentence
+    assert "1,234 documents would find a collapse from +20.0% on (80% power)" in reason.sentence
     assert reason.definitions == (1, 2, 3)
 
 
@@ -368,7 +311,7 @@ def test_harm_that_no_seed_does_is_watched_below_the_watch_level():
     quiet = comparison(p_beyond_watch=1.0, seed_limit=0.04)
     verdict = decide([quiet], generation=generation(), policy=POLICY)
     assert (verdict.severity, verdict.reasons[0].kind) == (Severity.WATCH, ReasonKind.BEYOND_SEEDS)
-    assert "within the margin of +10.0 %, but more than another seed alone does, +4.1 %" in verdict.reasons[0].sentence
+    assert "within the margin of +10.0%, but more than another seed alone does, +4.1%" in verdict.reasons[0].sentence
     usual = comparison(p_beyond_watch=1.0, seed_limit=0.06)
     assert decide([usual], generation=generation(), policy=POLICY).severity is Severity.HEALTHY
 

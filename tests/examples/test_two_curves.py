@@ -100,5 +100,5 @@ def test_it_prints_the_four_shapes_and_writes_the_picture(monkeypatch, tmp_path,
     runpy.run_path(str(SCRIPT), run_name="__main__")
     printed = capsys.readouterr().out
     assert "Without purging fitness falls to 0.13" in printed
-    assert "10 % real: perplexity" in printed
+    assert "10% real: perplexity" in printed
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -57,7 +57,7 @@ def test_perplexity_is_of_all_tokens_and_its_replicates_are_documents(rng):
     assert reading.weights == tuple(losses.n_tokens.astype(float))
     assert reading.replicates == pytest.approx(losses.nll / losses.n_tokens)
     assert math.exp(np.average(reading.replicates, weights=reading.weights)) == pytest.approx(reading.value)
-    assert (reading.scale, reading.group, reading.n, reading.n_minimum) == ("difference", "document", 200, 30)
+    assert (reading.scale, reading.group, reading.n, reading.n_minimum) == ("exponential", "document", 200, 30)
     assert reading.is_usable
 
 
@@ -76,7 +76,7 @@ def test_cvar_is_the_mean_of_its_replicates_which_are_paired_by_document(rng):
     assert reading.value == pytest.approx(rates[-20:].mean())
     assert np.average(reading.replicates, weights=reading.weights) == pytest.approx(reading.value)
     assert reading.keys == losses.documents
-    assert (reading.scale, reading.unit, reading.group) == ("difference", "nats per token", "document")
+    assert (reading.scale, reading.unit, reading.group) == ("log", "nats per token", "document")
     assert (reading.n, reading.n_minimum, reading.problem) == (200, 100, "")
     assert len(set(reading.weights)) == 1, "documents weigh the same"
 
@@ -125,7 +125,7 @@ class TestSamples:
         for reading, losses in zip(readings, (own, founder), strict=True):
             assert reading.value == pytest.approx(math.exp(losses.nll.sum() / losses.n_tokens.sum()))
             assert (len(reading.replicates), reading.keys, reading.weights) == (6, (), ())
-            assert (reading.group, reading.scale, reading.direction) == ("10 samples", "difference", "both")
+            assert (reading.group, reading.scale, reading.direction) == ("10 samples", "exponential", "both")
             assert (reading.n, reading.n_minimum, reading.problem) == (64, 50, "")
 
     def test_each_group_is_as_many_samples_and_no_two_share_one(self, rng):

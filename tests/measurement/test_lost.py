@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from building import make_assessment
 from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
 from collapse_guard.measurement import lost as lost_module
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.phrases import FEWEST, Phrases
-from collapse_guard.records import Assessment, Generation, LostItem, Severity, Verdict
+from collapse_guard.records import Assessment, LostItem
 from collapse_guard.wildtype import WildType
 
 texts_of_few_words = st.lists(st.lists(st.sampled_from("abc"), max_size=7).map(" ".join), max_size=12)
@@ -246,8 +247,7 @@ def test_a_table_of_nothing_is_refused(wild_type, most):
 
 
 def test_records_without_it_still_load_and_with_it_come_back():
-    verdict = Verdict(severity=Severity.HEALTHY, reasons=(), lineage="x", generation=0, wild_type="", policy="")
-    assessment = Assessment(generation=Generation(lineage="x", index=0), readings={}, comparisons=(), verdict=verdict)
+    assessment = make_assessment("x")
     old = assessment.to_dict()
     del old["lost"]
     assert Assessment.from_dict(old) == assessment

@@ -211,6 +211,7 @@ def test_vectors_give_spread_distance_and_what_is_the_same_for_rows(rng):
     evidence = Evidence(samples=0.5 * rng.normal(size=(400, 3)))
     readings, reference = measure(wild_type, evidence), reference_readings(wild_type, sample_tokens=None)
     assert tuple(readings) == tuple(reference) == OF_ROWS
+    assert {readings[name].drawn for name in ("homozygosity", "fixation_index")} == {"clusters"}
     for name in ("recall", "coverage", "mauve", "mean_distance"):
         assert readings[name].value <= reference[name].value, name
     for name in ("frechet", "mmd", "jensen_shannon", "fixation_index"):

@@ -34,7 +34,7 @@ def read(wild_type, scores):
 
 def test_a_task_is_a_reading_of_its_name_with_an_item_for_each_replicate(wild_type):
     reading = read(wild_type, {f"q{i}": i % 3 / 2 for i in range(90)})
-    assert (reading.indicator, reading.family, reading.group, reading.scale) == ("facts", "tasks", "item", "absolute")
+    assert (reading.indicator, reading.family, reading.group, reading.scale) == ("facts", "tasks", "item", "share")
     assert reading.value == pytest.approx(0.5)
     assert reading.keys == tuple(f"q{i}" for i in range(90))
     assert reading.replicates == tuple(i % 3 / 2 for i in range(90))

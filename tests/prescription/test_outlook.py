@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from building import make_assessment, make_comparison, make_reading
 from collapse_guard.decision.policy import Policy
 from collapse_guard.genetics.ancestry import healthy_ancestor, line_of_descent
 from collapse_guard.genetics.forecast import diluted
@@ -14,19 +15,16 @@ from collapse_guard.genetics.pedigree import expected_inbreeding
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.records import (
     Assessment,
-    Comparison,
     Direction,
     Forecast,
-    Generation,
     Mixture,
-    Reading,
     Severity,
-    Verdict,
 )
 
 POLICY = Policy()
 MARGIN = math.log(1.1)
 ADDED, MEMORY = 0.5, 0.8
+PERPLEXITY = make_reading("perplexity", 9.0)
 
 
 def with_target(target):
@@ -34,36 +32,13 @@ def with_target(target):
     return POLICY.model_copy(update={"reinjection": rule})
 
 
-def compared(name, effect, *, margin=MARGIN, direction=Direction.UP, error=0.002, **changes):
-    numbers = dict.fromkeys(("observed", "reference", "low", "high", "degrees_of_freedom"), 1.0)
-    levels = {"p_beyond_margin": 1.0, "p_beyond_watch": 1.0, "p_within_margin": 1.0, "level": 0.95}
-    fields = {"indicator": name, "baseline": "founder", "effect": effect, "standard_error": error, "margin": margin}
-    fields |= {"watch": margin / 2, "direction": direction, "method": "", "n": 99, "n_reference": 99}
-    return Comparison(**{**numbers, **levels, **fields, **changes})
+def compared(name, effect, *, direction=Direction.UP, error=0.002, **changes):
+    fields = {"margin": MARGIN, "direction": direction, "standard_error": error, **changes}
+    return make_comparison(name, effect=effect, **fields)
 
 
-def read(name, value, *, family="likelihood", direction=Direction.UP, scale="difference", replicates=(), group=""):
-    return Reading(
-        indicator=name,
-        family=family,
-        value=value,
-        unit="",
-        direction=direction,
-        n=99,
-        n_minimum=9,
-        scale=scale,
-        replicates=replicates,
-        group=group,
-    )
-
-
-def assessed(index, comparisons=(), readings=(), *, real=None, severity=Severity.COLLAPSED, items=None, parents=None):
-    mixture = None if real is None else Mixture.with_real(real)
-    born = (index - 1,) if index and parents is None else parents or ()
-    made = Generation(lineage="bot", index=index, parents=born, mixture=mixture, items=items)
-    verdict = Verdict(severity=severity, reasons=(), lineage="bot", generation=index, wild_type="", policy="")
-    known = {reading.indicator: reading for reading in readings}
-    return Assessment(generation=made, readings=known, comparisons=tuple(comparisons), verdict=verdict, seed=3)
+def assessed(index, comparisons=(), readings=(), *, severity=Severity.COLLAPSED, **changes):
+    return make_assessment("bot", index, readings, comparisons, severity=severity, seed=3, **changes)
 
 
 def losing(steps, *, real=0.0, added=ADDED, noise=0.0, seed=0, **changes):
@@ -72,7 +47,7 @@ def losing(steps, *, real=0.0, added=ADDED, noise=0.0, seed=0, **changes):
     for index in range(1, steps + 1):
         rise = float(diluted(added + MEMORY * rise, 1.0 - real, "amount"))
         seen = rise + noise * rng.standard_normal()
-        lineage.append(assessed(index, [compared("perplexity", seen, **changes)], [read("perplexity", 9.0)], real=real))
+        lineage.append(assessed(index, [compared("perplexity", seen, **changes)], [PERPLEXITY], real=real))
     return lineage
 
 
@@ -81,7 +56,7 @@ def ahead(lineage, policy=POLICY):
 
 
 def test_a_founder_and_a_line_that_does_not_lead_to_one_have_no_outlook():
-    founder, orphan = assessed(0), assessed(3, [compared("perplexity", 0.1)], [read("perplexity", 9.0)])
+    founder, orphan = assessed(0), assessed(3, [compared("perplexity", 0.1)], [PERPLEXITY])
     assert ahead([founder]) is None
     assert ahead([founder, orphan]) is None
 
@@ -135,8 +110,7 @@ def test_more_noise_asks_for_more_real_data():
 def test_a_lineage_that_stays_where_it_is_needs_nothing():
     rng = np.random.default_rng(4)
     still = [assessed(0)] + [
-        assessed(t, [compared("perplexity", 0.001 * rng.standard_normal())], [read("perplexity", 9.0)])
-        for t in (1, 2, 3)
+        assessed(t, [compared("perplexity", 0.001 * rng.standard_normal())], [PERPLEXITY]) for t in (1, 2, 3)
     ]
     found = ahead(still)
     assert found.prescription.real_share == 0.0
@@ -147,9 +121,9 @@ def test_a_lineage_that_stays_where_it_is_needs_nothing():
 
 def test_the_indicator_that_asks_for_the_most_is_named_and_both_directions_count():
     readings = [
-        read("perplexity", 9.0),
-        read("vendi", 9.0, family="spread", direction=Direction.DOWN, scale="log_ratio"),
-        read("entropy_2", 9.0, family="diversity", direction=Direction.BOTH),
+        PERPLEXITY,
+        make_reading("vendi", 9.0),
+        make_reading("entropy_2", 9.0),
     ]
 
     def compare(t):
@@ -170,7 +144,7 @@ def test_the_indicator_that_asks_for_the_most_is_named_and_both_directions_count
 
 
 def test_harm_without_synthetic_data_is_not_cured_by_real_data():
-    worse = (assessed(t, [compared("perplexity", 0.1 * t)], [read("perplexity", 9.0)], real=1.0) for t in (1, 2, 3))
+    worse = (assessed(t, [compared("perplexity", 0.1 * t)], [PERPLEXITY], real=1.0) for t in (1, 2, 3))
     prescription = ahead([assessed(0, severity=Severity.HEALTHY), *worse]).prescription
     assert prescription.real_share is None
     assert "trained on real data only" in prescription.infeasible
@@ -207,15 +181,13 @@ def test_it_fails_in_the_first_generation_by_which_a_failure_is_more_likely_than
 # ---- inbreeding
 
 
-def inbred(steps, size, *, items=None, real=0.0, groups=8):
+def inbred(steps, size, *, items=None, real=0.0, groups=8, drawn="tokens"):
     """A lineage whose homozygosity follows drift of `size` tokens exactly, from 0.05 in the wild type."""
     lineage, fixation = [], 1.0 / size
     for t in range(steps + 1):
         value = 0.05 + 0.95 * fixation
         spread = tuple(value + 1e-5 * (i - (groups - 1) / 2) for i in range(groups))
-        reading = read(
-            "homozygosity", value, family="genetics", scale="log_ratio", replicates=spread, group="4096 tokens"
-        )
+        reading = make_reading("homozygosity", value, replicates=spread, group="4096 tokens", drawn=drawn)
         lineage.append(assessed(t, (), [reading], real=real if t else 1.0, items=items))
         fixation = 1.0 / size + (1.0 - 1.0 / size) * (1.0 - real) ** 2 * fixation
     return lineage
@@ -230,6 +202,13 @@ def test_the_effective_size_of_a_lineage_is_found_from_the_third_generation_on(r
     founder, newest = (past.readings["homozygosity"].value for past in (inbred(6, 200, real=real)[i] for i in (0, -1)))
     assert found.fixation.value == pytest.approx(1 - (1 - newest) / (1 - founder))
     assert found.fixation.low < found.fixation.value < found.fixation.high
+
+
+def test_what_the_size_counts_is_what_was_drawn():
+    assert [ahead(inbred(6, 200, drawn=drawn)).inbreeding.of for drawn in ("tokens", "clusters")] == [
+        "tokens",
+        "clusters",
+    ]
 
 
 def test_chance_alone_is_expected_of_the_recorded_pedigree():

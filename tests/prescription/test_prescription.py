@@ -6,38 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from building import make_assessment, make_comparison
 from collapse_guard.decision.policy import Policy
 from collapse_guard.prescription.control import Held, held_share
 from collapse_guard.prescription.prescribe import budget_left, prescribe
 from collapse_guard.records import (
-    Assessment,
-    Comparison,
     Direction,
-    Generation,
     Inbreeding,
     Interval,
-    Mixture,
     Outlook,
     Prescription,
     Severity,
-    Verdict,
 )
 
 RULE = Policy().reinjection
 SHARES = st.floats(0.0, 1.0)
 
 
-def verdict_of(severity, index):
-    return Verdict(severity=severity, reasons=(), lineage="newsbot", generation=index, wild_type="", policy="")
-
-
 def past(index, severity, share, *, items=None, fixation=None, comparisons=()):
-    parents = (index - 1,) if index else ()
-    made = Generation(lineage="newsbot", index=index, parents=parents, mixture=Mixture.with_real(share), items=items)
-    found = Assessment(generation=made, readings={}, comparisons=comparisons, verdict=verdict_of(severity, index))
-    if fixation is None:
-        return found
-    return found.model_copy(update={"outlook": Outlook(inbreeding=inbred(fixation))})
+    ahead = None if fixation is None else Outlook(inbreeding=inbred(fixation))
+    fields = {"severity": severity, "real": share, "items": items, "outlook": ahead}
+    return make_assessment("newsbot", index, comparisons=comparisons, **fields)
 
 
 def inbred(fixation, size=100.0):
@@ -60,12 +49,9 @@ def asked(severity, share, needed=None, *, comparisons=(), history=(), rule=RULE
     return None if mixture is None else mixture.real
 
 
-def harmful(**changes):
-    fields = dict.fromkeys(("observed", "reference", "standard_error", "degrees_of_freedom", "low", "high"), 0.0)
-    fields |= {"indicator": "perplexity", "baseline": "wild_type", "effect": 0.245, "level": 0.95, "margin": 0.095}
-    fields |= {"watch": 0.049, "direction": Direction.UP, "method": "", "n": 9, "n_reference": 9}
-    fields |= {"p_beyond_margin": 0.0, "p_beyond_watch": 0.0, "p_within_margin": 1.0}
-    return Comparison(**{**fields, **changes})
+def harmful(*, indicator="perplexity", **changes):
+    fields = {"baseline": "wild_type", "effect": 0.245, "low": 0.0, "high": 0.0, "margin": 0.095, "watch": 0.049}
+    return make_comparison(indicator, **{**fields, "direction": Direction.UP, **changes})
 
 
 @pytest.mark.parametrize("severity", [Severity.COLLAPSED, Severity.WATCH])

@@ -6,21 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from building import make_assessment, make_comparison
 from collapse_guard.assessment import conclude
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Losses
 from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.records import (
-    Assessment,
-    Comparison,
     Decision,
-    Direction,
     Generation,
     Mixture,
     Outlook,
     Prescription,
     Severity,
-    Verdict,
 )
 from collapse_guard.reinjection.controller import Run, steer
 
@@ -29,28 +26,12 @@ RUN = Run(step=40, fetched=1000, end=5000, real_share=0.1, real_items=9999, real
 SEVERITIES = list(Severity)
 
 
-def harm():
-    fields = dict.fromkeys(("observed", "reference", "standard_error", "degrees_of_freedom", "low"), 0.0)
-    fields |= {"indicator": "perplexity", "baseline": "founder", "effect": 0.2, "high": 0.25, "level": 0.95}
-    fields |= {"margin": 0.1, "watch": 0.05, "direction": Direction.UP, "method": "", "n": 9, "n_reference": 9}
-    fields |= {"p_beyond_margin": 0.0, "p_beyond_watch": 0.0, "p_within_margin": 1.0}
-    return Comparison(**fields)
-
-
-def assessed(index, severity, *, asked=None, needed=None, infeasible="", items=None, share=0.0, parents=None):
-    verdict = Verdict(severity=severity, reasons=(), lineage="bot", generation=index, wild_type="", policy="")
-    parents = ((index - 1,) if index else ()) if parents is None else parents
+def assessed(index, severity, *, asked=None, needed=None, infeasible="", share=0.0, **changes):
+    harm = make_comparison("perplexity", effect=0.2, low=0.0, high=0.25, margin=0.1, watch=0.05)
     prescription = Prescription(real_share=needed, even_share=needed, assurance=0.9, horizon=10, infeasible=infeasible)
-    return Assessment(
-        generation=Generation(
-            lineage="bot", index=index, parents=parents, items=items, mixture=Mixture.with_real(share)
-        ),
-        readings={},
-        comparisons=(harm(),),
-        verdict=verdict,
-        prescription=None if asked is None else Mixture.with_real(asked),
-        outlook=Outlook(prescription=prescription),
-    )
+    mixture = None if asked is None else Mixture.with_real(asked)
+    fields = {"prescription": mixture, "outlook": Outlook(prescription=prescription), "real": share, **changes}
+    return make_assessment("bot", index, comparisons=[harm], severity=severity, **fields)
 
 
 def decided(severity, *, run=RUN, before=None, rule=RULE, history=(), **settings):

@@ -9,35 +9,31 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from scipy.stats import norm
 
+from building import make_assessment, make_comparison, make_reading
 from collapse_guard.records import (
     Assessment,
     Comparison,
-    Decision,
-    Direction,
-    Generation,
     LostItem,
     Mixture,
     Reading,
     Reason,
     ReasonKind,
     Severity,
-    Verdict,
 )
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
 POLICY = "5d1e0c9ab7f34426"
 
-# family, unit, direction, standard error of the effect, margin, whether it decides
+# standard error of the effect, margin, whether it decides
 KINDS = {
-    "perplexity": ("likelihood", "perplexity", Direction.UP, 0.008, 0.0953, True),
-    "tail_loss": ("likelihood", "nats per token", Direction.UP, 0.02, 0.0953, True),
-    "bits_per_byte": ("likelihood", "bits per byte", Direction.UP, 0.004, 0.0953, False),
-    "distinct_2": ("diversity", "share", Direction.DOWN, 0.012, 0.0953, True),
-    "rare_coverage": ("tails", "share", Direction.DOWN, 0.03, 0.2231, True),
-    "total_variance": ("spread", "squared distance", Direction.DOWN, 0.01, 0.0953, True),
-    "vendi": ("spread", "samples", Direction.DOWN, 0.015, 0.1398, True),
+    "perplexity": (0.008, 0.0953, True),
+    "tail_loss": (0.02, 0.0953, True),
+    "bits_per_byte": (0.004, 0.0953, False),
+    "distinct_2": (0.012, 0.0953, True),
+    "rare_coverage": (0.03, 0.2231, True),
+    "total_variance": (0.01, 0.0953, True),
+    "vendi": (0.015, 0.1398, True),
 }
 
 REPLACE = {
@@ -68,51 +64,10 @@ SEVERITY_OF = {
 }
 
 
-def make_reading(indicator: str, value: float, /, **changes: object) -> Reading:
-    family, unit, direction, *_ = KINDS[indicator]
-    fields = {
-        "indicator": indicator,
-        "family": family,
-        "value": value,
-        "unit": unit,
-        "direction": direction,
-        "n": 400,
-        "n_minimum": 50,
-        "group": "document",
-    }
-    return Reading(**{**fields, **changes})
-
-
-def make_comparison(indicator: str, observed: float, reference: float, /, **changes: object) -> Comparison:
-    _, unit, direction, error, margin, decides = KINDS[indicator]
-    is_nats = "nats" in unit
-    effect = observed - reference if is_nats else math.log(observed / reference)
-    harm = -effect if direction is Direction.DOWN else effect
-    fields = {
-        "indicator": indicator,
-        "baseline": "founder",
-        "baseline_generation": 0,
-        "observed": observed,
-        "reference": reference,
-        "effect": effect,
-        "effect_unit": "nats per token" if is_nats else "log ratio",
-        "standard_error": error,
-        "degrees_of_freedom": 399.0,
-        "low": effect - 1.96 * error,
-        "high": effect + 1.96 * error,
-        "level": 0.95,
-        "direction": direction,
-        "margin": margin,
-        "watch": margin / 2,
-        "p_beyond_margin": float(norm.sf((harm - margin) / error)),
-        "p_beyond_watch": float(norm.sf((harm - margin / 2) / error)),
-        "p_within_margin": float(norm.cdf((harm - margin) / error)),
-        "method": "paired t on documents" if is_nats else "Fieller's t on groups",
-        "n": 400,
-        "n_reference": 400,
-        "decides": decides,
-    }
-    return Comparison(**{**fields, **changes})
+def compare_by_hand(indicator: str, observed: float, reference: float, /, **changes: object) -> Comparison:
+    error, margin, decides = KINDS[indicator]
+    fields = {"standard_error": error, "margin": margin, "decides": decides, **changes}
+    return make_comparison(indicator, observed, reference, **fields)
 
 
 def make_reason(comparison: Comparison) -> Reason:
@@ -126,49 +81,25 @@ def make_reason(comparison: Comparison) -> Reason:
         kind = ReasonKind.WITHIN_MARGIN
     sentence = (
         f"{comparison.indicator} is {comparison.observed:.4g} against {comparison.reference:.4g} of the founder: "
-        f"it changed by {100 * math.expm1(comparison.effect):+.1f} %"
+        f"it changed by {100 * math.expm1(comparison.effect):+.1f}%"
     )
     return Reason(kind=kind, severity=SEVERITY_OF[kind], indicator=comparison.indicator, sentence=sentence)
 
 
-def make_assessment(
+def assess_by_hand(
     lineage: str,
     index: int,
     readings: Mapping[str, Reading],
     comparisons: Sequence[Comparison] = (),
     *,
     reasons: Sequence[Reason] | None = None,
-    real: float | None = None,
-    prescription: Mixture | None = None,
-    decisions: Sequence[Decision] = (),
+    **changes: object,
 ) -> Assessment:
     if reasons is None:
         reasons = [make_reason(comparison) for comparison in comparisons if comparison.decides]
     ordered = sorted(reasons, key=lambda reason: -reason.severity.rank)
-    generation = Generation(
-        lineage=lineage,
-        index=index,
-        parents=(index - 1,) if index else (),
-        mixture=None if real is None else Mixture.with_real(real),
-        wild_type=WILD_TYPE,
-    )
-    verdict = Verdict(
-        severity=Severity.worst([reason.severity for reason in ordered]),
-        reasons=tuple(ordered),
-        lineage=lineage,
-        generation=index,
-        wild_type=WILD_TYPE,
-        policy=POLICY,
-    )
-    return Assessment(
-        generation=generation,
-        readings=dict(readings),
-        comparisons=tuple(comparisons),
-        verdict=verdict,
-        prescription=prescription,
-        decisions=tuple(decisions),
-        seed=7,
-    )
+    fields = {"wild_type": WILD_TYPE, "policy": POLICY, "seed": 7, **changes}
+    return make_assessment(lineage, index, readings, comparisons, reasons=ordered, **fields)
 
 
 def make_history(lineage: str, values: Mapping[str, Sequence[float]], shares: Sequence[float]) -> list[Assessment]:
@@ -176,9 +107,9 @@ def make_history(lineage: str, values: Mapping[str, Sequence[float]], shares: Se
     for index, real in enumerate(shares):
         readings = {name: make_reading(name, column[index]) for name, column in values.items()}
         comparisons = (
-            [make_comparison(name, column[index], column[0]) for name, column in values.items()] if index else []
+            [compare_by_hand(name, column[index], column[0]) for name, column in values.items()] if index else []
         )
-        history.append(make_assessment(lineage, index, readings, comparisons, real=real))
+        history.append(assess_by_hand(lineage, index, readings, comparisons, real=real))
         if history[-1].verdict.severity is Severity.COLLAPSED:
             history[-1] = history[-1].model_copy(update={"prescription": Mixture.with_real(0.5)})
     return history
@@ -207,7 +138,7 @@ def histories(replace, guarded) -> dict[str, list[Assessment]]:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., Assessment]:
-    return make_assessment
+    return assess_by_hand
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +148,7 @@ def read() -> Callable[..., Reading]:
 
 @pytest.fixture(scope="session")
 def compared() -> Callable[..., Comparison]:
-    return make_comparison
+    return compare_by_hand
 
 
 @pytest.fixture(scope="session")

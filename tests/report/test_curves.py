@@ -36,7 +36,7 @@ def test_the_measured_line_is_fitness_in_one_panel_and_perplexity_in_the_other(p
 
 def test_the_forecast_goes_on_from_what_was_measured(panels, forecast):
     course = forecast[-1].outlook.forecasts[0].courses["perplexity"]
-    path = line(panels[1], "forecast, 0 % real as now")
+    path = line(panels[1], "forecast, 0% real as now")
     np.testing.assert_allclose(path[:, 0], [4, 5, 6, 7, 8, 9])
     np.testing.assert_allclose(path[:, 1], [760.3, *(92.1 * math.exp(rise) for rise in course.median[:5])])
     np.testing.assert_allclose(line(panels[0], "forecast")[:, 1], 92.1 / path[:, 1])
@@ -46,8 +46,8 @@ def test_every_other_mixture_is_named_at_its_end(forecast):
     apart = with_ends(forecast, {0.05: 2.0, 0.1: 1.4, 0.2: 0.8, 0.625: 0.1})
     for axes, founder, sign in zip(curves_figure(apart).axes, (1.0, 92.1), (-1.0, 1.0), strict=True):
         named = {text.get_text(): text.xy[1] for text in axes.texts}
-        assert set(named) == {"5 % real", "10 % real", "20 % real", "62.5 % real"}
-        assert named["5 % real"] == pytest.approx(founder * math.exp(sign * 2.0))
+        assert set(named) == {"5% real", "10% real", "20% real", "62.5% real"}
+        assert named["5% real"] == pytest.approx(founder * math.exp(sign * 2.0))
 
 
 def with_ends(forecast, ends):
@@ -78,7 +78,7 @@ def test_no_mixture_leaves_the_panel(forecast):
 
 def test_mixtures_that_end_at_one_place_share_a_name(forecast):
     for axes in curves_figure(with_ends(forecast, {0.0: 1.0, 0.2: 1.001, 0.05: 1.0, 0.7: 0.1})).axes:
-        assert sorted(text.get_text() for text in axes.texts) == ["0-20 % real", "70 % real"]
+        assert sorted(text.get_text() for text in axes.texts) == ["0-20% real", "70% real"]
 
 
 def test_the_margin_is_shaded_on_the_side_of_harm(panels):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from collapse_guard.records import Decision, Mixture, Reason, ReasonKind, Severity
+from collapse_guard.records import Decision, EffectScale, Mixture, Reason, ReasonKind, Severity
 from collapse_guard.report import html, markdown, sentences
 from collapse_guard.report.figures import figure_svg, lineage_figure
 from collapse_guard.report.html import inline_svg
@@ -83,7 +83,7 @@ def test_each_lineage_has_its_verdict_its_reasons_and_what_is_asked_for(page, re
     assert "demo-guarded ● HEALTHY" in page.text
     said = page.text.replace("\u00a0", " ")
     assert all(reason.sentence in said for reason in replace[-1].verdict.reasons)
-    assert said.count("The guard asks for 50 % real data in generation 5.") == 1
+    assert said.count("The guard asks for 50% real data in generation 5.") == 1
 
 
 def test_all_rows_of_all_tables_are_there_and_have_scoped_headings(page):
@@ -206,7 +206,8 @@ def test_nothing_from_outside_becomes_markup(build, read, compared, evil):
 def test_nothing_from_outside_controls_a_terminal_or_turns_the_text_around(build, read, compared):
     evil = "a\x00\x1b[31m\x85b\u202ec\u2066d"
     reason = Reason(kind=ReasonKind.NOT_SHOWN, severity=Severity.UNDECIDED, indicator="vendi", sentence=evil)
-    comparison = compared("vendi", 20.0, 30.0).model_copy(update={"method": evil, "effect_unit": evil})
+    shown = {"method": evil, "effect_unit": evil, "scale": EffectScale.ABSOLUTE}
+    comparison = compared("vendi", 20.0, 30.0).model_copy(update=shown)
     told = build("x", 1, {"vendi": read("vendi", 20.0)}, [comparison], reasons=[reason])
     told = told.model_copy(update={"verdict": told.verdict.model_copy(update={"wild_type": evil, "policy": evil})})
     source = html({"x": [told]}, title=evil)

@@ -90,7 +90,7 @@ def test_all_tables_come_back_whole(replace):
     assert len(generations) == 1 + 5
     assert len(trends) == 1 + 6
     assert len(comparisons) == 1 + 7
-    assert generations[1][:4] == ["4", "✖ COLLAPSED", "0 %", "✖ 760.3 (+726 %)"]
+    assert generations[1][:4] == ["4", "✖ COLLAPSED", "0%", "✖ 760.3 (+726%)"]
     assert comparisons[1][:2] == ["perplexity", "✖ collapsed"]
 
 
@@ -153,7 +153,7 @@ def test_no_generation_is_said():
 
 
 def test_what_the_guard_asks_for_and_what_would_decide_are_told(build, read, compared, guarded):
-    assert "The guard asks for 50 % real data in generation 2." in markdown(guarded[:2])
+    assert "The guard asks for 50% real data in generation 2." in markdown(guarded[:2])
     unsure = compared("vendi", 20.0, 21.4, p_within_margin=0.4, p_beyond_margin=0.4, n_needed=1900)
     text = markdown([build("newsbot", 3, {"vendi": read("vendi", 20.0)}, [unsure])])
     assert "- vendi: about 1,900 would decide; there are 400." in text

@@ -48,10 +48,10 @@ def test_three_sentences_say_how_inbred_when_it_fails_and_what_prevents_it(say):
         forecasts=(forecast(0.0, (0.3, 0.97)), forecast(0.62, (0.0, 0.04))),
         prescription=prescription(),
     ) == [
-        "The generation is inbred: fixation index 0.012 against the founder (90 %: 0.01 to 0.014), as if each "
-        "generation were 210.0 tokens drawn at random (90 %: 180.0 to 260.0). Its relative fitness is 0.610.",
-        "If nothing changes (0 % real data), generation 6 fails: perplexity is beyond its margin (chance 97 %).",
-        "62 % fresh real data in each generation keeps it within its margins for 2 generations (90 % sure; 50 % at "
+        "The generation is inbred: fixation index 0.012 against the founder (90%: 0.01 to 0.014), as if each "
+        "generation were 210.0 tokens drawn at random (90%: 180.0 to 260.0). Its relative fitness is 0.610.",
+        "If nothing changes (0% real data), generation 6 fails: perplexity is beyond its margin (chance 97%).",
+        "62% fresh real data in each generation keeps it within its margins for 2 generations (90% sure; 50% at "
         "even odds); perplexity asks for the most.",
     ]
 
@@ -86,22 +86,22 @@ def test_what_was_lost_is_held_against_chance(say, expected, why):
 
 def test_an_end_that_is_not_known_is_said(say):
     (sentence,) = say(inbreeding=inbreeding(size=interval(210.0, 180.0, math.inf)))
-    assert "(90 %: 180.0 to no end)" in sentence
+    assert "(90%: 180.0 to no end)" in sentence
 
 
 def test_purging_is_named_where_it_is_shown_only(say):
     found = Depression(load=interval(2.0, 1.0, 3.0), size=interval(10.0, 8.0, 12.0), curve=(0.0,))
-    assert say(depression=found)[0].endswith("an effective size of 10.00 (90 %: 8.000 to 12.00); purging is not shown.")
+    assert say(depression=found)[0].endswith("an effective size of 10.00 (90%: 8.000 to 12.00); purging is not shown.")
     purged = found.model_copy(update={"purging": interval(0.2, 0.1, 0.3)})
-    assert say(depression=purged)[0].endswith("purged with d = 0.20 (90 %: 0.1 to 0.3).")
+    assert say(depression=purged)[0].endswith("purged with d = 0.20 (90%: 0.1 to 0.3).")
 
 
 def test_a_lineage_that_will_not_fail_and_one_that_needs_nothing(say):
     assert say(forecasts=(forecast(0.5, (0.0, 0.2)),)) == [
-        "If nothing changes (50 % real data), no generation up to 6 is likely to fail (chance 20 %)."
+        "If nothing changes (50% real data), no generation up to 6 is likely to fail (chance 20%)."
     ]
     assert say(prescription=prescription(real_share=0.0, indicator="")) == [
-        "It needs no real data to stay within its margins for 2 generations (90 % sure)."
+        "It needs no real data to stay within its margins for 2 generations (90% sure)."
     ]
 
 
@@ -109,18 +109,18 @@ def test_where_no_share_is_enough_the_way_back_is_named(say):
     (sentence,) = say(prescription=prescription(real_share=None, infeasible="vendi fell to nothing", roll_back_to=3))
     assert sentence == "No share of real data is enough: vendi fell to nothing. Roll back to generation 3."
     (sentence,) = say(prescription=prescription(fixation_share=0.1))
-    assert sentence.endswith("10 % holds the fixation index at its target.")
+    assert sentence.endswith("10% holds the fixation index at its target.")
 
 
 def test_the_table_has_a_row_for_each_mixture(replace):
     found = Outlook(forecasts=(forecast(0.0, (0.3, 0.97)), forecast(0.62, (0.0, 0.0))), prescription=prescription())
     table = words.table(replace[-1].model_copy(update={"outlook": found}))
     rows = [[(cell.text, cell.detail) for cell in row] for row in table.rows]
-    assert [row[0] for row in rows] == [("0 %", "in use"), ("62 %", "needed")]
+    assert [row[0] for row in rows] == [("0%", "in use"), ("62%", "needed")]
     assert [row[1][0] for row in rows] == ["generation 6", "none"]
-    assert [row[2][0] for row in rows] == ["97 %", "under 1 %"]
+    assert [row[2][0] for row in rows] == ["97%", "under 1%"]
     assert [row[3][0] for row in rows] == ["perplexity", "none"]
-    assert rows[0][4][0] == "+22.1 % (+10.5 % to +35.0 %), +35.0 % (+22.1 % to +64.9 %)"
+    assert rows[0][4][0] == "+22.1% (+10.5% to +35.0%), +35.0% (+22.1% to +64.9%)"
     other = Outlook(forecasts=(forecast(0.0, (0.3, 0.97), name="vendi"),))
     assert len(words.table(replace[-1].model_copy(update={"outlook": other})).columns) == 4
 
@@ -129,10 +129,10 @@ def test_reports_tell_the_outlook_and_escape_it(replace):
     found = Outlook(prescription=prescription(indicator="<b>perplexity</b>"), forecasts=(forecast(0.0, (0.3, 0.97)),))
     history = [*replace[:-1], replace[-1].model_copy(update={"outlook": found})]
     page = html({"replace": history})
-    assert "62 % fresh real data in each generation" in page
+    assert "62% fresh real data in each generation" in page
     assert "<b>perplexity" not in page
     assert "If each generation from 5 on had this much real data" in page
-    assert "62 % fresh real data in each generation" in markdown(history)
+    assert "62% fresh real data in each generation" in markdown(history)
 
 
 def test_what_a_prescription_costs_is_said():
@@ -146,6 +146,6 @@ def test_what_a_prescription_costs_is_said():
     )
     assert words.supplied(supply(0.5, documents=1000, archive=100, horizon=2)) == (
         "That is 500 of 1,000 documents in each generation, and 100 real documents are at hand: they cannot carry it. "
-        "Without repeats they make 10 % of such a training set, or all that is asked of one of 200 documents."
+        "Without repeats they make 10% of such a training set, or all that is asked of one of 200 documents."
     )
     assert words.supplied(supply(0.0, documents=1000, archive=0, horizon=2)) == ""

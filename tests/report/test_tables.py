@@ -32,8 +32,8 @@ def test_the_headline_indicators_are_the_columns(replace):
 
 def test_a_change_is_against_the_founder_and_the_founder_has_none(replace):
     newest, founder = tables.generations(replace).rows[0], tables.generations(replace).rows[-1]
-    assert newest[3].detail == f"+{100 * (760.3 / 92.1 - 1):.0f} %"
-    assert newest[5].detail == f"{100 * (0.0487 / 0.0782 - 1):.1f} %"
+    assert newest[3].detail == f"+{100 * (760.3 / 92.1 - 1):.0f}%"
+    assert newest[5].detail == f"{100 * (0.0487 / 0.0782 - 1):.1f}%"
     assert {cell.detail for cell in founder} == {""}
 
 
@@ -81,14 +81,14 @@ def test_a_comparison_with_the_wild_type_says_so(build, read, compared):
     comparison = compared("vendi", 20.0, 30.0, baseline="wild_type", baseline_generation=None, level=0.99)
     table = tables.comparisons(build("newsbot", 0, readings, [comparison]))
     assert table.rows[0][3].detail == "wild type"
-    assert table.caption == "Comparisons of generation 0; intervals at 99 %"
+    assert table.caption == "Comparisons of generation 0; intervals at 99%"
 
 
 def test_a_comparison_of_what_is_not_a_number_is_not_available(build, compared):
     holes = dict.fromkeys(("observed", "effect", "low", "high", "p_beyond_margin", "p_within_margin"), math.nan)
     comparison = compared("vendi", 20.0, 30.0).model_copy(update=holes)
     row = tables.comparisons(build("newsbot", 1, {}, [comparison])).rows[0]
-    assert (row[2].text, row[4].text) == ("n/a", "n/a")
+    assert (row[2].text, row[4].text) == ("not a number", "not a number")
 
 
 def test_indicators_come_as_in_the_catalogue_after_the_headline_ones(build, read):

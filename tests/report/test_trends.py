@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from collapse_guard.records import Assessment, Comparison, Direction, Generation, Severity, Verdict
+from building import make_assessment, make_comparison
+from collapse_guard.records import Direction, EffectScale
 from collapse_guard.report import html, markdown, trends
 
 
@@ -12,35 +13,11 @@ def lineage(harms, direction=Direction.UP, margin=0.095, **changes):
     return [generation(t, harm, direction, margin, **changes) for t, harm in enumerate(harms)]
 
 
-def generation(t, harm, direction, margin, *, decides=True, effect_unit="log ratio"):
+def generation(t, harm, direction, margin, *, decides=True, scale=EffectScale.LOG_RATIO):
     effect = -harm if direction is Direction.DOWN else harm
-    comparison = Comparison(
-        indicator="perplexity",
-        baseline="founder",
-        baseline_generation=0,
-        observed=100.0,
-        reference=100.0,
-        effect=effect,
-        effect_unit=effect_unit,
-        standard_error=0.01,
-        degrees_of_freedom=99.0,
-        low=effect,
-        high=effect,
-        level=0.95,
-        direction=direction,
-        margin=margin,
-        watch=margin / 2,
-        p_beyond_margin=1.0,
-        p_beyond_watch=1.0,
-        p_within_margin=0.0,
-        method="",
-        n=100,
-        n_reference=100,
-        decides=decides,
-    )
-    verdict = Verdict(severity=Severity.HEALTHY, reasons=(), lineage="l", generation=t, wild_type="w", policy="p")
-    made = Generation(lineage="l", index=t, parents=(t - 1,) if t else ())
-    return Assessment(generation=made, readings={}, comparisons=(comparison,) if t else (), verdict=verdict)
+    fields = {"direction": direction, "margin": margin, "decides": decides, "scale": scale}
+    comparisons = [make_comparison("perplexity", effect=effect, **fields)] if t else []
+    return make_assessment("l", t, comparisons=comparisons)
 
 
 def texts(history):
@@ -49,15 +26,15 @@ def texts(history):
 
 def test_a_steady_rise_has_a_slope_and_the_generations_that_are_left():
     [[name, slope, now, left]] = texts(lineage([0.0, 0.01, 0.02, 0.03, 0.04]))
-    assert (name, now, left) == ("perplexity", "+4.1 %", "6 generations")
-    assert slope == "+1.0 % (+1.0 % to +1.0 %)"
+    assert (name, now, left) == ("perplexity", "+4.1%", "6 generations")
+    assert slope == "+1.0% (+1.0% to +1.0%)"
     assert texts(lineage([0.0, 0.03, 0.06, 0.09]))[0][3] == "1 generation"
     assert texts(lineage([0.0, 0.1, 0.2, 0.3]))[0][3] == "beyond it now"
 
 
 def test_a_fall_is_told_as_a_fall_where_falling_is_harm():
-    assert texts(lineage([0.0, 0.01, 0.02, 0.03], Direction.DOWN))[0][1:3] == ["-1.0 % (-1.0 % to -1.0 %)", "-3.0 %"]
-    assert texts(lineage([0.0, 0.01, 0.02, 0.03], effect_unit="share of words"))[0][2] == "+3.0 points"
+    assert texts(lineage([0.0, 0.01, 0.02, 0.03], Direction.DOWN))[0][1:3] == ["-1.0% (-1.0% to -1.0%)", "-3.0%"]
+    assert texts(lineage([0.0, 0.01, 0.02, 0.03], scale=EffectScale.SHARE))[0][2] == "+3.0 points"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +56,7 @@ def test_nothing_is_told_where_there_is_no_trend_toward_collapse(history):
 def test_a_generation_that_was_not_compared_keeps_its_place():
     history = lineage([0.0, 0.01, 0.02, 0.03, 0.04, 0.05])
     del history[3]
-    assert texts(history)[0][1] == "+1.0 % (+1.0 % to +1.0 %)"
+    assert texts(history)[0][1] == "+1.0% (+1.0% to +1.0%)"
 
 
 def test_the_reports_have_it():

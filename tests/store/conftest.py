@@ -9,20 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from collapse_guard.records import (
-    Assessment,
-    Direction,
-    Generation,
-    Mixture,
-    Reading,
-    Reason,
-    ReasonKind,
-    Severity,
-    Verdict,
-)
+from building import make_assessment, make_reading
+from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
-FAMILIES = {"perplexity": "likelihood", "distinct_2": "diversity", "rare_coverage": "tails", "vendi": "spread"}
 COURSE = {
     "perplexity": (92.1, 348.2, 577.9, 684.4, 760.3),
     "distinct_2": (0.0782, 0.0603, 0.0531, 0.0502, 0.0487),
@@ -31,7 +21,7 @@ COURSE = {
 }
 
 
-def make_assessment(
+def make_generation(
     lineage: str = "newsbot",
     index: int = 0,
     *,
@@ -44,44 +34,22 @@ def make_assessment(
     """One generation; a keyword argument is the value of an indicator."""
     course = {name: numbers[min(index, 4)] for name, numbers in COURSE.items()} | values
     readings = {
-        name: Reading(
-            indicator=name,
-            family=FAMILIES.get(name, "mine"),
-            value=value,
-            unit="nats",
-            direction=Direction.UP,
-            n=400,
-            n_minimum=50,
+        name: make_reading(
+            name,
+            value,
             replicates=(value, math.nan, 1 / 3),
             problem="" if math.isfinite(value) else "the model overflowed",
         )
         for name, value in course.items()
     }
     reason = Reason(kind=ReasonKind.WITHIN_MARGIN, severity=severity, sentence=sentence)
-    return Assessment(
-        generation=Generation(
-            lineage=lineage,
-            index=index,
-            parents=(index - 1,) if index else (),
-            mixture=None if real is None else Mixture.with_real(real),
-            wild_type=wild_type,
-        ),
-        readings=readings,
-        comparisons=(),
-        verdict=Verdict(
-            severity=severity,
-            reasons=(reason,),
-            lineage=lineage,
-            generation=index,
-            wild_type=wild_type,
-            policy="5d1e0c9a",
-        ),
-    )
+    fields = {"real": real, "wild_type": wild_type, "policy": "5d1e0c9a"}
+    return make_assessment(lineage, index, readings, severity=severity, reasons=(reason,), **fields)
 
 
 @pytest.fixture
 def make() -> Callable[..., Assessment]:
-    return make_assessment
+    return make_generation
 
 
 @pytest.fixture(scope="session")

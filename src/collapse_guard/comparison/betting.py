@@ -35,10 +35,10 @@ def betting_e_value(contrasts: npt.ArrayLike) -> float:
     - *Fair to all documents*: e does not depend on their order, as that of a bet which learns from one document to the
       next does.
 
-    The mean over bets does almost as well as the best of them, for large effects and for small ones: at 80 % power it
-    needs 1.5 to 1.6 times the documents of a t test at level 10^-4, and 2.3 to 2.5 times at 5 %, as long as the best
+    The mean over bets does almost as well as the best of them, for large effects and for small ones: at 80% power it
+    needs 1.5 to 1.6 times the documents of a t test at level 10^-4, and 2.3 to 2.5 times at 5%, as long as the best
     bet (effect divided by variance) is below 0.95. Contrasts that are all far below 1 need more. A t test of 20
-    documents of which few got much easier (an exponential tail) alarms in 11 % of cases at 5 %, and at 10^-4 in 0.6 %:
+    documents of which few got much easier (an exponential tail) alarms in 11% of cases at 5%, and at 10^-4 in 0.6%:
     58 times its level. O(n).
 
     Args:

@@ -22,8 +22,12 @@ LARGEST_EFFECT = 50.0
 class Contrast:
     """An estimated effect: 0 means "as the baseline", positive means larger than it."""
 
+    observed: float
+    """Mean of this generation's replicates."""
+    reference: float
+    """Mean of the baseline's."""
     effect: float
-    """Log ratio, or difference in nats; -inf where the observed mean of a ratio is 0."""
+    """Log ratio of the two, or their difference; -inf where the observed mean of a ratio is 0."""
     standard_error: float
     """Standard error of the effect (by linearisation for a ratio); NaN where the effect is infinite."""
     degrees_of_freedom: float

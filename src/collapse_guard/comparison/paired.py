@@ -40,6 +40,8 @@ def paired_difference(
     difference = float(w @ (x - y) / w.sum())
     error = _weighted_error(w, x - y - difference) / float(w.sum())
     return Contrast(
+        observed=float(w @ x / w.sum()),
+        reference=float(w @ y / w.sum()),
         effect=difference,
         standard_error=error,
         degrees_of_freedom=_kish(w) - 1.0,
@@ -77,6 +79,8 @@ def paired_log_ratio(
         effect = float(np.log(ratio))
     residual = _weighted_error(w, x - ratio * y)
     return Contrast(
+        observed=total_x / float(w.sum()),
+        reference=total_y / float(w.sum()),
         effect=effect,
         standard_error=residual / total_x if total_x > 0 else float("nan"),
         degrees_of_freedom=_kish(w) - 1.0,

@@ -21,7 +21,7 @@ _NORMAL = _QUANTILES / _QUANTILES.std()
 
 
 def detectable(standard_error: float, degrees_of_freedom: float, *, level: float, margin: float) -> float:
-    """Smallest harm that a one-sided t test against the margin finds with 80 % power: margin + (t_level + t_power) SE.
+    """Smallest harm that a one-sided t test against the margin finds with 80% power: margin + (t_level + t_power) SE.
 
     Args:
         standard_error: Of the effect; taken to stay as it is.
@@ -40,17 +40,17 @@ def detectable(standard_error: float, degrees_of_freedom: float, *, level: float
 def detectable_by_betting(
     standard_error: float, degrees_of_freedom: float, *, level: float, margin: float, scale: float = CLIP
 ) -> float:
-    r"""Smallest harm that `betting.paired_e_value` of a difference or ratio finds with 80 % power: margin + d.
+    r"""Smallest harm that `betting.paired_e_value` of a difference or ratio finds with 80% power: margin + d.
 
     Where noise is normal and documents weigh the same, the logarithm of the fortune of a bet b on n documents has
     the mean n E ln(1 + b c) and the standard deviation sqrt(n) SD ln(1 + b c), with the contrast c = clip((d + s Z) /
-    scale), s = sqrt(n) SE. The d is found for which the mean over bets of their 20 % quantiles is 1/level:
+    scale), s = sqrt(n) SE. The d is found for which the mean over bets of their 20% quantiles is 1/level:
 
     .. math:: \frac1J \sum_j \exp\left(n \, E[\ln(1 + b_j c)] - z_{.8} \sqrt n \, SD[\ln(1 + b_j c)]\right) = 1/a
 
     With 10^4 documents and no clipping that is d = (sqrt(2 ln(5/a)) + z_.8) SE: the growth of the best bet, of which
     the mean over bets has a fifth. With few documents or little noise the largest bet is the limit. Simulation finds
-    75 to 86 % power from 20 to 2,000 documents, SDs from 0.005 to 0.6 and levels from 0.05 to 10^-4. O(1): about a
+    75 to 86% power from 20 to 2,000 documents, SDs from 0.005 to 0.6 and levels from 0.05 to 10^-4. O(1): about a
     millisecond.
 
     Args:
@@ -93,7 +93,7 @@ def samples_needed(
     *,
     bets: bool = False,
 ) -> int | None:
-    """How many samples would decide at 80 % power, if effect and spread stay as they look and both sides grow alike.
+    """How many samples would decide at 80% power, if effect and spread stay as they look and both sides grow alike.
 
     The standard error shrinks as n^-1/2, so n' = n ((z_level + z_power) SE / distance to the margin)^2. None where
     the effect is infinite, or so near the margin that a thousand times as many would not do. Where a bet decides on

@@ -67,7 +67,7 @@ def horizon_p(statistic: float, horizon: int) -> float:
     Shiryaev-Roberts, M_t is their sum. Divide each e-value by its expectation given the past, which is at most 1: no
     sum gets smaller, M_t becomes a submartingale with E[M_T] = T, and Doob's inequality gives T/c again. The threshold
     1/a without T bounds the mean time to a false alarm only: at a = .05, within 20 generations on folds of 200
-    documents, CUSUM gave one in 7 to 11 % of lineages and Shiryaev-Roberts in 12 to 29 %; T/a gave 0.5 and 1.4 %.
+    documents, CUSUM gave one in 7 to 11% of lineages and Shiryaev-Roberts in 12 to 29%; T/a gave 0.5 and 1.4%.
 
     Args:
         statistic: M_t of `cusum` or `shiryaev_roberts`; with horizon 1 also of `product`, by Ville. NaN gives 1.

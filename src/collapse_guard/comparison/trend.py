@@ -2,9 +2,9 @@
 
 Generations are chained: each is trained on what the one before wrote, so chance errors add up, and a lineage without
 any systematic change is a random walk. Trend tests take the values of a chain as exchangeable where there is no trend.
-On random walks of 5, 10 and 20 values Mann-Kendall's one-sided test at 5 % finds one in 17, 27 and 37 % of cases, and
-Page's test on several such chains in 11 to 18 % (`tests/comparison/test_trend.py`). So one lineage gets a slope without
-a p-value, and several independent ones are the replicates of a t test, each with one slope: 4.7 to 5.7 %.
+On random walks of 5, 10 and 20 values Mann-Kendall's one-sided test at 5% finds one in 17, 27 and 37% of cases, and
+Page's test on several such chains in 11 to 18% (`tests/comparison/test_trend.py`). So one lineage gets a slope without
+a p-value, and several independent ones are the replicates of a t test, each with one slope: 4.7 to 5.7%.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Trend:
     slope: float
     """Median of the slopes between all pairs of generations, in the unit of the values."""
     low: float
-    """Lower end of the 95 % interval that would hold if generations were independent; for chained ones too narrow."""
+    """Lower end of the 95% interval that would hold if generations were independent; for chained ones too narrow."""
     high: float
     """Upper end of the same."""
     n: int

@@ -40,6 +40,8 @@ def two_sample_log_ratio(*, observed: Sequence[float], reference: Sequence[float
 
     ratio = mean_x / mean_y
     return Contrast(
+        observed=mean_x,
+        reference=mean_y,
         effect=math.log(ratio) if ratio > 0 else -math.inf,
         standard_error=math.sqrt(v_x + ratio**2 * v_y) / mean_x if mean_x > 0 else math.nan,
         degrees_of_freedom=_welch(v_x, len(x), ratio**2 * v_y, len(y)),
@@ -65,10 +67,13 @@ def two_sample_difference(*, observed: Sequence[float], reference: Sequence[floa
         (0.2, 0.0577, 2.0)
     """
     x, y = np.asarray(observed, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    difference = float(x.mean() - y.mean())
+    mean_x, mean_y = float(x.mean()), float(y.mean())
+    difference = mean_x - mean_y
     v_x, v_y = float(x.var(ddof=1)) / len(x), float(y.var(ddof=1)) / len(y)
     error = math.sqrt(v_x + v_y)
     return Contrast(
+        observed=mean_x,
+        reference=mean_y,
         effect=difference,
         standard_error=error,
         degrees_of_freedom=_welch(v_x, len(x), v_y, len(y)),

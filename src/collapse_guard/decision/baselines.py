@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 
 from collapse_guard.comparison import compare, obstacle
+from collapse_guard.comparison.effects import shown
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Baseline, Comparison, Generation, Reading, Reason, ReasonKind, Severity
 
@@ -136,7 +137,8 @@ def _obstacle(
         why_not = obstacle(reading, reference)
         return _undecided(ReasonKind.MISSING, name, why_not) if why_not else None
     if generation.index == 0:
-        sentence = f"{name} is {reading.value:.4g}: this is the founder, so it is the baseline of later generations"
+        value = shown(reading.value, reading.scale)
+        sentence = f"{name} is {value}: this is the founder, so it is the baseline of later generations"
         return Reason(kind=ReasonKind.BASELINE, severity=Severity.HEALTHY, indicator=name, sentence=sentence)
     return _undecided(
         ReasonKind.MISSING,

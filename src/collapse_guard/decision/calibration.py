@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from collapse_guard.comparison import contrast_of, effect_unit, obstacle
+from collapse_guard.comparison import contrast_of, obstacle
+from collapse_guard.comparison.compare import effect_unit
+from collapse_guard.comparison.effects import limit, phrase, share, size
 from collapse_guard.decision.margins import SeedNoise, Setting
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
-from collapse_guard.records import Assessment, Direction, Reading, Record
+from collapse_guard.records import Assessment, Direction, EffectScale, Reading, Record
 
 FEWEST_CONTROLS = 2
 SPLITS = 200
@@ -27,8 +29,10 @@ class Noise(Record):
 
     indicator: str
     """Its name."""
+    scale: EffectScale
+    """What its values are."""
     effect_unit: str
-    """Unit of all numbers here; exp of them is a ratio for log ratios and nats."""
+    """Unit of all numbers here, as of `Comparison.effect`."""
     direction: Direction
     """Which way is collapse."""
     sampling_sd: float | None
@@ -146,7 +150,7 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
             lines += ["", f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in content.items())]
     lines += ["", "[seed_noise]  # what another seed alone does; margins are never below what follows from it"]
     for name, one in noise.items():
-        lines += [f"# {evidence(one, policy)}", f"{name} = {_toml(_dumped(one.seeds))}"]
+        lines += [f"# {' '.join(evidence(one, policy).split())}", f"{name} = {_toml(_dumped(one.seeds))}"]
     return "\n".join(lines) + "\n"
 
 
@@ -156,29 +160,13 @@ def evidence(noise: Noise, policy: Policy) -> str:
         return f"{noise.indicator}: no seed noise was measured"
     if noise.limit is None:
         return f"{noise.seeds.controls} controls are all alike in {noise.indicator}: no limit follows from that"
-    sign = -1.0 if noise.direction is Direction.DOWN else 1.0
-    moved, spread, limit, margin = (
-        shown_effect(effect, noise.effect_unit)
-        for effect in (noise.seeds.mean, noise.seeds.sd, sign * noise.limit, sign * noise.policy_margin)
-    )
     force = "is raised to that" if noise.limit > noise.policy_margin else "stands"
     return (
-        f"{noise.seeds.controls} controls moved {noise.indicator} by {moved} on average, SD {spread.lstrip('+')}: "
-        f"another seed stays within {limit} in all {policy.horizon} generations with {1 - policy.alpha:.0%}; "
-        f"the policy's margin of {margin} {force}"
+        f"{noise.seeds.controls} controls moved {noise.indicator} by {phrase(noise, noise.seeds.mean)} on average, "
+        f"SD {size(noise, noise.seeds.sd)}: another seed stays within {limit(noise, noise.limit)} in all "
+        f"{policy.horizon} generations with {share(1 - policy.alpha, digits=6)}; the policy's margin of "
+        f"{limit(noise, noise.policy_margin)} {force}"
     )
-
-
-def shown_effect(effect: float, unit: str) -> str:
-    """An effect in percent for ratios, in points for shares, else as it is.
-
-    Example:
-        >>> shown_effect(0.0198, "log ratio"), shown_effect(-0.012, "share of words"), shown_effect(0.5, "words")
-        ('+2.0 %', '-1.2 points', '+0.5')
-    """
-    if unit == "log ratio" or "nats" in unit:
-        return f"{100.0 * math.expm1(effect):+.1f} %"
-    return f"{100.0 * effect:+.1f} points" if unit.startswith("share") else f"{effect:+.4g}"
 
 
 def _check(founder: Assessment, controls: Sequence[Assessment]) -> None:
@@ -254,6 +242,7 @@ def _noise(
     spread = sampling_sd(reference, len(reading.replicates), rng) if can_split and reference is not None else math.nan
     return Noise(
         indicator=name,
+        scale=reading.scale,
         effect_unit=effect_unit(reading),
         direction=reading.direction,
         sampling_sd=spread if math.isfinite(spread) else None,

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.special import stdtrit
 
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 class Setting(BaseModel):
@@ -26,7 +26,7 @@ class Margin(Setting):
     """
 
     margin: Annotated[float, Field(gt=0.0)]
-    """Acceptable harm as a fraction: 0.10 accepts a perplexity 10 % higher, or a diversity 1.10 times lower."""
+    """Acceptable harm as a fraction: 0.10 accepts a perplexity 10% higher, or a diversity 1.10 times lower."""
     watch: Annotated[float, Field(gt=0.0)]
     """Harm from which on the verdict is WATCH; at most `margin`."""
 
@@ -36,11 +36,9 @@ class Margin(Setting):
             raise ValueError(f"`watch` must be at most `margin` ({self.margin:g}), but got {self.watch:g}")
         return self
 
-    def effects(self, scale: str = "log_ratio") -> tuple[float, float]:
-        """Margin and watch level as effects: log ratios ln(1 + fraction), or as they are on an absolute scale."""
-        if scale == "absolute":
-            return self.margin, self.watch
-        return math.log1p(self.margin), math.log1p(self.watch)
+    def effects(self, scale: EffectScale = EffectScale.LOG_RATIO) -> tuple[float, float]:
+        """Margin and watch level as effects on a scale."""
+        return scale.effect_of(self.margin), scale.effect_of(self.watch)
 
 
 class TaskMargin(Margin):
@@ -81,10 +79,9 @@ class SeedNoise(Setting):
 
     def limit(self, level: float, direction: Direction) -> float:
         """Harm that another seed exceeds with probability `level`; both sides share it where harm has two."""
-        sign = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, self.mean)}[direction]
         one_side = level / 2 if direction is Direction.BOTH else level
         quantile = -float(stdtrit(self.controls - 1, one_side))
-        return sign * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
+        return direction.sign(self.mean) * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
 
 
 class Limits(NamedTuple):

@@ -1,7 +1,8 @@
 """Policy: what counts as harm, how sure the guard must be, and how it re-injects. Never read from a checkpoint.
 
-Margins are fractions: 0.10 means "worse by a factor of 1.10", whatever the indicator and its direction. Indicators that
-may be 0 or negative (`scale = "absolute"`) are compared by difference, and 0.10 means 0.10 in their unit.
+Margins are fractions: 0.10 means "worse by a factor of 1.10", whatever the direction. For losses and entropies, which
+are logarithms, that is ln 1.10 = 0.0953 nats. Indicators that may be 0 or negative are compared by difference, and 0.10
+means 0.10 in their unit: 10 points of a share. `EffectScale` has the table.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, TaskMargin
 from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -233,7 +234,9 @@ class Policy(Setting):
         margins = self.distance if baseline == "wild_type" else self.drift
         return margins.get(indicator, margins["default"])
 
-    def limits(self, indicator: str, baseline: str, *, direction: Direction, scale: str = "log_ratio") -> Limits:
+    def limits(
+        self, indicator: str, baseline: str, *, direction: Direction, scale: EffectScale = EffectScale.LOG_RATIO
+    ) -> Limits:
         """Margin and watch level as effects: the policy's, or what another seed alone does where that is more.
 
         Another seed takes a healthy lineage of `horizon` generations over any margin, or any watch level, of the

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from collapse_guard.records import Comparison, Direction, ReasonKind
+from collapse_guard.comparison.effects import ends, limit, phrase, share, shown
+from collapse_guard.records import Comparison, ReasonKind
 
 SMALLEST_P = 1e-99
 """Smaller p-values are told as "less than this": distributions are not known so far out."""
@@ -30,23 +29,17 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
 
 
 def _movement(comparison: Comparison) -> str:
-    against = {
+    baseline = {
         "founder": "the founder",
         "wild_type": "the wild type",
-        "parent": f"its parent, generation {comparison.baseline_generation}",
+        "parent": f"generation {comparison.baseline_generation}",
     }[comparison.baseline]
-    effect, low, high = (_change(end, comparison) for end in (comparison.effect, comparison.low, comparison.high))
+    here, there = (shown(value, comparison.scale) for value in (comparison.observed, comparison.reference))
     return (
-        f"{comparison.indicator} is {comparison.observed:.4g} against {comparison.reference:.4g} of {against}: "
-        f"{_what(comparison)} changed by {effect} ({comparison.level:.0%} interval {low} to {high})"
+        f"{comparison.indicator} is {here} against {baseline}'s {there}: it changed by "
+        f"{phrase(comparison, comparison.effect)} ({share(comparison.level, digits=6)} interval "
+        f"{ends(comparison, comparison.low, comparison.high)})"
     )
-
-
-def _what(comparison: Comparison) -> str:
-    """What a change in percent is a change of: nats are logarithms."""
-    if "nats" not in comparison.effect_unit:
-        return "it"
-    return "its exponential" if "entropy" in comparison.indicator else "perplexity on these documents"
 
 
 def _beyond(comparison: Comparison, p: float, level: float) -> str:
@@ -56,18 +49,16 @@ def _beyond(comparison: Comparison, p: float, level: float) -> str:
 
 
 def _watched(comparison: Comparison) -> str:
-    watch = _change(_signed(comparison, comparison.watch), comparison)
     return (
-        f"{_side(comparison)} within the margin of {_margin(comparison)}, but beyond the watch level of {watch}; "
-        f"{_power(comparison)}"
+        f"{_side(comparison)} within the margin of {_margin(comparison)}, but beyond the watch level of "
+        f"{_limit(comparison, comparison.watch)}; {_power(comparison)}"
     )
 
 
 def _unlike_seeds(comparison: Comparison) -> str:
-    limit = _change(_signed(comparison, comparison.seed_limit or 0.0), comparison)
     return (
         f"{_side(comparison)} within the margin of {_margin(comparison)}, but more than another seed alone does, "
-        f"{limit}; {_power(comparison)}"
+        f"{_limit(comparison, comparison.seed_limit or 0.0)}; {_power(comparison)}"
     )
 
 
@@ -82,8 +73,7 @@ def _unshown(comparison: Comparison) -> str:
 def _power(comparison: Comparison) -> str:
     if comparison.detectable is None:
         return _n(comparison)
-    harm = _change(_signed(comparison, comparison.detectable), comparison)
-    return f"{_n(comparison)} would find a collapse from {harm} on (80 % power)"
+    return f"{_n(comparison)} would find a collapse from {_limit(comparison, comparison.detectable)} on (80% power)"
 
 
 def _n(comparison: Comparison) -> str:
@@ -96,7 +86,11 @@ def _n(comparison: Comparison) -> str:
 
 def _margin(comparison: Comparison) -> str:
     seeds = ", which is what another seed alone does" if comparison.margin_by_seeds else ""
-    return _change(_signed(comparison, comparison.margin), comparison) + seeds
+    return _limit(comparison, comparison.margin) + seeds
+
+
+def _limit(comparison: Comparison, harm: float) -> str:
+    return limit(comparison, harm, beside=comparison.effect)
 
 
 def _whose(comparison: Comparison, generation: int) -> str:
@@ -106,17 +100,4 @@ def _whose(comparison: Comparison, generation: int) -> str:
 
 
 def _side(comparison: Comparison) -> str:
-    return {Direction.UP: "a rise", Direction.DOWN: "a fall", Direction.BOTH: "a change"}[comparison.direction]
-
-
-def _signed(comparison: Comparison, harm: float) -> float:
-    return -harm if comparison.direction is Direction.DOWN else harm
-
-
-def _change(effect: float, comparison: Comparison) -> str:
-    if comparison.effect_unit != "log ratio" and "nats" not in comparison.effect_unit:
-        return f"{100.0 * effect:+.1f} points" if comparison.effect_unit.startswith("share") else f"{effect:+.4g}"
-    if math.isnan(effect):
-        return "nan %"
-    percent = f"{100.0 * math.expm1(min(effect, 50.0)):+.1f} %"
-    return "+inf %" if effect > 20 else "±0.0 %" if percent[1:] == "0.0 %" else percent
+    return "a rise" if comparison.direction.sign(comparison.effect) > 0.0 else "a fall"

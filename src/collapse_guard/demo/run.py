@@ -127,7 +127,7 @@ def run_demo(
 
     Args:
         seed: Seed of everything: the same seed gives the same numbers on the same machine. Another machine rounds in
-            another order: with the defaults its numbers differ by up to 4 %; its last verdicts did not where tried.
+            another order: with the defaults its numbers differ by up to 4%; its last verdicts did not where tried.
         sampling: How the models write: "pure" sampling drifts toward noise, "top-k" (50) narrows.
         generations: Generations of each lineage, founder included.
         out: Directory for the store, the wild type and the report.

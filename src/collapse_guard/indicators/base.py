@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from collapse_guard.indicators.registry import built_in, from_outside, import_built_in
-from collapse_guard.records import Direction, Reading
+from collapse_guard.records import Direction, EffectScale, Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "scores", "lineage"]
 GroupKind = Literal["tokens", "words", "samples", "vectors"]
 KINDS: tuple[str, ...] = get_args(EvidenceKind)
-Scale = Literal["log_ratio", "difference", "absolute"]
 _GROUPS: dict[str, GroupKind] = {"tokens": "tokens", "words": "words", "texts": "samples", "vectors": "vectors"}
 MINIMUM_GROUPS = 5
 """Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
@@ -62,13 +61,15 @@ class Indicator(Metric, ABC):
     """What it is computed from."""
     undefined: ClassVar[str] = "its formula gives no number"
     """When the value is NaN, as a clause."""
-    scale: ClassVar[Scale] = "log_ratio"
-    """How two readings are compared (`Reading.scale`)."""
+    scale: ClassVar[EffectScale] = EffectScale.LOG_RATIO
+    """What its values are: how two of them are compared, and how their difference is told."""
     groups_of: ClassVar[GroupKind | None] = None
     """What the groups of samples that it reads are cut by: `group_tokens` tokens or words, `group_samples` samples or
     vectors. Follows from `evidence`, unless declared; None where it reads no groups."""
     reads_rows: ClassVar[bool] = False
     """Whether an indicator of text is read from samples that are rows as well, with clusters in the place of tokens."""
+    of_draws: ClassVar[bool] = False
+    """Whether it is a probability of random draws: its readings say of what (`Reading.drawn`)."""
     place: ClassVar[int]
     """Where a built-in one stands in its family; those without a place come last."""
     cost: ClassVar[str] = ""

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
 from collapse_guard.errors import InputError
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 if TYPE_CHECKING:
     from collapse_guard.indicators.base import Indicator
@@ -122,7 +122,7 @@ def register(indicator: Registered) -> Registered:
             f"`name` of the indicator {indicator.__name__} must be free, but {indicator.name!r} is taken by {where}: "
             "give it another name"
         )
-    indicator.direction = Direction(indicator.direction)
+    indicator.direction, indicator.scale = Direction(indicator.direction), EffectScale(indicator.scale)
     _registered[indicator.name] = indicator
     return indicator
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class TokenGroup(Shared):
         [0, 0, 0, 0, 0, 2, 1, 1]
     """
 
+    drawn: ClassVar[str] = "tokens"
     tokens: Sequence[IntArray]
     """Token ids of each sample."""
     instruments: Instruments
@@ -72,6 +74,7 @@ class TextGroup(Shared):
 class VectorGroup(Shared):
     """`group_samples` vectors: embeddings of samples, or samples that are rows."""
 
+    drawn: ClassVar[str] = "clusters"
     vectors: FloatArray
     """n d, finite."""
     instruments: Instruments

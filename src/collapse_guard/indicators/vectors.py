@@ -12,8 +12,8 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
-from collapse_guard.records import Direction
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.records import Direction, EffectScale
 
 Vectors = npt.ArrayLike | Tensor
 
@@ -37,7 +37,7 @@ class DistanceIndicator(VectorIndicator):
     """Base of indicators of the distance to frozen real vectors; most may be 0, so differences compare them."""
 
     family = "distance"
-    scale: ClassVar[Scale] = "absolute"
+    scale: ClassVar[EffectScale] = EffectScale.ABSOLUTE
 
 
 def rows(x: Vectors, *, dimension: int | None = None, name: str = "x") -> Tensor:

@@ -70,4 +70,8 @@ def _read(
         group = form(member, instruments)
         for found, metric in zip(values, metrics, strict=True):
             found.append(float(metric.read(group)))
-    return [groups.of_values(metric, found) for metric, found in zip(metrics, values, strict=True)]
+    readings = [groups.of_values(metric, found) for metric, found in zip(metrics, values, strict=True)]
+    return [
+        reading.model_copy(update={"drawn": form.drawn}) if metric.of_draws else reading
+        for metric, reading in zip(metrics, readings, strict=True)
+    ]

@@ -11,7 +11,7 @@ from collapse_guard.evidence import Scores
 from collapse_guard.indicators.base import reading_of
 from collapse_guard.indicators.rates import not_finite
 from collapse_guard.indicators.registry import names
-from collapse_guard.records import Direction, Reading
+from collapse_guard.records import Direction, EffectScale, Reading
 
 FAMILY = "tasks"
 MINIMUM_ITEMS = 60
@@ -50,7 +50,7 @@ def check_tasks(tasks: Collection[str]) -> None:
 def _task(name: str, scores: Scores) -> Callable[..., Reading]:
     direction = Direction.UP if scores.lower_is_better else Direction.DOWN
     return partial(
-        Reading, indicator=name, family=FAMILY, unit="share of points", direction=direction, scale="absolute"
+        Reading, indicator=name, family=FAMILY, unit="share of points", direction=direction, scale=EffectScale.SHARE
     )
 
 

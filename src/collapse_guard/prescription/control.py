@@ -68,8 +68,8 @@ def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinje
     that makes up for an n_e that was estimated wrongly, with g = `GAIN`. It counts the generations that were trained on
     the share that this law wanted: where that was clamped, held back or overruled, an error says nothing about n_e.
 
-    In closed form the target is reached within 2 % in 20 generations and held, also where n_e is wrong by a factor 2.
-    Where a generation drifts a fifth of F* by chance, lineages are held some 10 % below it on average.
+    In closed form the target is reached within 2% in 20 generations and held, also where n_e is wrong by a factor 2.
+    Where a generation drifts a fifth of F* by chance, lineages are held some 10% below it on average.
 
     The share changes by `release` at most where it falls, and once real data are in use it does not fall below half of
     m*, let alone to zero.

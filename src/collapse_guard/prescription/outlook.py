@@ -29,6 +29,7 @@ from collapse_guard.records import (
     Course,
     Depression,
     Direction,
+    EffectScale,
     Forecast,
     Generation,
     Inbreeding,
@@ -123,7 +124,7 @@ def _courses(line: Sequence[Assessment]) -> _Courses | None:
 
 def mixing_of(reading: Reading) -> str:
     """How an effect mixes once up is toward collapse."""
-    if reading.scale == "log_ratio":
+    if reading.scale is EffectScale.LOG_RATIO:
         return "minus_log" if reading.direction is Direction.DOWN else "log"
     # Losses too: a perfect learner of a mixture would lose less (`minus_log`), but a small neural model lost a quarter
     # more than in proportion, because synthetic documents take the place of real ones (docs/forecast.md).
@@ -253,7 +254,7 @@ def _inbreeding(line: Sequence[Assessment], everyone: Sequence[Assessment]) -> I
         fixation=Interval(
             value=fixation[-1], low=fixation[-1] - _NORMAL_90 * error, high=fixation[-1] + _NORMAL_90 * error
         ),
-        of="tokens" if "token" in found[-1].group else "clusters",
+        of=found[-1].drawn or "tokens",
         size=size,
         expected=_expected([past.generation for past in everyone]),
         fitness=fitness.value if fitness is not None and fitness.is_usable else None,

@@ -8,6 +8,7 @@ from collapse_guard.records.lost import LostItem
 from collapse_guard.records.outlook import Course, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
 from collapse_guard.records.readings import Direction, Reading, TailStratum
 from collapse_guard.records.record import Record, Share
+from collapse_guard.records.scale import EffectScale
 from collapse_guard.records.verdict import Alert, Reason, ReasonKind, Severity, Verdict
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Decision",
     "Depression",
     "Direction",
+    "EffectScale",
     "Forecast",
     "Generation",
     "Inbreeding",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from collapse_guard.records.readings import Direction
 from collapse_guard.records.record import Record
+from collapse_guard.records.scale import EffectScale
 
 Baseline = Literal["founder", "parent", "wild_type"]
 
@@ -20,13 +23,15 @@ class Comparison(Record):
     baseline_generation: int | None = None
     """Index of the founder or parent; None for the wild type."""
     observed: float
-    """Value of this generation."""
+    """Value of this generation, on the documents or groups that were compared."""
     reference: float
-    """Value of the baseline."""
+    """Value of the baseline, on the same documents or on its own groups."""
+    scale: EffectScale = EffectScale.LOG_RATIO
+    """What the values are, and so what the effect is."""
     effect: float
-    """ln(observed / reference), or the difference in the indicator's unit where `effect_unit` says so."""
+    """ln(observed / reference) on a relative scale, observed - reference on the others."""
     effect_unit: str = "log ratio"
-    """Unit of effect, standard_error, low, high, margin and watch."""
+    """Unit of effect, standard_error, low, high, margin and watch: the indicator's, but on a relative scale."""
     standard_error: float
     """Standard error of the effect."""
     degrees_of_freedom: float
@@ -74,6 +79,17 @@ class Comparison(Record):
     decides: bool = True
     """Whether the verdict rests on it; the others are shown."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_scale(cls, fields: Any) -> Any:
+        """Comparisons of earlier versions have none: there the unit of the effect stood for it."""
+        if not isinstance(fields, dict) or "scale" in fields:
+            return fields
+        unit = fields.get("effect_unit", "log ratio")
+        known = {"log ratio": EffectScale.LOG_RATIO, "nats per token": EffectScale.LOG}
+        rest = EffectScale.SHARE if unit.startswith("share") else EffectScale.ABSOLUTE
+        return {**fields, "scale": known.get(unit, rest)}
+
     @property
     def margin_by_seeds(self) -> bool:
         """Whether the margin is what another seed alone does, because that is more than the policy's."""
@@ -87,6 +103,4 @@ class Comparison(Record):
     @property
     def harm(self) -> float:
         """The effect turned so that positive is toward collapse."""
-        return {Direction.UP: self.effect, Direction.DOWN: -self.effect, Direction.BOTH: abs(self.effect)}[
-            self.direction
-        ]
+        return self.direction.sign(self.effect) * self.effect

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
 from collapse_guard.records.record import Record
+from collapse_guard.records.scale import EffectScale
 
 
 class Direction(StrEnum):
@@ -18,6 +19,10 @@ class Direction(StrEnum):
     DOWN = "down"
     UP = "up"
     BOTH = "both"
+
+    def sign(self, effect: float) -> float:
+        """The sign of effects toward collapse: 1 or -1; where both ways are, that of the effect."""
+        return {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, effect)}[self]
 
 
 class Reading(Record):
@@ -43,11 +48,12 @@ class Reading(Record):
     """Weight of each replicate (tokens or bytes of a document); empty: all equal."""
     keys: tuple[str, ...] = ()
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
-    scale: Literal["log_ratio", "difference", "absolute"] = "log_ratio"
-    """How two readings are compared: "log_ratio" of the means of their replicates, "difference" of means that are
-    logarithms already (nats), or "absolute" difference in the unit, for numbers that may be 0 or negative."""
+    scale: EffectScale = EffectScale.LOG_RATIO
+    """How two readings are compared, and how their difference is told."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
+    drawn: str = ""
+    """What is drawn at random where the indicator is a probability of draws: "tokens", or "clusters" of vectors."""
     problem: str = ""
     """Why there is no usable value, as a sentence; empty where there is one."""
 

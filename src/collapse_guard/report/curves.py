@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from collapse_guard.comparison.effects import number, share
 from collapse_guard.records import Assessment, Comparison, Depression, Forecast, Severity
-from collapse_guard.report import sentences
 from collapse_guard.report.figures import DOTS, house_style, marks, number_generations
 from collapse_guard.report.palette import BAND, LINEAGES, MUTED, PAPER
 from collapse_guard.report.tables import compared_with, in_order
@@ -99,9 +99,9 @@ def description(history: Sequence[Assessment]) -> str:
         return ""
     last, ahead = found.rises[-1], found.forecasts[0].courses[INDICATOR].median[: _ahead(found)][-1]
     told = [
-        f"Relative fitness is {math.exp(-last):.2f} and perplexity {sentences.number(found.founder * math.exp(last))} "
+        f"Relative fitness is {math.exp(-last):.2f} and perplexity {number(found.founder * math.exp(last))} "
         f"at generation {found.generations[-1]}",
-        f"under the mixture in use, {math.exp(-ahead):.2f} and {sentences.number(found.founder * math.exp(ahead))} are "
+        f"under the mixture in use, {math.exp(-ahead):.2f} and {number(found.founder * math.exp(ahead))} are "
         f"forecast for generation {found.generations[-1] + _ahead(found)}",
     ]
     return f"{'; '.join(told)}."
@@ -129,7 +129,7 @@ def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign
     axes.axvline(last, color=MUTED.light, linewidth=0.6)
     course, start = in_use.courses[INDICATOR], found.rises[-1]
     low, high = (shown([start, *ends[:steps]]) for ends in (course.low, course.high))
-    axes.fill_between(coming, low, high, facecolor=(_LINE, 0.12), edgecolor="none", label="90 % band")
+    axes.fill_between(coming, low, high, facecolor=(_LINE, 0.12), edgecolor="none", label="90% band")
     paths = {forecast.real_share: shown([start, *forecast.courses[INDICATOR].median[:steps]]) for forecast in others}
     for path in paths.values():
         axes.plot(coming, path, color=_OTHERS, linewidth=0.8)
@@ -155,11 +155,11 @@ def _name_ends(axes: Axes, ends: Mapping[float, float], *, right: float) -> None
     """Name each real share at the end of its line, and those whose lines end at one place together."""
     place = {share: float(axes.transData.transform((right, end))[1]) for share, end in ends.items()}
     groups: list[list[float]] = []
-    for share in sorted(ends, key=lambda each: place[each]):
-        if groups and place[share] - place[groups[-1][-1]] < _APART * axes.bbox.height:
-            groups[-1].append(share)
+    for end in sorted(ends, key=lambda each: place[each]):
+        if groups and place[end] - place[groups[-1][-1]] < _APART * axes.bbox.height:
+            groups[-1].append(end)
         else:
-            groups.append([share])
+            groups.append([end])
     for shares in groups:
         told = _named(max(shares)) if len(shares) == 1 else f"{100.0 * min(shares):.3g}-{_named(max(shares))}"
         middle = math.sqrt(ends[shares[0]] * ends[shares[-1]])
@@ -169,7 +169,7 @@ def _name_ends(axes: Axes, ends: Mapping[float, float], *, right: float) -> None
 
 
 def _named(real_share: float) -> str:
-    return f"{100.0 * real_share:.3g} % real"
+    return f"{share(real_share)} real"
 
 
 def _fit(axes: Axes, values: Sequence[float], *, right: float) -> None:

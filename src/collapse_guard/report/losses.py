@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from collapse_guard.comparison.effects import number
 from collapse_guard.records import Assessment, LostItem
 from collapse_guard.report import sentences
 from collapse_guard.report.tables import Cell, Table
@@ -85,7 +86,7 @@ def _cells(item: LostItem) -> tuple[Cell, ...]:
     return (
         Cell(text=sentences.one_line(item.what) or sentences.MISSING),
         Cell(text=f"{item.real_count:,}"),
-        Cell(text=sentences.number(item.expected) if math.isfinite(item.expected) else sentences.MISSING),
+        Cell(text=number(item.expected) if math.isfinite(item.expected) else sentences.MISSING),
         Cell(text=f"{item.observed:,}"),
     )
 
@@ -93,7 +94,7 @@ def _cells(item: LostItem) -> tuple[Cell, ...]:
 def _chance(chance: float) -> str:
     if math.isnan(chance):
         return sentences.MISSING
-    return f"below {_SMALLEST:.0e}" if chance < _SMALLEST else sentences.number(chance)
+    return f"below {_SMALLEST:.0e}" if chance < _SMALLEST else number(chance)
 
 
 def _total(items: Sequence[LostItem]) -> int:

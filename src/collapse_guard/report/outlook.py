@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from collapse_guard.comparison.effects import number, relative, share
 from collapse_guard.prescription.supply import Supply
 from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
-from collapse_guard.report.sentences import change, number, one_line, percent
+from collapse_guard.report.sentences import one_line
 from collapse_guard.report.tables import Cell, Table
 
 WORTH_A_WORD = 0.01
@@ -35,7 +36,7 @@ def table(assessment: Assessment) -> Table | None:
     last = outlook.forecasts[0].generations[-1]
     return Table(
         caption=f"If each generation from {outlook.forecasts[0].generations[0]} on had this much real data "
-        "(90 % bands; a description)",
+        "(90% bands; a description)",
         columns=(
             "real data",
             "more likely than not to fail by",
@@ -56,7 +57,7 @@ def supplied(needs: Supply) -> str:
         most = needs.archive / needs.documents
         return (
             f"{cost}, and {needs.archive:,} real documents are at hand: they cannot carry it. Without repeats they "
-            f"make {_share(most)} of such a training set, or all that is asked of one of "
+            f"make {share(most)} of such a training set, or all that is asked of one of "
             f"{int(needs.archive * needs.documents / needs.wanted):,} documents."
         )
     if needs.fresh_generations >= needs.horizon:
@@ -121,7 +122,7 @@ def _depressed(found: Depression) -> str:
 
 def _fails(forecast: Forecast) -> str:
     last, chance = forecast.generations[-1], forecast.crossed[-1]
-    with_share = f"If nothing changes ({_share(forecast.real_share)} real data)"
+    with_share = f"If nothing changes ({share(forecast.real_share)} real data)"
     failing = forecast.fails_at
     if failing is None:
         return f"{with_share}, no generation up to {last} is likely to fail (chance {_chance(chance)})."
@@ -132,20 +133,20 @@ def _fails(forecast: Forecast) -> str:
 
 def _needs(found: Prescription) -> str:
     target = (
-        f" {_share(found.fixation_share)} holds the fixation index at its target."
+        f" {share(found.fixation_share)} holds the fixation index at its target."
         if found.fixation_share is not None
         else ""
     )
     if found.infeasible:
         back = "" if found.roll_back_to is None else f" Roll back to generation {found.roll_back_to}."
         return f"No share of real data is enough: {one_line(found.infeasible)}.{back}{target}"
-    assured, spare = f"{100.0 * found.assurance:.0f} % sure", ""
+    assured, spare = f"{share(found.assurance)} sure", ""
     if not found.real_share:
         return f"It needs no real data to stay within its margins for {found.horizon} generations ({assured}).{target}"
     if found.even_share is not None:
-        spare = f"; {_share(found.even_share)} at even odds"
+        spare = f"; {share(found.even_share)} at even odds"
     return (
-        f"{_share(found.real_share)} fresh real data in each generation keeps it within its margins for "
+        f"{share(found.real_share)} fresh real data in each generation keeps it within its margins for "
         f"{found.horizon} generations ({assured}{spare}); {one_line(found.indicator)} asks for the most.{target}"
     )
 
@@ -157,7 +158,7 @@ def _row(outlook: Outlook, forecast: Forecast) -> tuple[Cell, ...]:
     is_asked = asked is not None and abs(forecast.real_share - asked) < 0.005
     roles = [role for role, holds in (("in use", forecast is outlook.forecasts[0]), ("needed", is_asked)) if holds]
     return (
-        Cell(text=_share(forecast.real_share), detail=", ".join(roles)),
+        Cell(text=share(forecast.real_share), detail=", ".join(roles)),
         Cell(text="none" if failing is None else f"generation {failing}"),
         Cell(text=_chance(forecast.crossed[-1])),
         Cell(text=worst if forecast.crossed[-1] > 0.0 else "none", is_name=forecast.crossed[-1] > 0.0),
@@ -176,13 +177,15 @@ def _shown(outlook: Outlook) -> tuple[str, ...]:
 
 def _band(forecast: Forecast, name: str) -> Cell:
     course = forecast.courses[name]
-    ends = [f"{change(course.median[at])} ({change(course.low[at])} to {change(course.high[at])})" for at in (0, -1)]
+    ends = [
+        f"{relative(course.median[at])} ({relative(course.low[at])} to {relative(course.high[at])})" for at in (0, -1)
+    ]
     return Cell(text=", ".join(ends))
 
 
 def _between(interval: Interval, *, digits: int = 3) -> str:
     low, high = (_end(end, digits) for end in (interval.low, interval.high))
-    return f"{100.0 * interval.level:.0f} %: {low} to {high}"
+    return f"{share(interval.level)}: {low} to {high}"
 
 
 def _end(value: float, digits: int) -> str:
@@ -193,9 +196,5 @@ def _end(value: float, digits: int) -> str:
 
 def _chance(probability: float) -> str:
     if probability < 0.005:
-        return "under 1 %"
-    return "over 99 %" if probability > 0.995 else f"{100.0 * probability:.0f} %"
-
-
-def _share(fraction: float) -> str:
-    return percent(fraction).lstrip("+±").replace(".0 %", " %")
+        return "under 1%"
+    return "over 99%" if probability > 0.995 else f"{probability:.0%}"

@@ -1,15 +1,14 @@
-"""How numbers, changes and verdicts are put for people, in one place.
+"""How verdicts, names and decisions are put for people, in one place; numbers and effects are told by `effects`.
 
-The reasons of a verdict come with it as sentences and are not phrased again. A change of log ratios is shown in
-percent; so is a change of nats per token, as the change of perplexity on the same documents, like in the reasons.
+The reasons of a verdict come with it as sentences and are not phrased again.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from enum import StrEnum
 
+from collapse_guard.comparison.effects import share
 from collapse_guard.records import Assessment, Comparison, Decision, Direction, Mixture, Reason, Severity, Verdict
 from collapse_guard.report.palette import SEVERITIES
 
@@ -83,86 +82,14 @@ def title(indicator: str) -> str:
     return re.sub(r"_(?=\d)", "-", one_line(indicator)).replace("_", " ")[:60]
 
 
-def number(value: float) -> str:
-    """A number with four significant digits.
-
-    Example:
-        >>> number(92.0), number(0.05821), number(12345.6), number(2.5e-7), number(float("nan"))
-        ('92.00', '0.05821', '12,346', '2.500e-07', 'not a number')
-    """
-    if math.isnan(value):
-        return "not a number"
-    if math.isinf(value):
-        return "infinite" if value > 0 else "minus infinite"
-    size = abs(value)
-    if value == 0 or 1e3 <= size < 1e7:
-        return f"{value:,.0f}"
-    return f"{value:#.4g}".rstrip(".") if 1e-4 <= size < 1e3 else f"{value:.3e}"
-
-
-def percent(fraction: float) -> str:
-    """A signed fraction in percent; from a million percent on as a factor.
-
-    Example:
-        >>> percent(0.1734), percent(-0.091), percent(2.7812), percent(-1e-9), percent(59999.0)
-        ('+17.3 %', '-9.1 %', '+278 %', '±0.0 %', '×60,000')
-    """
-    if math.isnan(fraction):
-        return MISSING
-    if math.isinf(fraction):
-        return number(fraction)
-    if abs(fraction) < 5e-4:
-        return "±0.0 %"
-    if abs(fraction) >= 1e4:
-        return f"×{number(1.0 + fraction)}"
-    return f"{100.0 * fraction:+,.1f} %" if abs(fraction) < 1.0 else f"{100.0 * fraction:+,.0f} %"
-
-
-def share(mixture: Mixture | None) -> str:
+def real_share(mixture: Mixture | None) -> str:
     """The real share of a mixture in percent; "n/a" where it is not known.
 
     Example:
-        >>> share(Mixture(real=0.25, newest=0.75)), share(None)
-        ('25 %', 'n/a')
+        >>> real_share(Mixture(real=0.25, newest=0.75)), real_share(None)
+        ('25%', 'n/a')
     """
-    return MISSING if mixture is None else f"{100.0 * mixture.real:.3g} %"
-
-
-def is_relative(effect_unit: str) -> bool:
-    """Whether an effect in that unit is shown in percent: log ratios, and nats per token as a ratio of perplexities."""
-    return effect_unit == "log ratio" or effect_unit.startswith("nats")
-
-
-def change(effect: float, effect_unit: str = "log ratio") -> str:
-    """An effect for people: in percent, in points for shares, or as a signed difference with its unit.
-
-    Example:
-        >>> change(0.157), change(0.157, "nats per token"), change(-0.25, "words"), change(float("nan"))
-        ('+17.0 %', '+17.0 %', '-0.2500 words', 'n/a')
-        >>> change(0.283, "share of recurring n-grams")
-        '+28.3 points'
-    """
-    if math.isnan(effect):
-        return MISSING
-    if is_relative(effect_unit):
-        return percent(math.expm1(effect) if effect < 50.0 else math.inf)
-    if effect_unit.startswith("share") and math.isfinite(effect):
-        return f"{100.0 * effect:+.1f} points"
-    return f"{'+' if effect > 0 else ''}{number(effect)} {one_line(effect_unit)}"
-
-
-def change_with_interval(comparison: Comparison) -> str:
-    """The effect of a comparison with its interval, such as "+17.0 % (+12.1 % to +22.3 %)"."""
-    middle, low, high = (
-        change(effect, comparison.effect_unit) for effect in (comparison.effect, comparison.low, comparison.high)
-    )
-    return middle if middle == MISSING else f"{middle} ({low} to {high})"
-
-
-def margin(comparison: Comparison) -> str:
-    """How far the indicator may move, as the change at which the margin ends, such as "+10.0 %"."""
-    up, down = (change(sign * comparison.margin, comparison.effect_unit) for sign in (1.0, -1.0))
-    return {Direction.UP: up, Direction.DOWN: down, Direction.BOTH: f"{down} to {up}"}[comparison.direction]
+    return MISSING if mixture is None else share(mixture.real)
 
 
 def which_way(direction: Direction) -> str:
@@ -190,7 +117,7 @@ def prescription(assessment: Assessment) -> str:
     mixture = assessment.prescription
     if mixture is None:
         return ""
-    return f"The guard asks for {share(mixture)} real data in generation {assessment.generation.index + 1}."
+    return f"The guard asks for {share(mixture.real)} real data in generation {assessment.generation.index + 1}."
 
 
 def decisions(assessment: Assessment) -> list[str]:

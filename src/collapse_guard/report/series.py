@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collapse_guard.comparison.effects import number, share
 from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
 from collapse_guard.report.tables import compared_with, in_order
@@ -49,7 +50,7 @@ def _point(assessment: Assessment, indicator: str) -> Point | None:
         return None
     drift = compared_with(assessment, indicator, "founder")
     low, high = (
-        (_moved(value, end - drift.effect, drift) for end in (drift.low, drift.high)) if drift else (value, value)
+        (drift.scale.moved(value, end - drift.effect) for end in (drift.low, drift.high)) if drift else (value, value)
     )
     return Point(
         generation=assessment.generation.index,
@@ -67,16 +68,10 @@ def _value(assessment: Assessment, indicator: str) -> float | None:
     return reading.value if reading and reading.is_usable else None
 
 
-def _moved(value: float, effect: float, comparison: Comparison) -> float:
-    if comparison.effect_unit == "log ratio":
-        return value * math.exp(effect) if effect < 50.0 else math.inf
-    return value + effect
-
-
 def margin_ends(comparison: Comparison) -> tuple[float, float]:
     """The levels between which the indicator is within its margin; one-sided margins start at the founder's level."""
-    level = comparison.reference
-    up, down = _moved(level, comparison.margin, comparison), _moved(level, -comparison.margin, comparison)
+    level, margin = comparison.reference, comparison.margin
+    up, down = comparison.scale.moved(level, margin), comparison.scale.moved(level, -margin)
     return {Direction.UP: (level, up), Direction.DOWN: (down, level), Direction.BOTH: (down, up)}[comparison.direction]
 
 
@@ -92,4 +87,4 @@ def description(histories: Histories, indicator: str) -> str:
 
 
 def _spoken(value: float, indicator: str) -> str:
-    return f"{value:.0%}" if indicator == REAL_SHARE else sentences.number(value)
+    return share(value) if indicator == REAL_SHARE else number(value)

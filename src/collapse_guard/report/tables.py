@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from collapse_guard.comparison.effects import limit, phrase, share, shown, with_interval
 from collapse_guard.indicators.registry import FAMILIES, built_in
 from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
@@ -95,7 +96,7 @@ def _generation_row(assessment: Assessment, shown: Sequence[str]) -> tuple[Cell,
     return (
         Cell(text=str(assessment.generation.index)),
         Cell(text=str(severity), severity=severity),
-        Cell(text=sentences.share(assessment.generation.mixture)),
+        Cell(text=sentences.real_share(assessment.generation.mixture)),
         *(_reading_cell(assessment, name) for name in shown),
     )
 
@@ -105,8 +106,8 @@ def _reading_cell(assessment: Assessment, indicator: str) -> Cell:
     if reading is None or not reading.is_usable:
         return Cell(text=MISSING, severity=_trouble(assessment, indicator))
     drift = compared_with(assessment, indicator, "founder")
-    detail = sentences.change(drift.effect, drift.effect_unit) if drift else ""
-    return Cell(text=sentences.number(reading.value), detail=detail, severity=_trouble(assessment, indicator))
+    detail = phrase(drift, drift.effect) if drift else ""
+    return Cell(text=shown(reading.value, reading.scale), detail=detail, severity=_trouble(assessment, indicator))
 
 
 def _trouble(assessment: Assessment, indicator: str) -> Severity | None:
@@ -128,7 +129,7 @@ def comparisons(assessment: Assessment, chosen: Iterable[Comparison] | None = No
             _place(comparison.indicator),
         ),
     )
-    levels = " or ".join(sorted({f"{100 * comparison.level:.4g} %" for comparison in rows}))
+    levels = " or ".join(sorted({share(comparison.level, digits=6) for comparison in rows}))
     return Table(
         caption=f"Comparisons of generation {assessment.generation.index}; intervals at {levels or MISSING}",
         columns=("indicator", "status", "observed", "reference", "change (interval)", "margin", "method", "n"),
@@ -167,10 +168,10 @@ def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cel
     return (
         Cell(text=comparison.indicator, is_name=True),
         Cell(text=str(status), severity=status.severity, detail=_beyond(comparison)),
-        _value_cell(comparison.observed),
-        _value_cell(comparison.reference, detail=sentences.baseline(comparison)),
-        Cell(text=sentences.change_with_interval(comparison)),
-        Cell(text=sentences.margin(comparison)),
+        Cell(text=shown(comparison.observed, comparison.scale)),
+        Cell(text=shown(comparison.reference, comparison.scale), detail=sentences.baseline(comparison)),
+        Cell(text=with_interval(comparison, comparison.effect, comparison.low, comparison.high)),
+        Cell(text=limit(comparison, comparison.margin)),
         Cell(text=comparison.method),
         Cell(text=f"{comparison.n:,}", detail=f"against {comparison.n_reference:,}"),
     )
@@ -178,7 +179,3 @@ def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cel
 
 def _beyond(comparison: Comparison) -> str:
     return "beyond its watch level" if not comparison.decides and has_moved(comparison) else ""
-
-
-def _value_cell(value: float, *, detail: str = "") -> Cell:
-    return Cell(text=sentences.number(value) if value == value else MISSING, detail=detail)

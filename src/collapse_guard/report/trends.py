@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from collapse_guard.comparison.effects import phrase, with_interval
 from collapse_guard.comparison.trend import Trend, generations_until, theil_sen
-from collapse_guard.records import Assessment, Comparison, Direction
-from collapse_guard.report import sentences
+from collapse_guard.records import Assessment, Comparison
 from collapse_guard.report.tables import Cell, Table, compared_with, deciding, in_order
 
 FEWEST = 4
@@ -50,16 +50,10 @@ def _left(newest: Comparison, trend: Trend) -> float:
 def _row(newest: Comparison, trend: Trend) -> tuple[Cell, ...]:
     left = _left(newest, trend)
     when = "beyond it now" if left == 0 else f"{math.ceil(left):,} generation{'s' if left > 1 else ''}"
-    middle, low, high = (_signed(newest, value) for value in (trend.slope, trend.low, trend.high))
+    sign = newest.direction.sign(newest.effect)
     return (
         Cell(text=newest.indicator, is_name=True),
-        Cell(text=f"{middle} ({low} to {high})"),
-        Cell(text=_signed(newest, newest.harm)),
+        Cell(text=with_interval(newest, *(sign * slope for slope in (trend.slope, trend.low, trend.high)))),
+        Cell(text=phrase(newest, newest.effect)),
         Cell(text=when),
     )
-
-
-def _signed(newest: Comparison, harm: float) -> str:
-    """Harm as the change that it is; with two sides it has no sign of its own."""
-    sign = {Direction.UP: 1.0, Direction.DOWN: -1.0, Direction.BOTH: math.copysign(1.0, newest.effect)}
-    return sentences.change(sign[newest.direction] * harm, newest.effect_unit)

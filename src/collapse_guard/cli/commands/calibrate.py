@@ -68,19 +68,21 @@ def _table(found: Calibration, policy: Policy) -> Table:
     table.box = None
     decides = [noise for noise in found.noise if noise.indicator in policy.decides]
     for noise in decides or found.noise:
-        table.add_row(printable(noise.indicator), *_cells(noise))
+        table.add_row(printable(noise.indicator), *map(printable, _cells(noise)))
     return table
 
 
 def _cells(noise: Noise) -> tuple[str, ...]:
-    from collapse_guard.decision.calibration import shown_effect
-    from collapse_guard.records import Direction
+    from collapse_guard.comparison.effects import limit, phrase, size
 
-    sign = -1.0 if noise.direction is Direction.DOWN else 1.0
-    mean, sd = (noise.seeds.mean, noise.seeds.sd) if noise.seeds else (None, None)
-    limit = None if noise.limit is None else sign * noise.limit
-    effects = (noise.sampling_sd, mean, sd, limit, sign * noise.policy_margin, sign * noise.margin_in_force)
-    return tuple("-" if effect is None else shown_effect(effect, noise.effect_unit) for effect in effects)
+    return (
+        "-" if noise.sampling_sd is None else size(noise, noise.sampling_sd),
+        "-" if noise.seeds is None else phrase(noise, noise.seeds.mean),
+        "-" if noise.seeds is None else size(noise, noise.seeds.sd),
+        "-" if noise.limit is None else limit(noise, noise.limit),
+        limit(noise, noise.policy_margin),
+        limit(noise, noise.margin_in_force),
+    )
 
 
 def _remark(found: Calibration) -> None:

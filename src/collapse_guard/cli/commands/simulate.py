@@ -249,7 +249,7 @@ def _table(asked: Asked, observables: Sequence[Observable], verdicts: Sequence[C
 
     columns, cells = ["generation"], [[Cell(text=str(t)) for t in range(asked.generations + 1)]]
     for seen in observables:
-        columns.append(f"{seen.name}: mean (10-90 %)")
+        columns.append(f"{seen.name}: mean (10-90%)")
         cells.append([Cell(text=text) for text in _ranges(seen)])
         if seen.expected is not None:
             columns.append("limit for large N" if seen.is_limit else "closed form")

@@ -14,7 +14,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 Counts = npt.ArrayLike | Tensor
 
@@ -203,7 +203,7 @@ class Mauve(_ClusterIndicator):
     name = "mauve"
     place = 40
     unit = "1"
-    scale = "log_ratio"
+    scale = EffectScale.LOG_RATIO
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     misses = "what happens within a cluster, and what the embedder does not tell apart"

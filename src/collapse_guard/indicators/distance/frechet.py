@@ -11,7 +11,7 @@ from torch import Tensor
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def frechet(mean: Vectors, covariance: Vectors, mean_ref: Vectors, covariance_ref: Vectors) -> float:
@@ -119,7 +119,7 @@ class Frechet(DistanceIndicator):
     name = "frechet"
     place = 30
     unit = "squared distance"
-    scale = "log_ratio"
+    scale = EffectScale.LOG_RATIO
     direction = Direction.UP
     value_range = (0.0, math.inf)
     cost = "O(n d^2 + d^3)"

@@ -14,7 +14,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.ngrams import NgramTable, Sequences, key_counts, ngram_keys
 from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def entropy_n(sequences: Sequences, n: int) -> float:
@@ -92,7 +92,7 @@ class NgramEntropy(NgramTable):
     value_range = (0.0, math.inf)
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "tokens"
-    scale = "difference"
+    scale = EffectScale.LOG
     cost = "O(N log N) for N tokens"
     misses = "which n-grams they are: one that is lost and one that is new cancel, and rare ones weigh little"
     definitions = (4, 6, 8)

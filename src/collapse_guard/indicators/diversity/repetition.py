@@ -13,7 +13,7 @@ from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
 from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def repetition(sequences: Sequences, n: int = 4) -> float:
@@ -70,7 +70,7 @@ class Repetition(KeptSequences):
     value_range = (0.0, math.inf)
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "tokens"
-    scale = "difference"
+    scale = EffectScale.LOG
     cost = "O(N log N) for N tokens"
     misses = "loops within one sample, and the same said in other words"
     definitions = (4, 6)

@@ -13,7 +13,7 @@ from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
 from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 _EPSILON = 0.1
 """What stands for a count of no matches (smoothing method 1 of Chen and Cherry 2014)."""
@@ -77,7 +77,7 @@ class SelfBleu(KeptSequences):
     value_range = (0.0, 1.0)
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "tokens"
-    scale = "absolute"
+    scale = EffectScale.ABSOLUTE
     cost = "O(N log N) for N tokens"
     misses = "the same said in other words, and loops within one sample"
     definitions = (4, 6)

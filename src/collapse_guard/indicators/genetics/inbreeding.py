@@ -20,7 +20,8 @@ from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.samples import TokenGroup, VectorGroup
 from collapse_guard.indicators.tails.richness import occurrences
-from collapse_guard.records.readings import Direction, Reading, Relatives, are_usable
+from collapse_guard.records import Direction, EffectScale
+from collapse_guard.records.readings import Reading, Relatives, are_usable
 
 
 def homozygosity(counts: npt.ArrayLike | Tensor) -> float:
@@ -135,6 +136,7 @@ class Homozygosity(_TokenCounts):
     value_range = (0.0, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
     reads_rows = True
+    of_draws = True
     undefined = "there are fewer than two tokens"
 
     @classmethod
@@ -175,7 +177,8 @@ class FixationIndex(_TokenCounts):
     value_range = (-math.inf, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
     reads_rows = True
-    scale = "absolute"
+    of_draws = True
+    scale = EffectScale.SHARE
     undefined = "there are fewer than two tokens, or the reference has no diversity"
 
     @classmethod

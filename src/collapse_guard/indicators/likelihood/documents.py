@@ -22,6 +22,7 @@ from collapse_guard.indicators.likelihood.nats import (
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
 from collapse_guard.indicators.ngrams import gather_joined
 from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite
+from collapse_guard.records import EffectScale
 
 _MOST_DOCUMENTS = 10**6
 """Documents that `CvarLoss` keeps at most: 8 MB."""
@@ -101,7 +102,7 @@ class TailLoss(LikelihoodIndicator):
     )
     definitions = (2, 7)
     minimum_n = 10
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no document of the tail is scored"
 
     tail_nats: Tensor
@@ -165,7 +166,7 @@ class TailTokenLoss(LikelihoodIndicator):
     misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
     definitions = (2, 7)
     minimum_n = 10
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no token of the tail is scored"
 
     hard_nats: Tensor
@@ -239,7 +240,7 @@ class CvarLoss(LikelihoodIndicator):
     misses = "hard documents that others take the place of: the worst are found anew in each generation"
     definitions = (2, 7)
     minimum_n = 100
-    scale = "difference"
+    scale = EffectScale.LOG
     undefined = "no document is scored"
 
     rates_of_documents: Tensor

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.likelihood.logits import token_nll
 from collapse_guard.indicators.likelihood.nats import (
     entropy,
@@ -18,7 +18,7 @@ from collapse_guard.indicators.likelihood.nats import (
     perplexity,
 )
 from collapse_guard.indicators.rates import Rates, ScoredDocuments
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 class LikelihoodIndicator(Indicator):
@@ -37,7 +37,7 @@ class _TokenMean(LikelihoodIndicator):
 
     cost = "O(T V) for T tokens and V logits each"
     minimum_n = 30
-    scale: ClassVar[Scale] = "difference"
+    scale: ClassVar[EffectScale] = EffectScale.EXPONENTIAL
     undefined = "no token is scored"
     _of: ClassVar[str]
 
@@ -189,7 +189,7 @@ class Entropy(_TokenMean):
     name = "entropy"
     place = 60
     unit = "nats"
-    scale = "log_ratio"
+    scale = EffectScale.LOG_RATIO
     direction = Direction.BOTH
     definitions = (4, 7)
     misses = "whether the model is right: it may be as unsure as before, of other words"

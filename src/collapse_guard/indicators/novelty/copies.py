@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator, Scale
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.exact_keys import Sequences, joined, within
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import ngram_keys, unique
 from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
 from collapse_guard.indicators.samples import TextGroup, TokenGroup
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 COPIED_LENGTH = 8
 """Tokens in a row that count as copied."""
@@ -101,7 +101,7 @@ class _TrainingSetIndicator(Indicator):
     direction = Direction.UP
     value_range = (0.0, 1.0)
     minimum_n = MINIMUM_GROUPS
-    scale: ClassVar[Scale] = "absolute"
+    scale: ClassVar[EffectScale] = EffectScale.SHARE
     definitions = (6,)
 
     def _add_counts(self, settings: str) -> None:

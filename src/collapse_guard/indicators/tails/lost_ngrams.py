@@ -18,7 +18,7 @@ from collapse_guard.indicators.ngrams import key_counts, ngram_keys
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator, count_types
 from collapse_guard.indicators.tails.richness import as_array
-from collapse_guard.records.readings import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | Tensor, m: int) -> float:
@@ -109,7 +109,7 @@ class LostNgrams(TailIndicator):
     unit = "share of recurring n-grams"
     direction = Direction.UP
     value_range = (-math.inf, 1.0)
-    scale = "absolute"
+    scale = EffectScale.SHARE
     undefined = "there are no n-grams, or the wild type has none that recur"
     cost = "O(N + K) for N n-grams and K frozen ones"
     misses = "n-grams that are new; and one n-gram of a kind is as good as the many that real text has"

@@ -1,0 +1,186 @@
+"""The comparison of two readings, and what keeps two from being compared.
+
+`compare` chooses the method from what the readings are: documents that can be paired (likelihood) are paired, groups
+of equal size (everything measured on samples) are compared as two samples. Both baselines of the guard go through it:
+the founder (what retraining did) and the wild type (what was lost in total).
+"""
+
+from __future__ import annotations
+
+import math
+
+from collapse_guard.comparison.betting import paired_e_value
+from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
+from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
+from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
+from collapse_guard.comparison.two_sample import two_sample_difference, two_sample_log_ratio
+from collapse_guard.errors import InputError
+from collapse_guard.records import Baseline, Comparison, Direction, EffectScale, Reading
+
+
+def obstacle(reading: Reading, reference: Reading) -> str:
+    """Say why two readings cannot be compared, as a sentence; empty where they can.
+
+    Paired readings must be of the same documents with the same token counts, unpaired ones of groups of the same
+    size, and the baseline of a ratio must not be zero.
+    """
+    name = reading.indicator
+    for side, which in ((reading, "this generation"), (reference, "the baseline")):
+        if not side.is_usable:
+            return f"{name} of {which}: {side.problem or 'it is not a number'}"
+    if reading.keys or reference.keys:
+        return _pairing_obstacle(reading, reference)
+    if reading.group != reference.group:
+        return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"
+    if reading.scale is EffectScale.LOG_RATIO and math.fsum(reference.replicates) <= 0.0:
+        return f"{name} of the baseline is 0, so a ratio to it is not defined; take it out of `decides` in the policy"
+    return ""
+
+
+def _pairing_obstacle(reading: Reading, reference: Reading) -> str:
+    name, here = reading.indicator, dict(zip(reading.keys, reading.weights, strict=True))
+    if not (reading.keys and reference.keys):
+        which = "this generation" if reading.keys else "the baseline"
+        return f"{name} has ids of {reading.group}s only in {which}: give them in every generation, or in none"
+    missing = [key for key in reference.keys if key not in here]
+    if missing:
+        return (
+            f"{name} lacks {len(missing)} of its baseline's {len(reference.keys)} {reading.group}s "
+            f"(first: {missing[0]}); score the same {reading.group}s in every generation"
+        )
+    if any(here[key] != weight for key, weight in zip(reference.keys, reference.weights, strict=True)):
+        return f"{name} counts other tokens than its baseline: another tokenizer? Compare bits_per_byte instead"
+    return ""
+
+
+def compare(
+    reading: Reading,
+    reference: Reading,
+    *,
+    baseline: Baseline,
+    baseline_generation: int | None = None,
+    margin: float,
+    watch: float,
+    level: float = 0.95,
+    alert_level: float = 0.05,
+    decides: bool = True,
+    seed_limit: float | None = None,
+) -> Comparison:
+    """Compare a reading with its baseline against a margin of harm.
+
+    Harm beyond the margin is shown by an e-value where documents are paired (betting, valid for any distribution and
+    any n), by a t test where groups are compared. The interval, and harm within the margin, are by t tests.
+
+    Args:
+        reading: This generation's reading.
+        reference: The baseline's reading of the same indicator.
+        baseline: What the reference is: "founder", "parent" or "wild_type".
+        baseline_generation: Index of the founder or parent.
+        margin: Harm that is still acceptable, in the unit of the effect; above 0.
+        watch: Harm from which on the generation is watched; above 0, at most `margin`.
+        level: Confidence of the two-sided interval; the within-margin test is one-sided at 1 - level.
+        alert_level: One-sided level at which an alert is raised; used only to say what would be found at this n, and
+            how many samples would decide.
+        decides: Whether the verdict rests on the comparison.
+        seed_limit: Harm that another seed alone does not reach; None: not known.
+
+    Returns:
+        The comparison; n grows the power, the margin does not shrink with n.
+
+    Raises:
+        InputError: When `obstacle` finds a reason why the two cannot be compared.
+    """
+    why_not = obstacle(reading, reference)
+    if why_not:
+        raise InputError(f"`reading` and `reference` cannot be compared: {why_not}")
+    contrast = contrast_of(reading, reference)
+    direction = reading.direction
+    low, high = interval(contrast, level)
+    e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
+    p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
+    p_within = within(contrast, margin, direction)
+    found = (
+        detectable(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
+        if e_margin is None
+        else detectable_by_betting(contrast.standard_error, len(reference.keys) - 1.0, level=alert_level, margin=margin)
+    )
+    undecided = p_beyond > alert_level and p_within > 1 - level
+    bets = e_margin is not None
+    needed = samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level, bets=bets)
+    return Comparison(
+        indicator=reading.indicator,
+        baseline=baseline,
+        baseline_generation=baseline_generation,
+        observed=reading.scale.value_of(contrast.observed),
+        reference=reading.scale.value_of(contrast.reference),
+        scale=reading.scale,
+        effect=contrast.effect,
+        effect_unit=effect_unit(reading),
+        standard_error=contrast.standard_error,
+        degrees_of_freedom=contrast.degrees_of_freedom,
+        low=low,
+        high=high,
+        level=level,
+        direction=direction,
+        margin=margin,
+        watch=watch,
+        p_beyond_margin=p_beyond,
+        p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
+        p_within_margin=p_within,
+        method=_method(reading, contrast),
+        n=len(reading.replicates),
+        n_reference=len(reference.replicates),
+        n_needed=needed if undecided else None,
+        detectable=found if math.isfinite(found) else None,
+        e_beyond_margin=e_margin,
+        e_beyond_watch=e_watch,
+        seed_limit=seed_limit,
+        replicate=reading.group,
+        decides=decides,
+    )
+
+
+def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
+    """Evidence against "harm is at most `harm`" of paired documents; two-sided harm takes the mean of both sides."""
+    if not reading.keys:
+        return None
+    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    sides = {Direction.UP: (1,), Direction.DOWN: (-1,), Direction.BOTH: (1, -1)}[reading.direction]
+    e_values = [
+        paired_e_value(
+            observed=[here[key] for key in reference.keys],
+            reference=reference.replicates,
+            weights=reference.weights,
+            hypothesis=side * harm,
+            side=side,
+            log_ratio=reading.scale is EffectScale.LOG_RATIO,
+        )
+        for side in sides
+    ]
+    return math.fsum(e_values) / len(e_values)
+
+
+def _method(reading: Reading, contrast: Contrast) -> str:
+    if not reading.keys:
+        return contrast.method
+    return f"bets on paired documents; interval: {contrast.method}".replace("documents", f"{reading.group}s")
+
+
+def _p_of(e_value: float) -> float:
+    return min(1.0, 1.0 / e_value) if e_value > 0.0 else 1.0
+
+
+def effect_unit(reading: Reading) -> str:
+    """Unit of effects on a reading: the indicator's, but on a relative scale."""
+    return "log ratio" if reading.scale.is_relative else reading.unit
+
+
+def contrast_of(reading: Reading, reference: Reading) -> Contrast:
+    """Choose the method: paired where replicates have keys, two samples where not."""
+    if not reading.keys:
+        two_sample = two_sample_log_ratio if reading.scale is EffectScale.LOG_RATIO else two_sample_difference
+        return two_sample(observed=reading.replicates, reference=reference.replicates)
+    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    observed = [here[key] for key in reference.keys]
+    paired = paired_log_ratio if reading.scale is EffectScale.LOG_RATIO else paired_difference
+    return paired(observed=observed, reference=reference.replicates, weights=reference.weights)
