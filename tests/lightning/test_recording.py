@@ -103,21 +103,22 @@ class MLFlowLogger:
 
 
 class TestTheTrainersRun:
-    def run(self, store, *loggers):
-        return recording.training_run(store, SimpleNamespace(loggers=loggers))
+    def is_used(self, store, *loggers):
+        """Whether the generation is kept in the run that the trainer logs to."""
+        return recording.in_training_run(store, SimpleNamespace(loggers=loggers)) is not store
 
     def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         store = open_store(f"sqlite:///{tmp_path}/mlflow.db")
-        assert self.run(store, object(), MLFlowLogger("sqlite:///mlflow.db")) == "of the logger"
+        assert self.is_used(store, object(), MLFlowLogger("sqlite:///mlflow.db"))
 
     @pytest.mark.parametrize("uri", ["sqlite:///other.db", "http://localhost:1", "file:./mlruns"])
     def test_is_not_where_the_logger_is_elsewhere(self, uri, tmp_path):
-        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db"), MLFlowLogger(uri)) is None
+        assert not self.is_used(open_store(f"sqlite:///{tmp_path}/mlflow.db"), MLFlowLogger(uri))
 
     def test_is_not_where_there_is_no_mlflow(self, tmp_path):
-        assert self.run(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db")) is None
-        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db")) is None
+        assert not self.is_used(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db"))
+        assert not self.is_used(open_store(f"sqlite:///{tmp_path}/mlflow.db"))
 
 
 class TestWithoutOne:
@@ -164,7 +165,7 @@ class TestWhenTheStoreFailsAtTheEnd:
             store=Failing(StoreUnreachableError("down")), history=(), wild_type=wild_type, policy=Policy()
         )
         with pytest.warns(CollapseGuardWarning, match="kept in"):
-            recorder.record(recorder.judge(evidence, generation, seed=0), evidence, run_id=None)
+            recorder.record(recorder.judge(evidence, generation, seed=0), evidence, store=recorder.store)
         [path] = list_pending(".collapse_guard/pending")
         request = load_pending(path).request
         assert (request.items, request.mixture) == (70, Mixture(real=1.0))

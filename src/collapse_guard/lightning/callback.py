@@ -15,11 +15,11 @@ from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputErr
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.recording import Recorder, log_readings, plan, resolve_store, training_run
+from collapse_guard.lightning.recording import Recorder, in_training_run, log_readings, plan, resolve_store
 from collapse_guard.lightning.steering import steer_run
 from collapse_guard.probes.isolation import untouched
-from collapse_guard.probes.probe import Probe
-from collapse_guard.probes.sharding import merge, mixed_seed
+from collapse_guard.probes.probe import Probe, check_probe, merged
+from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
@@ -259,7 +259,7 @@ class CollapseGuard(CallbackBase):
         self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
     ) -> Assessment:
         recorder = cast("Recorder", self._recorder)
-        evidence = self.evidence = getattr(self.probe, "merge", merge)(parts)
+        evidence = self.evidence = merged(self.probe, parts)
         look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
         assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed, look=look)
         if "reinject" not in self.actions:
@@ -268,7 +268,8 @@ class CollapseGuard(CallbackBase):
         is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
         log_readings(trainer, assessment, under="" if is_first else f"{self.lineage}/")
         if is_final:
-            recorder.record(assessment, evidence, run_id=training_run(recorder.store, trainer) if is_first else None)
+            store = in_training_run(recorder.store, trainer) if is_first else recorder.store
+            recorder.record(assessment, evidence, store=store)
         return assessment
 
     def _trained(self, trainer: Trainer, generation: Generation) -> Generation:
@@ -306,17 +307,10 @@ class CollapseGuard(CallbackBase):
             whole(name, 1 if every is None else every, least=1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
-        self._check_probe()
+        check_probe(self.probe, self.wild_type)
         index, parents = self._asked
         places = {} if parents is None or index is None else {"parents": parents}
         Generation.from_dict({"schema": 1, "lineage": self.lineage, "index": index or 0, **places})
-
-    def _check_probe(self) -> None:
-        if not callable(getattr(self.probe, "collect", None)):
-            raise InputError(f"`probe` must have a method `collect`, but got {self.probe!r:.80}: see `Probe`")
-        kind = getattr(self.probe, "kind", self.wild_type.kind)
-        if kind != self.wild_type.kind:
-            raise InputError(f"`probe` must be for a wild type of {self.wild_type.kind}, but got one for {kind}")
 
 
 def _is_over(trainer: Trainer) -> bool:

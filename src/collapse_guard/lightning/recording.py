@@ -14,7 +14,6 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import (
     CollapseGuardWarning,
     FingerprintMismatchError,
-    InputError,
     LineageError,
     StoreUnreachableError,
 )
@@ -23,8 +22,7 @@ from collapse_guard.lightning.bases import Trainer, is_a
 from collapse_guard.lineage.outbox import PendingRequest, save_pending
 from collapse_guard.records import Assessment, Generation
 from collapse_guard.report import attachments
-from collapse_guard.store import LineageStore, next_index, open_store
-from collapse_guard.store.mlflow.address import absolute
+from collapse_guard.store import LineageStore, RunStore, next_index, open_store
 from collapse_guard.store.mlflow.layout import metrics
 from collapse_guard.wildtype import WildType
 
@@ -45,16 +43,12 @@ def mlflow_logger(trainer: Trainer) -> Any:
     return next((logger for logger in trainer.loggers if is_a(logger, "MLFlowLogger")), None)
 
 
-def training_run(store: LineageStore, trainer: Trainer) -> str | None:
-    """Id of the run that the trainer logs to, where it lies in the store; None where the store must make its own."""
+def in_training_run(store: LineageStore, trainer: Trainer) -> LineageStore:
+    """The store that keeps a generation in the run that the trainer logs to, where that run lies in the store."""
     logger = mlflow_logger(trainer)
-    if logger is None or not hasattr(store, "tracking_uri"):
-        return None
-    try:
-        same = absolute(logger._tracking_uri) == store.tracking_uri
-    except InputError:  # MLflow's old directories
-        return None
-    return str(logger.run_id) if same else None
+    if logger is None or not isinstance(store, RunStore) or not store.tracks(logger._tracking_uri):
+        return store
+    return store.in_run(str(logger.run_id))
 
 
 def plan(
@@ -127,14 +121,14 @@ class Recorder:
             look=look,
         )
 
-    def record(self, assessment: Assessment, evidence: Evidence, *, run_id: str | None) -> None:
+    def record(self, assessment: Assessment, evidence: Evidence, *, store: LineageStore) -> None:
         """Append the assessment with its report.
 
         Training is paid for by now: where the store refuses or does not answer, the evidence is kept, with a warning.
         """
         beside = attachments(assessment.generation.lineage, [*self.history, assessment])
         try:
-            self.store.append(assessment, attachments=beside, run_id=run_id)
+            store.append(assessment, attachments=beside)
         except (StoreUnreachableError, LineageError) as error:
             path = self._keep(assessment, evidence)
             message = (
