@@ -25,7 +25,9 @@ class TestBeforeTrainingIsPaidFor:
 
     def test_a_parent_that_does_not_exist_is_refused(self, guard, founder, model, refused):
         refused(
-            guard("healthy", generation=9, parents=[0, 4]), LineageError, r"`parents` must be .*\[0\].* but got \[4\]"
+            guard("healthy", generation=9, parents=[0, 4]),
+            LineageError,
+            r"`parents` of generation 9 must be .*\(0\), but got 4",
         )
 
     def test_another_wild_type_is_refused(self, guard, founder, model, refused, scripted, store):

@@ -15,6 +15,7 @@ from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
 from collapse_guard.lightning.epochs import coming_epoch, count_epoch, end_epoch
 from collapse_guard.lightning.wrapped import Wrapped
+from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
@@ -32,9 +33,9 @@ class ReinjectionDataModule(DataModuleBase):
     seed, shares and place in the run: not on ranks or workers, nor on whether training was interrupted and resumed, be
     it in the middle of an epoch (`MixtureSampler`).
 
-    With `mixture="auto"` the trainer's `CollapseGuard` says what to do: the prescription of the newest parent, where
-    its guard had the action `reinject`; else all real for a founder or without synthetic data, and all newest
-    otherwise.
+    With `mixture="auto"` the trainer's `CollapseGuard` says what to do: the mixture that the newest parent's assessment
+    asks for, where the guard has the action `reinject`; else all real for a founder or without synthetic data, and all
+    newest otherwise.
 
     Args:
         real: Documents that people wrote, such as `wild_type.pool`; None: the training data of `datamodule`.
@@ -156,6 +157,11 @@ class ReinjectionDataModule(DataModuleBase):
             return None
         earlier = self._indices[:-1] if applied.earlier else ()
         return (*earlier, *(self._indices[-1:] if applied.newest else ()))
+
+    def training_set(self) -> TrainingSet | None:
+        """What the generation is trained on: `applied`, `items` and `parents`; None before training starts."""
+        applied = self.applied
+        return None if applied is None else TrainingSet(mixture=applied, items=self.items, parents=self.parents)
 
     def prepare_data(self) -> None:
         """Prepare the data of `datamodule`."""
@@ -283,7 +289,7 @@ class ReinjectionDataModule(DataModuleBase):
                 '`mixture` must be a share or a Mixture where there is no guard to ask, but got "auto": '
                 "put a CollapseGuard among the trainer's callbacks"
             )
-        if guard.prescription is not None:
+        if guard.prescription is not None and "reinject" in guard.actions:
             return guard.prescription
         is_founder = not self.newest or (guard.generation is not None and guard.generation.index == 0)
         return Mixture(real=1.0) if is_founder else Mixture.with_real(0.0)

@@ -105,7 +105,7 @@ def simulate(
     The exit code is 0 whatever the guard says: a simulated collapse is no failure.
     """
     from collapse_guard.cli.outputs import check_writable, write_text
-    from collapse_guard.cli.showing import show_table
+    from collapse_guard.cli.verdicts import show_table
 
     if json_file is not None:
         check_writable(json_file, "--json")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.showing import show_verdict
+from collapse_guard.cli.verdicts import show_verdict
 from collapse_guard.records import Assessment, Generation, LostItem, Severity, Verdict
 
 
