@@ -33,12 +33,10 @@ class Selection:
 
     def check(self) -> None:
         """Refuse what cannot be done before anything is; raises InputError."""
-        given = [name for name in ("out", "wild_type") if getattr(self, name) is not None]
+        given = [option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None]
         if self.n is None:
             if given:
-                raise InputError(
-                    f"`--{given[0].replace('_', '-')}` goes with `--select`, but got no number: add --select N"
-                )
+                raise InputError(f"`{given[0]}` goes with `--select`, but got no number: add --select N")
             return
         if self.out is None or self.wild_type is None:
             raise InputError("`--select` needs `--out` and `--wild-type`, but got one or none of them: name both")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Submission:
 
 def check_alone(*groups: Submission | ReportFiles) -> None:
     """Refuse arguments beside `--resume`, which sends what is kept; raises InputError."""
-    given = [field.name for group in groups for field in fields(group) if getattr(group, field.name) is not None]
+    given = [name for group in groups for name, value in vars(group).items() if value is not None]
     if given:
         named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in given)
         raise InputError(

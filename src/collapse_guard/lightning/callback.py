@@ -19,7 +19,7 @@ from collapse_guard.lightning.bases import CallbackBase, Trainer
 from collapse_guard.lightning.logging import in_training_run, log_readings, store_address, store_of
 from collapse_guard.lightning.steering import steer_run
 from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan
-from collapse_guard.lineage.training_set import TrainingData
+from collapse_guard.lineage.training_set import as_told
 from collapse_guard.probes.isolation import untouched
 from collapse_guard.probes.probe import Probe, check_probe, merged
 from collapse_guard.probes.sharding import mixed_seed
@@ -47,9 +47,9 @@ class CollapseGuard(CallbackBase):
     |------------|----------------------------------------------------------------------------------------------------|
     | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
     |            | a log message when it is taken back                                                                |
-    | `reinject` | `ReinjectionDataModule` applies the mixture that the newest parent's assessment asks for;           |
-    |            | where the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at   |
-    |            | once, from the first item that no loader has fetched (`reinjection.controller`)                    |
+    | `reinject` | `ReinjectionDataModule` applies the mixture that the newest parent's assessment asks for; and where|
+    |            | the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at once,   |
+    |            | from the first item that no loader has fetched (`reinjection.controller`)                          |
     | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
 
@@ -269,7 +269,8 @@ class CollapseGuard(CallbackBase):
     def _judge(
         self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
     ) -> Assessment:
-        candidate = replace(cast("Candidate", self._candidate), generation=self._trained(trainer, generation))
+        trained = as_told(generation, trainer.datamodule, parents_are_given=self._parents is not None)
+        candidate = replace(cast("Candidate", self._candidate), generation=trained)
         evidence = self.evidence = merged(self.probe, parts)
         look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
         assessment = candidate.assess(evidence, look=look, decisions=self.decisions)
@@ -287,14 +288,6 @@ class CollapseGuard(CallbackBase):
             generation = enrolled.assessment.generation
             place = f"generation {generation.index} of {generation.lineage!r} is not in the store"
             warnings.warn(f"{place}: {enrolled.refusal.sentence(store)}", CollapseGuardWarning, stacklevel=2)
-
-    def _trained(self, trainer: Trainer, generation: Generation) -> Generation:
-        """The generation with what the data module tells of its training set; parents that the user named stay."""
-        data = trainer.datamodule
-        told = data.training_set() if isinstance(data, TrainingData) else None
-        if told is None:
-            return generation
-        return (told if self._parents is None else replace(told, parents=None)).of(generation)
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
         """Tell on rank 0 what is news, once: not again at the end of training what an in-run look has told."""

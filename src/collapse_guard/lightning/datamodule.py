@@ -21,6 +21,7 @@ from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
+from collapse_guard.reinjection.sources import OrderedItems
 
 Items = Sequence[Any] | Dataset[Any]
 """A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
@@ -198,7 +199,8 @@ class ReinjectionDataModule(DataModuleBase):
         )
         settings = {**self._settings(), **self._loading}
         # Lightning makes the loader of `overfit_batches` anew, with another sampler.
-        if getattr(self.trainer, "overfit_batches", 0):
+        trainer: Trainer = self.trainer
+        if trainer and trainer.overfit_batches:
             return RestingLoader(everything, sampler=self.sampler, **settings)
         del settings["batch_size"]
         loader = _Loader(everything, self.sampler, **settings)
@@ -263,7 +265,8 @@ class ReinjectionDataModule(DataModuleBase):
 
     def _mixing(self, mixture: Mixture) -> MixtureSampler:
         sizes = {source: sum(map(_size, parts)) for source, parts in self._parts().items()}
-        in_use = next(source for source in ("newest", "earlier", "real") if getattr(mixture, source))
+        shares = {"newest": mixture.newest, "earlier": mixture.earlier, "real": mixture.real}
+        in_use = next(source for source, share in shares.items() if share)
         sampler = MixtureSampler(
             sizes,
             mixture,
@@ -372,7 +375,7 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
 
 
 def _is_in_order(items: Items) -> bool:
-    return bool(getattr(items, "in_order", False))
+    return isinstance(items, OrderedItems) and items.in_order
 
 
 def _size(items: Items) -> int:

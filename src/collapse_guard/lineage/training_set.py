@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from collapse_guard.records import Generation, Mixture
@@ -38,3 +38,22 @@ class TrainingData(Protocol):
     def training_set(self) -> TrainingSet | None:
         """What was trained on so far in the run; None before training starts, and where it is not known."""
         ...
+
+
+def as_told(generation: Generation, data: object, *, parents_are_given: bool) -> Generation:
+    """A planned generation with what its data tell, where they tell anything.
+
+    Args:
+        generation: As it was planned.
+        data: The data module of the run; any object, or None.
+        parents_are_given: Whether the user named the parents, which then stay.
+
+    Example:
+        >>> planned = Generation(lineage="newsbot", index=2, parents=(1,))
+        >>> as_told(planned, None, parents_are_given=False) == planned
+        True
+    """
+    known = data.training_set() if isinstance(data, TrainingData) else None
+    if known is None:
+        return generation
+    return (replace(known, parents=None) if parents_are_given else known).of(generation)
