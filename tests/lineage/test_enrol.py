@@ -122,7 +122,7 @@ class TestPlan:
     def test_it_has_no_parents_where_they_are_said_to_be_none(self):
         assert self.plan(0, 2, parents=()).parents == ()
 
-    @pytest.mark.parametrize("parents", [(4,), (2,), (0, 1, 9)])
+    @pytest.mark.parametrize("parents", [(4,), (3,), (2,), (0, 1, 9)])
     def test_parents_must_be_stored_and_earlier(self, parents):
         missing = ", ".join(str(parent) for parent in parents if parent != 0)
         said = rf"`parents` of generation 2 must be earlier generations of lineage 'newsbot' \(0\), but got {missing}"
