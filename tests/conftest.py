@@ -18,10 +18,15 @@ settings.load_profile("same")
 
 @pytest.fixture(autouse=True, scope="module")
 def _threads():
-    """Examples and benchmarks set the number of threads for good, as scripts may."""
+    """Examples and benchmarks set the number of threads for good, as scripts may.
+
+    To set it anew, even to what it was, has other sums of floats rounded otherwise: a world that is shared by modules
+    would not be measured twice with the same digits.
+    """
     threads = torch.get_num_threads()
     yield
-    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture

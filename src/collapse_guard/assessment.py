@@ -127,6 +127,20 @@ def conclude(
     )
 
 
+def check_wild_type(history: Sequence[Assessment], fingerprint: str) -> None:
+    """Refuse a generation that is to be measured against another wild type than its lineage.
+
+    Raises:
+        FingerprintMismatchError: It names both.
+    """
+    for past in history:
+        if past.generation.wild_type not in ("", fingerprint):
+            raise FingerprintMismatchError(
+                f"lineage {past.generation.lineage!r} is measured against the wild type {past.generation.wild_type}, "
+                f"but got {fingerprint}: {FingerprintMismatchError.WHAT_TO_DO}"
+            )
+
+
 def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:
     """With where the lineage goes, and the mixture that follows from it."""
     ahead = outlook(concluded, history, policy)
@@ -152,13 +166,8 @@ def _next(history: Sequence[Assessment]) -> Generation:
 
 
 def _stamp(generation: Generation, wild_type: WildType, history: Sequence[Assessment]) -> Generation:
+    check_wild_type(history, wild_type.fingerprint)
     for past in history:
-        if past.generation.wild_type not in ("", wild_type.fingerprint):
-            raise FingerprintMismatchError(
-                f"lineage {past.generation.lineage!r} is measured against the wild type "
-                f"{past.generation.wild_type}, but got "
-                f"{wild_type.fingerprint}: {FingerprintMismatchError.WHAT_TO_DO}"
-            )
         if past.generation.index >= generation.index:
             raise InputError(
                 f"`history` must hold generations before {generation.index} only, but got {past.generation.index}"

@@ -74,7 +74,7 @@ def run_here(*arguments: object) -> Outcome:
 
 
 def run_quickly(*arguments: object) -> Outcome:
-    with mock.patch("collapse_guard.cli.adding.attachments", return_value={"report.html": "<!doctype html>"}):
+    with mock.patch("collapse_guard.lineage.enrol.attachments", return_value={"report.html": "<!doctype html>"}):
         return run_here(*arguments)
 
 

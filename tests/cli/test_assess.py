@@ -78,7 +78,7 @@ def test_the_path_on_real_text(run_whole, tmp_path, monkeypatch, speeches):
     )
     common = ("--wild-type", "wild-type", "--lineage", "speaker")
     assert run_whole("assess", "t0.txt", *common, "--generation", 0).code == 0
-    assert run_whole("assess", "t1.txt", *common, "--generation", 1, "--real-fraction", 0.5).code in (0, 3)
+    assert run_whole("assess", "t1.txt", *common, "--generation", 1, "--real-share", 0.5).code in (0, 3)
     reports = ("--junit", "junit.xml", "--json", "verdict.json", "--summary", "summary.md")
     collapsed = run_whole("assess", "t2.txt", *common, *reports)
     assert collapsed.code == 1
@@ -147,10 +147,10 @@ def _of_samples(path, n):
 
 
 def test_losses_on_samples_and_entropies_reach_the_evidence(run, world, tmp_path, wild_type, monkeypatch):
-    from collapse_guard.cli import asking
+    from collapse_guard.cli import submission
 
     seen = []
-    monkeypatch.setattr(asking, "Evidence", lambda **parts: seen.append(Evidence(**parts)) or seen[-1])
+    monkeypatch.setattr(submission, "Evidence", lambda **parts: seen.append(Evidence(**parts)) or seen[-1])
     losses = _losses(tmp_path / "losses.csv", wild_type)
     lines = losses.read_text("utf-8").splitlines()
     losses.write_text("\n".join([lines[0] + ",entropy", *(f"{line},40" for line in lines[1:])]), encoding="utf-8")
@@ -188,9 +188,18 @@ def test_the_founder_is_real_only_unless_said_otherwise_and_others_are_not_known
         return _json(run, world, tmp_path / "out.json", world.few, *options)[1].generation.mixture
 
     assert mixture() == Mixture(real=1.0)
-    assert mixture("--generation", 0, "--real-fraction", 0.4) == Mixture.with_real(0.4)
+    assert mixture("--generation", 0, "--real-share", 0.4) == Mixture.with_real(0.4)
     assert mixture("--generation", 3) is None
-    assert mixture("--generation", 3, "--real-fraction", 0) == Mixture.with_real(0.0)
+    assert mixture("--generation", 3, "--real-share", 0) == Mixture.with_real(0.0)
+
+
+def test_the_old_name_of_the_real_share_still_works_and_is_not_shown(run, world, tmp_path):
+    for spelling in (("--real-fraction", 0.25), ("--real-fraction=0.25",)):
+        _, found = _json(run, world, tmp_path / "out.json", world.few, "--generation", 3, *spelling)
+        assert found.generation.mixture == Mixture.with_real(0.25)
+    shown = run("assess", "--help").out
+    assert "--real-share" in shown
+    assert "--real-fraction" not in shown
 
 
 def test_seed_and_policy_are_recorded(run, world, tmp_path):
@@ -246,7 +255,8 @@ def test_parents_are_recorded_and_must_be_stored(run, world):
     unknown = run("assess", world.few, *common, "--parent", 3)
     assert unknown.code == 2
     assert (
-        "parents of generation 6 must be earlier generations of lineage `family` (0, 2, 4, 5), but got 3" in unknown.err
+        "`parents` of generation 6 must be earlier generations of lineage 'family' (0, 2, 4, 5), but got 3"
+        in unknown.err
     )
     assert run("assess", world.few, *common, "--generation", 0, "--parent", 0).code == 2
 

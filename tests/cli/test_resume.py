@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from collapse_guard.cli.adding import PENDING
-from collapse_guard.lineage.outbox import list_pending
+from collapse_guard.lineage.outbox import PENDING, list_pending
 from collapse_guard.records import Mixture
 
 NOWHERE = "sqlite:////nowhere/mlflow.db"
@@ -47,7 +46,7 @@ def test_the_command_in_the_error_does_not_tell_a_password(run, world):
 
 def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_the_worst(run, world):
     _keep(run, world, world.founder, "resumed", "--seed", 3)
-    _keep(run, world, world.collapsed, "resumed", "--real-fraction", 0.25, "--documents", 40)
+    _keep(run, world, world.collapsed, "resumed", "--real-share", 0.25, "--documents", 40)
     _keep(run, world, world.few, "other")
     outcome = run("assess", "--resume", "--store", world.uri)
     assert outcome.code == 1
@@ -125,7 +124,7 @@ def test_damaged_evidence_stays_and_stops_no_other(run, world):
 def test_a_process_that_was_killed_between_sending_and_tidying_up_sends_nothing_twice(run, world, monkeypatch):
     _keep(run, world, world.few, "killed")
     with monkeypatch.context() as patch:
-        patch.setattr("collapse_guard.cli.resuming.discard_pending", _killed)
+        patch.setattr("collapse_guard.cli.outbox.discard_pending", _killed)
         assert run("assess", "--resume", "--store", world.uri).code == 130
     assert len(list_pending(PENDING)) == 1
     again = run("assess", "--resume", "--store", world.uri)

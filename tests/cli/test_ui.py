@@ -7,11 +7,10 @@ import subprocess
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-import collapse_guard.store
+from collapse_guard.store.mlflow.store import MLflowStore
 from waiting import PATIENCE, answers, wait_until
 
 
@@ -41,7 +40,7 @@ def test_it_serves_the_store_until_ctrl_c_and_leaves_nothing_running(world):
         preexec_fn=_heed_ctrl_c,
     )
     try:
-        assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard}\n"
+        assert process.stdout.readline() == f"The dashboard: http://127.0.0.1:{port}{world.store.dashboard_path()}\n"
         assert wait_until(lambda: answers(f"http://127.0.0.1:{port}"))
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
@@ -104,8 +103,7 @@ def test_a_store_in_memory_has_no_interface(run):
 
 
 def test_a_server_shows_itself_at_its_own_address(run, monkeypatch):
-    server = SimpleNamespace(tracking_uri="https://mlflow.example/", dashboard="/#/experiments/1")
-    monkeypatch.setattr(collapse_guard.store, "open_store", lambda uri: server)
+    monkeypatch.setattr(MLflowStore, "dashboard_path", lambda store: "/#/experiments/1")
     outcome = run("ui", "--store", "https://mlflow.example/")
     assert outcome.code == 0
     assert "The dashboard: https://mlflow.example/#/experiments/1" in outcome.out
@@ -113,7 +111,7 @@ def test_a_server_shows_itself_at_its_own_address(run, monkeypatch):
 
 def test_an_interface_that_ends_by_itself_is_an_error(run, world, monkeypatch):
     failing = [sys.executable, "-c", "raise SystemExit(1)"]
-    monkeypatch.setattr("collapse_guard.store.mlflow.dashboard.ui_command", lambda uri, port: failing)
+    monkeypatch.setattr(MLflowStore, "server_command", lambda store, port: failing)
     outcome = run("ui", "--store", world.uri, "--port", _free_port())
     assert outcome.code == 2
     assert "MLflow's user interface ended with exit code 1" in outcome.err

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.lightning import ReinjectionDataModule
+from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import loader as room
 
@@ -506,14 +507,17 @@ class TestWithAGuard:
         assert sum(number < 100 for number in module.seen[0]) == round(100 * prescribed.real)
         assert healed.assessment.generation.items == 100
 
-    def test_a_guard_that_may_not_reinject_prescribes_nothing(self, fit, guard):
+    def test_what_was_prescribed_is_applied_where_this_runs_guard_may_reinject(self, fit, guard):
         fit(data_module(REAL), guard("healthy"))
-        silent = guard("collapsed", actions=())
-        fit(data_module(REAL, NEWEST), silent)
-        assert silent.assessment.prescription is None
-        data = data_module(REAL, NEWEST)
-        fit(data, guard("healthy"))
-        assert data.applied == Mixture.with_real(0.0)
+        collapsed = guard("collapsed", actions=())
+        fit(data_module(REAL, NEWEST), collapsed)
+        prescribed = collapsed.assessment.prescription
+        assert prescribed.real > 0
+        watched, healed = data_module(REAL, NEWEST), data_module(REAL, NEWEST)
+        fit(watched, guard("healthy", generation=2, actions=("alert",)))
+        assert watched.applied == Mixture.with_real(0.0)
+        fit(healed, guard("healthy", generation=3, parents=[1]))
+        assert healed.applied == prescribed
 
     def test_the_parents_are_those_whose_samples_were_used(self, fit, guard, store):
         for _ in range(2):
@@ -527,12 +531,28 @@ class TestWithAGuard:
         parents = [past.generation.parents for past in store.history("newsbot")]
         assert parents == [(), (0,), (0, 1), (1,), (3,), (2, 3), ()]
 
-    def test_what_another_data_module_calls_so_is_not_taken_for_a_mixture(self, fit, guard):
+    def test_a_data_module_that_tells_nothing_leaves_what_the_guard_was_told(self, fit, guard):
         data, own = pl.LightningDataModule(), guard("healthy", mixture=Mixture.with_real(0.4))
         data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
         data.applied = "augmentations"
         fit(data, own)
         assert own.assessment.generation.mixture == Mixture.with_real(0.4)
+
+    def test_any_data_module_can_tell_what_is_trained_on(self, fit, guard):
+        data, own = pl.LightningDataModule(), guard("healthy", mixture=Mixture.with_real(0.4))
+        data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
+        data.training_set = lambda: TrainingSet(mixture=Mixture.with_real(0.7), items=4)
+        fit(data, own)
+        assert (own.assessment.generation.mixture, own.assessment.generation.items) == (Mixture.with_real(0.7), 4)
+
+    def test_a_founder_of_which_nothing_else_is_known_was_trained_on_real_data_only(self, fit, guard):
+        data = pl.LightningDataModule()
+        data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
+        founder, child = guard("healthy"), guard("healthy")
+        fit(data, founder)
+        fit(data, child)
+        assert founder.assessment.generation.mixture == Mixture(real=1.0)
+        assert child.assessment.generation.mixture is None
 
     def test_samples_of_a_generation_that_is_not_before_this_one_are_refused(self, fit, guard, store):
         fit(data_module(REAL), guard("healthy"))

@@ -5,6 +5,7 @@ import pytest
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, StoreUnreachableError
 from collapse_guard.lightning import CollapseGuard
 from collapse_guard.probes import EmbeddingProbe
+from collapse_guard.records import Generation
 from collapse_guard.wildtype import WildType
 
 
@@ -25,7 +26,9 @@ class TestBeforeTrainingIsPaidFor:
 
     def test_a_parent_that_does_not_exist_is_refused(self, guard, founder, model, refused):
         refused(
-            guard("healthy", generation=9, parents=[0, 4]), LineageError, r"`parents` must be .*\[0\].* but got \[4\]"
+            guard("healthy", generation=9, parents=[0, 4]),
+            LineageError,
+            r"`parents` of generation 9 must be .*\(0\), but got 4",
         )
 
     def test_another_wild_type_is_refused(self, guard, founder, model, refused, scripted, store):
@@ -55,6 +58,10 @@ class TestBeforeTrainingIsPaidFor:
     def test_arguments_that_will_not_do_are_refused(self, guard, settings, message):
         with pytest.raises(InputError, match=message):
             guard("healthy", **settings)
+
+    def test_the_place_is_checked_by_the_record_of_today(self, guard, monkeypatch):
+        monkeypatch.setattr(Generation, "schema_version", Generation.schema_version + 1)
+        assert guard("healthy", generation=3, parents=[0]).lineage == "newsbot"
 
     def test_a_wild_type_that_is_none_is_refused(self, scripted):
         with pytest.raises(

@@ -172,7 +172,7 @@ def test_the_run_of_a_trainer_becomes_the_child_and_keeps_running_with_what_was_
     home = client.get_experiment_by_name("collapse_guard").experiment_id
     run_id = client.create_run(home, run_name="my training", tags={"mlflow.note.content": "mine"}).info.run_id
     client.log_metric(run_id, "likelihood/perplexity", 7.5, step=4000)
-    store.append(make(index=1), run_id=run_id)
+    store.in_run(run_id).append(make(index=1))
     run = client.get_run(run_id)
     assert (run.info.run_name, run.info.status) == ("my training", "RUNNING")
     assert run.data.tags["mlflow.note.content"] == "mine"
@@ -187,7 +187,7 @@ def test_runs_in_other_experiments_are_found_again(store, client, make, uri):
     for index, name in enumerate(["lightning_logs", "other", "lightning_logs"]):
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
-        store.append(make(index=index), run_id=client.create_run(experiment).info.run_id)
+        store.in_run(client.create_run(experiment).info.run_id).append(make(index=index))
     store.append(make(index=3))
     assert [item.generation.index for item in MLflowStore(uri).history("newsbot")] == [0, 1, 2, 3]
 
@@ -195,11 +195,11 @@ def test_runs_in_other_experiments_are_found_again(store, client, make, uri):
 def test_a_trainer_run_that_holds_a_generation_keeps_it(store, client, make):
     home = client.create_experiment("trainings")
     run_id = client.create_run(home).info.run_id
-    store.append(make(), run_id=run_id)
+    store.in_run(run_id).append(make())
     with pytest.warns(
         CollapseGuardWarning, match=f"run {run_id} holds generation 0 of newsbot, so this generation gets a run"
     ):
-        store.append(make(index=1), run_id=run_id)
+        store.in_run(run_id).append(make(index=1))
     assert [item.to_dict() for item in store.history("newsbot")] == [make().to_dict(), make(index=1).to_dict()]
     assert client.get_run(run_id).data.tags["collapse_guard.generation"] == "000000"
 
@@ -207,7 +207,7 @@ def test_a_trainer_run_that_holds_a_generation_keeps_it(store, client, make):
 @pytest.mark.parametrize("run_id", ["0" * 32, "no run", "../x"])
 def test_a_run_that_does_not_exist_is_refused_and_nothing_counts(store, make, run_id):
     with pytest.raises(LineageError, match="`run_id` must be a run in sqlite"):
-        store.append(make(), run_id=run_id)
+        store.in_run(run_id).append(make())
     assert store.lineages() == []
 
 

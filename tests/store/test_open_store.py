@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from collapse_guard.errors import InputError
-from collapse_guard.store import MemoryStore, dashboard_link, open_store
+from collapse_guard.store import BrowsableStore, LineageStore, RunStore, dashboard_link, open_store
+from collapse_guard.store.base import NO_ATTACHMENTS, lineage_not_found
 from waiting import PATIENCE
 
 
@@ -18,10 +19,40 @@ def test_importing_the_room_does_not_import_mlflow():
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0
 
 
-def test_memory_is_a_store_without_a_dashboard():
-    store = open_store("memory:")
-    assert isinstance(store, MemoryStore)
+class Dictionary(LineageStore):
+    """The least that a store must do."""
+
+    def lineages(self):
+        return []
+
+    def history(self, lineage):
+        raise lineage_not_found(lineage, [])
+
+    def append(self, assessment, *, attachments=NO_ATTACHMENTS):
+        pass
+
+
+@pytest.mark.parametrize("store", [open_store("memory:"), Dictionary()])
+def test_a_store_needs_neither_pages_nor_runs(store):
+    assert not isinstance(store, BrowsableStore | RunStore)
     assert dashboard_link(store) == ""
+
+
+def test_mlflows_store_has_both_and_is_not_asked_whether():
+    for uri in ("http://127.0.0.1:1/", "sqlite:////no/such/mlflow.db"):
+        store = open_store(uri)
+        assert isinstance(store, BrowsableStore)
+        assert isinstance(store, RunStore)
+    assert open_store("http://127.0.0.1:1/").server_address() == "http://127.0.0.1:1"
+    assert store.server_address() == ""
+    assert store.server_command(5001)[1:4] == ["-m", "mlflow", "server"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "tracked"), [("sqlite:////data/mlflow.db", True), ("sqlite:////data/other.db", False), ("./mlruns", False)]
+)
+def test_a_logger_is_tracked_where_it_sends_its_runs_to_the_store(uri, tracked):
+    assert open_store("sqlite:////data/mlflow.db").tracks(uri) is tracked
 
 
 def test_the_default_is_an_sqlite_file_in_the_working_directory_of_that_moment(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from collapse_guard.cli.commands.profile import profile
 from collapse_guard.cli.commands.report import report
 from collapse_guard.cli.commands.simulate import simulate
 from collapse_guard.cli.commands.ui import ui
+from collapse_guard.cli.options import current_name
 from collapse_guard.cli.terminal import make_streams_forgiving, say
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="The instrument for model collapse: measure every generation against frozen real data, and gate retraining.",
     epilog="Exit codes: 0 passed, 1 collapsed, 2 wrong usage or unreadable input or unreachable store, 3 undecided.",
     no_args_is_help=True,
+    context_settings={"token_normalize_func": current_name},
     pretty_exceptions_enable=False,
     add_completion=False,
 )

@@ -8,6 +8,20 @@ from typing import Annotated
 
 import typer
 
+OLD_NAMES = {"real-fraction": "real-share"}
+"""Options that go by another name now; the old one still works, and is not shown."""
+
+
+def current_name(name: str) -> str:
+    """The name of an option or value of today for one that a script may still use.
+
+    Example:
+        >>> current_name("real-fraction"), current_name("seed")
+        ('real-share', 'seed')
+    """
+    return OLD_NAMES.get(name, name)
+
+
 Lineage = Annotated[str, typer.Option("--lineage", help="Name of the lineage.", show_default=False)]
 Lineages = Annotated[
     list[str], typer.Option("--lineage", help="Name of a lineage; repeat it to compare several.", show_default=False)
@@ -102,10 +116,10 @@ Parents = Annotated[
         help="Generation whose samples it was trained on; may be repeated. Default: the newest before it.",
     ),
 ]
-RealFraction = Annotated[
+RealShare = Annotated[
     float | None,
     typer.Option(
-        "--real-fraction",
+        "--real-share",
         min=0.0,
         max=1.0,
         metavar="X",

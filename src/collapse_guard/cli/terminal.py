@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -84,5 +85,5 @@ def _as_printable(character: str) -> str:
 def make_streams_forgiving() -> None:
     """Let a terminal of a narrow encoding show `?` for a mark that it lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,11 +16,13 @@ from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputErr
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.recording import Recorder, log_readings, plan, resolve_store, training_run
+from collapse_guard.lightning.logging import in_training_run, log_readings, store_address, store_of
 from collapse_guard.lightning.steering import steer_run
+from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan
+from collapse_guard.lineage.training_set import as_told
 from collapse_guard.probes.isolation import untouched
-from collapse_guard.probes.probe import Probe
-from collapse_guard.probes.sharding import merge, mixed_seed
+from collapse_guard.probes.probe import Probe, check_probe, merged
+from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
@@ -44,9 +47,9 @@ class CollapseGuard(CallbackBase):
     |------------|----------------------------------------------------------------------------------------------------|
     | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
     |            | a log message when it is taken back                                                                |
-    | `reinject` | the assessment carries a prescription, which `ReinjectionDataModule` applies to the next generation|
-    |            | where the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at   |
-    |            | once, from the first item that no loader has fetched (`reinjection.controller`)                    |
+    | `reinject` | `ReinjectionDataModule` applies the mixture that the newest parent's assessment asks for; and where|
+    |            | the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at once,   |
+    |            | from the first item that no loader has fetched (`reinjection.controller`)                          |
     | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
 
@@ -68,7 +71,8 @@ class CollapseGuard(CallbackBase):
             share the generation's part of alpha. They compare the model as it is with a founder whose training is
             complete: choose n so that the first look comes when the model should be as good.
         assess_every_n_steps: The same, after every n-th optimizer step; both may be given.
-        mixture: What the generation is trained on, if known; that of a `ReinjectionDataModule` takes its place.
+        mixture: What the generation is trained on, if known; what the data module tells (`TrainingData`) takes its
+            place. None: real data only for the founder, else not known.
         seed: Of all sampling; generation t uses a seed made of it and t.
         dry_run: Say what `reinject` would change in the run, and do not change it.
 
@@ -114,8 +118,9 @@ class CollapseGuard(CallbackBase):
         self.looks: list[tuple[int, str]] = []
         self.decisions: list[Decision] = []
         self.dry_run = dry_run
-        self._recorder: Recorder | None = None
-        self._asked = generation, None if parents is None else tuple(parents)
+        self._store: LineageStore | None = None
+        self._candidate: Candidate | None = None
+        self._index, self._parents = generation, None if parents is None else tuple(parents)
         self._check(actions)
 
     @property
@@ -132,7 +137,7 @@ class CollapseGuard(CallbackBase):
         """Check store, lineage and wild type before training is paid for; the same outcome on all ranks."""
         if stage != "fit":
             return
-        self.generation, self.prescription, self._recorder, self.looks, self.decisions = None, None, None, [], []
+        self.generation, self.prescription, self._candidate, self.looks, self.decisions = None, None, None, [], []
         if not trainer.fast_dev_run:
             self.generation, self.prescription = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
 
@@ -192,14 +197,20 @@ class CollapseGuard(CallbackBase):
         warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
     def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
-        store = resolve_store(self.store, trainer)
-        history = store.history_so_far(self.lineage)
-        index, parents = self._asked
-        fingerprint = self.wild_type.fingerprint
-        generation = plan(history, lineage=self.lineage, index=index, parents=parents, wild_type=fingerprint)
-        self._recorder = Recorder(store=store, history=history, wild_type=self.wild_type, policy=self.policy)
-        asked = {past.generation.index: past.prescription for past in history}
-        return generation, asked.get(max(generation.parents, default=-1))
+        self._store = store_of(self.store, trainer)
+        history = self._store.history_so_far(self.lineage)
+        generation = plan(
+            history,
+            lineage=self.lineage,
+            wild_type=self.wild_type.fingerprint,
+            index=self._index,
+            parents=self._parents,
+            mixture=self.mixture,
+        )
+        self._candidate = Candidate(
+            generation=generation, history=history, wild_type=self.wild_type, policy=self.policy, seed=self.seed
+        )
+        return generation, self._candidate.prescription
 
     def _look_at_epoch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
@@ -224,7 +235,7 @@ class CollapseGuard(CallbackBase):
             trainer,
             cast("Assessment", self.assessment),
             before=before,
-            history=self._recorder.history if self._recorder else (),
+            history=self._candidate.history if self._candidate else (),
             rule=self.policy.reinjection,
             dry_run=self.dry_run,
         )
@@ -258,30 +269,25 @@ class CollapseGuard(CallbackBase):
     def _judge(
         self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
     ) -> Assessment:
-        recorder = cast("Recorder", self._recorder)
-        evidence = self.evidence = getattr(self.probe, "merge", merge)(parts)
+        trained = as_told(generation, trainer.datamodule, parents_are_given=self._parents is not None)
+        candidate = replace(cast("Candidate", self._candidate), generation=trained)
+        evidence = self.evidence = merged(self.probe, parts)
         look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
-        assessment = recorder.judge(evidence, self._trained(trainer, generation), seed=self.seed, look=look)
-        if "reinject" not in self.actions:
-            assessment = assessment.model_copy(update={"prescription": None})
-        assessment = assessment.model_copy(update={"decisions": tuple(self.decisions)})
+        assessment = candidate.assess(evidence, look=look, decisions=self.decisions)
         is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
         log_readings(trainer, assessment, under="" if is_first else f"{self.lineage}/")
         if is_final:
-            recorder.record(assessment, evidence, run_id=training_run(recorder.store, trainer) if is_first else None)
+            store = cast("LineageStore", self._store)
+            enrolled = enrol(in_training_run(store, trainer) if is_first else store, candidate, assessment, evidence)
+            self._warn_of(enrolled, store_address(self.store, trainer))
         return assessment
 
-    def _trained(self, trainer: Trainer, generation: Generation) -> Generation:
-        """The generation with what the data module knows of its training data."""
-        data = trainer.datamodule
-        applied, used = getattr(data, "applied", None), getattr(data, "parents", None)
-        known: dict[str, Any] = {"mixture": applied if isinstance(applied, Mixture) else self.mixture}
-        items = getattr(data, "items", None)
-        if isinstance(applied, Mixture) and isinstance(items, int):
-            known["items"] = items
-        if self._asked[1] is None and isinstance(applied, Mixture) and used is not None:
-            known["parents"] = used
-        return generation.model_copy(update=known)
+    def _warn_of(self, enrolled: Enrolled, store: str | None) -> None:
+        """Training is paid for by now: a store that does not take its generation is no reason to raise."""
+        if enrolled.refusal:
+            generation = enrolled.assessment.generation
+            place = f"generation {generation.index} of {generation.lineage!r} is not in the store"
+            warnings.warn(f"{place}: {enrolled.refusal.sentence(store)}", CollapseGuardWarning, stacklevel=2)
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
         """Tell on rank 0 what is news, once: not again at the end of training what an in-run look has told."""
@@ -306,17 +312,9 @@ class CollapseGuard(CallbackBase):
             whole(name, 1 if every is None else every, least=1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
-        self._check_probe()
-        index, parents = self._asked
-        places = {} if parents is None or index is None else {"parents": parents}
-        Generation.from_dict({"schema": 1, "lineage": self.lineage, "index": index or 0, **places})
-
-    def _check_probe(self) -> None:
-        if not callable(getattr(self.probe, "collect", None)):
-            raise InputError(f"`probe` must have a method `collect`, but got {self.probe!r:.80}: see `Probe`")
-        kind = getattr(self.probe, "kind", self.wild_type.kind)
-        if kind != self.wild_type.kind:
-            raise InputError(f"`probe` must be for a wild type of {self.wild_type.kind}, but got one for {kind}")
+        check_probe(self.probe, self.wild_type)
+        parents = self._parents if self._parents and self._index is not None else ()
+        Generation.checked(lineage=self.lineage, index=self._index or 0, parents=parents)
 
 
 def _is_over(trainer: Trainer) -> bool:

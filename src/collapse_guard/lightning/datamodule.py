@@ -15,11 +15,13 @@ from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
 from collapse_guard.lightning.epochs import coming_epoch, count_epoch, end_epoch
 from collapse_guard.lightning.wrapped import Wrapped
+from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
+from collapse_guard.reinjection.sources import OrderedItems
 
 Items = Sequence[Any] | Dataset[Any]
 """A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
@@ -32,9 +34,9 @@ class ReinjectionDataModule(DataModuleBase):
     seed, shares and place in the run: not on ranks or workers, nor on whether training was interrupted and resumed, be
     it in the middle of an epoch (`MixtureSampler`).
 
-    With `mixture="auto"` the trainer's `CollapseGuard` says what to do: the prescription of the newest parent, where
-    its guard had the action `reinject`; else all real for a founder or without synthetic data, and all newest
-    otherwise.
+    With `mixture="auto"` the trainer's `CollapseGuard` says what to do: the mixture that the newest parent's assessment
+    asks for, where the guard has the action `reinject`; else all real for a founder or without synthetic data, and all
+    newest otherwise.
 
     Args:
         real: Documents that people wrote, such as `wild_type.pool`; None: the training data of `datamodule`.
@@ -157,6 +159,11 @@ class ReinjectionDataModule(DataModuleBase):
         earlier = self._indices[:-1] if applied.earlier else ()
         return (*earlier, *(self._indices[-1:] if applied.newest else ()))
 
+    def training_set(self) -> TrainingSet | None:
+        """What the generation is trained on: `applied`, `items` and `parents`; None before training starts."""
+        applied = self.applied
+        return None if applied is None else TrainingSet(mixture=applied, items=self.items, parents=self.parents)
+
     def prepare_data(self) -> None:
         """Prepare the data of `datamodule`."""
         self._wrapped.prepare_data()
@@ -192,7 +199,8 @@ class ReinjectionDataModule(DataModuleBase):
         )
         settings = {**self._settings(), **self._loading}
         # Lightning makes the loader of `overfit_batches` anew, with another sampler.
-        if getattr(self.trainer, "overfit_batches", 0):
+        trainer: Trainer = self.trainer
+        if trainer and trainer.overfit_batches:
             return RestingLoader(everything, sampler=self.sampler, **settings)
         del settings["batch_size"]
         loader = _Loader(everything, self.sampler, **settings)
@@ -257,7 +265,8 @@ class ReinjectionDataModule(DataModuleBase):
 
     def _mixing(self, mixture: Mixture) -> MixtureSampler:
         sizes = {source: sum(map(_size, parts)) for source, parts in self._parts().items()}
-        in_use = next(source for source in ("newest", "earlier", "real") if getattr(mixture, source))
+        shares = {"newest": mixture.newest, "earlier": mixture.earlier, "real": mixture.real}
+        in_use = next(source for source, share in shares.items() if share)
         sampler = MixtureSampler(
             sizes,
             mixture,
@@ -283,7 +292,7 @@ class ReinjectionDataModule(DataModuleBase):
                 '`mixture` must be a share or a Mixture where there is no guard to ask, but got "auto": '
                 "put a CollapseGuard among the trainer's callbacks"
             )
-        if guard.prescription is not None:
+        if guard.prescription is not None and "reinject" in guard.actions:
             return guard.prescription
         is_founder = not self.newest or (guard.generation is not None and guard.generation.index == 0)
         return Mixture(real=1.0) if is_founder else Mixture.with_real(0.0)
@@ -366,7 +375,7 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
 
 
 def _is_in_order(items: Items) -> bool:
-    return bool(getattr(items, "in_order", False))
+    return isinstance(items, OrderedItems) and items.in_order
 
 
 def _size(items: Items) -> int:

@@ -6,6 +6,8 @@ import logging
 import warnings
 from collections.abc import Sequence
 
+from torch.utils.data import DataLoader
+
 from collapse_guard.decision.policy import Reinjection
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.lightning import ranks
@@ -52,9 +54,9 @@ def steer_run(
 def sampler_of(trainer: Trainer) -> MixtureSampler | None:
     """The sampler of the trainer's training loader, where it mixes real items with others."""
     loaders = trainer.fit_loop._combined_loader
-    samplers = [getattr(loader, "sampler", None) for loader in (loaders.flattened if loaders else ())]
-    found = [sampler for sampler in samplers if isinstance(sampler, MixtureSampler) and "real" in sampler.sizes]
-    return found[0] if found else None
+    samplers = (loader.sampler for loader in (loaders.flattened if loaders else ()) if isinstance(loader, DataLoader))
+    mixing = (sampler for sampler in samplers if isinstance(sampler, MixtureSampler) and "real" in sampler.sizes)
+    return next(mixing, None)
 
 
 def _run(trainer: Trainer, sampler: MixtureSampler, fetched: int) -> Run:

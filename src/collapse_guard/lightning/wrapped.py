@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch.utils.data import DataLoader, IterableDataset
 
 from collapse_guard.errors import InputError
 
 
+@runtime_checkable
+class DataModule(Protocol):
+    """What a wrapped data module must have: the hooks of a LightningDataModule of either Lightning."""
+
+    def prepare_data(self) -> None:
+        """Download and prepare, on one process."""
+        ...
+
+    def setup(self, stage: str) -> None:
+        """Read, on every process."""
+        ...
+
+    def teardown(self, stage: str) -> None:
+        """Clean up after the stage."""
+        ...
+
+    def train_dataloader(self) -> Any:
+        """The training data."""
+        ...
+
+
 class Wrapped:
     """The user's data module, or none."""
 
     def __init__(self, datamodule: Any) -> None:
-        for hook in ("setup", "train_dataloader"):
-            if datamodule is not None and not callable(getattr(datamodule, hook, None)):
-                raise InputError(f"`datamodule` must be a LightningDataModule, but got {datamodule!r:.80}")
-        self.datamodule = datamodule
+        if datamodule is not None and not isinstance(datamodule, DataModule):
+            raise InputError(f"`datamodule` must be a LightningDataModule, but got {datamodule!r:.80}")
+        self.datamodule: Any = datamodule
         self._training: DataLoader[Any] | None = None
 
     @property

@@ -34,8 +34,12 @@ from safetensors.numpy import load_file, save_file
 from collapse_guard.corpus.tables import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
-from collapse_guard.records import Mixture, Record
+from collapse_guard.records import Decision, Mixture, Record
 
+PENDING = Path(".collapse_guard", "pending")
+"""Where evidence waits, in the working directory."""
+WILD_TYPES = Path(".collapse_guard", "wild-types")
+"""Where wild types that are nowhere else are kept beside it, by fingerprint."""
 SampleKind = Literal["none", "texts", "ids", "array"]
 
 _REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
@@ -81,6 +85,10 @@ class PendingRequest(Record):
     """Policy, as plain JSON types."""
     seed: int
     """Seed of the assessment."""
+    look: int | None = None
+    """How often it was assessed before, in its training; None: it is assessed only once."""
+    decisions: tuple[Decision, ...] = ()
+    """What was done in the middle of its training."""
     created: AwareDatetime
     """When the evidence was collected."""
 

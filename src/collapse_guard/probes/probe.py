@@ -1,12 +1,15 @@
-"""Probe: how the guard collects evidence of a module."""
+"""Probe: how a guard collects evidence of a module, and what a probe may offer besides."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
+from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.probes.sharding import merge
 from collapse_guard.wildtype import WildType
 
 
@@ -16,7 +19,8 @@ class Probe(Protocol):
 
     The guard calls it on all ranks, with the module in eval mode and without gradients, and puts the process back as
     it was. Each rank returns its part of the evidence: the parts are joined in the order of the ranks, or by the
-    probe's own `merge(parts)` where it has one. No document may be in two parts.
+    probe itself where it is a `MergingProbe`. No document may be in two parts. A probe that measures one kind of wild
+    type only says which (`OneKindProbe`).
 
     Example:
         >>> class Greetings:
@@ -37,3 +41,44 @@ class Probe(Protocol):
             world_size: Number of processes.
         """
         ...
+
+
+@runtime_checkable
+class MergingProbe(Probe, Protocol):
+    """A probe that puts the parts of all ranks together itself, such as in the order that one rank would draw in."""
+
+    def merge(self, parts: Sequence[Evidence]) -> Evidence:
+        """All evidence from the parts of rank 0, 1, 2, ..."""
+        ...
+
+
+@runtime_checkable
+class OneKindProbe(Probe, Protocol):
+    """A probe that measures one kind of wild type only."""
+
+    kind: str
+    """`WildType.kind` of those it measures: "text" or "vectors"."""
+
+
+def merged(probe: Probe, parts: Sequence[Evidence]) -> Evidence:
+    """The evidence of all ranks, put together by the probe itself where it does that.
+
+    Example:
+        >>> class Greetings:
+        ...     def collect(self, module, wild_type, *, seed, rank, world_size): ...
+        >>> merged(Greetings(), [Evidence(samples=["a"]), Evidence(samples=["b"])]).samples
+        ['a', 'b']
+    """
+    return probe.merge(parts) if isinstance(probe, MergingProbe) else merge(parts)
+
+
+def check_probe(probe: object, wild_type: WildType) -> None:
+    """Refuse what is no probe, and a probe for another kind of wild type.
+
+    Raises:
+        InputError: It has no `collect`, or its `kind` is not that of the wild type.
+    """
+    if not isinstance(probe, Probe):
+        raise InputError(f"`probe` must have a method `collect`, but got {probe!r:.80}: see `Probe`")
+    if isinstance(probe, OneKindProbe) and probe.kind != wild_type.kind:
+        raise InputError(f"`probe` must be for a wild type of {wild_type.kind}, but got one for {probe.kind}")

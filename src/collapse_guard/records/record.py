@@ -37,6 +37,11 @@ class Record(BaseModel):
                 f"a {cls.__name__} of schema version {cls.schema_version} is required, but got version {version!r}: "
                 "it was written by another version of collapse_guard; read it with that version"
             )
+        return cls.checked(**fields)
+
+    @classmethod
+    def checked(cls, **fields: Any) -> Self:
+        """Build a record from values that come from outside; raises InputError where one does not fit."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from collapse_guard.store.base import LineageStore, check_append, next_index
+from collapse_guard.store.base import BrowsableStore, LineageStore, RunStore, check_append, next_index
 from collapse_guard.store.memory import MemoryStore
 
-__all__ = ["LineageStore", "MemoryStore", "check_append", "dashboard_link", "next_index", "open_store"]
+__all__ = [
+    "BrowsableStore",
+    "LineageStore",
+    "MemoryStore",
+    "RunStore",
+    "check_append",
+    "dashboard_link",
+    "next_index",
+    "open_store",
+]
 
 
 def open_store(uri: str | None = None) -> LineageStore:
@@ -33,10 +42,10 @@ def open_store(uri: str | None = None) -> LineageStore:
 
 
 def dashboard_link(store: LineageStore) -> str:
-    """Path of a store's dashboard, to be put behind the address of its user interface; empty where there is none.
+    """Path of a store's page of all lineages, to be put behind the address of its server; empty where there is none.
 
     Example:
         >>> dashboard_link(open_store("memory:"))
         ''
     """
-    return store.dashboard
+    return store.dashboard_path() if isinstance(store, BrowsableStore) else ""

@@ -1,4 +1,4 @@
-"""REMEMBER: what every lineage store does, and the one rule of what may be appended."""
+"""REMEMBER: what every lineage store does, what it may offer besides, and the one rule of what may be appended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError, near
 from collapse_guard.records import Assessment
@@ -21,13 +22,9 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 class LineageStore(ABC):
     """The lineages of all models: append-only, one `Assessment` per generation.
 
-    An append counts whole or not at all, whatever happens to the process that makes it.
+    An append counts whole or not at all, whatever happens to the process that makes it. A store may offer more: pages
+    in a browser (`BrowsableStore`), and the runs of trainings (`RunStore`).
     """
-
-    @property
-    @abstractmethod
-    def dashboard(self) -> str:
-        """Path of the dashboard behind the address of the store's user interface; empty where there is none."""
 
     @abstractmethod
     def lineages(self) -> list[str]:
@@ -48,15 +45,12 @@ class LineageStore(ABC):
         """
 
     @abstractmethod
-    def append(
-        self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS, run_id: str | None = None
-    ) -> None:
+    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
         """Add one generation; appending again what is stored already changes nothing.
 
         Args:
             assessment: The generation. Indices need not come in order.
             attachments: File name -> text, kept beside the assessment (a report). Not part of the record.
-            run_id: Run that the generation was trained in, for stores that have runs; None: the store makes one.
 
         Raises:
             LineageError: the store holds another content for this generation.
@@ -76,6 +70,46 @@ class LineageStore(ABC):
     def history_so_far(self, lineage: str) -> list[Assessment]:
         """The generations of a lineage, sorted by index; none where it has not begun."""
         return self.history(lineage) if self.has(lineage) else []
+
+
+@runtime_checkable
+class BrowsableStore(Protocol):
+    """A store whose lineages can be looked at in a browser: what `collapse-guard ui` opens.
+
+    It has methods only, because `isinstance` reads properties on Python 3.11, and these ask a server.
+    """
+
+    def server_address(self) -> str:
+        """Address of the server that shows the pages already; empty: `server_command` starts one."""
+        ...
+
+    def server_command(self, port: int) -> list[str]:
+        """The command that shows the pages at a port of this machine until it is ended, as a list of arguments."""
+        ...
+
+    def dashboard_path(self) -> str:
+        """Path of the page of all lineages, to be put behind the address of the server.
+
+        Returns:
+            The path; empty while there is no such page, as before the first append.
+
+        Raises:
+            StoreUnreachableError: the store does not answer.
+        """
+        ...
+
+
+@runtime_checkable
+class RunStore(Protocol):
+    """A store that has the runs of trainings too, and can keep a generation in the run that it was trained in."""
+
+    def tracks(self, uri: str) -> bool:
+        """Whether the runs that a logger sends to this tracking URI are in the store."""
+        ...
+
+    def in_run(self, run_id: str) -> LineageStore:
+        """The same store, which keeps the generation that is appended next in this run instead of one of its own."""
+        ...
 
 
 def next_index(history: Sequence[Assessment]) -> int:

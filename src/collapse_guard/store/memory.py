@@ -20,7 +20,7 @@ from collapse_guard.store.base import (
 class MemoryStore(LineageStore):
     """Keeps lineages in memory as JSON, as a store on disk would: what is read is never the object that was given.
 
-    Attachments are checked and dropped, and run ids mean nothing here.
+    Attachments are checked and dropped.
 
     Example:
         >>> MemoryStore().lineages()
@@ -30,11 +30,6 @@ class MemoryStore(LineageStore):
     def __init__(self) -> None:
         """Make an empty store."""
         self._texts: defaultdict[str, dict[int, str]] = defaultdict(dict)
-
-    @property
-    def dashboard(self) -> str:
-        """Empty: memory has no user interface."""
-        return ""
 
     def lineages(self) -> list[str]:
         """Return the names of all lineages, sorted."""
@@ -47,13 +42,7 @@ class MemoryStore(LineageStore):
         texts = self._texts[lineage]
         return [from_text(texts[index], lineage=lineage, index=index, where="memory") for index in sorted(texts)]
 
-    def append(
-        self,
-        assessment: Assessment,
-        *,
-        attachments: Mapping[str, str] = NO_ATTACHMENTS,
-        run_id: str | None = None,  # noqa: ARG002
-    ) -> None:
+    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
         """Add one generation; see `LineageStore.append`."""
         check_attachments(attachments)
         lineage = assessment.generation.lineage

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
 from collapse_guard.cli.failures import exits
+from collapse_guard.errors import CollapseGuardError
 
 if TYPE_CHECKING:
-    from collapse_guard.cli.adding import Added
+    from collapse_guard.cli.submission import Submission
+    from collapse_guard.lineage.enrol import Enrolled
 
 
 @exits
@@ -24,7 +26,7 @@ def assess(
     lineage: options.NewLineage = None,
     generation: options.NewGeneration = None,
     parent: options.Parents = None,
-    real_fraction: options.RealFraction = None,
+    real_share: options.RealShare = None,
     documents: options.TrainedOn = None,
     policy: options.PolicyFile = None,
     column: options.Column = "text",
@@ -42,12 +44,12 @@ def assess(
     Exit codes: 0 healthy, 1 collapsed, 2 not usable, 3 undecided. Where the store does not answer, the evidence is
     kept in .collapse_guard/pending, and --resume sends it later.
     """
-    from collapse_guard.cli import adding, resuming
-    from collapse_guard.cli.asking import Asked, check_alone
+    from collapse_guard.cli.outbox import send_all
     from collapse_guard.cli.outputs import ReportFiles
-    from collapse_guard.cli.showing import show_verdict
+    from collapse_guard.cli.submission import Submission, check_alone
+    from collapse_guard.cli.verdicts import show_verdict
 
-    asked = Asked(
+    submission = Submission(
         samples=samples,
         losses=losses,
         own_losses=own_losses,
@@ -57,26 +59,40 @@ def assess(
         lineage=lineage,
         generation=generation,
         parent=parent,
-        real_fraction=real_fraction,
+        real_share=real_share,
         documents=documents,
         policy=policy,
     )
     files = ReportFiles(json=json_file, summary=summary, junit=junit)
     code_of = partial(exit_code, strict=strict, allow_undecided=allow_undecided)
     if resume:
-        check_alone(asked, files)
-        return resuming.send_pending(store, code_of)
+        check_alone(submission, files)
+        return send_all(store, code_of)
     files.check()
-    added = adding.add_or_keep(store, *asked.read(column=column, seed=seed))
-    code = code_of(added.history[-1].verdict.severity)
-    files.write(added.history, strict=strict, allow_undecided=allow_undecided)
-    show_verdict(added.history[-1], code, advice=_remark(added, generation))
+    enrolled = _enrolled(submission, store, column=column, seed=seed)
+    code = code_of(enrolled.assessment.verdict.severity)
+    files.write(enrolled.history, strict=strict, allow_undecided=allow_undecided)
+    show_verdict(enrolled.assessment, code, advice=_remark(enrolled, generation))
     return code
 
 
-def _remark(added: Added, asked_for: int | None) -> str:
-    """What else the user should know of what was done."""
-    index, lineage = added.history[-1].generation.index, added.history[-1].generation.lineage
-    if added.is_new and index == 0 and asked_for is None:
-        return f"{lineage} is a new lineage, and this is its founder: later generations are compared with it."
-    return added.note
+def _enrolled(submission: Submission, store: str | None, *, column: str, seed: int) -> Enrolled:
+    """The generation in its lineage; raises CollapseGuardError where the store does not take it."""
+    from collapse_guard.lineage.enrol import submit
+    from collapse_guard.store import open_store
+
+    wild_type, request, evidence = submission.read(column=column, seed=seed)
+    enrolled = submit(open_store(store), wild_type, request, evidence)
+    if enrolled.refusal:
+        raise CollapseGuardError(enrolled.refusal.sentence(store)) from enrolled.refusal.error
+    return enrolled
+
+
+def _remark(enrolled: Enrolled, generation: int | None) -> str:
+    """What else the user should know of what was done; `generation` is the number that was given."""
+    from collapse_guard.cli.verdicts import already_stored
+
+    founder = enrolled.assessment.generation
+    if enrolled.is_new and founder.index == 0 and generation is None:
+        return f"{founder.lineage} is a new lineage, and this is its founder: later generations are compared with it."
+    return already_stored(enrolled)

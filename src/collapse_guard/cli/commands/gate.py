@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
 from collapse_guard.cli.failures import exits
-from collapse_guard.cli.stored import up_to
+from collapse_guard.cli.generations import up_to
 from collapse_guard.genetics.ancestry import healthy_ancestor
 from collapse_guard.records import Assessment, Severity
 
@@ -30,7 +30,7 @@ def gate(
 ) -> ExitCode:
     """Pass or fail a generation in CI by its verdict: exit code 0, 1 (collapsed) or 3 (undecided)."""
     from collapse_guard.cli.outputs import ReportFiles
-    from collapse_guard.cli.showing import show_verdict
+    from collapse_guard.cli.verdicts import show_verdict
     from collapse_guard.decision.policy import Policy
     from collapse_guard.store import open_store
 

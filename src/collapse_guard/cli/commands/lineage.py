@@ -21,7 +21,7 @@ def list_lineages(store: options.Store = None) -> ExitCode:
     from rich.table import Table
     from rich.text import Text
 
-    from collapse_guard.cli.showing import severity_text
+    from collapse_guard.cli.verdicts import severity_text
     from collapse_guard.store import open_store
 
     lineages = open_store(store)
@@ -45,7 +45,7 @@ def show_lineage(
     name: Annotated[str, typer.Argument(metavar="LINEAGE", help="Name of the lineage.")], store: options.Store = None
 ) -> ExitCode:
     """Show the generations of a lineage, newest first, and why the newest verdict is what it is."""
-    from collapse_guard.cli.showing import show_headline, show_reasons, show_table
+    from collapse_guard.cli.verdicts import show_headline, show_reasons, show_table
     from collapse_guard.report import tables, trends
     from collapse_guard.store import open_store
 

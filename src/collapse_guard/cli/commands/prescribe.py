@@ -33,11 +33,11 @@ def prescribe(
 ) -> ExitCode:
     """Say how inbred a lineage is, when it fails if nothing changes, and how much real data prevents that."""
     from collapse_guard.arguments import above, share
+    from collapse_guard.cli.generations import up_to
     from collapse_guard.cli.outputs import check_writable, write_text
-    from collapse_guard.cli.selecting import Wanted, select_into_file
-    from collapse_guard.cli.showing import show_headline
-    from collapse_guard.cli.stored import up_to
+    from collapse_guard.cli.selection import Selection, select_into_file
     from collapse_guard.cli.terminal import say
+    from collapse_guard.cli.verdicts import show_headline
     from collapse_guard.decision.policy import Policy
     from collapse_guard.report import json_text
     from collapse_guard.store import open_store
@@ -49,8 +49,8 @@ def prescribe(
     if target is not None:
         above("--target", target, 0.0)
         share("--target", target)
-    wanted = Wanted(n=select, out=out, wild_type=wild_type, strategy=strategy.value)
-    wanted.check()
+    selection = Selection(n=select, out=out, wild_type=wild_type, strategy=strategy.value)
+    selection.check()
     if json_file is not None:
         check_writable(json_file, "--json")
     new_policy = None if policy is None else Policy.load(policy)
@@ -66,15 +66,15 @@ def prescribe(
         _tell(newest, newest.outlook, documents, archive)
         if json_file is not None:
             write_text(json_file, json_text(newest.outlook))
-    chosen = select_into_file(wanted, newest)
+    chosen = select_into_file(selection, newest)
     if chosen:
         say(chosen)
     return ExitCode.PASSED
 
 
 def _tell(newest: Assessment, found: Outlook, documents: int | None, archive: int | None) -> None:
-    from collapse_guard.cli.showing import show_outlook
     from collapse_guard.cli.terminal import say
+    from collapse_guard.cli.verdicts import show_outlook
     from collapse_guard.prescription.supply import supply
     from collapse_guard.report import outlook as words
 

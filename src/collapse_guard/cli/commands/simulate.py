@@ -105,20 +105,22 @@ def simulate(
     The exit code is 0 whatever the guard says: a simulated collapse is no failure.
     """
     from collapse_guard.cli.outputs import check_writable, write_text
-    from collapse_guard.cli.showing import show_table
+    from collapse_guard.cli.verdicts import show_table
 
     if json_file is not None:
         check_writable(json_file, "--json")
     trained_on = _workflow(workflow, real_share)
     size = SAMPLES[world][0] if samples is None else samples
-    asked = Asked(world=world, workflow=trained_on, generations=generations, lineages=lineages, samples=size, seed=seed)
-    rule = _checked_policy(judge, policy, asked)
-    found = _simulated(asked, judge)
-    verdicts = _judged(found, asked, judge, rule) if rule else []
+    settings = Settings(
+        world=world, workflow=trained_on, generations=generations, lineages=lineages, samples=size, seed=seed
+    )
+    rule = _checked_policy(judge, policy, settings)
+    found = _simulated(settings, judge)
+    verdicts = _judged(found, settings, judge, rule) if rule else []
     if json_file is not None:
-        write_text(json_file, _as_json(asked, found, verdicts))
-    show_table(_table(asked, found.observables[:_SHOWN], verdicts))
-    _say_more(asked, found.observables, judge)
+        write_text(json_file, _as_json(settings, found, verdicts))
+    show_table(_table(settings, found.observables[:_SHOWN], verdicts))
+    _say_more(settings, found.observables, judge)
     return ExitCode.PASSED
 
 
@@ -134,7 +136,7 @@ def _workflow(name: WorkflowName, real_share: float | None) -> Workflow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Settings:
     """What is to be simulated."""
 
     world: World
@@ -145,60 +147,75 @@ class Asked:
     seed: int
 
 
-def _simulated(asked: Asked, judge: int) -> Lineages:
+def _simulated(settings: Settings, judge: int) -> Lineages:
     from collapse_guard import worlds
 
-    arguments = {name: getattr(asked, name) for name in ("workflow", "generations", "lineages", "seed")}
-    if asked.world is World.ZIPF_TEXT:
-        return worlds.zipf_text.simulate(documents=asked.samples, kept=judge, scored=_DOCUMENTS, **arguments)
-    if asked.world is World.GAUSSIAN:
-        arguments["dimensions"] = DIMENSIONS
-    lineages: Lineages = getattr(worlds, asked.world.replace("-", "_")).simulate(samples=asked.samples, **arguments)
+    arguments: dict[str, Any] = {
+        "workflow": settings.workflow,
+        "generations": settings.generations,
+        "lineages": settings.lineages,
+        "seed": settings.seed,
+    }
+    if settings.world is World.ZIPF_TEXT:
+        return worlds.zipf_text.simulate(documents=settings.samples, kept=judge, scored=_DOCUMENTS, **arguments)
+    if settings.world is World.GAUSSIAN:
+        return worlds.gaussian.simulate(samples=settings.samples, dimensions=DIMENSIONS, **arguments)
+    world = {
+        World.WRIGHT_FISHER: worlds.wright_fisher,
+        World.REGRESSION: worlds.regression,
+        World.HUTTER: worlds.hutter,
+    }[settings.world]
+    lineages: Lineages = world.simulate(samples=settings.samples, **arguments)
     return lineages
 
 
-def _checked_policy(judge: int, policy: Path | None, asked: Asked) -> Policy | None:
+def _checked_policy(judge: int, policy: Path | None, settings: Settings) -> Policy | None:
     """The policy to judge by; None where nothing is judged."""
     if not judge:
         if policy is not None:
             raise InputError("`--policy` must come with `--judge K`, but got no K: say how many lineages to judge")
         return None
-    if asked.world not in (World.GAUSSIAN, World.ZIPF_TEXT):
+    if settings.world not in (World.GAUSSIAN, World.ZIPF_TEXT):
         raise InputError(
-            f"`--judge` must be 0 in the world {asked.world}, which writes nothing to judge, but got {judge}: take "
+            f"`--judge` must be 0 in the world {settings.world}, which writes nothing to judge, but got {judge}: take "
             "gaussian or zipf-text"
         )
-    if judge > asked.lineages:
+    if judge > settings.lineages:
         raise InputError(
-            f"`--judge` must be at most `--lineages` = {asked.lineages}, but got {judge}: simulate more lineages"
+            f"`--judge` must be at most `--lineages` = {settings.lineages}, but got {judge}: simulate more lineages"
         )
     from collapse_guard.decision.policy import Policy
 
     return Policy() if policy is None else Policy.load(policy)
 
 
-def _judged(found: Any, asked: Asked, judge: int, policy: Policy) -> list[Counter[Severity]]:
+def _judged(found: Any, settings: Settings, judge: int, policy: Policy) -> list[Counter[Severity]]:
     """How many lineages have which verdict, by generation."""
-    wild_type, evidence = (_of_vectors if asked.world is World.GAUSSIAN else _of_texts)(found, asked)
-    verdicts: list[Counter[Severity]] = [Counter() for _ in range(asked.generations + 1)]
+    wild_type, evidence = (_of_vectors if settings.world is World.GAUSSIAN else _of_texts)(found, settings)
+    verdicts: list[Counter[Severity]] = [Counter() for _ in range(settings.generations + 1)]
     with errors().status("") as status:
         for lineage in range(judge):
             status.update(f"judging lineage {lineage + 1} of {judge}")
-            for generation, severity in enumerate(_severities(wild_type, evidence, lineage, asked, policy)):
+            for generation, severity in enumerate(_severities(wild_type, evidence, lineage, settings, policy)):
                 verdicts[generation][severity] += 1
     return verdicts
 
 
 def _severities(
-    wild_type: WildType, evidence: Callable[[int, int], Evidence], lineage: int, asked: Asked, policy: Policy
+    wild_type: WildType, evidence: Callable[[int, int], Evidence], lineage: int, settings: Settings, policy: Policy
 ) -> list[Severity]:
     from collapse_guard.assessment import assess
 
     history: list[Assessment] = []
-    for index in range(asked.generations + 1):
-        generation = _generation(asked.workflow, f"{asked.world} {lineage}", index)
+    for index in range(settings.generations + 1):
+        generation = _generation(settings.workflow, f"{settings.world} {lineage}", index)
         found = assess(
-            wild_type, evidence(lineage, index), history=history, policy=policy, seed=asked.seed, generation=generation
+            wild_type,
+            evidence(lineage, index),
+            history=history,
+            policy=policy,
+            seed=settings.seed,
+            generation=generation,
         )
         history.append(found)
     return [assessment.verdict.severity for assessment in history]
@@ -211,23 +228,25 @@ def _generation(workflow: Workflow, lineage: str, index: int) -> Generation:
     return Generation(lineage=lineage, index=index, parents=tuple(range(oldest, index)), mixture=mixture)
 
 
-def _of_vectors(found: GaussianLineages, asked: Asked) -> tuple[WildType, Callable[[int, int], Evidence]]:
+def _of_vectors(found: GaussianLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
     from collapse_guard.evidence import Evidence
     from collapse_guard.wildtype import WildType
     from collapse_guard.worlds import gaussian
 
-    real = gaussian.real_samples(2 * _VECTORS, dimensions=DIMENSIONS, seed=asked.seed)
-    wild_type = WildType.fit_arrays(real, seed=asked.seed, evaluation_fraction=0.5)
-    return wild_type, lambda lineage, index: Evidence(samples=found.write(lineage, index, n=_VECTORS, seed=asked.seed))
+    real = gaussian.real_samples(2 * _VECTORS, dimensions=DIMENSIONS, seed=settings.seed)
+    wild_type = WildType.fit_arrays(real, seed=settings.seed, evaluation_fraction=0.5)
+    return wild_type, lambda lineage, index: Evidence(
+        samples=found.write(lineage, index, n=_VECTORS, seed=settings.seed)
+    )
 
 
-def _of_texts(found: TextLineages, asked: Asked) -> tuple[WildType, Callable[[int, int], Evidence]]:
+def _of_texts(found: TextLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
     from collapse_guard.evidence import Evidence, Losses
     from collapse_guard.wildtype import WildType
     from collapse_guard.worlds.zipf_text import as_texts
 
     real = as_texts(found.held_out)
-    wild_type = WildType.fit(real, seed=asked.seed, evaluation_fraction=0.5, group_tokens=512)
+    wild_type = WildType.fit(real, seed=settings.seed, evaluation_fraction=0.5, group_tokens=512)
     place = {text: number for number, text in enumerate(real)}
     scored = [place[text] for text in wild_type.evaluation]
 
@@ -244,10 +263,10 @@ def _of_texts(found: TextLineages, asked: Asked) -> tuple[WildType, Callable[[in
     return wild_type, evidence
 
 
-def _table(asked: Asked, observables: Sequence[Observable], verdicts: Sequence[Counter[Severity]]) -> Table:
+def _table(settings: Settings, observables: Sequence[Observable], verdicts: Sequence[Counter[Severity]]) -> Table:
     from collapse_guard.report.tables import Cell, Table
 
-    columns, cells = ["generation"], [[Cell(text=str(t)) for t in range(asked.generations + 1)]]
+    columns, cells = ["generation"], [[Cell(text=str(t)) for t in range(settings.generations + 1)]]
     for seen in observables:
         columns.append(f"{seen.name}: mean (10-90%)")
         cells.append([Cell(text=text) for text in _ranges(seen)])
@@ -257,10 +276,10 @@ def _table(asked: Asked, observables: Sequence[Observable], verdicts: Sequence[C
     for severity in Severity if verdicts else ():
         columns.append(str(severity))
         cells.append([_share(counts, severity) for counts in verdicts])
-    what = f"{asked.world} under {asked.workflow}: {asked.lineages:,} lineages"
-    size = f"{asked.samples:,} {SAMPLES[asked.world][1]} a generation"
+    what = f"{settings.world} under {settings.workflow}: {settings.lineages:,} lineages"
+    size = f"{settings.samples:,} {SAMPLES[settings.world][1]} a generation"
     return Table(
-        caption=f"{what}, {size}, seed {asked.seed}; generation 0 is the founder",
+        caption=f"{what}, {size}, seed {settings.seed}; generation 0 is the founder",
         columns=tuple(columns),
         rows=tuple(zip(*cells, strict=True)),
     )
@@ -277,23 +296,26 @@ def _share(counts: Counter[Severity], severity: Severity) -> Cell:
     return Cell(text=f"{counts[severity] / counts.total():.0%}", severity=severity if counts[severity] else None)
 
 
-def _say_more(asked: Asked, observables: Sequence[Observable], judge: int) -> None:
+def _say_more(settings: Settings, observables: Sequence[Observable], judge: int) -> None:
     """What the table does not say."""
     unknown = [seen.name for seen in observables[:_SHOWN] if seen.expected is None]
     if unknown:
-        say(f"No closed form is known for {' and '.join(unknown)} under {asked.workflow}.")
+        say(f"No closed form is known for {' and '.join(unknown)} under {settings.workflow}.")
     if judge:
         say(f"Verdicts are shares of the first {judge} lineages.")
 
 
-def _as_json(asked: Asked, found: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
+def _as_json(settings: Settings, found: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
     import json
 
     body = {
-        "world": asked.world,
-        "workflow": asked.workflow.name,
-        "real_share": asked.workflow.real_share,
-        **{name: getattr(asked, name) for name in ("generations", "lineages", "samples", "seed")},
+        "world": settings.world,
+        "workflow": settings.workflow.name,
+        "real_share": settings.workflow.real_share,
+        "generations": settings.generations,
+        "lineages": settings.lineages,
+        "samples": settings.samples,
+        "seed": settings.seed,
         "observables": [seen.to_dict() for seen in found.observables],
         "verdicts": [{str(severity): counts[severity] for severity in Severity} for counts in verdicts],
     }

@@ -23,20 +23,18 @@ _PATIENCE_SECONDS = 10
 @exits
 def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
     """Open the lineages in MLflow's user interface on this machine, until Ctrl-C."""
-    from collapse_guard.store import dashboard_link, open_store
-    from collapse_guard.store.mlflow.dashboard import ui_command
+    from collapse_guard.store import BrowsableStore, open_store
 
     lineages = open_store(store)
-    uri: str | None = getattr(lineages, "tracking_uri", None)
-    if uri is None:
-        raise InputError("`--store` must be a database or a server, but got memory:, which has no user interface")
-    link = dashboard_link(lineages)
-    if uri.startswith(("http://", "https://")):
-        say(f"This store has a user interface of its own. The dashboard: {uri.rstrip('/')}{link}")
+    if not isinstance(lineages, BrowsableStore):
+        raise InputError(f"`--store` must be a database or a server, but got {store}, which has no user interface")
+    path = lineages.dashboard_path()
+    if address := lineages.server_address():
+        say(f"This store has a user interface of its own. The dashboard: {address}{path}")
         return ExitCode.PASSED
     _check_free(port)
-    say(f"The dashboard: http://{_HOST}:{port}{link}\nCtrl-C ends it." if link else _nothing_yet(port))
-    return _serve(ui_command(uri, port=port))
+    say(f"The dashboard: http://{_HOST}:{port}{path}\nCtrl-C ends it." if path else _nothing_yet(port))
+    return _serve(lineages.server_command(port))
 
 
 def _nothing_yet(port: int) -> str:

@@ -6,6 +6,7 @@ notes and the dashboard are projections of what counts: an append brings them up
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import tempfile
@@ -27,7 +28,7 @@ from packaging.version import Version
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from collapse_guard.errors import CollapseGuardWarning, LineageError
+from collapse_guard.errors import CollapseGuardWarning, InputError, LineageError
 from collapse_guard.records import Assessment, Generation
 from collapse_guard.store.base import (
     NO_ATTACHMENTS,
@@ -63,16 +64,37 @@ class MLflowStore(LineageStore):
         """Remember where the store is; see the class."""
         self.tracking_uri = address.absolute(tracking_uri)
         self.experiment = experiment
+        self._run_id: str | None = None
         self._reached = False
         self._known_experiment: str | None = None
         self._texts: dict[str, str] = {}
 
-    @property
-    def dashboard(self) -> str:
-        """Deep link of the saved view, behind the address of the MLflow server; empty before the first append."""
+    def server_address(self) -> str:
+        """Address of the tracking server, which shows itself; empty for a database. See `BrowsableStore`."""
+        return self.tracking_uri.rstrip("/") if self.tracking_uri.startswith(("http://", "https://")) else ""
+
+    def server_command(self, port: int) -> list[str]:
+        """The command that starts MLflow's server on a database; see `BrowsableStore`."""
+        return dashboard.ui_command(self.tracking_uri, port=port)
+
+    def dashboard_path(self) -> str:
+        """Deep link of the saved view; see `BrowsableStore`."""
         with self._reaching():
             experiment = self._experiment_id()
         return "" if experiment is None else dashboard.dashboard_path(experiment)
+
+    def tracks(self, uri: str) -> bool:
+        """Whether runs at this tracking URI are in the store; see `RunStore`. Not those in MLflow's old directories."""
+        try:
+            return address.absolute(uri) == self.tracking_uri
+        except InputError:
+            return False
+
+    def in_run(self, run_id: str) -> MLflowStore:
+        """The store that appends to a run which is left running: its logger ends it. See `RunStore`."""
+        bound = copy.copy(self)
+        bound._run_id = run_id
+        return bound
 
     def lineages(self) -> list[str]:
         """Return the names of all lineages with at least one complete generation, sorted."""
@@ -87,19 +109,17 @@ class MLflowStore(LineageStore):
                 raise lineage_not_found(lineage, self._lineages())
             return history
 
-    def append(
-        self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS, run_id: str | None = None
-    ) -> None:
-        """Add one generation; see `LineageStore.append`. A run that is given is left running: its logger ends it."""
+    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
+        """Add one generation; see `LineageStore.append`."""
         check_attachments(attachments)
         with self._reaching():
             history = self._history(assessment.generation.lineage)
             is_new = check_append(history, assessment)
             parent = self._parent(assessment.generation.lineage)
             if is_new:
-                child = self._child(assessment, parent, run_id)
+                child = self._child(assessment, parent)
                 self._record(child, assessment, attachments)
-                if child.info.run_id != run_id:
+                if child.info.run_id != self._run_id:
                     self._client.set_terminated(child.info.run_id)
                 self._commit(child.info.run_id, assessment.generation.lineage)
                 history.append(assessment)
@@ -178,9 +198,9 @@ class MLflowStore(LineageStore):
         self._client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
 
-    def _child(self, assessment: Assessment, parent: str, run_id: str | None) -> Run:
-        """The run of a generation: the given one, unless there is none or it holds another generation."""
-        run = None if run_id is None else self._given_run(run_id)
+    def _child(self, assessment: Assessment, parent: str) -> Run:
+        """The run of a generation: that of `in_run`, unless there is none or it holds another generation."""
+        run = None if self._run_id is None else self._given_run(self._run_id)
         if run is None:
             name = layout.generation_name(assessment)
             return self._client.create_run(self._made_experiment(), tags={layout.PARENT_RUN: parent}, run_name=name)

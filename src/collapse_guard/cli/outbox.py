@@ -1,23 +1,23 @@
-"""Sending what was kept while the store did not answer."""
+"""Sending the evidence that waits because the store did not take it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from collapse_guard.cli.adding import PENDING, add_generation
 from collapse_guard.cli.exit_codes import ExitCode, worst
-from collapse_guard.cli.showing import show_verdict
 from collapse_guard.cli.terminal import say, say_error
+from collapse_guard.cli.verdicts import already_stored, show_verdict
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, StoreUnreachableError
-from collapse_guard.lineage.outbox import Pending, discard_pending, list_pending, load_pending
+from collapse_guard.lineage.enrol import submit
+from collapse_guard.lineage.outbox import PENDING, Pending, discard_pending, list_pending, load_pending
 from collapse_guard.records import Severity
 from collapse_guard.store import LineageStore, open_store
 from collapse_guard.wildtype import WildType
 
 
-def send_pending(store: str | None, code_of: Callable[[Severity], ExitCode]) -> ExitCode:
-    """Assess, append and discard what is kept, oldest first; the exit code is the worst of all.
+def send_all(store: str | None, code_of: Callable[[Severity], ExitCode]) -> ExitCode:
+    """Assess, append and discard what waits, oldest first; the exit code is the worst of all.
 
     What cannot be sent stays, and so does everything after it in the same lineage: generations keep their order.
     """
@@ -43,7 +43,7 @@ def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable
         if lineage in stuck:
             say_error(f"{path} stays, because an earlier generation of lineage `{lineage}` does")
             return ExitCode.UNUSABLE
-        severity = _add(lineages, pending, code_of)
+        severity = _enrol(lineages, pending, code_of)
     except StoreUnreachableError:
         raise
     except CollapseGuardError as error:
@@ -54,7 +54,7 @@ def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable
     return code_of(severity)
 
 
-def _add(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity], ExitCode]) -> Severity:
+def _enrol(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity], ExitCode]) -> Severity:
     request = pending.request
     wild_type = WildType.load(request.wild_type_path)
     if wild_type.fingerprint != request.wild_type:
@@ -62,7 +62,9 @@ def _add(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity],
             f"the evidence was collected for the wild type {request.wild_type}, but {request.wild_type_path} holds "
             f"{wild_type.fingerprint} now: put the first one back"
         )
-    added = add_generation(lineages, wild_type, request, pending.evidence, is_resent=True)
-    newest = added.history[-1]
-    show_verdict(newest, code_of(newest.verdict.severity), advice=added.note)
-    return newest.verdict.severity
+    enrolled = submit(lineages, wild_type, request, pending.evidence, path=pending.path)
+    if enrolled.refusal:
+        raise enrolled.refusal.error
+    severity = enrolled.assessment.verdict.severity
+    show_verdict(enrolled.assessment, code_of(severity), advice=already_stored(enrolled))
+    return severity

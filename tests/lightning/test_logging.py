@@ -8,13 +8,10 @@ import pytest
 import pytorch_lightning as pl
 from mlflow import MlflowClient
 
-from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapseGuardWarning, LineageError, StoreUnreachableError
-from collapse_guard.evidence import Evidence
-from collapse_guard.lightning import CollapseGuard, recording
-from collapse_guard.lightning.recording import Recorder
+from collapse_guard.errors import CollapseGuardWarning, FingerprintMismatchError, LineageError, StoreUnreachableError
+from collapse_guard.lightning import CollapseGuard, logging
 from collapse_guard.lineage.outbox import list_pending, load_pending
-from collapse_guard.records import Generation, Mixture, Severity
+from collapse_guard.records import Severity
 from collapse_guard.store import MemoryStore, open_store
 from collapse_guard.wildtype import WildType
 
@@ -103,21 +100,22 @@ class MLFlowLogger:
 
 
 class TestTheTrainersRun:
-    def run(self, store, *loggers):
-        return recording.training_run(store, SimpleNamespace(loggers=loggers))
+    def is_used(self, store, *loggers):
+        """Whether the generation is kept in the run that the trainer logs to."""
+        return logging.in_training_run(store, SimpleNamespace(loggers=loggers)) is not store
 
     def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         store = open_store(f"sqlite:///{tmp_path}/mlflow.db")
-        assert self.run(store, object(), MLFlowLogger("sqlite:///mlflow.db")) == "of the logger"
+        assert self.is_used(store, object(), MLFlowLogger("sqlite:///mlflow.db"))
 
     @pytest.mark.parametrize("uri", ["sqlite:///other.db", "http://localhost:1", "file:./mlruns"])
     def test_is_not_where_the_logger_is_elsewhere(self, uri, tmp_path):
-        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db"), MLFlowLogger(uri)) is None
+        assert not self.is_used(open_store(f"sqlite:///{tmp_path}/mlflow.db"), MLFlowLogger(uri))
 
     def test_is_not_where_there_is_no_mlflow(self, tmp_path):
-        assert self.run(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db")) is None
-        assert self.run(open_store(f"sqlite:///{tmp_path}/mlflow.db")) is None
+        assert not self.is_used(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db"))
+        assert not self.is_used(open_store(f"sqlite:///{tmp_path}/mlflow.db"))
 
 
 class TestWithoutOne:
@@ -142,11 +140,17 @@ class Failing(MemoryStore):
 
 class TestWhenTheStoreFailsAtTheEnd:
     @pytest.mark.parametrize(
-        "error", [StoreUnreachableError("the network is down"), LineageError("somebody was faster")]
+        "error",
+        [
+            StoreUnreachableError("the network is down"),
+            LineageError("somebody was faster"),
+            FingerprintMismatchError("somebody began the lineage with another wild type"),
+        ],
     )
     def test_the_evidence_is_kept_and_training_is_not_lost(self, train, tmp_path, monkeypatch, wild_type, error):
         monkeypatch.chdir(tmp_path)
-        with pytest.warns(CollapseGuardWarning, match=f"generation 0 of 'kept' is not in the store: {error}.*--resume"):
+        said = rf"generation 0 of 'kept' is not in the store: {error}\n(.|\n)*collapse-guard assess --resume$"
+        with pytest.warns(CollapseGuardWarning, match=said):
             guard = train("kept", store=Failing(error), seed=3)
         assert guard.verdict.severity is Severity.HEALTHY
         [path] = list_pending(".collapse_guard/pending")
@@ -155,19 +159,6 @@ class TestWhenTheStoreFailsAtTheEnd:
         assert pending.evidence.losses.documents == wild_type.evaluation.hashes
         assert WildType.load(pending.request.wild_type_path).fingerprint == wild_type.fingerprint
         assert Path(pending.request.wild_type_path).is_absolute()
-
-    def test_what_it_was_trained_on_is_kept_with_it(self, tmp_path, monkeypatch, wild_type):
-        monkeypatch.chdir(tmp_path)
-        generation = Generation(lineage="kept", index=0, mixture=Mixture(real=1.0), items=70)
-        evidence = Evidence(samples=list(wild_type.pool))
-        recorder = Recorder(
-            store=Failing(StoreUnreachableError("down")), history=(), wild_type=wild_type, policy=Policy()
-        )
-        with pytest.warns(CollapseGuardWarning, match="kept in"):
-            recorder.record(recorder.judge(evidence, generation, seed=0), evidence, run_id=None)
-        [path] = list_pending(".collapse_guard/pending")
-        request = load_pending(path).request
-        assert (request.items, request.mixture) == (70, Mixture(real=1.0))
 
     def test_keeping_twice_is_fine(self, train, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -179,29 +170,3 @@ class TestWhenTheStoreFailsAtTheEnd:
     def test_another_error_is_not_hidden(self, train):
         with pytest.raises(ZeroDivisionError, match="a bug"):
             train("kept", store=Failing(ZeroDivisionError("a bug")))
-
-
-class TestPlan:
-    def plan(self, history, **settings):
-        usual = {"lineage": "newsbot", "index": None, "parents": None, "wild_type": "w"}
-        return recording.plan(history, **{**usual, **settings})
-
-    @pytest.fixture
-    def history(self, train, store, wild_type):
-        for index in (0, 2):
-            train("newsbot", store=store, generation=index)
-        return store.history("newsbot")
-
-    def test_of_a_new_lineage_is_its_founder(self):
-        founder = self.plan([])
-        assert (founder.index, founder.parents, founder.wild_type) == (0, (), "w")
-
-    @pytest.mark.parametrize(
-        ("index", "parents", "planned"), [(None, None, (3, (2,))), (1, None, (1, (0,))), (4, (0, 2), (4, (0, 2)))]
-    )
-    def test_goes_on_from_the_newest_before_it(self, history, wild_type, index, parents, planned):
-        generation = self.plan(history, index=index, parents=parents, wild_type=wild_type.fingerprint)
-        assert (generation.index, generation.parents) == planned
-
-    def test_gives_no_parents_where_they_are_said_to_be_none(self, history, wild_type):
-        assert self.plan(history, parents=(), wild_type=wild_type.fingerprint).parents == ()

@@ -1,4 +1,4 @@
-"""Generations of a lineage as the store has them."""
+"""The stored generations of a lineage that a command is about."""
 
 from __future__ import annotations
 

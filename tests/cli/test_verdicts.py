@@ -6,7 +6,7 @@ import pytest
 
 from building import make_assessment
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.showing import show_verdict
+from collapse_guard.cli.verdicts import show_verdict
 from collapse_guard.records import LostItem
 
 

@@ -1,8 +1,8 @@
-"""What `assess` is asked for on the command line, read and checked before the store is asked for anything."""
+"""The evidence that `assess` gets, read and checked before the store is asked for anything."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from collapse_guard.wildtype import WildType
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Submission:
     """The arguments of `assess` that describe one generation; None where one was not given."""
 
     samples: Path | None
@@ -34,7 +34,7 @@ class Asked:
     lineage: str | None
     generation: int | None
     parent: list[int] | None
-    real_fraction: float | None
+    real_share: float | None
     documents: int | None
     policy: Path | None
 
@@ -70,7 +70,7 @@ class Asked:
             lineage=lineage,
             index=self.generation,
             parents=None if self.parent is None else tuple(sorted(set(self.parent))),
-            mixture=None if self.real_fraction is None else Mixture.with_real(self.real_fraction),
+            mixture=None if self.real_share is None else Mixture.with_real(self.real_share),
             items=self.documents,
             wild_type_path=str(path.absolute()),
             wild_type=wild_type.fingerprint,
@@ -80,12 +80,14 @@ class Asked:
         )
 
 
-def check_alone(*groups: Asked | ReportFiles) -> None:
-    """Refuse arguments beside `--resume`, which sends what was asked for before; raises InputError."""
-    given = [field.name for group in groups for field in fields(group) if getattr(group, field.name) is not None]
+def check_alone(*groups: Submission | ReportFiles) -> None:
+    """Refuse arguments beside `--resume`, which sends what is kept; raises InputError."""
+    given = [name for group in groups for name, value in vars(group).items() if value is not None]
     if given:
         named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in given)
-        raise InputError(f"`--resume` sends what is kept as it was asked for then, but got {named} too: leave that out")
+        raise InputError(
+            f"`--resume` sends what is kept with the arguments of that time, but got {named} too: leave that out"
+        )
 
 
 def _losses(path: Path | None) -> Losses | None:

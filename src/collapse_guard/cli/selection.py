@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What `--select` asks for."""
+class Selection:
+    """The documents that `--select` asks for."""
 
     n: int | None
     """Documents."""
@@ -33,47 +33,45 @@ class Wanted:
 
     def check(self) -> None:
         """Refuse what cannot be done before anything is; raises InputError."""
-        given = [name for name in ("out", "wild_type") if getattr(self, name) is not None]
+        given = [option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None]
         if self.n is None:
             if given:
-                raise InputError(
-                    f"`--{given[0].replace('_', '-')}` goes with `--select`, but got no number: add --select N"
-                )
+                raise InputError(f"`{given[0]}` goes with `--select`, but got no number: add --select N")
             return
         if self.out is None or self.wild_type is None:
             raise InputError("`--select` needs `--out` and `--wild-type`, but got one or none of them: name both")
         check_writable(self.out, "--out")
 
 
-def select_into_file(wanted: Wanted, newest: Assessment) -> str:
-    """Choose and write; returns what to tell, empty where nothing was asked for.
+def select_into_file(selection: Selection, newest: Assessment) -> str:
+    """Choose and write; returns what to tell, empty where nothing is to be selected.
 
     Raises:
         FingerprintMismatchError: The lineage was measured against another wild type.
         InputError: The pool has fewer documents, or nothing was lost that `tail` could bring back.
     """
-    if wanted.n is None or wanted.out is None or wanted.wild_type is None:
+    if selection.n is None or selection.out is None or selection.wild_type is None:
         return ""
     from collapse_guard.reinjection import select
     from collapse_guard.wildtype import WildType
 
-    wild_type = WildType.load(wanted.wild_type)
+    wild_type = WildType.load(selection.wild_type)
     if wild_type.fingerprint != newest.generation.wild_type:
         raise FingerprintMismatchError(
             f"the lineage is measured against the wild type {newest.generation.wild_type}, but got "
-            f"{wild_type.fingerprint} in {str(wanted.wild_type)!r}: name that of the lineage"
+            f"{wild_type.fingerprint} in {str(selection.wild_type)!r}: name that of the lineage"
         )
     pool = list(wild_type.pool)
-    clusters = _clusters(wild_type, pool, newest) if wanted.strategy == "tail" else None
-    chosen = select(pool, newest.lost, wanted.n, strategy=wanted.strategy, strata=clusters, seed=newest.seed)
+    clusters = _clusters(wild_type, pool, newest) if selection.strategy == "tail" else None
+    chosen = select(pool, newest.lost, selection.n, strategy=selection.strategy, strata=clusters, seed=newest.seed)
     lines = [
         json.dumps({"text": pool[place], "weight": round(float(weight), 6), "reason": reason}, ensure_ascii=False)
         for place, weight, reason in zip(chosen.places, chosen.weights, chosen.reasons, strict=True)
     ]
-    write_text(wanted.out, "\n".join(lines) + "\n")
+    write_text(selection.out, "\n".join(lines) + "\n")
     certain = sum(reason != "at random" for reason in chosen.reasons)
     carrying = f", {certain:,} of them because they carry what was lost" if certain else ""
-    return f"{wanted.n:,} of {len(pool):,} documents of the pool are in {wanted.out}{carrying}."
+    return f"{selection.n:,} of {len(pool):,} documents of the pool are in {selection.out}{carrying}."
 
 
 def _clusters(wild_type: WildType, pool: list[str], newest: Assessment) -> npt.NDArray[np.int64] | None:

@@ -1,0 +1,285 @@
+"""One way into a lineage: what is planned, what is refused, and what is kept when the store does not take it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, StoreUnreachableError
+from collapse_guard.evidence import Evidence
+from collapse_guard.lineage import enrol as enrolment
+from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan, submit
+from collapse_guard.lineage.outbox import PENDING, PendingRequest, list_pending, load_pending
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
+from collapse_guard.store import MemoryStore
+from collapse_guard.wildtype import WildType
+
+CREATED = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
+DECISION = Decision(step=3, severity=Severity.WATCH, real_before=0.1, real_after=0.4, from_index=64, rule="raised")
+OUTAGES = [
+    StoreUnreachableError("the network is down"),
+    LineageError("somebody was faster"),
+    FingerprintMismatchError("somebody began it with another wild type"),
+]
+
+
+@pytest.fixture(scope="module")
+def wild_type():
+    return WildType.fit_arrays(np.random.default_rng(0).normal(size=(2000, 3)), seed=0)
+
+
+@pytest.fixture(scope="module")
+def wild_type_path(wild_type, tmp_path_factory):
+    return wild_type.save(tmp_path_factory.mktemp("saved") / "wild-type")
+
+
+@pytest.fixture(autouse=True)
+def own_directory_and_no_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(enrolment, "attachments", lambda lineage, history: {"report.html": f"{len(history)}"})
+
+
+def evidence(seed=1):
+    return Evidence(samples=np.random.default_rng(seed).normal(size=(600, 3)))
+
+
+class Store(MemoryStore):
+    """Raises what it is told to, when a generation is appended or when the lineage is read."""
+
+    def __init__(self, appending=None, reading=None):
+        super().__init__()
+        self.appending, self.reading = appending, reading
+        self.attached = []
+
+    def append(self, assessment, *, attachments):
+        if self.appending:
+            raise self.appending
+        self.attached.append(dict(attachments))
+        super().append(assessment, attachments=attachments)
+
+    def history(self, lineage):
+        if self.reading:
+            raise self.reading
+        return super().history(lineage)
+
+    def has(self, lineage):
+        return bool(self.reading) or super().has(lineage)
+
+
+@pytest.fixture
+def request_of(wild_type, wild_type_path):
+    def make(**changes):
+        fields = {"lineage": "newsbot", "wild_type_path": str(wild_type_path), "wild_type": wild_type.fingerprint}
+        return PendingRequest(**fields, policy=Policy().model_dump(mode="json"), seed=7, created=CREATED, **changes)
+
+    return make
+
+
+@pytest.fixture
+def candidate(wild_type):
+    def make(history=(), **changes):
+        generation = plan(history, lineage="newsbot", wild_type=wild_type.fingerprint, **changes)
+        return Candidate(generation=generation, history=history, wild_type=wild_type, policy=Policy(), seed=7)
+
+    return make
+
+
+def stored(index, *, wild_type="w", prescription=None):
+    verdict = Verdict(
+        severity=Severity.HEALTHY, reasons=(), lineage="newsbot", generation=index, wild_type=wild_type, policy=""
+    )
+    generation = Generation(lineage="newsbot", index=index, wild_type=wild_type)
+    return Assessment(generation=generation, readings={}, comparisons=(), verdict=verdict, prescription=prescription)
+
+
+class TestPlan:
+    def plan(self, *indices, **settings):
+        return plan([stored(index) for index in indices], **{"lineage": "newsbot", "wild_type": "w", **settings})
+
+    def test_a_new_lineage_begins_with_a_founder_of_real_data(self):
+        founder = self.plan()
+        assert (founder.index, founder.parents, founder.wild_type) == (0, (), "w")
+        assert founder.mixture == Mixture(real=1.0)
+
+    def test_what_is_said_of_the_training_set_counts(self):
+        founder = self.plan(mixture=Mixture.with_real(0.5), items=40)
+        assert (founder.mixture, founder.items) == (Mixture.with_real(0.5), 40)
+
+    def test_what_later_generations_were_trained_on_is_not_known_by_itself(self):
+        assert self.plan(0).mixture is None
+
+    @pytest.mark.parametrize(
+        ("index", "parents", "planned"), [(None, None, (3, (2,))), (1, None, (1, (0,))), (4, (0, 2), (4, (0, 2)))]
+    )
+    def test_a_generation_goes_on_from_the_newest_before_it(self, index, parents, planned):
+        generation = self.plan(0, 2, index=index, parents=parents)
+        assert (generation.index, generation.parents) == planned
+
+    def test_it_has_no_parents_where_they_are_said_to_be_none(self):
+        assert self.plan(0, 2, parents=()).parents == ()
+
+    @pytest.mark.parametrize("parents", [(4,), (3,), (2,), (0, 1, 9)])
+    def test_parents_must_be_stored_and_earlier(self, parents):
+        missing = ", ".join(str(parent) for parent in parents if parent != 0)
+        said = rf"`parents` of generation 2 must be earlier generations of lineage 'newsbot' \(0\), but got {missing}"
+        with pytest.raises(LineageError, match=said):
+            self.plan(0, 3, index=2, parents=parents)
+
+    def test_a_place_that_is_taken_is_refused_unless_the_same_may_be_sent_again(self):
+        with pytest.raises(LineageError, match=r"must be new to lineage 'newsbot', but got 0, .* recorded as HEALTHY"):
+            self.plan(0, index=0)
+        assert self.plan(0, index=0, may_exist=True).index == 0
+
+    def test_another_wild_type_is_refused_and_both_are_named(self):
+        with pytest.raises(FingerprintMismatchError, match="against the wild type w, but got v"):
+            self.plan(0, wild_type="v")
+
+
+def test_a_candidate_gets_what_its_newest_parent_prescribes(wild_type):
+    shares = [None, Mixture.with_real(0.2), Mixture.with_real(0.3), None]
+    history = [stored(index, prescription=share) for index, share in enumerate(shares)]
+
+    def prescription(**settings):
+        generation = plan(history, lineage="newsbot", wild_type="w", **settings)
+        return Candidate(generation=generation, history=history, wild_type=wild_type, policy=Policy()).prescription
+
+    assert prescription(parents=(1, 2)) == Mixture.with_real(0.3)
+    assert prescription(parents=(2, 1)) == Mixture.with_real(0.3)
+    assert prescription(parents=(1,)) == Mixture.with_real(0.2)
+    assert prescription() is None
+    assert prescription(parents=()) is None
+
+
+def in_lineage(store):
+    return [past.to_dict() for past in store.history("newsbot")]
+
+
+class TestEnrol:
+    def test_an_assessed_generation_is_appended_with_the_report_of_its_lineage(self, candidate):
+        store = Store()
+        for index in range(2):
+            own = candidate(store.history_so_far("newsbot"))
+            enrolled = enrol(store, own, own.assess(evidence(index)), evidence(index))
+            assert (enrolled.is_new, enrolled.refusal) == (True, None)
+            assert enrolled.assessment.generation.index == index
+        assert store.attached == [{"report.html": "1"}, {"report.html": "2"}]
+        assert in_lineage(store) == [past.to_dict() for past in enrolled.history]
+        assert list_pending(PENDING) == []
+
+    def test_a_generation_is_measured_against_those_before_it_only(self, candidate):
+        store = Store()
+        for index in (0, 2):
+            own = candidate(store.history_so_far("newsbot"), index=index)
+            enrol(store, own, own.assess(evidence(index)), evidence(index))
+        between = candidate(store.history("newsbot"), index=1)
+        assert [past.generation.index for past in between.earlier] == [0]
+        enrolled = enrol(store, between, between.assess(evidence()), evidence())
+        assert [past.generation.index for past in enrolled.history] == [0, 1]
+
+    @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+    def test_what_the_store_does_not_take_is_kept_with_all_that_it_rests_on(self, candidate, wild_type, error):
+        own = candidate(mixture=Mixture.with_real(0.5), items=40)
+        assessment = own.assess(evidence(), look=2, decisions=[DECISION])
+        enrolled = enrol(Store(error), own, assessment, evidence())
+        assert enrolled.assessment == assessment
+        assert not enrolled.is_new
+        assert enrolled.refusal.error is error
+        [path] = list_pending(PENDING)
+        assert enrolled.refusal.path == path
+        kept = load_pending(path)
+        np.testing.assert_array_equal(kept.evidence.samples, evidence().samples)
+        assert (kept.request.index, kept.request.mixture, kept.request.items) == (0, Mixture.with_real(0.5), 40)
+        assert Path(kept.request.wild_type_path).is_absolute()
+        again = submit(store := Store(), WildType.load(kept.request.wild_type_path), kept.request, kept.evidence)
+        assert again.is_new
+        assert in_lineage(store) == [assessment.to_dict()]
+
+    def test_another_error_is_not_hidden(self, candidate):
+        own = candidate()
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            enrol(Store(ZeroDivisionError("a bug")), own, own.assess(evidence()), evidence())
+
+    def test_where_it_cannot_be_kept_both_errors_are_said(self, candidate):
+        Path(".collapse_guard").mkdir()
+        PENDING.write_text("in the way")
+        own = candidate()
+        refusal = enrol(Store(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
+        assert refusal.path is None
+        assert refusal.sentence().startswith("the network is down\nThe evidence could not be kept in ")
+        assert "exists" in refusal.sentence()
+
+    def test_the_sentence_says_where_it_is_and_how_to_send_it_without_a_password(self, candidate):
+        own = candidate()
+        refusal = enrol(Store(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
+        assert refusal.sentence("http://ann:secret@ml:5000").splitlines() == [
+            "the network is down",
+            f"The evidence is kept in {refusal.path.absolute()}",
+            "Send it from this directory once the store takes it: "
+            "collapse-guard assess --resume --store 'http://ann:***@ml:5000'",
+        ]
+        assert refusal.sentence().endswith("collapse-guard assess --resume")
+
+
+class TestSubmit:
+    def test_it_plans_assesses_and_appends_at_once(self, wild_type, request_of):
+        store = Store()
+        founder = submit(store, wild_type, request_of(), evidence())
+        child = submit(store, wild_type, request_of(mixture=Mixture.with_real(0.4)), evidence(2))
+        assert (founder.is_new, child.is_new) == (True, True)
+        assert [past.generation.mixture for past in child.history] == [Mixture(real=1.0), Mixture.with_real(0.4)]
+        assert [past.seed for past in child.history] == [7, 7]
+
+    def test_the_same_number_with_the_same_evidence_changes_nothing_and_with_another_is_refused(
+        self, wild_type, request_of
+    ):
+        store = Store()
+        submit(store, wild_type, request_of(), evidence())
+        before = in_lineage(store)
+        again = submit(store, wild_type, request_of(index=0), evidence())
+        assert (again.is_new, again.refusal) == (False, None)
+        with pytest.raises(LineageError, match="generation 0 of lineage `newsbot` is stored and is never changed"):
+            submit(store, wild_type, request_of(index=0), evidence(2))
+        assert in_lineage(store) == before
+        assert list_pending(PENDING) == []
+
+    def test_what_cannot_be_planned_or_measured_leaves_nothing(self, wild_type, request_of):
+        with pytest.raises(LineageError, match="`parents` of generation 0"):
+            submit(Store(), wild_type, request_of(parents=(3,)), evidence())
+        with pytest.raises(InputError, match="vectors must be numbers"):
+            submit(Store(), wild_type, request_of(), Evidence(samples=["a text"]))
+        assert not Path(".collapse_guard").exists()
+
+    @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+    def test_what_the_store_does_not_take_is_kept_as_it_was_asked_for(self, wild_type, request_of, error):
+        enrolled = submit(Store(error), wild_type, request_of(parents=()), evidence())
+        [path] = list_pending(PENDING)
+        assert enrolled.refusal.path == path
+        assert load_pending(path).request == request_of(parents=())
+
+    def test_a_lineage_that_cannot_be_read_has_no_assessment(self, wild_type, request_of):
+        enrolled = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence())
+        assert load_pending(enrolled.refusal.path).request == request_of()
+        with pytest.raises(StoreUnreachableError, match="the network is down"):
+            enrolled.assessment  # noqa: B018
+
+    @pytest.mark.parametrize("store", [Store(reading=OUTAGES[0]), Store(OUTAGES[1])])
+    def test_what_waits_already_is_not_kept_twice(self, wild_type, request_of, store):
+        path = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence()).refusal.path
+        assert submit(store, wild_type, request_of(), evidence(), path=path).refusal.path == path
+        assert list_pending(PENDING) == [path]
+
+    def test_what_was_sent_by_a_process_that_was_killed_is_not_sent_twice(self, wild_type, request_of):
+        store, path = Store(), Path("waiting")
+        submit(store, wild_type, request_of(), evidence(), path=path)
+        again = submit(store, wild_type, request_of(), evidence(), path=path)
+        assert (again.is_new, len(again.history)) == (False, 1)
+        another = submit(store, wild_type, request_of(), evidence(2), path=path)
+        assert (another.is_new, len(another.history)) == (True, 2)
+
+
+def test_an_enrolled_generation_is_the_last_of_its_history():
+    assert Enrolled(history=[stored(0), stored(1)]).assessment == stored(1)
