@@ -175,7 +175,7 @@ class TestSamples:
                     Evidence(**{name: losses})
 
     def test_and_everything_else_may_not_all_be_missing(self):
-        with pytest.raises(InputError, match=r"an Evidence needs one of `samples`, `losses`, .*`founder_losses`, but"):
+        with pytest.raises(InputError, match=r"an Evidence needs one of `samples`, `losses`, .*`scores`, but"):
             Evidence()
 
 
