@@ -120,7 +120,7 @@ def page() -> str:
     table += [_row(metric) for family in families.values() for metric in family]
     numbers = [f"{number}. {meaning}" for number, meaning in DEFINITIONS.items()]
     parts = [INTRO, "## All at a glance", "", *table, "", "The definitions:", "", *numbers, ""]
-    for family in [*FAMILIES, *(families.keys() - FAMILIES.keys())]:
+    for family in [*FAMILIES, *(families.keys() - set(FAMILIES))]:
         parts += [f"## Family: {family}", "", _room(family), ""] + [entry(metric) for metric in families[family]]
     return "\n".join(parts).rstrip() + "\n"
 

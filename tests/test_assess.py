@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -182,3 +183,27 @@ def test_a_wild_type_and_samples_of_texts_are_embedded_once(wild_type, founder, 
     monkeypatch.setattr(WildType, "embed", lambda self, texts: asked.append(len(texts)) or embed(self, texts))
     assess(wild_type, Evidence(samples=real(wild_type, 2, 487)), history=[founder])
     assert asked.count(487) == 1
+
+
+@pytest.mark.parametrize("form", ["texts", "ids"])
+def test_samples_are_tokenized_decoded_and_embedded_once(wild_type, founder, monkeypatch, form):
+    samples = real(wild_type, 2)
+    given = samples if form == "texts" else wild_type.encode(samples)
+    once, calls = set(samples), Counter()
+    for name in ("encode", "embed"):
+        method = getattr(WildType, name)
+
+        def counted(self, texts, name=name, method=method):
+            calls.update((name, text) for text in texts if text in once)
+            return method(self, texts)
+
+        monkeypatch.setattr(WildType, name, counted)
+    decode = WildType.decode
+    monkeypatch.setattr(
+        WildType, "decode", lambda self, ids: calls.update({("decode", ""): len(ids) == 500}) or decode(self, ids)
+    )
+    assess(wild_type, Evidence(samples=given, losses=losses(wild_type)), history=[founder])
+    assert {text for name, text in calls if name == "embed"} == once
+    assert {name: count for name, count in calls.items() if count > 1} == {}
+    assert calls["decode", ""] == (form == "ids")
+    assert ("encode" in {name for name, _ in calls}) is (form == "texts")

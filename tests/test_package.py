@@ -17,6 +17,7 @@ PUBLIC = [
     "EmbeddingProbe",
     "Evidence",
     "Generation",
+    "Indicator",
     "Losses",
     "Mixture",
     "Policy",
@@ -28,6 +29,7 @@ PUBLIC = [
     "assess",
     "open_store",
     "read_documents",
+    "register",
 ]
 
 
@@ -42,7 +44,9 @@ def test_an_unknown_name_lists_the_public_ones():
         collapse_guard.WildTyp  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["collapse_guard", "collapse_guard.store", "collapse_guard.cli"])
+@pytest.mark.parametrize(
+    "module", ["collapse_guard", *(f"collapse_guard.{room}" for room in ("store", "cli", "indicators"))]
+)
 def test_importing_it_loads_neither_lightning_nor_mlflow_nor_torch(module):
     heavy = ("torch", "mlflow", "pytorch_lightning", "lightning")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"

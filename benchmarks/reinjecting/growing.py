@@ -15,7 +15,6 @@ import numpy as np
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.likelihood.nats import tail_loss
 from collapse_guard.measurement.measure import freeze_tail, measure
-from collapse_guard.measurement.stratum import in_tail
 from detecting.corpora import Real, real
 from detecting.decoding import write
 from detecting.ngram_model import Floats, NgramModel
@@ -175,7 +174,7 @@ class Family:
             nll=self.founder.model.nll(evaluation),
             n_tokens=evaluation.lengths,
         )
-        return in_tail(losses, freeze_tail(losses))
+        return np.isin(losses.documents, freeze_tail(losses).documents)
 
     def _rng(self, purpose: str, generation: int) -> np.random.Generator:
         """Random numbers for one purpose, whatever else was drawn: so lineages differ only in what they must."""

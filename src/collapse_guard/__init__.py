@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collapse_guard.decision.policy import Policy as Policy
     from collapse_guard.evidence import Evidence as Evidence
     from collapse_guard.evidence import Losses as Losses
+    from collapse_guard.indicators import Indicator as Indicator
+    from collapse_guard.indicators import register as register
     from collapse_guard.lightning import CollapseGuard as CollapseGuard
     from collapse_guard.lightning import ReinjectionDataModule as ReinjectionDataModule
     from collapse_guard.probes import CausalLMProbe as CausalLMProbe
@@ -37,6 +39,7 @@ _HOMES = {
     "EmbeddingProbe": "probes",
     "Evidence": "evidence",
     "Generation": "records",
+    "Indicator": "indicators",
     "Losses": "evidence",
     "Mixture": "records",
     "Policy": "decision.policy",
@@ -47,6 +50,7 @@ _HOMES = {
     "assess": "assessment",
     "open_store": "store",
     "read_documents": "corpus.documents",
+    "register": "indicators",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

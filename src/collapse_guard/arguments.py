@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -12,6 +13,11 @@ import numpy.typing as npt
 from collapse_guard.errors import InputError
 
 TextsT = TypeVar("TextsT")
+
+METRIC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""Names that are safe in a policy file, on the command line and as an MLflow metric."""
+METRIC_NAME_RULE = "letters, digits, `_`, `.` and `-`, at most 100, the first a letter or a digit"
+"""The same in words."""
 
 
 def whole(name: str, value: Any, *, least: int) -> int:

@@ -12,7 +12,7 @@ from collapse_guard.evidence import Evidence
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import freeze_tail, measure, reference_readings, sample_tokens
-from collapse_guard.measurement.samples import with_embeddings
+from collapse_guard.measurement.samples import prepared
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
 from collapse_guard.records import Assessment, Generation, Reading, TailStratum
@@ -52,7 +52,7 @@ def assess(
     generation = _stamp(generation or _next(history), wild_type, history)
     founder = next((past for past in history if past.generation.index == 0), None)
     stratum = _stratum(evidence, founder, generation)
-    evidence = with_embeddings(wild_type, evidence)
+    evidence = prepared(wild_type, evidence)
     readings = measure(wild_type, evidence, stratum=stratum)
     readings |= _of_lineage(readings, generation, history)
     reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, evidence))

@@ -1,16 +1,17 @@
-"""Evidence: what was collected from a generation, such as losses on wild-type documents, samples and embeddings."""
+"""Evidence: what was collected from a generation: losses on wild-type documents, samples, embeddings, task scores."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arguments import several
+from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE, several, whole
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 
@@ -67,6 +68,68 @@ class Losses:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """Scores of one task, a number from 0 to 1 for each item: 1 for a right answer and 0 for a wrong one, or parts.
+
+    Example:
+        >>> Scores(values=[1, 0, 0.5], items=["capital of France", "boiling point", "first president"]).values.mean()
+        np.float64(0.5)
+    """
+
+    values: FloatArray
+    """n: from 0 to 1; NaN is kept: it decides nothing."""
+    items: tuple[str, ...] | None = None
+    """n: ids of the items, by which generations are paired; None: the items are not the same in each generation."""
+    lower_is_better: bool = False
+    """Whether a rise is harm, as for a rate of refusals."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers and the ids."""
+        try:
+            values = np.asarray(self.values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"`scores` must be numbers from 0 to 1, but got {self.values!r:.80}") from error
+        outside = values[(values < 0.0) | (values > 1.0)]
+        if values.ndim != 1 or not len(values):
+            raise InputError(f"`scores` must be one number for each item, but got an array of shape {values.shape}")
+        if len(outside):
+            raise InputError(
+                f"`scores` must be from 0 to 1, but got {outside[0]:g}: divide by the most that an item can get"
+            )
+        object.__setattr__(self, "values", values)
+        if self.items is not None:
+            object.__setattr__(self, "items", _checked_items(self.items, len(values)))
+
+    @classmethod
+    def of_counts(cls, *, correct: int, total: int) -> Scores:
+        """Scores of `correct` right answers to `total` items, where it is not known which they are.
+
+        Raises:
+            InputError: `correct` is not from 0 to `total`, or there are no items.
+
+        Example:
+            >>> Scores.of_counts(correct=2, total=3).values.tolist()
+            [1.0, 1.0, 0.0]
+        """
+        if not 0 <= whole("correct", correct, least=0) <= whole("total", total, least=1):
+            raise InputError(f"`correct` must be at most `total` ({total}), but got {correct}")
+        return cls(values=np.repeat([1.0, 0.0], [correct, total - correct]))
+
+    @classmethod
+    def of(cls, scores: Any) -> Scores:
+        """Scores from `Scores`, from a mapping of the id of each item to its score, or from a list of scores."""
+        if isinstance(scores, cls):
+            return scores
+        if isinstance(scores, Mapping):
+            return cls(values=np.array(list(scores.values())), items=tuple(scores))
+        return cls(values=scores)
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.values)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
     """What was collected from one generation. An indicator is not read if a part that it needs is missing."""
 
@@ -81,6 +144,9 @@ class Evidence:
     """Losses of the generation on its own samples; the documents are the numbers of the samples: "0", "1", ..."""
     founder_losses: Losses | None = None
     """Losses of the founder on the samples of this generation; the documents are the numbers of the samples."""
+    scores: Mapping[str, Any] | None = None
+    """Name of each task -> its scores: a mapping of the id of each item to its score, a list of scores, or `Scores`, as
+    which they are kept. An indicator for each task; see `docs/task-scores.md`."""
 
     def __post_init__(self) -> None:
         """Refuse empty evidence, a single text instead of a list, and losses of samples that are not numbered."""
@@ -88,8 +154,26 @@ class Evidence:
             names = ", ".join(f"`{field.name}`" for field in fields(self))
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
         several("samples", self.samples)
+        if self.scores is not None:
+            object.__setattr__(self, "scores", {_task(name): Scores.of(given) for name, given in self.scores.items()})
         _check_numbers("own_losses", self.own_losses)
         _check_numbers("founder_losses", self.founder_losses)
+
+
+def _checked_items(items: Sequence[Any], n: int) -> tuple[str, ...]:
+    ids = tuple(map(str, items))
+    if len(ids) != n:
+        raise InputError(f"`items` must be one id for each of {n} scores, but got {len(ids)}")
+    if len(set(ids)) != n:
+        twice = Counter(ids).most_common(1)[0][0]
+        raise InputError(f"`items` must be unique, but {twice!r:.80} stands twice: give each item one score")
+    return ids
+
+
+def _task(name: Any) -> str:
+    if isinstance(name, str) and METRIC_NAME.fullmatch(name):
+        return name
+    raise InputError(f"`scores` must have names of {METRIC_NAME_RULE}, but got {name!r:.120}: rename it")
 
 
 def _check_numbers(name: str, losses: Losses | None) -> None:

@@ -376,3 +376,41 @@ def test_output_into_a_pipe_has_no_colours_and_whole_sentences(run_process, worl
     assert outcome.out.endswith("COLLAPSED: failed, exit code 1\n")
     assert "…" not in outcome.out
     assert outcome.err == ""
+
+
+def _facts(path, right, n=300):
+    path.write_text("item,score\n" + "\n".join(f"q{i},{int(i < right)}" for i in range(n)) + "\n", encoding="utf-8")
+    return f"facts={path}"
+
+
+def test_task_scores_decide_by_the_policy_and_are_in_the_report(run, world, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[tasks.facts]\nmargin = 0.1\nwatch = 0.05\n", encoding="utf-8")
+    store = f"sqlite:///{tmp_path}/store.db"
+    common = ("--wild-type", world.wild_type, "--lineage", "facts", "--store", store, "--policy", policy)
+    first = run("assess", "--scores", _facts(tmp_path / "one.csv", 270), *common)
+    assert first.code == 0, first.err
+    summary = tmp_path / "summary.md"
+    second = run("assess", "--scores", _facts(tmp_path / "two.csv", 120), "--summary", summary, *common)
+    assert second.code == 1, second.err
+    assert "facts" in second.out
+    assert "facts" in summary.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["facts"], "`--scores` must be NAME=FILE, such as facts=facts.jsonl, but got 'facts'"),
+        (["=x.csv"], "`--scores` must be NAME=FILE"),
+        (["facts={0}", "facts={0}"], "`--scores` must name each task once, but got 'facts' twice"),
+        (["vendi={0}"], "names that no indicator has, but got 'vendi'"),
+        (["my facts={0}"], "`scores` must have names of letters"),
+        (["facts=missing.csv"], "missing.csv"),
+    ],
+)
+def test_scores_that_cannot_be_read_are_wrong_usage(run, world, tmp_path, given, message):
+    path = _facts(tmp_path / "facts.csv", 50).removeprefix("facts=")
+    options = [part for one in given for part in ("--scores", one.format(path))]
+    outcome = run("assess", *options, "--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:")
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.split())

@@ -5,6 +5,7 @@ from collections import Counter
 
 import torch
 
+from collapse_guard import indicators
 from collapse_guard.indicators import tails
 from collapse_guard.indicators.tails import richness
 from contract_cases.case import ITEMS, Case
@@ -108,8 +109,8 @@ CASES = {
         exempt={"half": "places in the frozen set are integers: there is no half precision of them"},
     ),
     "hill_index": Case(
-        metric=lambda: tails.HillIndex(k=K),
-        pure=tails.hill_index,
+        metric=lambda: indicators.HillIndex(k=K),
+        pure=indicators.hill_index,
         items=word_documents,
         batch=joined,
         slow=slow_hill_index,

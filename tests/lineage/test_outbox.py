@@ -1,4 +1,5 @@
 import json
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence, Losses, Scores
 from collapse_guard.lineage import outbox as pending
 from collapse_guard.lineage.outbox import PendingRequest, discard_pending, list_pending, load_pending, save_pending
 from collapse_guard.records import Mixture
@@ -239,3 +240,29 @@ def test_only_pending_evidence_is_discarded(tmp_path):
     with pytest.raises(InputError, match="`path` must be a directory that save_pending wrote"):
         discard_pending(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
+
+
+@st.composite
+def scores(draw):
+    values = draw(st.lists(st.floats(0.0, 1.0) | st.just(math.nan), min_size=1, max_size=5))
+    ids = st.lists(st.text(max_size=8), unique=True, min_size=len(values), max_size=len(values)).map(tuple)
+    return Scores(values=values, items=draw(st.none() | ids), lower_is_better=draw(st.booleans()))
+
+
+@settings(max_examples=40)
+@given(tasks=st.dictionaries(st.sampled_from(["facts", "code", "a.b-c_1"]), scores()))
+def test_scores_of_tasks_come_back_as_they_were(directory, tasks):
+    back = round_trip(directory, Evidence(scores=tasks)).scores
+    assert list(back) == list(tasks)
+    for name, found in back.items():
+        assert identical(found.values, tasks[name].values)
+        assert (found.items, found.lower_is_better) == (tasks[name].items, tasks[name].lower_is_better)
+
+
+def test_evidence_that_was_kept_before_there_were_scores_has_none(directory):
+    folder = save_pending(directory, evidence=Evidence(samples=["old"]), request=request())
+    path = folder / "pending.json"
+    contents = json.loads(path.read_text())
+    del contents["has_scores"]
+    path.write_text(json.dumps(contents))
+    assert load_pending(folder).evidence.scores is None

@@ -12,7 +12,8 @@ from collapse_guard.comparison import obstacle
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.likelihood.nats import cvar_loss
-from collapse_guard.measurement.loss_readings import loss_readings, output_readings
+from collapse_guard.measurement import loss_readings as module
+from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import TailStratum
 
@@ -31,6 +32,10 @@ def losses_of(rng, n=200, *, tokens=20, harm=1.0):
 
 def read(losses, stratum=None):
     return {reading.indicator: reading for reading in loss_readings(losses, stratum)}
+
+
+def output_readings(own, founder, size):
+    return module.output_readings(Evidence(samples=["any"], own_losses=own, founder_losses=founder), size)
 
 
 def only(losses, chosen):
@@ -170,7 +175,7 @@ class TestSamples:
                     Evidence(**{name: losses})
 
     def test_and_everything_else_may_not_all_be_missing(self):
-        with pytest.raises(InputError, match=r"an Evidence needs one of `samples`, `losses`, .*`founder_losses`, but"):
+        with pytest.raises(InputError, match=r"an Evidence needs one of `samples`, `losses`, .*`scores`, but"):
             Evidence()
 
 

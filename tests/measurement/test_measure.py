@@ -11,7 +11,7 @@ import torch
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import all_indicators
-from collapse_guard.indicators.registry import FAMILIES, names
+from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.measurement import measure as measure_module
 from collapse_guard.measurement.measure import freeze_tail, measure, reference_readings, sample_tokens
 from collapse_guard.wildtype import WildType
@@ -19,7 +19,7 @@ from collapse_guard.wildtype import WildType
 OUTPUT = tuple(
     name for name, metric in all_indicators().items() if metric.evidence not in ("losses", "outputs", "lineage")
 )
-VECTORS = (*FAMILIES["spread"], *FAMILIES["distance"])
+VECTORS = tuple(name for name, family in built_in().items() if family in ("spread", "distance"))
 OF_ROWS = ("unique_samples", *VECTORS, "homozygosity", "fixation_index")
 
 
@@ -317,9 +317,9 @@ def test_whole_samples_that_repeat_are_seen_by_groups_of_samples_and_hardly_by_g
 def test_the_number_of_threads_is_as_before_while_groups_are_read_by_one(rng, monkeypatch, samples):
     wild_type = WildType.fit_arrays(rng.normal(size=(100, 2)), group_samples=10)
     seen, before = [], torch.get_num_threads()
-    read = measure_module.vector_readings
+    read = measure_module.row_readings
     monkeypatch.setattr(
-        measure_module, "vector_readings", lambda *given: seen.append(torch.get_num_threads()) or read(*given)
+        measure_module, "row_readings", lambda *given: seen.append(torch.get_num_threads()) or read(*given)
     )
     torch.set_num_threads(2)
     try:

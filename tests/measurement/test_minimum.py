@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from collapse_guard.evidence import Losses
+from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import MINIMUM_GROUPS, all_indicators
-from collapse_guard.measurement.instruments import space, text_instruments
+from collapse_guard.indicators.instruments import instruments
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
@@ -29,7 +29,7 @@ def wild_type():
 def losses(rng, n):
     token_nll = tuple(rng.gamma(2.0, size=4) for _ in range(n))
     nll, tokens = np.array([part.sum() for part in token_nll]), np.full(n, 4)
-    ids = tuple(f"d{i}" for i in range(n))
+    ids = tuple(str(i) for i in range(n))
     return Losses(documents=ids, nll=nll, n_tokens=tokens, n_bytes=tokens, entropy=nll, token_nll=token_nll)
 
 
@@ -39,29 +39,30 @@ def of_losses(_, rng, n):
 
 
 def of_outputs(_, rng, n):
-    return output_readings(losses(rng, n * SIZE), losses(rng, n * SIZE), SIZE)
+    scored = losses(rng, n * SIZE)
+    return output_readings(Evidence(own_losses=scored, founder_losses=scored), SIZE)
 
 
 def of_tokens(wild_type, rng, n):
     samples = [rng.integers(2, 300, size=SIZE // 5) for _ in range(5 * n)]
     groups = groups_of_units(samples, SIZE, "tokens", "samples")
-    return token_readings(groups, text_instruments(wild_type), EVERY)
+    return token_readings(groups, instruments(wild_type), EVERY)
 
 
 def of_words(wild_type, rng, n):
     groups = groups_of_units([rng.integers(300, size=SIZE) for _ in range(n)], SIZE, "words", "samples")
-    return word_readings(groups, text_instruments(wild_type), EVERY)
+    return word_readings(groups, instruments(wild_type), EVERY)
 
 
 def of_texts(wild_type, rng, n):
     samples = texts(rng, n * SIZE, 8)
     groups = groups_of_samples([text.encode() for text in samples], SIZE, "samples")
-    return [*text_readings(groups, samples, text_instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
+    return [*text_readings(groups, samples, instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
 
 
 def of_vectors(wild_type, rng, n):
     rows = rng.normal(size=(n * SIZE, wild_type.geometry.dimension))
-    return vector_readings(groups_of_vectors(rows, SIZE), space(wild_type), EVERY)
+    return vector_readings(groups_of_vectors(rows, SIZE), instruments(wild_type), EVERY)
 
 
 READINGS = {
@@ -95,7 +96,7 @@ def test_lineage_readings_need_readings_that_are_usable_and_have_no_replicates(w
         scored = losses(rng, n)
         scored = Losses(documents=scored.documents, nll=scored.nll + 4 * shift, n_tokens=scored.n_tokens)
         groups = groups_of_units([rng.integers(2, 60 - 9 * shift, size=SIZE) for _ in range(9)], SIZE, "tokens", "")
-        found = [*loss_readings(scored, None), *token_readings(groups, text_instruments(wild_type), EVERY)]
+        found = [*loss_readings(scored, None), *token_readings(groups, instruments(wild_type), EVERY)]
         return {reading.indicator: reading for reading in found}
 
     founder, child = readings(0, 40), readings(1, 40)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence, Losses, Scores
 from collapse_guard.probes.sharding import batch_generator, batches, interleave, merge, mixed_seed
 
 
@@ -95,3 +95,17 @@ def test_a_rank_without_losses_does_not_hide_those_of_others():
 def test_a_document_measured_by_two_ranks_is_refused():
     with pytest.raises(InputError, match="'a' occurs twice"):
         merge([Evidence(losses=losses("a")), Evidence(losses=losses("a"))])
+
+
+def test_scores_of_all_ranks_are_put_together_by_task():
+    parts = [{"facts": {"a": 1.0}, "code": [0.5]}, {"facts": {"b": 0.0, "c": 1.0}}, {"code": [1.0, 0.0]}]
+    merged = merge([*(Evidence(scores=part) for part in parts), Evidence(samples=["no scores"])]).scores
+    assert merged["facts"].items == ("a", "b", "c")
+    assert merged["facts"].values.tolist() == [1.0, 0.0, 1.0]
+    assert merged["code"].values.tolist() == [0.5, 1.0, 0.0]
+    assert merged["code"].items is None
+    assert merge([Evidence(samples=["x"])]).scores is None
+    with pytest.raises(InputError, match="'a' stands twice"):
+        merge([Evidence(scores={"facts": {"a": 1.0}})] * 2)
+    flags = [Evidence(scores={"refusals": Scores(values=[1.0], lower_is_better=True)})] * 2
+    assert merge(flags).scores["refusals"].lower_is_better

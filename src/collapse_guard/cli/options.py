@@ -90,6 +90,16 @@ FounderLossesFile = Annotated[
         help="Losses of the founder on the samples of this generation: columns as in --own-losses.",
     ),
 ]
+ScoreFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scores",
+        metavar="NAME=FILE",
+        help="Scores of a task, such as facts=FILE: columns item and score (from 0 to 1); the same items in every "
+        "generation. Repeat it for each task.",
+        show_default=False,
+    ),
+]
 NewLineage = Annotated[
     str | None, typer.Option("--lineage", help="Name of the lineage; a new name begins one. Required.")
 ]

@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.corpus.documents import read_documents
 from collapse_guard.corpus.losses import read_losses
+from collapse_guard.corpus.scores import read_scores
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence, Losses, Samples
+from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.lineage.outbox import PendingRequest
+from collapse_guard.measurement.score_readings import check_tasks
 from collapse_guard.records import Generation, Mixture
 from collapse_guard.wildtype import WildType
 
@@ -27,6 +29,7 @@ class Submission:
     losses: Path | None
     own_losses: Path | None
     founder_losses: Path | None
+    scores: list[str] | None
     wild_type: Path | None
     lineage: str | None
     generation: int | None
@@ -47,13 +50,16 @@ class Submission:
         return wild_type, self._request(self.lineage, wild_type, self.wild_type, policy, seed), evidence
 
     def _evidence(self, column: str) -> Evidence:
-        if not any((self.samples, self.losses, self.own_losses, self.founder_losses)):
-            raise InputError("`SAMPLES` or `--losses` is required, but got neither: see `collapse-guard assess --help`")
+        if not any((self.samples, self.losses, self.own_losses, self.founder_losses, self.scores)):
+            raise InputError(
+                "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
+            )
         evidence = Evidence(
             samples=None if self.samples is None else list(read_documents(self.samples, column=column)),
             losses=_losses(self.losses),
             own_losses=_losses(self.own_losses),
             founder_losses=_losses(self.founder_losses),
+            scores=_scores(self.scores),
         )
         _check_samples("--own-losses", evidence.own_losses, evidence.samples)
         _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
@@ -86,6 +92,20 @@ def check_alone(*groups: Submission | ReportFiles) -> None:
 
 def _losses(path: Path | None) -> Losses | None:
     return None if path is None else read_losses(path)
+
+
+def _scores(given: list[str] | None) -> dict[str, Scores] | None:
+    """Scores of each NAME=FILE."""
+    scores: dict[str, Scores] = {}
+    for one in given or ():
+        name, _, path = one.partition("=")
+        if not name or not path:
+            raise InputError(f"`--scores` must be NAME=FILE, such as facts=facts.jsonl, but got {one!r:.120}")
+        if name in scores:
+            raise InputError(f"`--scores` must name each task once, but got {name!r:.120} twice")
+        scores[name] = read_scores(path)
+    check_tasks(scores)
+    return scores or None
 
 
 def _check_samples(option: str, losses: Losses | None, samples: Samples | None) -> None:

@@ -39,11 +39,14 @@ def obstacle(reading: Reading, reference: Reading) -> str:
 
 def _pairing_obstacle(reading: Reading, reference: Reading) -> str:
     name, here = reading.indicator, dict(zip(reading.keys, reading.weights, strict=True))
+    if not (reading.keys and reference.keys):
+        which = "this generation" if reading.keys else "the baseline"
+        return f"{name} has ids of {reading.group}s only in {which}: give them in every generation, or in none"
     missing = [key for key in reference.keys if key not in here]
     if missing:
         return (
-            f"{name} lacks {len(missing)} of its baseline's {len(reference.keys)} documents (first: {missing[0]}); "
-            "score the same documents in every generation"
+            f"{name} lacks {len(missing)} of its baseline's {len(reference.keys)} {reading.group}s "
+            f"(first: {missing[0]}); score the same {reading.group}s in every generation"
         )
     if any(here[key] != weight for key, weight in zip(reference.keys, reference.weights, strict=True)):
         return f"{name} counts other tokens than its baseline: another tokenizer? Compare bits_per_byte instead"
@@ -124,7 +127,7 @@ def compare(
         p_beyond_margin=p_beyond,
         p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
         p_within_margin=p_within,
-        method=f"bets on paired documents; interval: {contrast.method}" if bets else contrast.method,
+        method=_method(reading, contrast),
         n=len(reading.replicates),
         n_reference=len(reference.replicates),
         n_needed=needed if undecided else None,
@@ -155,6 +158,12 @@ def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
         for side in sides
     ]
     return math.fsum(e_values) / len(e_values)
+
+
+def _method(reading: Reading, contrast: Contrast) -> str:
+    if not reading.keys:
+        return contrast.method
+    return f"bets on paired documents; interval: {contrast.method}".replace("documents", f"{reading.group}s")
 
 
 def _p_of(e_value: float) -> float:

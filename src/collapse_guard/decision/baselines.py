@@ -57,7 +57,8 @@ def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readi
 def _cut(reading: Reading, fold: int, folds: int) -> Reading:
     kept = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
     parts = {name: tuple(getattr(reading, name)[i] for i in kept) for name in ("keys", "replicates", "weights")}
-    few = f"{len(kept)} of {len(reading.keys)} documents are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
+    of_all = f"{len(kept)} of {len(reading.keys)} {reading.group}s"
+    few = f"{of_all} are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
     return reading.model_copy(
         update={**parts, "problem": reading.problem or (few if len(kept) < SMALLEST_FOLD else "")}
     )

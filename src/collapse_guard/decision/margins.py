@@ -41,6 +41,20 @@ class Margin(Setting):
         return scale.effect_of(self.margin), scale.effect_of(self.watch)
 
 
+class TaskMargin(Margin):
+    """How far a task's mean score may fall, in its unit: 0.05 accepts a fall from 0.80 to 0.75.
+
+    Example:
+        >>> TaskMargin().effects("absolute")
+        (0.05, 0.02)
+    """
+
+    margin: Annotated[float, Field(gt=0.0)] = 0.05
+    """Acceptable fall of the mean score; a rise, where lower is better."""
+    watch: Annotated[float, Field(gt=0.0)] = 0.02
+    """Fall from which on the verdict is WATCH; at most `margin`."""
+
+
 class SeedNoise(Setting):
     r"""What another seed alone does to an indicator: effects of control retrains on real data against the founder.
 

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
 from collapse_guard.comparison.sequential import spending_share
 from collapse_guard.decision.alerts import AlertRule
-from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting
+from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, TaskMargin
 from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
 from collapse_guard.records import Direction, EffectScale
@@ -109,6 +110,8 @@ class Policy(Setting):
     """Indicators that the verdict rests on, wherever founder or generation has them; the others are shown."""
     required: tuple[str, ...] = ()
     """Indicators without which a verdict is UNDECIDED even if the founder lacks them too."""
+    tasks: dict[str, TaskMargin] = Field(default_factory=dict)
+    """Task scores that decide, by the name that they are given under (`Evidence.scores`), with their margins."""
     drift: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
     """Margins against the founder, by indicator; "default" for the others. Merged over the built-in ones."""
     distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
@@ -144,12 +147,19 @@ class Policy(Setting):
         from collapse_guard.indicators.registry import names
 
         known = set(names())
+        for task in self.tasks:
+            if task in known or not METRIC_NAME.fullmatch(task):
+                what = f"`tasks` must have names of {METRIC_NAME_RULE} that no indicator has, but got `{task:.120}`"
+                raise PydanticCustomError("unknown_indicator", "{what}", {"what": what, "loc": ("tasks", task)})
+        object.__setattr__(self, "decides", tuple(dict.fromkeys((*self.decides, *self.tasks))))
         for field in ("decides", "required", "drift", "distance", "seed_noise"):
             names_here = getattr(self, field)
             for place, name in enumerate(names_here):
-                if name not in known and name != "default":
+                is_task = name in self.tasks and field not in ("drift", "distance")
+                if name not in known and name != "default" and not is_task:
                     loc = (field, name if isinstance(names_here, dict) else place)
-                    what = f"`{field}` names the unknown indicator `{name}`: {near(name, known)}"
+                    advice = "margins of task scores stand in `tasks`" if name in self.tasks else near(name, known)
+                    what = f"`{field}` names the unknown indicator `{name}`: {advice}; name task scores in `tasks`"
                     raise PydanticCustomError("unknown_indicator", "{what}", {"what": what, "loc": loc})
         return self
 
@@ -213,11 +223,14 @@ class Policy(Setting):
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any setting."""
-        settings = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        # A policy without tasks has the fingerprint that it had before there were any.
+        settings = json.dumps(self.model_dump(mode="json", exclude=None if self.tasks else {"tasks"}), sort_keys=True)
         return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
 
     def margin(self, indicator: str, baseline: str) -> Margin:
         """The margin of an indicator: of drift against the founder, of distance against the wild type."""
+        if indicator in self.tasks:
+            return self.tasks[indicator]
         margins = self.distance if baseline == "wild_type" else self.drift
         return margins.get(indicator, margins["default"])
 

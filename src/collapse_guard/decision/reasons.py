@@ -79,7 +79,8 @@ def _power(comparison: Comparison) -> str:
 def _n(comparison: Comparison) -> str:
     unit = "replicates"
     if comparison.replicate:
-        unit = "documents" if comparison.replicate == "document" else f"groups of {comparison.replicate}"
+        single = comparison.replicate in ("document", "item")
+        unit = f"{comparison.replicate}s" if single else f"groups of {comparison.replicate}"
     return f"{comparison.n:,} {unit}"
 
 

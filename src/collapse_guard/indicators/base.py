@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from abc import ABC
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from collapse_guard.indicators.registry import FAMILIES
+from collapse_guard.indicators.registry import built_in, from_outside, import_built_in
 from collapse_guard.records import Direction, EffectScale, Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "lineage"]
+EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "scores", "lineage"]
+GroupKind = Literal["tokens", "words", "samples", "vectors"]
+KINDS: tuple[str, ...] = get_args(EvidenceKind)
+_GROUPS: dict[str, GroupKind] = {"tokens": "tokens", "words": "words", "texts": "samples", "vectors": "vectors"}
 MINIMUM_GROUPS = 5
 """Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
 DEFINITIONS = {
@@ -57,15 +59,24 @@ class Indicator(Metric, ABC):
     """Replicates that a comparison needs at least: documents for losses, groups of equal size for everything else."""
     evidence: ClassVar[EvidenceKind]
     """What it is computed from."""
-    undefined: ClassVar[str]
+    undefined: ClassVar[str] = "its formula gives no number"
     """When the value is NaN, as a clause."""
     scale: ClassVar[EffectScale] = EffectScale.LOG_RATIO
     """What its values are: how two of them are compared, and how their difference is told."""
-    cost: ClassVar[str]
+    groups_of: ClassVar[GroupKind | None] = None
+    """What the groups of samples that it reads are cut by: `group_tokens` tokens or words, `group_samples` samples or
+    vectors. Follows from `evidence`, unless declared; None where it reads no groups."""
+    reads_rows: ClassVar[bool] = False
+    """Whether an indicator of text is read from samples that are rows as well, with clusters in the place of tokens."""
+    of_draws: ClassVar[bool] = False
+    """Whether it is a probability of random draws: its readings say of what (`Reading.drawn`)."""
+    place: ClassVar[int]
+    """Where a built-in one stands in its family; those without a place come last."""
+    cost: ClassVar[str] = ""
     """How the time grows with n."""
-    misses: ClassVar[str]
+    misses: ClassVar[str] = ""
     """What it does not see, as a clause."""
-    definitions: ClassVar[tuple[int, ...]]
+    definitions: ClassVar[tuple[int, ...]] = ()
     """Which of the eight definitions of collapse (Schaeffer et al. 2025) it speaks to; see `DEFINITIONS`."""
 
     is_differentiable = False
@@ -74,12 +85,35 @@ class Indicator(Metric, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Tell torchmetrics' trackers which way is better, from the direction of collapse."""
         super().__init_subclass__(**kwargs)
+        if "evidence" in cls.__dict__ and "groups_of" not in cls.__dict__:
+            cls.groups_of = _GROUPS.get(cls.evidence)
         if "direction" in cls.__dict__:
-            cls.higher_is_better = {Direction.DOWN: True, Direction.UP: False, Direction.BOTH: None}[cls.direction]
+            cls.higher_is_better = {Direction.DOWN: True, Direction.UP: False}.get(cls.direction)
         if "value_range" in cls.__dict__:
             low, high = cls.value_range
             cls.plot_lower_bound = low if math.isfinite(low) else None
             cls.plot_upper_bound = high if math.isfinite(high) else None
+
+    @classmethod
+    def read(cls, *args: Any, **kwargs: Any) -> Any:
+        """Compute the indicator from its evidence; what `measure` calls.
+
+        | `evidence` | signature                      | returns                                                  |
+        |------------|--------------------------------|----------------------------------------------------------|
+        | tokens     | `read(group: TokenGroup)`      | the value of the group, a float; NaN where undefined     |
+        | words      | `read(group: WordGroup)`       | the same                                                 |
+        | texts      | `read(group: TextGroup)`       | the same                                                 |
+        | vectors    | `read(group: VectorGroup)`     | the same                                                 |
+        | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
+        | outputs    | `read(evidence: Evidence)`     | its value and the `Losses` of samples                    |
+        | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |
+        | lineage    | `read(relatives: Relatives)`   | a `Reading`                                              |
+
+        All but the first four may return None: the evidence lacks what is needed. Groups are in `indicators.samples`,
+        `Rates` in `indicators.rates`. What is frozen and takes long to make is made once for each wild type:
+        `group.instruments.of(make)`.
+        """
+        raise NotImplementedError(f"{cls.__name__} must define the classmethod `read`")
 
     @classmethod
     def reading(cls, *, value: float, n: int, n_minimum: int, **parts: Any) -> Reading:
@@ -129,16 +163,32 @@ class Indicator(Metric, ABC):
 
 
 def all_indicators() -> dict[str, type[Indicator]]:
-    """Every indicator of the catalogue: name -> Metric class, in the order in which people read them.
+    """Every indicator of the catalogue, and those from outside: name -> class, in the order in which people read them.
+
+    Raises:
+        InputError: A package offers what is no indicator (`registry.from_outside`).
 
     Example:
         >>> all_indicators()["perplexity"].direction
         <Direction.UP: 'up'>
     """
-    for family in FAMILIES:
-        importlib.import_module(f"collapse_guard.indicators.{family}")
-    found = {cls.name: cls for cls in _descendants(Indicator) if "name" in cls.__dict__ and _is_ours(cls)}
-    return {name: found.pop(name) for family in FAMILIES.values() for name in family if name in found} | found
+    import_built_in()
+    declared = {cls.name: cls for cls in _descendants(Indicator) if "name" in cls.__dict__ and _is_ours(cls)}
+    return {name: declared[name] for name in built_in()} | from_outside()
+
+
+def reading_of(evidence: EvidenceKind, only: Collection[str] | None = None) -> list[type[Indicator]]:
+    """The indicators that are computed from one kind of evidence.
+
+    Args:
+        evidence: The kind.
+        only: Names of those that are asked for; None: all.
+    """
+    return [
+        metric
+        for name, metric in all_indicators().items()
+        if metric.evidence == evidence and (only is None or name in only)
+    ]
 
 
 def _descendants(cls: type[Any]) -> Iterator[type[Any]]:

@@ -1,42 +1,60 @@
-"""The names of all indicators by family, without importing what computes them."""
+"""Which indicators there are: built-in ones, those of installed packages, and those that a user registers.
+
+An indicator is built in because its class stands in a room of this package, so a new one needs no entry anywhere. Names
+are read from the source and from the entry points of packages: naming an indicator must not cost an import of torch.
+"""
 
 from __future__ import annotations
 
-FAMILIES = {
-    "likelihood": (
-        "perplexity",
-        "bits_per_byte",
-        "tail_loss",
-        "tail_token_loss",
-        "cvar_loss",
-        "entropy",
-        "own_perplexity",
-        "founder_perplexity",
-    ),
-    "diversity": (
-        "distinct_1",
-        "distinct_2",
-        "distinct_3",
-        "distinct_4",
-        "self_distinct_1",
-        "self_distinct_2",
-        "self_distinct_3",
-        "self_distinct_4",
-        "entropy_1",
-        "entropy_2",
-        "entropy_3",
-        "entropy_4",
-        "self_bleu",
-        "repetition",
-        "compression_ratio",
-        "unique_samples",
-    ),
-    "tails": ("rare_coverage", "rare_mass", "missing_mass", "lost_ngrams", "hill_index"),
-    "spread": ("total_variance", "effective_rank", "vendi", "vendi_2", "mean_distance"),
-    "distance": ("jensen_shannon", "mmd", "frechet", "mauve", "precision", "recall", "density", "coverage"),
-    "novelty": ("copied_ngrams", "near_duplicates"),
-    "genetics": ("homozygosity", "fixation_index", "effective_size", "relative_fitness"),
+import ast
+import importlib
+import math
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
+from collapse_guard.errors import InputError
+from collapse_guard.records import Direction, EffectScale
+
+if TYPE_CHECKING:
+    from collapse_guard.indicators.base import Indicator
+
+Registered = TypeVar("Registered", bound="type[Indicator]")
+
+ENTRY_POINTS = "collapse_guard.indicators"
+"""Group of entry points: the name of an indicator -> its class."""
+FAMILIES = ("likelihood", "diversity", "tails", "spread", "distance", "novelty", "genetics")
+"""Rooms of built-in indicators, in the order in which people read them."""
+DECLARATIONS = {
+    "name": 'its name in readings, policies and MLflow, such as "mean_length"',
+    "family": 'what it is listed under, such as "diversity"',
+    "unit": 'the unit of its value, such as "tokens"',
+    "direction": 'which way is collapse: "down", "up" or "both"',
+    "value_range": "its smallest and largest possible value, such as (0.0, math.inf)",
+    "minimum_n": "how many groups, documents or items a comparison needs at least",
+    "evidence": "what it reads: one of losses, outputs, tokens, words, texts, vectors, scores, lineage",
+    "read": "the classmethod that computes it (`Indicator.read`)",
 }
+"""What an indicator must declare, and what each says."""
+
+_registered: dict[str, type[Indicator]] = {}
+
+
+class _Declared(NamedTuple):
+    name: str
+    family: str
+    place: float
+
+
+class _Index(NamedTuple):
+    indicators: dict[str, str]
+    homes: dict[str, str]
+    modules: tuple[str, ...]
 
 
 def names() -> tuple[str, ...]:
@@ -46,4 +64,177 @@ def names() -> tuple[str, ...]:
         >>> names()[0]
         'perplexity'
     """
-    return tuple(name for family in FAMILIES.values() for name in family)
+    return tuple(dict.fromkeys((*built_in(), *(entry.name for entry in _entries()), *_registered)))
+
+
+def built_in() -> dict[str, str]:
+    """Name of each built-in indicator -> its family, in the order in which people read them.
+
+    Example:
+        >>> built_in()["vendi"]
+        'spread'
+    """
+    return _index().indicators
+
+
+def homes() -> dict[str, str]:
+    """Public class or function of the rooms of indicators -> the module that defines it."""
+    return _index().homes
+
+
+def register(indicator: Registered) -> Registered:
+    """Make an indicator known to policies, reports, MLflow, calibration and forecasts; a class decorator.
+
+    A package that others install names its class in the entry point group `collapse_guard.indicators`, under the name
+    of the indicator, and does without the decorator.
+
+    Args:
+        indicator: A subclass of `Indicator` with the class attributes of `DECLARATIONS`. `scale` says how readings are
+            compared; by ratio, unless declared otherwise.
+
+    Returns:
+        The same class.
+
+    Raises:
+        InputError: A declaration is missing or cannot be, or the name is taken. The message names each of them. A class
+            that is defined again, as in a notebook, takes the place of the earlier one.
+
+    Example:
+        >>> from collapse_guard import Indicator, register
+        >>> @register
+        ... class MeanLength(Indicator):
+        ...     name, family, unit = "mean_length", "diversity", "tokens"
+        ...     direction, value_range, minimum_n = "down", (0.0, math.inf), 5
+        ...     evidence = "tokens"
+        ...
+        ...     @classmethod
+        ...     def read(cls, group):
+        ...         return sum(map(len, group.tokens)) / len(group.tokens)
+        >>> "mean_length" in names()
+        True
+        >>> _ = _registered.pop("mean_length")
+    """
+    _check_class(indicator)
+    holder = _registered.get(indicator.name)
+    if indicator.name in built_in() or (holder and _path(holder) != _path(indicator)):
+        where = _path(holder) if holder else f"{__package__}.{built_in()[indicator.name]}"
+        raise InputError(
+            f"`name` of the indicator {indicator.__name__} must be free, but {indicator.name!r} is taken by {where}: "
+            "give it another name"
+        )
+    indicator.direction, indicator.scale = Direction(indicator.direction), EffectScale(indicator.scale)
+    _registered[indicator.name] = indicator
+    return indicator
+
+
+def from_outside() -> dict[str, type[Indicator]]:
+    """Indicators that are not built in: name -> class, those of installed packages loaded.
+
+    Raises:
+        InputError: An entry point does not lead to an indicator of its name.
+    """
+    for entry in _entries():
+        if entry.name not in _registered:
+            _load(entry)
+    return dict(_registered)
+
+
+def _load(entry: EntryPoint) -> None:
+    package = entry.dist.name if entry.dist else "an unknown package"
+    what = f"the entry point `{entry.name}` of {package} in the group {ENTRY_POINTS}"
+    try:
+        indicator = register(entry.load())
+    except (ImportError, AttributeError, InputError) as error:
+        raise InputError(f"{what} must lead to an indicator, but {entry.value} does not: {error}") from error
+    if indicator.name != entry.name:
+        raise InputError(f"{what} must have the name of its indicator, but got {indicator.name!r}: rename one of them")
+
+
+def _check_class(indicator: Any) -> None:
+    from collapse_guard.indicators.base import Indicator
+
+    if not (isinstance(indicator, type) and issubclass(indicator, Indicator)):
+        raise InputError(f"`register` needs a subclass of Indicator, but got {indicator!r:.80}")
+    missing = [name for name in DECLARATIONS if not _declares(indicator, name)]
+    if missing:
+        what = "; ".join(f"`{name}`: {DECLARATIONS[name]}" for name in missing)
+        raise InputError(f"the indicator {indicator.__name__} lacks {len(missing)} declarations. Add {what}")
+    problems = list(_problems(indicator))
+    if problems:
+        raise InputError(f"the indicator {indicator.__name__}: {'; '.join(problems)}")
+
+
+def _declares(indicator: type[Indicator], name: str) -> bool:
+    from collapse_guard.indicators.base import Indicator
+
+    if name == "read":
+        return indicator.read.__func__ is not Indicator.read.__func__  # type: ignore[attr-defined]
+    return hasattr(indicator, name)
+
+
+def _problems(indicator: type[Indicator]) -> Iterator[str]:
+    from collapse_guard.indicators.base import KINDS, MINIMUM_GROUPS
+
+    low, high = indicator.value_range
+    smallest = MINIMUM_GROUPS if indicator.groups_of else 2
+    if not METRIC_NAME.fullmatch(indicator.name):
+        yield f"`name` must be {METRIC_NAME_RULE}, but got {indicator.name!r:.120}"
+    if indicator.evidence not in KINDS:
+        yield f"`evidence` must be one of {', '.join(KINDS)}, but got {indicator.evidence!r}"
+    if not low < high:
+        yield f"`value_range` must be its smallest and its largest value, but got {indicator.value_range!r}"
+    if indicator.minimum_n < smallest:
+        yield f"`minimum_n` must be at least {smallest}, but got {indicator.minimum_n!r}"
+    if indicator.scale == "log_ratio" and low < 0.0:
+        yield f'`scale` must be "absolute" where a value may be negative, but got {indicator.scale!r} from {low:g} on'
+    try:
+        indicator.reading(value=math.nan, n=0, n_minimum=indicator.minimum_n)
+    except ValidationError as error:
+        for found in error.errors():
+            yield f"`{found['loc'][0]}`: {found['msg']}, but got {found['input']!r:.80}"
+
+
+def _path(indicator: type[Indicator]) -> str:
+    return f"{indicator.__module__}.{indicator.__qualname__}"
+
+
+@cache
+def _entries() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=ENTRY_POINTS))
+
+
+@cache
+def _index() -> _Index:
+    """What the modules of the rooms define, from their source."""
+    declared: list[_Declared] = []
+    homes, modules = {}, []
+    for family in FAMILIES:
+        for path in sorted((Path(__file__).parent / family).glob("[!_]*.py")):
+            module = f"{__package__}.{family}.{path.stem}"
+            modules.append(module)
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                    homes[node.name] = module
+                declared += _declared(node, family)
+    in_order = sorted(declared, key=lambda found: (FAMILIES.index(found.family), found.place))
+    return _Index({found.name: found.family for found in in_order}, homes, tuple(modules))
+
+
+def _declared(node: ast.stmt, family: str) -> Iterator[_Declared]:
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    constants = {
+        target.id: statement.value.value
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    if isinstance(constants.get("name"), str):
+        place = constants.get("place")
+        yield _Declared(str(constants["name"]), family, place if isinstance(place, int) else math.inf)
+
+
+def import_built_in() -> None:
+    """Import every module of the rooms, so that their classes are there."""
+    for module in _index().modules:
+        importlib.import_module(module)

@@ -6,6 +6,7 @@ A directory of its own per generation, written whole or not at all, without pick
     samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
     losses.parquet        losses on wild-type documents, one row per document
     own_losses.parquet, founder_losses.parquet      losses on samples, one row per sample
+    scores.parquet        scores of tasks, one row per item
     arrays.safetensors    samples that are vectors, and embeddings
 """
 
@@ -16,6 +17,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -31,7 +33,7 @@ from safetensors.numpy import load_file, save_file
 
 from collapse_guard.corpus.tables import read_arrow
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence, Losses, Samples
+from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.records import Decision, Mixture, Record
 
 PENDING = Path(".collapse_guard", "pending")
@@ -50,6 +52,15 @@ _LOSS_COLUMNS = {
     "n_bytes": pa.int64(),
     "entropy": pa.float64(),
     "token_nll": pa.large_list(pa.float64()),
+}
+
+
+_SCORES = "scores.parquet"
+_SCORE_COLUMNS = {
+    "task": pa.large_string(),
+    "item": pa.large_string(),
+    "score": pa.float64(),
+    "lower_is_better": pa.bool_(),
 }
 
 
@@ -91,6 +102,7 @@ class _Contents(Record):
     has_own_losses: bool = False
     has_founder_losses: bool = False
     has_embeddings: bool
+    has_scores: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,10 +188,12 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
         losses = getattr(evidence, name)
         if losses is not None:
             pq.write_table(_loss_table(losses), folder / file)
+    if evidence.scores is not None:
+        pq.write_table(_score_table(evidence.scores), folder / _SCORES)
     contents = _Contents(
         request=request,
         samples=kind,
-        **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings")},
+        **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings", "scores")},
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
     for written in folder.iterdir():
@@ -223,6 +237,17 @@ def _loss_table(losses: Losses) -> pa.Table:
     )
 
 
+def _score_table(tasks: Mapping[str, Scores]) -> pa.Table:
+    """A row per item of each task."""
+    rows = [
+        (name, None if scores.items is None else scores.items[i], float(value), scores.lower_is_better)
+        for name, scores in tasks.items()
+        for i, value in enumerate(scores.values)
+    ]
+    columns = zip(_SCORE_COLUMNS.items(), zip(*rows, strict=True), strict=True) if rows else ()
+    return pa.table({name: pa.array(values, kind, from_pandas=False) for (name, kind), values in columns})
+
+
 def _flush(file: Path) -> None:
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
@@ -245,7 +270,22 @@ def _read(folder: Path, contents: _Contents) -> Evidence:
         else _read_samples(folder / _SAMPLES, contents.samples),
         **{name: _read_losses(folder / file) for name, file in _LOSSES.items() if getattr(contents, f"has_{name}")},
         embeddings=arrays["embeddings"] if contents.has_embeddings else None,
+        scores=_read_scores(folder / _SCORES) if contents.has_scores else None,
     )
+
+
+def _read_scores(path: Path) -> dict[str, Scores]:
+    tasks: dict[str, list[Any]] = {}
+    for row in read_arrow(path).to_pylist():
+        tasks.setdefault(row["task"], []).append(row)
+    return {
+        name: Scores(
+            values=np.array([row["score"] for row in rows]),
+            items=None if rows[0]["item"] is None else tuple(row["item"] for row in rows),
+            lower_is_better=rows[0]["lower_is_better"],
+        )
+        for name, rows in tasks.items()
+    }
 
 
 def _read_samples(path: Path, kind: SampleKind) -> Any:

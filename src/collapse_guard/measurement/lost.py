@@ -16,11 +16,11 @@ from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Samples
 from collapse_guard.measurement.phrases import Level, Phrases
-from collapse_guard.measurement.recent import Recent
 from collapse_guard.measurement.samples import sample_texts, vector_samples
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE
+from collapse_guard.wildtype.recent import Recent
 
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
 

@@ -12,14 +12,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError, near
 from collapse_guard.evidence import Evidence
+from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
-from collapse_guard.indicators.registry import FAMILIES, names
-from collapse_guard.measurement.instruments import space, text_instruments
+from collapse_guard.indicators.instruments import instruments
+from collapse_guard.indicators.registry import names
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
-from collapse_guard.measurement.recent import Recent
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
 from collapse_guard.measurement.sample_readings import (
     missing_vector_readings,
+    need_vectors,
     row_readings,
     text_readings,
     token_readings,
@@ -27,9 +28,11 @@ from collapse_guard.measurement.sample_readings import (
     word_readings,
 )
 from collapse_guard.measurement.samples import TextSamples, text_samples, vector_samples, with_embeddings
+from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.recent import Recent
 
 __all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
 
@@ -37,10 +40,11 @@ NO_EMBEDDER = (
     "the custom embedder of the wild type is not saved with it: give it again, `WildType.load(path, embedder=...)`"
 )
 """Why there are no vectors of texts."""
-_VECTOR_INDICATORS = frozenset((*FAMILIES["spread"], *FAMILIES["distance"]))
 _CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
-_references: Recent[tuple[str, int | None, bool, frozenset[str]], dict[str, Reading]] = Recent(_CACHED_REFERENCES)
+_references: Recent[tuple[str, int | None, bool, frozenset[type[Indicator]]], dict[str, Reading]] = Recent(
+    _CACHED_REFERENCES
+)
 
 
 def measure(
@@ -59,6 +63,7 @@ def measure(
     | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens           |
     | … and their vectors   | spread, distance                                                               |
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
+    | scores                | tasks: the mean score of each, under its name                                  |
 
     Tokens are those of the wild type's tokenizer, in groups of `wild_type.group_tokens`; words come in groups of as
     many, samples and vectors in groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is
@@ -87,11 +92,13 @@ def measure(
         >>> len(readings["vendi"].replicates), readings["vendi"].group
         (6, '10 samples')
     """
-    wanted = _wanted(only)
+    scores = evidence.scores or {}
+    wanted = _wanted(only, scores)
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
-    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum)
-    readings += output_readings(evidence.own_losses, evidence.founder_losses, wild_type.group_samples)
+    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, wanted)
+    readings += output_readings(evidence, wild_type.group_samples, wanted)
     readings += of_samples(wild_type, evidence, wanted)
+    readings += score_readings(scores, wanted)
     return _in_order(readings, wanted)
 
 
@@ -114,18 +121,18 @@ def reference_readings(
     """
     # With and without its custom embedder a wild type has the same fingerprint.
     wanted = _wanted(only)
-    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, wanted)
+    classes = frozenset(metric for name, metric in all_indicators().items() if name in wanted)
+    key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, classes)
     return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, wanted), wanted)))
 
 
-def _wanted(only: Collection[str] | None) -> frozenset[str]:
-    unknown = sorted(set(only or ()) - set(names()))
+def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:
+    known = (*names(), *tasks)
+    unknown = sorted(set(only or ()) - set(known))
     if unknown or isinstance(only, str):
         found = only if isinstance(only, str) else unknown[0]
-        raise InputError(
-            f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, names())}"
-        )
-    return frozenset(names() if only is None else only)
+        raise InputError(f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, known)}")
+    return frozenset(known if only is None else only)
 
 
 def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
@@ -152,8 +159,8 @@ def _one_thread() -> Iterator[None]:
 
 @_one_thread()
 def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str) -> list[Reading]:
-    groups, frozen = groups_of_vectors(vectors, wild_type.group_samples, source=source), space(wild_type)
-    return [*vector_readings(groups, frozen, only), *row_readings(groups, frozen, only)]
+    groups = groups_of_vectors(vectors, wild_type.group_samples, source=source)
+    return row_readings(groups, instruments(wild_type), only)
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
@@ -161,7 +168,7 @@ def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) ->
         return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None, only)
     samples = text_samples(wild_type, evidence.samples)
     written = _of_written(wild_type, samples, only, "samples")
-    if not _VECTOR_INDICATORS & set(only):
+    if not need_vectors(only):
         return written
     embeddings = with_embeddings(wild_type, evidence).embeddings
     if embeddings is None:
@@ -171,13 +178,13 @@ def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) ->
 
 @_one_thread()
 def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str], source: str) -> list[Reading]:
-    instruments, budget = text_instruments(wild_type), wild_type.group_tokens
-    types = instruments.types(samples.texts)
+    frozen, budget = instruments(wild_type), wild_type.group_tokens
+    types = frozen.types(samples.texts)
     numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
     return [
-        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), instruments, only),
-        *word_readings(groups_of_units(types, budget, "words", source), instruments, only),
-        *text_readings(numbers, samples.texts, instruments, only),
+        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), frozen, only),
+        *word_readings(groups_of_units(types, budget, "words", source), frozen, only),
+        *text_readings(numbers, samples.texts, frozen, only),
     ]
 
 
@@ -189,7 +196,7 @@ def _of_embeddings(
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
     contents = None if samples is None else samples.contents
     groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents)
-    return vector_readings(groups, space(wild_type), only)
+    return vector_readings(groups, instruments(wild_type), only)
 
 
 def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> list[Reading]:
@@ -203,7 +210,7 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
         texts = wild_type.decode(tokens)
     samples = TextSamples(texts, tokens)
     written = _of_written(wild_type, samples, only, source)
-    if not _VECTOR_INDICATORS & set(only):
+    if not need_vectors(only):
         return written
     if not wild_type.can_embed:
         return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER, only)
@@ -212,9 +219,9 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
     vectors = wild_type.embed([texts[i] for i in order])
     groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
     with _one_thread():
-        return written + vector_readings(groups, space(wild_type), only)
+        return written + vector_readings(groups, instruments(wild_type), only)
 
 
 def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
     found = {reading.indicator: reading for reading in readings}
-    return {name: found[name] for name in names() if name in found and name in only}
+    return {name: found[name] for name in (*names(), *found) if name in found and name in only}

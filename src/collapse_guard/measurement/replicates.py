@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import FloatArray, IntArray
-from collapse_guard.indicators.base import MINIMUM_GROUPS, Indicator
+from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.groups import equal_groups, group_samples, samples_needed
 from collapse_guard.records import Reading
 
@@ -29,55 +30,64 @@ class Groups(Generic[Member]):
     """What a group is: "4096 tokens"."""
     n: int
     """Samples in all."""
-    n_minimum: int
-    """Samples that a comparison needs at least."""
-    problem: str
-    """Why the groups are too few, as a sentence; empty where they are not."""
+    needed: Callable[[int], int]
+    """Samples that fill so many groups."""
+    source: str = "samples"
+    """The word for samples in problems."""
+    problem: str = ""
+    """Why there are no groups, as a sentence; empty where the samples are merely too few, or enough."""
 
     def of(self, members: Sequence[Other]) -> Groups[Other]:
         """The same groups in another form."""
-        return Groups(members=members, label=self.label, n=self.n, n_minimum=self.n_minimum, problem=self.problem)
-
-    def read(self, metric: type[Indicator], formula: Callable[[Member], float]) -> Reading:
-        """A reading whose replicates are `formula` of each group."""
-        return self.of_values(metric, [formula(member) for member in self.members])
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Groups(**(parts | {"members": members}))
 
     def of_values(self, metric: type[Indicator], values: Sequence[float]) -> Reading:
-        """A reading of values that are there already, one for each group."""
+        """A reading whose replicates are these values, one for each group."""
         undefined = sum(math.isnan(value) for value in values)
         why = f"{metric.name} is undefined in {undefined} of {len(values)} groups of {self.label}: {metric.undefined}"
         return metric.reading(
             value=float(np.mean(values)) if values else math.nan,
             n=self.n,
-            n_minimum=self.n_minimum,
+            n_minimum=self.needed(metric.minimum_n),
             replicates=tuple(values),
             group=self.label,
-            problem=self.problem or (why if undefined else ""),
+            problem=self.problem or self._too_few(metric.minimum_n) or (why if undefined else ""),
+        )
+
+    def _too_few(self, minimum: int) -> str:
+        if len(self.members) >= minimum:
+            return ""
+        return (
+            f"{self.n} {self.source} fill {len(self.members)} groups of {self.label}, {minimum} are needed: "
+            f"{self.needed(minimum)} {self.source} would do"
         )
 
 
 def groups_of_units(sequences: Sequence[IntArray], budget: int, unit: str, source: str) -> Groups[list[IntArray]]:
     """Groups of `budget` tokens or words; `source` is the word for samples in problems."""
-    members = equal_groups(sequences, budget)
-    needed = samples_needed(sequences, budget, MINIMUM_GROUPS)
-    label, n_minimum = f"{budget} {unit}", needed or MINIMUM_GROUPS * budget
-    problem = _too_few(len(sequences), len(members), label, n_minimum, source)
-    if needed is None and len(sequences):
-        problem = f"none of the {len(sequences)} {source} has any {unit}"
-    return Groups(members=members, label=label, n=len(sequences), n_minimum=n_minimum, problem=problem)
+    members, n = equal_groups(sequences, budget), len(sequences)
+    is_empty = n > 0 and not any(map(len, sequences))
+    return Groups(
+        members=members,
+        label=f"{budget} {unit}",
+        n=n,
+        # A pass over all samples, made once for all indicators that need as many groups.
+        needed=cache(lambda groups: samples_needed(sequences, budget, groups) or groups * budget),
+        source=source,
+        problem=f"none of the {n} {source} has any {unit}" if is_empty else "",
+    )
 
 
 def groups_of_samples(contents: Sequence[bytes], size: int, source: str) -> Groups[IntArray]:
     """Groups of `size` samples, as their row numbers, in an order that depends on the contents alone."""
     members, n = group_samples(contents, size), len(contents)
-    label, n_minimum = f"{size} samples", MINIMUM_GROUPS * size
-    problem = _too_few(n, len(members), label, n_minimum, source)
-    return Groups(members=members, label=label, n=n, n_minimum=n_minimum, problem=problem)
+    return Groups(members=members, label=f"{size} samples", n=n, needed=size.__mul__, source=source)
 
 
 def no_groups(n: int, size: int, problem: str) -> Groups[Any]:
     """Groups of samples that cannot be had, and why."""
-    return Groups(members=[], label=f"{size} samples", n=n, n_minimum=MINIMUM_GROUPS * size, problem=problem)
+    return Groups(members=[], label=f"{size} samples", n=n, needed=size.__mul__, problem=problem)
 
 
 def groups_of_vectors(
@@ -99,9 +109,3 @@ def groups_of_vectors(
     rows = np.ascontiguousarray(vectors, dtype=np.float64)
     chosen = groups_of_samples([row.tobytes() for row in rows] if contents is None else contents, size, source)
     return chosen.of([rows[member] for member in chosen.members])
-
-
-def _too_few(n: int, n_groups: int, label: str, n_minimum: int, source: str) -> str:
-    if n_groups >= MINIMUM_GROUPS:
-        return ""
-    return f"{n} {source} fill {n_groups} groups of {label}, {MINIMUM_GROUPS} are needed: {n_minimum} {source} would do"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -17,18 +19,27 @@ _N_SPECIAL = 2
 """Ids below are the wild type's special tokens."""
 
 
-class TextSamples(NamedTuple):
-    """Samples of text in both forms."""
+@dataclass(frozen=True, eq=False)
+class TextSamples(Sequence[str]):
+    """Samples of text in both forms; a sequence of the texts, so that they can stand in an `Evidence`."""
 
     texts: list[str]
     """n texts."""
     tokens: list[IntArray]
     """n arrays of token ids of the wild type's tokenizer, without special tokens."""
 
-    @property
+    @cached_property
     def contents(self) -> list[bytes]:
         """What the order of samples goes by."""
         return [text.encode() for text in self.texts]
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.texts)
+
+    def __getitem__(self, i: Any) -> Any:
+        """The text of a sample."""
+        return self.texts[i]
 
 
 def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
@@ -37,6 +48,8 @@ def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
     Raises:
         InputError: A sample is neither, has no UTF-8 form, or has an id that is not in the vocabulary.
     """
+    if isinstance(samples, TextSamples):
+        return samples
     if any(isinstance(sample, str) for sample in samples):
         texts = [_checked_text(i, sample) for i, sample in enumerate(samples)]
         return TextSamples(texts, list(wild_type.encode(texts)))
@@ -50,9 +63,20 @@ def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
     Raises:
         InputError: As `text_samples`.
     """
-    if all(isinstance(sample, str) for sample in samples):
+    if not isinstance(samples, TextSamples) and all(isinstance(sample, str) for sample in samples):
         return [_checked_text(i, sample) for i, sample in enumerate(samples)]
     return text_samples(wild_type, samples).texts
+
+
+def prepared(wild_type: WildType, evidence: Evidence) -> Evidence:
+    """Tokenize and embed samples of text once, for all that read the evidence.
+
+    Raises:
+        InputError: As `text_samples`.
+    """
+    if evidence.samples is not None and wild_type.kind == "text":
+        evidence = replace(evidence, samples=text_samples(wild_type, evidence.samples))
+    return with_embeddings(wild_type, evidence)
 
 
 def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.evidence import Losses
@@ -36,11 +35,6 @@ def freeze_tail(losses: Losses, *, share: float = 0.1) -> TailStratum:
     rates = losses.nll[ranked] / losses.n_tokens[ranked]
     documents = tuple(losses.documents[ranked[i]] for i in _largest(rates, share))
     return TailStratum(share=share, documents=documents, tokens=_hardest_tokens(losses, ranked, share))
-
-
-def in_tail(losses: Losses, stratum: TailStratum) -> npt.NDArray[np.bool_]:
-    """d: which documents belong to the frozen tail."""
-    return np.isin(losses.documents, stratum.documents)
 
 
 def _largest(values: FloatArray, share: float) -> IntArray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence, Losses, Scores
 
 
 def batches(total: int, batch_size: int, *, rank: int, world_size: int) -> Iterator[tuple[int, int]]:
@@ -66,7 +66,22 @@ def merge(parts: Sequence[Evidence], *, samples: int | None = None, documents: i
         embeddings=_column(parts, "embeddings", samples),
         own_losses=_merge_numbered([part.own_losses for part in parts]),
         founder_losses=_merge_numbered([part.founder_losses for part in parts]),
+        scores=_merge_scores([part.scores for part in parts if part.scores is not None]) or None,
     )
+
+
+def _merge_scores(parts: Sequence[Mapping[str, Scores]]) -> dict[str, Scores]:
+    """Scores of the items of all ranks, by task."""
+    merged: dict[str, Scores] = {}
+    for name, scores in (pair for part in parts for pair in part.items()):
+        before = merged.get(name)
+        merged[name] = scores if before is None else _joined(before, scores)
+    return merged
+
+
+def _joined(first: Scores, second: Scores) -> Scores:
+    items = None if first.items is None or second.items is None else first.items + second.items
+    return replace(first, values=np.concatenate([first.values, second.values]), items=items)
 
 
 def _merge_losses(parts: Sequence[Losses | None], documents: int | None) -> Losses | None:

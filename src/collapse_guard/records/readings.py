@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -59,6 +61,26 @@ class Reading(Record):
     def is_usable(self) -> bool:
         """Whether the reading is a finite number that rests on enough documents or samples."""
         return not self.problem and math.isfinite(self.value)
+
+
+Readings = Mapping[str, Reading]
+"""Name of an indicator -> its reading."""
+
+
+class Relatives(NamedTuple):
+    """The readings of a generation, and of those that it comes from."""
+
+    here: Readings
+    """Of the generation."""
+    founder: Readings
+    """Of generation 0; empty where there is none."""
+    parent: Readings
+    """Of the newest parent; empty where there is none."""
+
+
+def are_usable(indicator: str, *sides: Readings) -> bool:
+    """Whether all sides have a usable reading of an indicator."""
+    return all(indicator in side and side[indicator].is_usable for side in sides)
 
 
 class TailStratum(Record):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from collapse_guard.comparison.effects import limit, phrase, share, shown, with_interval
-from collapse_guard.indicators.registry import FAMILIES
+from collapse_guard.indicators.registry import FAMILIES, built_in
 from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
 from collapse_guard.report.sentences import MISSING, Status
@@ -25,8 +25,6 @@ HEADLINE = {
 
 _COLUMNS = 5
 _ORDER = list(Status)
-_FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
-_PLACE = {name: place for place, name in enumerate(_FAMILY)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,13 @@ def indicators(history: Iterable[Assessment]) -> list[str]:
     families = {name: reading.family for assessment in history for name, reading in assessment.readings.items()}
     first = [name for name in HEADLINE if name in families]
     rest = families.keys() - HEADLINE.keys()
-    return first + sorted(rest, key=lambda name: (_PLACE.get(name, len(_PLACE)), families[name], name))
+    return first + sorted(rest, key=lambda name: (_place(name), families[name], name))
+
+
+def _place(indicator: str) -> int:
+    """Where an indicator stands in the catalogue; those from outside come last."""
+    known = list(built_in())
+    return known.index(indicator) if indicator in built_in() else len(known)
 
 
 def compared_with(assessment: Assessment, indicator: str, baseline: str) -> Comparison | None:
@@ -122,7 +126,7 @@ def comparisons(assessment: Assessment, chosen: Iterable[Comparison] | None = No
         assessment.comparisons if chosen is None else chosen,
         key=lambda comparison: (
             _ORDER.index(sentences.status(comparison, assessment.verdict)),
-            _PLACE.get(comparison.indicator, len(_PLACE)),
+            _place(comparison.indicator),
         ),
     )
     levels = " or ".join(sorted({share(comparison.level, digits=6) for comparison in rows}))
@@ -145,7 +149,7 @@ def informative(assessment: Assessment) -> dict[str, list[Comparison]]:
         if not comparison.decides:
             grouped.setdefault(_family(comparison.indicator, assessment), []).append(comparison)
     known = [family for family in FAMILIES if family in grouped]
-    return {family: grouped[family] for family in [*known, *sorted(grouped.keys() - FAMILIES.keys())]}
+    return {family: grouped[family] for family in [*known, *sorted(grouped.keys() - set(FAMILIES))]}
 
 
 def has_moved(comparison: Comparison) -> bool:
@@ -156,7 +160,7 @@ def has_moved(comparison: Comparison) -> bool:
 
 def _family(indicator: str, assessment: Assessment) -> str:
     reading = assessment.readings.get(indicator)
-    return _FAMILY.get(indicator) or (reading.family if reading else "") or "other"
+    return built_in().get(indicator) or (reading.family if reading else "") or "other"
 
 
 def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cell, ...]:

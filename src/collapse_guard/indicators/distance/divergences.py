@@ -12,6 +12,7 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
 from collapse_guard.records import Direction, EffectScale
 
@@ -167,10 +168,16 @@ class JensenShannon(_ClusterIndicator):
     """
 
     name = "jensen_shannon"
+    place = 10
     unit = "nats"
     direction = Direction.UP
     value_range = (0.0, math.log(2.0))
     misses = "what happens within a cluster, and what the embedder does not tell apart"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return jensen_shannon(group.counts, group.instruments.geometry.histogram)
 
     def compute(self) -> Tensor:
         """Divergence of everything since the last reset."""
@@ -194,11 +201,17 @@ class Mauve(_ClusterIndicator):
     """
 
     name = "mauve"
+    place = 40
     unit = "1"
     scale = EffectScale.LOG_RATIO
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     misses = "what happens within a cluster, and what the embedder does not tell apart"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return mauve(group.counts, group.instruments.geometry.histogram)
 
     def compute(self) -> Tensor:
         """MAUVE of everything since the last reset."""

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.distance.manifold import Manifold, recall
+from collapse_guard.indicators.distance.manifold import Manifold, ManifoldScores, recall
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, array, rows, tag
 from collapse_guard.records import Direction
 
@@ -75,10 +77,16 @@ class Precision(_BallIndicator):
     """
 
     name = "precision"
+    place = 50
     direction = Direction.BOTH
     value_range = (0.0, 1.0)
     definitions = (8,)
     misses = "lost modes: samples that are all equal and real have a precision of 1"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return group.of(_scores).precision
 
     def compute(self) -> Tensor:
         """Precision of everything since the last reset."""
@@ -103,10 +111,16 @@ class Density(_BallIndicator):
     """
 
     name = "density"
+    place = 70
     direction = Direction.BOTH
     value_range = (0.0, math.inf)
     definitions = (8,)
     misses = "lost modes, and samples outside of the data where as many crowd in its dense parts"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return group.of(_scores).density
 
     def compute(self) -> Tensor:
         """Density of everything since the last reset."""
@@ -131,10 +145,16 @@ class Coverage(_BallIndicator):
     """
 
     name = "coverage"
+    place = 80
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     definitions = (6, 7)
     misses = "samples outside of the data, and shares: one sample near a mode covers it"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return group.of(_scores).coverage
 
     def compute(self) -> Tensor:
         """Coverage by everything since the last reset."""
@@ -160,6 +180,7 @@ class Recall(DistanceIndicator):
     """
 
     name = "recall"
+    place = 60
     unit = "1"
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
@@ -167,6 +188,11 @@ class Recall(DistanceIndicator):
     definitions = (6, 7)
     undefined = "there are no more than k samples"
     misses = "shares of modes, and, where samples are few, holes between them: their balls are wide"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return group.of(_scores).recall
 
     def __init__(self, reference: Vectors, k: int = 5, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -194,3 +220,16 @@ class Recall(DistanceIndicator):
         if len(generated) <= self.k:
             return self._scalar(math.nan)
         return self._scalar(recall(reference=self.reference, generated=generated, k=self.k))
+
+
+def _scores(group: VectorGroup) -> ManifoldScores:
+    """How a group lies among the reference; NaN where it is too small for balls of its own."""
+    manifold = group.instruments.of(_manifold)
+    if len(group.vectors) <= manifold.k:
+        return ManifoldScores(math.nan, math.nan, math.nan, math.nan)
+    return manifold.scores(group.vectors)
+
+
+def _manifold(instruments: Instruments) -> Manifold:
+    """Balls around the reference vectors."""
+    return Manifold(instruments.geometry.reference, instruments.geometry.radii)

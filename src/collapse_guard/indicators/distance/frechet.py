@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
 from collapse_guard.records import Direction, EffectScale
 
@@ -116,6 +117,7 @@ class Frechet(DistanceIndicator):
     """
 
     name = "frechet"
+    place = 30
     unit = "squared distance"
     scale = EffectScale.LOG_RATIO
     direction = Direction.UP
@@ -124,6 +126,11 @@ class Frechet(DistanceIndicator):
     definitions = (3, 4)
     undefined = "there are fewer than two samples"
     misses = "everything but mean and covariance: lost modes and tails that leave these as they are"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return frechet_to(group.vectors, group.instruments.geometry.mean, group.instruments.geometry.covariance)
 
     def __init__(self, mean: Vectors, covariance: Vectors, **kwargs: Any) -> None:
         """Begin without rows."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.instruments import Instruments
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, rows, tag
 from collapse_guard.records.readings import Direction
 
@@ -292,6 +294,7 @@ class Mmd(DistanceIndicator):
     """
 
     name = "mmd"
+    place = 20
     unit = "squared kernel distance"
     direction = Direction.UP
     value_range = (-2.0, 4.0)
@@ -299,6 +302,13 @@ class Mmd(DistanceIndicator):
     definitions = (3, 6, 8)
     undefined = "there are fewer than two samples"
     misses = "differences much finer or much coarser than the bandwidth of its kernel"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool, by random features of a kernel as wide as its vectors are apart."""
+        features, total = group.instruments.of(_features)
+        n_reference = len(group.instruments.geometry.reference)
+        return discrepancy_of_sums(len(group.vectors), features(group.vectors).sum(dim=0), n_reference, total)
 
     def __init__(
         self, reference: Vectors, bandwidth: float, n_features: int = 256, seed: int = 0, **kwargs: Any
@@ -324,3 +334,10 @@ class Mmd(DistanceIndicator):
         total = getattr(self, self._total)
         n_rows, reference = int(getattr(self, self._n_rows)), self.reference_total.to(total.device)
         return self._scalar(discrepancy_of_sums(n_rows, total, self.n_reference, reference))
+
+
+def _features(instruments: Instruments) -> tuple[RandomFeatures, Tensor]:
+    """Random features, and their sum over the reference vectors."""
+    geometry = instruments.geometry
+    features = RandomFeatures(geometry.dimension, geometry.bandwidth, seed=instruments.wild_type.settings.seed)
+    return features, features(geometry.reference).sum(dim=0)

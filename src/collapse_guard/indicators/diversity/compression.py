@@ -15,6 +15,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction
 
 _LEVEL = 9
@@ -61,6 +62,7 @@ class CompressionRatio(FlatStates):
     """
 
     name = "compression_ratio"
+    place = 150
     family = "diversity"
     unit = "bytes per compressed byte"
     undefined = "no text has a character"
@@ -68,6 +70,7 @@ class CompressionRatio(FlatStates):
     value_range = (0.0, math.inf)
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "texts"
+    groups_of = "tokens"
     cost = "O(bytes)"
     misses = "repeats more than 32 KiB apart, and the same said in other words"
     definitions = (4, 6)
@@ -77,6 +80,11 @@ class CompressionRatio(FlatStates):
 
     text_bytes: Tensor
     text_lengths: Tensor
+
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return compression_ratio(group.texts)
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without texts."""

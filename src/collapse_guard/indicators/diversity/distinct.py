@@ -12,6 +12,7 @@ from torch import Tensor
 
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.ngrams import NgramTable, Sequences, different_ngrams
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records.readings import Direction
 
 
@@ -94,6 +95,11 @@ class Distinct(NgramTable):
 class _FixedOrder(Distinct):
     order: ClassVar[int]
 
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return distinct_n(group.tokens, cls.order)
+
     def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
         super().__init__(self.order, vocabulary_size, **kwargs)
 
@@ -110,6 +116,7 @@ class Distinct1(_FixedOrder):
     """
 
     name = "distinct_1"
+    place = 10
     order = 1
 
 
@@ -125,6 +132,7 @@ class Distinct2(_FixedOrder):
     """
 
     name = "distinct_2"
+    place = 20
     order = 2
 
 
@@ -140,6 +148,7 @@ class Distinct3(_FixedOrder):
     """
 
     name = "distinct_3"
+    place = 30
     order = 3
 
 
@@ -155,6 +164,7 @@ class Distinct4(_FixedOrder):
     """
 
     name = "distinct_4"
+    place = 40
     order = 4
 
 

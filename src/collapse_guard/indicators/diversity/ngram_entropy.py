@@ -13,6 +13,7 @@ from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.ngrams import NgramTable, Sequences, key_counts, ngram_keys
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -104,6 +105,11 @@ class NgramEntropy(NgramTable):
 class _FixedOrder(NgramEntropy):
     order: ClassVar[int]
 
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return entropy_n(group.tokens, cls.order)
+
     def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
         super().__init__(self.order, vocabulary_size, **kwargs)
 
@@ -120,6 +126,7 @@ class NgramEntropy1(_FixedOrder):
     """
 
     name = "entropy_1"
+    place = 90
     order = 1
 
 
@@ -135,6 +142,7 @@ class NgramEntropy2(_FixedOrder):
     """
 
     name = "entropy_2"
+    place = 100
     order = 2
 
 
@@ -150,6 +158,7 @@ class NgramEntropy3(_FixedOrder):
     """
 
     name = "entropy_3"
+    place = 110
     order = 3
 
 
@@ -165,6 +174,7 @@ class NgramEntropy4(_FixedOrder):
     """
 
     name = "entropy_4"
+    place = 120
     order = 4
 
 

@@ -12,6 +12,7 @@ from collapse_guard.arrays import IntArray
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -61,6 +62,7 @@ class Repetition(KeptSequences):
     """
 
     name = "repetition"
+    place = 140
     family = "diversity"
     unit = "log repeats"
     undefined = "fewer than two samples are as long as n"
@@ -72,6 +74,11 @@ class Repetition(KeptSequences):
     cost = "O(N log N) for N tokens"
     misses = "loops within one sample, and the same said in other words"
     definitions = (4, 6)
+
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return repetition(group.tokens)
 
     def __init__(self, n: int = 4, **kwargs: Any) -> None:
         """Begin without sequences."""

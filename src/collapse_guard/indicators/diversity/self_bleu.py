@@ -12,6 +12,7 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 _EPSILON = 0.1
@@ -68,6 +69,7 @@ class SelfBleu(KeptSequences):
     """
 
     name = "self_bleu"
+    place = 130
     family = "diversity"
     unit = "BLEU"
     undefined = "there are fewer than two samples"
@@ -79,6 +81,11 @@ class SelfBleu(KeptSequences):
     cost = "O(N log N) for N tokens"
     misses = "the same said in other words, and loops within one sample"
     definitions = (4, 6)
+
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return self_bleu(group.tokens)
 
     def __init__(self, n: int = 4, **kwargs: Any) -> None:
         """Begin without sequences."""

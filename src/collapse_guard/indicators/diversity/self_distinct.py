@@ -12,6 +12,7 @@ from torch import Tensor
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.document_ngrams import ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
+from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction
 
 
@@ -93,6 +94,11 @@ class SelfDistinct(Indicator):
 class _FixedOrder(SelfDistinct):
     order: ClassVar[int]
 
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return self_distinct_n(group.tokens, cls.order)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(self.order, **kwargs)
 
@@ -109,6 +115,7 @@ class SelfDistinct1(_FixedOrder):
     """
 
     name = "self_distinct_1"
+    place = 50
     order = 1
 
 
@@ -124,6 +131,7 @@ class SelfDistinct2(_FixedOrder):
     """
 
     name = "self_distinct_2"
+    place = 60
     order = 2
 
 
@@ -139,6 +147,7 @@ class SelfDistinct3(_FixedOrder):
     """
 
     name = "self_distinct_3"
+    place = 70
     order = 3
 
 
@@ -154,6 +163,7 @@ class SelfDistinct4(_FixedOrder):
     """
 
     name = "self_distinct_4"
+    place = 80
     order = 4
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
 from collapse_guard.indicators.ngrams import KeyTable
+from collapse_guard.indicators.samples import TextGroup, VectorGroup
 from collapse_guard.records import Direction
 
 Contents = Sequence[str | bytes | npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
@@ -60,6 +61,7 @@ class UniqueSamples(KeyTable):
     """
 
     name = "unique_samples"
+    place = 160
     family = "diversity"
     unit = "share of samples"
     undefined = "there are no samples"
@@ -67,9 +69,15 @@ class UniqueSamples(KeyTable):
     value_range = (0.0, 1.0)
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "texts"
+    reads_rows = True
     cost = "O(bytes)"
     misses = "copies with a small change, and everything short of copies"
     definitions = (6,)
+
+    @classmethod
+    def read(cls, group: TextGroup | VectorGroup) -> float:
+        """Value of a group."""
+        return unique_samples(group.contents)
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without samples."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.base import EvidenceKind, Indicator
-from collapse_guard.records.readings import Direction
+from collapse_guard.records.readings import Direction, Reading, Relatives, are_usable
 
 
 def relative_fitness(
@@ -57,6 +60,7 @@ class RelativeFitness(Indicator):
     """
 
     name = "relative_fitness"
+    place = 40
     family = "genetics"
     unit = "share of the founder's fitness"
     direction = Direction.DOWN
@@ -71,6 +75,16 @@ class RelativeFitness(Indicator):
     fitness_nats: Tensor
     fitness_tokens: Tensor
     fitness_founder_nats: Tensor
+
+    @classmethod
+    def read(cls, relatives: Relatives) -> Reading | None:
+        """Value of the documents that generation and founder have scored; None where either has no perplexity."""
+        if not are_usable("perplexity", relatives.here, relatives.founder):
+            return None
+        own, first = relatives.here["perplexity"], relatives.founder["perplexity"]
+        shared = sorted(set(own.keys) & set(first.keys))
+        value = relative_fitness(*_sums(own, shared), *_sums(first, shared))
+        return cls.reading(value=value, n=len(shared), n_minimum=own.n_minimum, group=own.group)
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without documents."""
@@ -89,6 +103,14 @@ class RelativeFitness(Indicator):
         """Relative fitness of everything since the last reset."""
         tokens = self.fitness_tokens
         return self._scalar(relative_fitness(self.fitness_nats, tokens, self.fitness_founder_nats, tokens))
+
+
+def _sums(reading: Reading, keys: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Nats and tokens of the documents with these keys."""
+    places = {key: i for i, key in enumerate(reading.keys)}
+    chosen = [places[key] for key in keys]
+    weights = np.array(reading.weights)[chosen]
+    return np.array(reading.replicates)[chosen] * weights, weights
 
 
 def _rate(nats: npt.ArrayLike | Tensor, units: npt.ArrayLike | Tensor) -> float:

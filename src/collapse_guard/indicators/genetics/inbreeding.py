@@ -16,9 +16,12 @@ from torch import Tensor
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
+from collapse_guard.indicators.samples import TokenGroup, VectorGroup
 from collapse_guard.indicators.tails.richness import occurrences
 from collapse_guard.records import Direction, EffectScale
+from collapse_guard.records.readings import Reading, Relatives, are_usable
 
 
 def homozygosity(counts: npt.ArrayLike | Tensor) -> float:
@@ -128,10 +131,18 @@ class Homozygosity(_TokenCounts):
     """
 
     name = "homozygosity"
+    place = 10
     unit = "probability"
     value_range = (0.0, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
+    reads_rows = True
+    of_draws = True
     undefined = "there are fewer than two tokens"
+
+    @classmethod
+    def read(cls, group: TokenGroup | VectorGroup) -> float:
+        """Value of a group."""
+        return homozygosity(group.counts)
 
     def __init__(self, n: int = 1, *, vocabulary_size: int, **kwargs: Any) -> None:
         """Begin without sequences."""
@@ -161,11 +172,19 @@ class FixationIndex(_TokenCounts):
     """
 
     name = "fixation_index"
+    place = 20
     unit = "share of diversity"
     value_range = (-math.inf, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
+    reads_rows = True
+    of_draws = True
     scale = EffectScale.SHARE
     undefined = "there are fewer than two tokens, or the reference has no diversity"
+
+    @classmethod
+    def read(cls, group: TokenGroup | VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return fixation_index(homozygosity(group.counts), group.instruments.of(_reference))
 
     def __init__(self, reference: float, n: int = 1, *, vocabulary_size: int, **kwargs: Any) -> None:
         """Begin without sequences."""
@@ -196,12 +215,23 @@ class EffectiveSize(_TokenCounts):
     """
 
     name = "effective_size"
+    place = 30
     unit = "tokens"
     direction = Direction.DOWN
     value_range = (1.0, math.inf)
     evidence: ClassVar[EvidenceKind] = "lineage"
     undefined = "diversity did not fall since the parent, or there are fewer than two tokens"
     misses = "what was lost in earlier generations; and whether chance or decoding has narrowed the text"
+
+    @classmethod
+    def read(cls, relatives: Relatives) -> Reading | None:
+        """Value of the step from the parent; None where either has no homozygosity."""
+        if not are_usable("homozygosity", relatives.here, relatives.parent):
+            return None
+        own, before = relatives.here["homozygosity"], relatives.parent["homozygosity"]
+        value = effective_size(own.value, before.value)
+        problem = f"{cls.name} is undefined: {cls.undefined}" if math.isnan(value) else ""
+        return cls.reading(value=value, n=own.n, n_minimum=own.n_minimum, group=own.group, problem=problem)
 
     def __init__(self, parent: float, n: int = 1, *, vocabulary_size: int, **kwargs: Any) -> None:
         """Begin without sequences."""
@@ -211,6 +241,11 @@ class EffectiveSize(_TokenCounts):
     def compute(self) -> Tensor:
         """Effective size of the step from the parent to everything since the last reset."""
         return self._scalar(effective_size(self._homozygosity(), self.parent))
+
+
+def _reference(instruments: Instruments) -> float:
+    """The chance that two tokens of the pool, or two of its vectors by their clusters, are the same."""
+    return homozygosity(instruments.type_counts)
 
 
 def _checked(homozygosity: float, name: str) -> float:

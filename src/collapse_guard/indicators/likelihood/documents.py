@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,11 +14,14 @@ from collapse_guard.indicators.likelihood.nats import (
     bits_per_byte,
     check_share,
     cvar_loss,
+    cvar_parts,
     rate,
     tail_loss,
+    tail_token_loss,
 )
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
 from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite
 from collapse_guard.records import EffectScale
 
 MOST_DOCUMENTS = 10**6
@@ -36,6 +41,7 @@ class BitsPerByte(LikelihoodIndicator):
     """
 
     name = "bits_per_byte"
+    place = 20
     unit = "bits per byte"
     cost = "O(d) for d documents"
     minimum_n = 30
@@ -43,6 +49,21 @@ class BitsPerByte(LikelihoodIndicator):
 
     nats_of_bytes: Tensor
     n_bytes: Tensor
+
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of all documents; None where their bytes are not known."""
+        losses = scored.losses
+        if losses.n_bytes is None:
+            return None
+        empty = np.flatnonzero(losses.n_bytes < 1)
+        return Rates(
+            value=bits_per_byte(losses.nll, losses.n_bytes),
+            documents=losses.documents,
+            sums=losses.nll / math.log(2),
+            units=losses.n_bytes,
+            problem=f"document {losses.documents[empty[0]]!r} has no bytes" if len(empty) else "",
+        )
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without documents."""
@@ -73,6 +94,7 @@ class TailLoss(LikelihoodIndicator):
     """
 
     name = "tail_loss"
+    place = 30
     unit = "nats per token"
     cost = "O(d) for d documents"
     misses = (
@@ -85,6 +107,29 @@ class TailLoss(LikelihoodIndicator):
 
     tail_nats: Tensor
     tail_tokens: Tensor
+
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of the documents of the tail; None where none was frozen."""
+        losses, tail = scored
+        if tail is None:
+            return None
+        chosen = np.isin(losses.documents, tail.documents)
+        documents = tuple(np.array(losses.documents)[chosen].tolist())
+        n_minimum = math.ceil(cls.minimum_n / tail.share - 1e-9)
+        too_few = (
+            f"the founder's tail has {len(documents)} documents, {cls.minimum_n} are needed: "
+            f"score at least {n_minimum} wild-type documents"
+        )
+        return Rates(
+            value=tail_loss(losses.nll, losses.n_tokens, chosen),
+            documents=documents,
+            sums=losses.nll[chosen],
+            units=losses.n_tokens[chosen],
+            problem=_missing(documents, tail.documents) or (too_few if len(documents) < cls.minimum_n else ""),
+            n=len(losses),
+            n_minimum=n_minimum,
+        )
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without documents."""
@@ -115,6 +160,7 @@ class TailTokenLoss(LikelihoodIndicator):
     """
 
     name = "tail_token_loss"
+    place = 40
     unit = "nats per token"
     cost = "O(t) for t tokens"
     misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
@@ -125,6 +171,32 @@ class TailTokenLoss(LikelihoodIndicator):
 
     hard_nats: Tensor
     n_hard: Tensor
+
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of the documents with tokens of the tail; None where none was frozen or tokens were not scored."""
+        losses, tail = scored
+        if tail is None or not tail.tokens or losses.token_nll is None:
+            return None
+        known = dict(zip(losses.documents, losses.token_nll, strict=True))
+        held = tuple(document for document in sorted(tail.tokens) if document in known)
+        short = [document for document in held if max(tail.tokens[document]) >= len(known[document])]
+        problem = _missing(held, tuple(tail.tokens))
+        if short:
+            problem = (
+                f"{len(short)} documents have fewer tokens than at the founder (first: {short[0]!r}): "
+                "another tokenizer?"
+            )
+            held = ()
+        nats = [np.asarray(known[document], dtype=np.float64)[list(tail.tokens[document])] for document in held]
+        pooled = np.concatenate(nats) if nats else np.zeros(0)
+        return Rates(
+            value=tail_token_loss(pooled, np.ones(len(pooled), bool)),
+            documents=held,
+            sums=np.array([part.sum() for part in nats]),
+            units=np.array([len(part) for part in nats], dtype=np.int64),
+            problem=problem,
+        )
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without documents."""
@@ -162,6 +234,7 @@ class CvarLoss(LikelihoodIndicator):
     """
 
     name = "cvar_loss"
+    place = 50
     unit = "nats per token"
     cost = "O(d log d) for d documents"
     misses = "hard documents that others take the place of: the worst are found anew in each generation"
@@ -171,6 +244,20 @@ class CvarLoss(LikelihoodIndicator):
     undefined = "no document is scored"
 
     rates_of_documents: Tensor
+
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of all documents: what each adds to the value."""
+        losses = scored.losses
+        # Documents weigh the same; the weight changes with the tokenizer, so that generations of two are kept apart.
+        weight = losses.n_tokens.mean() if len(losses) else 1.0
+        return Rates(
+            value=cvar_loss(losses.nll, losses.n_tokens),
+            documents=losses.documents,
+            sums=weight * cvar_parts(losses.nll, losses.n_tokens),
+            units=np.full(len(losses), weight),
+            problem=not_finite(losses.documents, losses.nll),
+        )
 
     def __init__(self, q: float = 0.1, **kwargs: Any) -> None:
         """Begin without documents."""
@@ -194,3 +281,13 @@ class CvarLoss(LikelihoodIndicator):
         """Conditional value at risk of all documents since the last reset."""
         rates = self.rates_of_documents.flatten()
         return self._scalar(cvar_loss(rates, torch.ones_like(rates), self.q))
+
+
+def _missing(present: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    missing = sorted(set(wanted) - set(present))
+    if not missing:
+        return ""
+    return (
+        f"{len(missing)} of the {len(wanted)} documents of the founder's tail were not scored (first: {missing[0]!r}): "
+        "score the same documents in every generation"
+    )

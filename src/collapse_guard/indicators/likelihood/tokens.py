@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
-from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
+from collapse_guard.indicators.likelihood.logits import token_nll
 from collapse_guard.indicators.likelihood.nats import (
     entropy,
     founder_perplexity,
     own_perplexity,
     perplexity,
 )
+from collapse_guard.indicators.rates import Rates, ScoredDocuments
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -75,9 +77,17 @@ class Perplexity(_TokenMean):
     """
 
     name = "perplexity"
+    place = 10
     unit = "choices per token"
     value_range = (1.0, math.inf)
     _of = "of_real_text"
+
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of all documents."""
+        losses = scored.losses
+        value = perplexity(losses.nll, losses.n_tokens)
+        return Rates(value=value, documents=losses.documents, sums=losses.nll, units=losses.n_tokens)
 
     def update(self, logits: Tensor, labels: Tensor) -> None:
         """Add a batch."""
@@ -105,12 +115,19 @@ class OwnPerplexity(Perplexity):
     """
 
     name = "own_perplexity"
+    place = 70
     direction = Direction.BOTH
     minimum_n = MINIMUM_GROUPS
     evidence = "outputs"
     definitions = (4, 7)
     misses = "whether the text is right: a model may be sure of nonsense; and narrowing and noise that cancel out"
     _of = "of_own_samples"
+
+    @classmethod
+    def read(cls, evidence: Evidence) -> tuple[float, Losses] | None:  # type: ignore[override]
+        """Value, and losses of the samples under the generation itself."""
+        own = evidence.own_losses
+        return None if own is None else (own_perplexity(own.nll, own.n_tokens), own)
 
     def compute(self) -> Tensor:
         """Perplexity of the model on all its samples since the last reset."""
@@ -134,12 +151,19 @@ class FounderPerplexity(Perplexity):
     """
 
     name = "founder_perplexity"
+    place = 80
     direction = Direction.BOTH
     minimum_n = MINIMUM_GROUPS
     evidence = "outputs"
     definitions = (7, 8)
     misses = "lost tails and new errors at once: they cancel out in the mean"
     _of = "of_samples_at_the_founder"
+
+    @classmethod
+    def read(cls, evidence: Evidence) -> tuple[float, Losses] | None:  # type: ignore[override]
+        """Value, and losses of the samples under the founder."""
+        founder = evidence.founder_losses
+        return None if founder is None else (founder_perplexity(founder.nll, founder.n_tokens), founder)
 
     def compute(self) -> Tensor:
         """Perplexity of the founder on all samples since the last reset."""
@@ -163,6 +187,7 @@ class Entropy(_TokenMean):
     """
 
     name = "entropy"
+    place = 60
     unit = "nats"
     scale = EffectScale.LOG_RATIO
     direction = Direction.BOTH
@@ -170,9 +195,14 @@ class Entropy(_TokenMean):
     misses = "whether the model is right: it may be as unsure as before, of other words"
     _of = "of_entropy"
 
-    def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch."""
-        self._add(token_entropy(logits.detach(), labels, self.ignore_index), labels)
+    @classmethod
+    def read(cls, scored: ScoredDocuments) -> Rates | None:
+        """Rates of all documents; None where no entropies were measured."""
+        nats, n_tokens = scored.losses.entropy, scored.losses.n_tokens
+        if nats is None:
+            return None
+        value = entropy(nats, n_tokens)
+        return Rates(value=value, documents=scored.losses.documents, sums=nats, units=n_tokens, what="entropies")
 
     def compute(self) -> Tensor:
         """Mean entropy of everything since the last reset; NaN where every label was ignored."""

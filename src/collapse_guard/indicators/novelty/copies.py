@@ -17,9 +17,14 @@ from torch import Tensor
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.exact_keys import Sequences, joined, within
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import ngram_keys, unique
 from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
+from collapse_guard.indicators.samples import TextGroup, TokenGroup
 from collapse_guard.records import Direction, EffectScale
+
+COPIED_LENGTH = 8
+"""Tokens in a row that count as copied."""
 
 
 def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> float:
@@ -132,11 +137,18 @@ class CopiedNgrams(_TrainingSetIndicator):
     """
 
     name = "copied_ngrams"
+    place = 10
     unit = "share of n-grams"
     evidence: ClassVar[EvidenceKind] = "tokens"
     undefined = "no sample is as long as n"
     cost = "O(N log N) for N tokens"
     misses = "copies with a word changed in every n tokens, and copies of another model's text"
+
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group, against the pool."""
+        copied = group.instruments.of(_runs).contained(group.tokens)
+        return _share(int(copied.sum()), len(copied))
 
     def __init__(self, index: NgramIndex, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -169,11 +181,18 @@ class NearDuplicates(_TrainingSetIndicator):
     """
 
     name = "near_duplicates"
+    place = 20
     unit = "share of samples"
     evidence: ClassVar[EvidenceKind] = "texts"
     undefined = "there are no samples"
     cost = "O(N log N) for N words"
     misses = "paraphrases, and samples that are put together from excerpts of several documents"
+
+    @classmethod
+    def read(cls, group: TextGroup) -> float:
+        """Value of a group, against the pool."""
+        copied = group.instruments.of(_documents).contained(group.texts)
+        return _share(int(copied.sum()), len(copied))
 
     def __init__(self, index: TrainingIndex, threshold: float = 0.8, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -189,6 +208,16 @@ class NearDuplicates(_TrainingSetIndicator):
     def update(self, texts: Iterable[str]) -> None:
         """Add samples."""
         self._count(self.index.contained(texts, threshold=self.threshold))
+
+
+def _runs(instruments: Instruments) -> NgramIndex:
+    """The runs of tokens of the pool."""
+    return NgramIndex.of(instruments.pool_tokens, COPIED_LENGTH)
+
+
+def _documents(instruments: Instruments) -> TrainingIndex:
+    """The documents of the pool."""
+    return TrainingIndex.of(instruments.pool)
 
 
 def _share(part: int, whole: int) -> float:

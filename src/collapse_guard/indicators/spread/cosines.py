@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
 from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
 
@@ -134,11 +135,17 @@ class Vendi(_CosineIndicator):
     """
 
     name = "vendi"
+    place = 30
     unit = "effective samples"
     cost = "O(n d min(n, d))"
     misses = "lengths: only directions count; and what the embedder does not tell apart"
     value_range = (1.0, math.inf)
     undefined = "there are no samples"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return vendi(group.vectors)
 
     def __init__(self, dimension: int, q: float = 1.0, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -166,11 +173,17 @@ class Vendi2(_CosineIndicator):
     """
 
     name = "vendi_2"
+    place = 40
     unit = "effective samples"
     cost = "O(n d min(n, d))"
     misses = "rare directions: squares weigh common ones; lengths; and what the embedder does not tell apart"
     value_range = (1.0, math.inf)
     undefined = "there are no samples"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return vendi_2(group.vectors)
 
     def compute(self) -> Tensor:
         """Vendi score of everything since the last reset."""
@@ -193,6 +206,7 @@ class MeanDistance(SpreadIndicator):
     """
 
     name = "mean_distance"
+    place = 50
     unit = "cosine distance"
     cost = "O(n d)"
     misses = "lost modes among many; lengths; and what the embedder does not tell apart"
@@ -202,6 +216,11 @@ class MeanDistance(SpreadIndicator):
     n_directions: Tensor
     n_zero: Tensor
     total_direction: Tensor
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return mean_distance(group.vectors)
 
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""

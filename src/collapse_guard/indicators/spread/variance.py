@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
 from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
 
@@ -71,6 +72,7 @@ class TotalVariance(SpreadIndicator):
     """
 
     name = "total_variance"
+    place = 10
     unit = "squared distance"
     cost = "O(n d)"
     misses = "modes that are lost while the others move apart; it may rise where noise replaces text"
@@ -80,6 +82,11 @@ class TotalVariance(SpreadIndicator):
     n_rows: Tensor
     total: Tensor
     squares: Tensor
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return total_variance(group.vectors)
 
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -117,6 +124,7 @@ class EffectiveRank(SpreadIndicator):
     """
 
     name = "effective_rank"
+    place = 20
     unit = "dimensions"
     cost = "O(n d min(n, d))"
     misses = "a shrinking in all directions alike, and what the embedder does not tell apart"
@@ -126,6 +134,11 @@ class EffectiveRank(SpreadIndicator):
     n_rows: Tensor
     total: Tensor
     products: Tensor
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return effective_rank(group.vectors)
 
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""

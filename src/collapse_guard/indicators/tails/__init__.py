@@ -6,18 +6,15 @@ where each different word has an id of its own.
 
 from collapse_guard.indicators.tails.lost_ngrams import LostNgrams, lost_ngrams
 from collapse_guard.indicators.tails.rare import UNKNOWN, RareCoverage, RareMass, count_types, rare_coverage, rare_mass
-from collapse_guard.indicators.tails.words import HILL_RANKS, HillIndex, MissingMass, hill_index
+from collapse_guard.indicators.tails.words import MissingMass
 
 __all__ = [
-    "HILL_RANKS",
     "UNKNOWN",
-    "HillIndex",
     "LostNgrams",
     "MissingMass",
     "RareCoverage",
     "RareMass",
     "count_types",
-    "hill_index",
     "lost_ngrams",
     "rare_coverage",
     "rare_mass",

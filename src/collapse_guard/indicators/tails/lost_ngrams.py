@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from collapse_guard.arrays import FloatArray
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.instruments import Instruments
+from collapse_guard.indicators.ngrams import key_counts, ngram_keys
+from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator, count_types
 from collapse_guard.indicators.tails.richness import as_array
 from collapse_guard.records import Direction, EffectScale
@@ -61,6 +65,28 @@ def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | T
     return 1.0 - int(found.sum()) / expected if expected else math.nan
 
 
+class FrozenNgrams(NamedTuple):
+    """n-grams whose loss is looked for. One half of the documents chose them, the other half says how likely they are:
+    chance has no part in both.
+    """
+
+    keys: IntArray
+    """k: sorted keys."""
+    probabilities: FloatArray
+    """k: share of each among all n-grams."""
+
+    @classmethod
+    def of(cls, choosing: IntArray, weighing: IntArray) -> FrozenNgrams:
+        """Those that come at least twice among the keys of one half, weighed by the keys of the other."""
+        keys, counts = key_counts(choosing)
+        chosen = keys[counts > 1]
+        return cls(chosen, _counts_among(chosen, weighing) / max(1, len(weighing)))
+
+    def counts(self, keys: IntArray) -> IntArray:
+        """k: how often each frozen n-gram is among `keys`."""
+        return _counts_among(self.keys, keys)
+
+
 class LostNgrams(TailIndicator):
     """Share of the wild type's recurring n-grams that are lost, over batches of n-grams; see `lost_ngrams`.
 
@@ -79,6 +105,7 @@ class LostNgrams(TailIndicator):
     """
 
     name = "lost_ngrams"
+    place = 40
     unit = "share of recurring n-grams"
     direction = Direction.UP
     value_range = (-math.inf, 1.0)
@@ -90,6 +117,12 @@ class LostNgrams(TailIndicator):
 
     ngram_counts: Tensor
     n_looked_at: Tensor
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group, of the pairs of words of the pool."""
+        keys, pairs = _pair_keys(group.words), group.instruments.of(_pairs)
+        return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
 
     def __init__(self, probabilities: npt.ArrayLike | Tensor, **kwargs: Any) -> None:
         """Begin without n-grams."""
@@ -118,3 +151,21 @@ def _probabilities(values: npt.ArrayLike | Tensor) -> FloatArray:
             f"{shares.shape} and a sum of {shares.sum():g}: divide counts by the number of n-grams or documents"
         )
     return shares
+
+
+def _pairs(instruments: Instruments) -> FrozenNgrams:
+    """The pairs of words that come at least twice in every second document of the pool."""
+    words = instruments.types(instruments.pool)
+    return FrozenNgrams.of(_pair_keys(words[::2]), _pair_keys(words[1::2]))
+
+
+def _pair_keys(words: Sequence[IntArray]) -> IntArray:
+    """One key for each pair of neighbouring words, comparable between calls."""
+    return ngram_keys(words, 2, base=2**31)
+
+
+def _counts_among(ordered: IntArray, keys: IntArray) -> IntArray:
+    if not len(ordered):
+        return np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
+    return np.bincount(places[ordered[places] == keys], minlength=len(ordered)).astype(np.int64)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.instruments import Instruments
+from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.records.readings import Direction
 
 UNKNOWN = -1
@@ -133,8 +137,14 @@ class RareCoverage(_TypeCounts):
     """
 
     name = "rare_coverage"
+    place = 10
     unit = "share of rare words"
     undefined = "no word of the wild type is rare"
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return rare_coverage(torch.from_numpy(group.counts), group.instruments.of(_rare))
 
     def compute(self) -> Tensor:
         """Coverage of everything since the last reset."""
@@ -159,9 +169,20 @@ class RareMass(_TypeCounts):
     """
 
     name = "rare_mass"
+    place = 20
     unit = "share of words"
     undefined = "no word of the wild type is rare, or there are no words"
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return rare_mass(torch.from_numpy(group.counts), group.instruments.of(_rare))
 
     def compute(self) -> Tensor:
         """Mass of everything since the last reset."""
         return self._scalar(rare_mass(self.type_counts, self.rare))
+
+
+def _rare(instruments: Instruments) -> IntArray:
+    """Ids of the rare words."""
+    return np.array(sorted(instruments.word_ids[word] for word in instruments.wild_type.rare_words), dtype=np.int64)

@@ -1,0 +1,95 @@
+"""Instruments: what indicators look up of a wild type, made once and kept as long as the wild type is used.
+
+All of it stands on the pool, so the wild type's own reading, on evaluation documents, is as independent of it as that
+of a generation that writes like real people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Self, TypeVar, cast
+
+import numpy as np
+
+from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.geometry import Geometry
+from collapse_guard.wildtype.recent import Recent
+
+Thing = TypeVar("Thing")
+
+MOST_TRAINING_DOCUMENTS = 50_000
+"""Pool documents that copies are looked for in, a random choice: with a larger pool, what is found is a lower bound."""
+
+
+class Shared:
+    """Things that several indicators need, each made once."""
+
+    def of(self, make: Callable[[Self], Thing]) -> Thing:
+        """What `make` makes of this; made on the first call, kept for the next ones.
+
+        Example:
+            >>> shared = Shared()
+            >>> shared.of(id) is shared.of(id)
+            True
+        """
+        made: dict[Any, Any] = self.__dict__.setdefault("_made", {})
+        if make not in made:
+            made[make] = make(self)
+        return cast(Thing, made[make])
+
+
+class Instruments(Shared):
+    """Words, documents and geometry of a wild type, and what indicators make of them (`of`)."""
+
+    def __init__(self, wild_type: WildType) -> None:
+        """Begin with the wild type."""
+        self.wild_type = wild_type
+
+    @property
+    def geometry(self) -> Geometry:
+        """The frozen geometry."""
+        return self.wild_type.geometry
+
+    @cached_property
+    def word_ids(self) -> dict[str, int]:
+        """Known word -> its id."""
+        return {word: i for i, word in enumerate(self.wild_type.known_words)}
+
+    @cached_property
+    def pool(self) -> list[str]:
+        """Documents of the pool, at most 50,000."""
+        # The pool stands in a random order that depends on its contents alone.
+        return self.wild_type.pool[:MOST_TRAINING_DOCUMENTS].texts
+
+    @cached_property
+    def pool_tokens(self) -> list[IntArray]:
+        """Token ids of these documents."""
+        return [ids.astype(np.int64, copy=False) for ids in self.wild_type.encode(self.pool)]
+
+    @cached_property
+    def type_counts(self) -> IntArray:
+        """How often each token occurs in the pool; for a wild type of vectors, how many are in each cluster."""
+        if self.wild_type.kind == "vectors":
+            return self.geometry.histogram
+        return np.bincount(np.concatenate(self.pool_tokens))
+
+    def types(self, texts: Sequence[str]) -> list[IntArray]:
+        """Ids of the words of each text; words that the wild type does not know get the next ones, by the alphabet."""
+        written = [self.wild_type.words(text) for text in texts]
+        unknown = sorted({word for words in written for word in words} - self.word_ids.keys())
+        ids = self.word_ids | {word: i for i, word in enumerate(unknown, len(self.word_ids))}
+        return [np.array([ids[word] for word in words], dtype=np.int64) for words in written]
+
+    def clusters(self, vectors: FloatArray) -> IntArray:
+        """c: how many vectors are in each cluster of the frozen codebook."""
+        return np.bincount(self.geometry.assign(vectors), minlength=len(self.geometry.codebook)).astype(np.int64)
+
+
+def instruments(wild_type: WildType) -> Instruments:
+    """The instruments of a wild type, by fingerprint."""
+    return _instruments.of(wild_type.fingerprint, lambda: Instruments(wild_type))
+
+
+_instruments: Recent[str, Instruments] = Recent()

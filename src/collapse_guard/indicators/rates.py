@@ -1,0 +1,57 @@
+"""Rates: a number for each document, which is what an indicator of losses reads (`Indicator.read`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.evidence import Losses
+from collapse_guard.records import TailStratum
+
+
+class ScoredDocuments(NamedTuple):
+    """What an indicator of losses is given."""
+
+    losses: Losses
+    """Losses of the generation on wild-type documents."""
+    tail: TailStratum | None
+    """The tail, frozen at the founder; None: nobody froze one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rates:
+    """The value of an indicator, and the rates of the documents, paired across generations by their ids."""
+
+    value: float
+    """The indicator, of all documents together; NaN where it is undefined."""
+    documents: tuple[str, ...]
+    """Ids."""
+    sums: FloatArray
+    """d: sums over each document, such as nats."""
+    units: FloatArray | IntArray
+    """d: what the sums are shared among, such as tokens: the weights of the documents."""
+    what: str = "losses"
+    """What the sums are, in the plural, for problems."""
+    problem: str = ""
+    """Why there is no usable value, as a sentence; empty where there is one."""
+    n: int | None = None
+    """Documents that the value rests on; None: those with a rate."""
+    n_minimum: int | None = None
+    """Documents that a comparison needs at least; None: as the class declares."""
+
+
+def not_finite(documents: Sequence[str], values: FloatArray, what: str = "losses", *, of: str = "document") -> str:
+    """Say how many values are NaN or infinite, as a clause; empty where none is.
+
+    Example:
+        >>> not_finite(("a", "b"), np.array([1.0, np.nan]))
+        "1 of 2 losses are not finite (first: document 'b')"
+    """
+    bad = np.flatnonzero(~np.isfinite(values))
+    if not len(bad):
+        return ""
+    return f"{len(bad)} of {len(documents)} {what} are not finite (first: {of} {documents[bad[0]]!r})"
