@@ -159,8 +159,8 @@ BROKEN = {
     ),
     ReturnsSamples: ("the_evidence_can_be_measured", "`collect` must return an Evidence, but got array"),
     OfAnotherWidth: ("the_evidence_can_be_measured", "the evidence must fit the wild type, but got InputError"),
-    OfText: ("it_is_a_probe_for_the_wild_type", "must be that of the wild type, 'vectors', but got 'text'"),
-    NoProbe: ("it_is_a_probe_for_the_wild_type", "a probe must have a method `collect`"),
+    OfText: ("it_is_a_probe_for_the_wild_type", "must be for a wild type of vectors, but got one for text"),
+    NoProbe: ("it_is_a_probe_for_the_wild_type", "`probe` must have a method `collect`"),
 }
 
 

@@ -121,14 +121,14 @@ class MakesLineages(MemoryStore):
 
 
 class TakesAnyAttachment(MemoryStore):
-    def append(self, assessment, *, attachments=(), run_id=None):
+    def append(self, assessment, *, attachments=()):
         super().append(assessment)
 
 
 class AppendsAndThenRefuses(MemoryStore):
     """Checks attachments when the generation counts already."""
 
-    def append(self, assessment, *, attachments=(), run_id=None):
+    def append(self, assessment, *, attachments=()):
         super().append(assessment)
         if attachments and not all(name.endswith("t.html") and name[0] == "r" for name in attachments):
             raise InputError("an attachment")
@@ -169,7 +169,7 @@ class KeepsAttachments(MemoryStore):
         super().__init__()
         self.files = {}
 
-    def append(self, assessment, *, attachments=(), run_id=None):
+    def append(self, assessment, *, attachments=()):
         super().append(assessment, attachments=dict(attachments))
         self.keep(assessment.generation.index, dict(attachments))
 

@@ -16,7 +16,7 @@ from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.measurement.measure import measure
 from collapse_guard.probes import Probe
 from collapse_guard.probes.isolation import untouched
-from collapse_guard.probes.sharding import merge
+from collapse_guard.probes.probe import check_probe, merged
 from collapse_guard.testing.requirements import require, require_success
 from collapse_guard.wildtype import WildType
 
@@ -48,10 +48,8 @@ class ProbeContract(ABC):
 
     def test_it_is_a_probe_for_the_wild_type(self) -> None:
         """It has `collect`, and `kind`, where it has one, is that of the wild type."""
-        probe, kind = self.make_probe(), self.make_wild_type().kind
-        require(isinstance(probe, Probe), "a probe must have a method `collect`", probe)
-        own = getattr(probe, "kind", kind)
-        require(own == kind, f"`kind` of the probe must be that of the wild type, {kind!r}", own)
+        wild_type, probe = self.make_wild_type(), self.make_probe()
+        require_success(lambda: check_probe(probe, wild_type), "the probe must be for the wild type")
 
     def test_the_evidence_can_be_measured(self) -> None:
         """An `Evidence` that fits the wild type and gives at least one reading."""
@@ -74,7 +72,7 @@ class ProbeContract(ABC):
         for world_size in RANKS:
             parts = [self._collect(probe, module, rank=rank, world_size=world_size) for rank in range(world_size)]
             rule = f"the parts of {world_size} ranks"
-            together = require_success(lambda: getattr(probe, "merge", merge)(parts), f"{rule} must merge")  # noqa: B023
+            together = require_success(lambda: merged(probe, parts), f"{rule} must merge")  # noqa: B023
             _require_equal(together, alone, f"{rule} must merge to the evidence of one rank", self.tolerance)
 
     def test_dropout_is_off_while_measuring(self) -> None:
