@@ -1,21 +1,14 @@
 """What a case is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 ITEMS = 12
 """Items that `Case.items` makes."""
-CHECKS = {
-    "half": "half-precision inputs are computed in more than half",
-    "empty": "without data the value is NaN",
-    "range": "values stay in the declared range",
-    "collapse": "a known collapse moves the value the declared way",
-    "batches": "each batch alone has the value of the slow definition",
-}
-"""The checks that a case may be exempt from."""
 Item = Any
 
 
@@ -37,5 +30,5 @@ class Case:
     """A change of the items whose effect is known: it collapses them."""
     tolerance: float = 1e-5
     """Relative tolerance against the slow definition; looser than rounding only for float32 inputs."""
-    exempt: Mapping[str, str] = field(default_factory=dict)
-    """Check (a key of CHECKS) -> why it does not apply, in words."""
+    empty: float = math.nan
+    """Value without data."""

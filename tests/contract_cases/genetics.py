@@ -9,7 +9,6 @@ from contract_cases.case import ITEMS, Case
 
 VOCABULARY = 9
 REFERENCE, PARENT = 0.08, 0.02
-INTEGERS = {"half": "token ids are integers: there is no half precision of them"}
 
 
 def sequences(rng):
@@ -63,7 +62,6 @@ def case_of_tokens(metric, pure, slow):
         batch=as_list,
         slow=slow,
         collapse=half_one_token,
-        exempt=INTEGERS,
     )
 
 

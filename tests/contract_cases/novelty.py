@@ -57,7 +57,6 @@ CASES = {
         batch=as_list,
         slow=slow_copied,
         collapse=lambda items: [torch.tensor(TRAINING_IDS[i % 2]) for i in range(len(items))],
-        exempt={"half": "token ids are integers: there is no half precision of them"},
     ),
     "near_duplicates": Case(
         metric=lambda: novelty.NearDuplicates(novelty.TrainingIndex.of(DOCUMENTS), threshold=0.5),
@@ -66,6 +65,5 @@ CASES = {
         batch=as_list,
         slow=slow_near,
         collapse=lambda items: [DOCUMENTS[i % 3] for i in range(len(items))],
-        exempt={"half": "texts have no floating-point precision at all"},
     ),
 }
