@@ -7,6 +7,6 @@ def failures(contract: type) -> dict[str, str]:
     for name in (name for name in dir(contract) if name.startswith("test_")):
         try:
             getattr(contract(), name)()
-        except AssertionError as error:
+        except Exception as error:
             found[name.removeprefix("test_")] = str(error)
     return found
