@@ -34,6 +34,7 @@ ROOMS = {
     "report": "Report",
     "probes": "Probes",
     "lightning": "Lightning",
+    "testing": "Testing",
     "errors": "Errors",
 }
 """Room -> title, in reading order."""

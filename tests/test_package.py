@@ -7,24 +7,39 @@ from pathlib import Path
 import pytest
 
 import collapse_guard
+from collapse_guard import errors
 
 ROOT = Path(__file__).parents[1]
+TRAINERS = ("pytorch_lightning", "lightning", "transformers", "trl")
 
 PUBLIC = [
     "Assessment",
     "CausalLMProbe",
     "CollapseGuard",
+    "CollapseGuardError",
+    "CollapseGuardWarning",
+    "CollapsedError",
+    "CorpusError",
     "EmbeddingProbe",
     "Evidence",
+    "FingerprintMismatchError",
     "Generation",
     "Indicator",
+    "InputError",
+    "LineageError",
+    "LineageNotFoundError",
     "Losses",
+    "Margin",
     "Mixture",
     "Policy",
+    "PolicyError",
+    "Probe",
     "ReinjectionDataModule",
     "Severity",
+    "StoreUnreachableError",
     "Verdict",
     "WildType",
+    "WildTypeError",
     "__version__",
     "assess",
     "open_store",
@@ -44,14 +59,30 @@ def test_an_unknown_name_lists_the_public_ones():
         collapse_guard.WildTyp  # noqa: B018
 
 
+def test_every_exception_and_warning_can_be_imported_from_the_top():
+    raised = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert len(raised) > 10
+    for name in raised:
+        assert getattr(collapse_guard, name) is getattr(errors, name)
+
+
+def loaded(statement, modules):
+    """Which of the modules a fresh process has loaded after a statement."""
+    code = f"import sys; {statement}; print(*[name for name in {modules} if name in sys.modules])"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
 @pytest.mark.parametrize(
     "module", ["collapse_guard", *(f"collapse_guard.{room}" for room in ("store", "cli", "indicators"))]
 )
 def test_importing_it_loads_neither_lightning_nor_mlflow_nor_torch(module):
-    heavy = ("torch", "mlflow", "pytorch_lightning", "lightning")
-    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
+    assert loaded(f"import {module}", ("torch", *TRAINERS, "mlflow")) == []
+
+
+def test_probes_and_contracts_load_no_trainer_no_mlflow_and_no_test_runner():
+    code = "from collapse_guard import EmbeddingProbe; from collapse_guard.probes import CausalLMProbe, Probe"
+    code += "; import collapse_guard.testing"
+    assert loaded(code, ("torch", *TRAINERS, "mlflow", "pytest", "hypothesis")) == ["torch"]
 
 
 def test_the_rooms_import_one_way():

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collapse_guard.assessment import assess as assess
     from collapse_guard.corpus.documents import read_documents as read_documents
+    from collapse_guard.decision.margins import Margin as Margin
     from collapse_guard.decision.policy import Policy as Policy
+    from collapse_guard.errors import CollapsedError as CollapsedError
+    from collapse_guard.errors import CollapseGuardError as CollapseGuardError
+    from collapse_guard.errors import CollapseGuardWarning as CollapseGuardWarning
+    from collapse_guard.errors import CorpusError as CorpusError
+    from collapse_guard.errors import FingerprintMismatchError as FingerprintMismatchError
+    from collapse_guard.errors import InputError as InputError
+    from collapse_guard.errors import LineageError as LineageError
+    from collapse_guard.errors import LineageNotFoundError as LineageNotFoundError
+    from collapse_guard.errors import PolicyError as PolicyError
+    from collapse_guard.errors import StoreUnreachableError as StoreUnreachableError
+    from collapse_guard.errors import WildTypeError as WildTypeError
     from collapse_guard.evidence import Evidence as Evidence
     from collapse_guard.evidence import Losses as Losses
     from collapse_guard.indicators import Indicator as Indicator
@@ -22,6 +34,7 @@ if TYPE_CHECKING:
     from collapse_guard.lightning import ReinjectionDataModule as ReinjectionDataModule
     from collapse_guard.probes import CausalLMProbe as CausalLMProbe
     from collapse_guard.probes import EmbeddingProbe as EmbeddingProbe
+    from collapse_guard.probes import Probe as Probe
     from collapse_guard.records import Assessment as Assessment
     from collapse_guard.records import Generation as Generation
     from collapse_guard.records import Mixture as Mixture
@@ -36,17 +49,30 @@ _HOMES = {
     "Assessment": "records",
     "CausalLMProbe": "probes",
     "CollapseGuard": "lightning",
+    "CollapseGuardError": "errors",
+    "CollapseGuardWarning": "errors",
+    "CollapsedError": "errors",
+    "CorpusError": "errors",
     "EmbeddingProbe": "probes",
     "Evidence": "evidence",
+    "FingerprintMismatchError": "errors",
     "Generation": "records",
     "Indicator": "indicators",
+    "InputError": "errors",
+    "LineageError": "errors",
+    "LineageNotFoundError": "errors",
     "Losses": "evidence",
+    "Margin": "decision.margins",
     "Mixture": "records",
     "Policy": "decision.policy",
+    "PolicyError": "errors",
+    "Probe": "probes",
     "ReinjectionDataModule": "lightning",
     "Severity": "records",
+    "StoreUnreachableError": "errors",
     "Verdict": "records",
     "WildType": "wildtype",
+    "WildTypeError": "errors",
     "assess": "assessment",
     "open_store": "store",
     "read_documents": "corpus.documents",
