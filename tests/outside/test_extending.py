@@ -1,4 +1,4 @@
-"""The package of docs/extending.md, built from the page, installed, and used by processes that know it by that alone."""
+"""The package of docs/extending.md, built from the page and installed: the doors are tried from outside."""
 
 import os
 import re
@@ -75,7 +75,9 @@ def test_the_code_prints_what_stands_below_it(page, session):
 
 
 def test_the_package_passes_the_contracts(page, run):
-    done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "test_newsroom.py")
+    done = run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "test_newsroom.py"
+    )
     assert not done.returncode, done.stdout
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 25
 

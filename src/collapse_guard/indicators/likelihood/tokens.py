@@ -10,7 +10,7 @@ from torch import Tensor
 
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
-from collapse_guard.indicators.likelihood.logits import token_nll
+from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
 from collapse_guard.indicators.likelihood.nats import (
     entropy,
     founder_perplexity,
@@ -203,6 +203,10 @@ class Entropy(_TokenMean):
             return None
         value = entropy(nats, n_tokens)
         return Rates(value=value, documents=scored.losses.documents, sums=nats, units=n_tokens, what="entropies")
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        self._add(token_entropy(logits.detach(), labels, self.ignore_index), labels)
 
     def compute(self) -> Tensor:
         """Mean entropy of everything since the last reset; NaN where every label was ignored."""
