@@ -1,8 +1,10 @@
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 
+import collapse_guard.store as store_room
 from collapse_guard.errors import InputError
 from collapse_guard.store import BrowsableStore, LineageStore, RunStore, dashboard_link, open_store
 from collapse_guard.store.base import NO_ATTACHMENTS, lineage_not_found
@@ -72,3 +74,37 @@ def test_the_environment_of_mlflow_comes_before_the_default_and_an_argument_befo
 def test_a_directory_is_refused():
     with pytest.raises(InputError, match=r"use sqlite:///mlflow\.db"):
         open_store("file:///data/mlruns")
+
+
+def opens_nothing(uri):
+    return uri
+
+
+@pytest.fixture
+def entry_point(monkeypatch):
+    """Has a package add a store under the scheme "mine"."""
+
+    def add(name):
+        point = EntryPoint(name="mine", value=f"store_of_a_package:{name}", group="collapse_guard.stores")
+        monkeypatch.setitem(sys.modules, "store_of_a_package", sys.modules[__name__])
+        found = {"mine": [point]}
+        monkeypatch.setattr(store_room, "entry_points", lambda group, name: found.get(name, []))
+
+    return add
+
+
+class AtAnAddress(Dictionary):
+    def __init__(self, uri):
+        self.uri = uri
+
+
+def test_a_package_adds_a_store_by_the_scheme_of_its_address(entry_point):
+    entry_point("AtAnAddress")
+    assert open_store("mine:/srv/lineages").uri == "mine:/srv/lineages"
+    assert not isinstance(open_store("sqlite:////data/mlflow.db"), AtAnAddress)
+
+
+def test_an_entry_point_that_opens_no_store_is_refused(entry_point):
+    entry_point("opens_nothing")
+    with pytest.raises(InputError, match=r"`mine` in the group collapse_guard\.stores must open a LineageStore, but"):
+        open_store("mine:/srv/lineages")
