@@ -12,9 +12,10 @@ from torchmetrics import MetricCollection
 from collapse_guard.indicators.base import DEFINITIONS, all_indicators
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.records import Direction, EffectScale
-from collapse_guard.testing import MetricContract
-from contract_cases import CASES
+from collapse_guard.testing import IndicatorContract, MetricContract
+from contract_cases import CASES, readings
 
+READ = [name for name, metric in all_indicators().items() if metric.evidence != "lineage"]
 EACH = pytest.mark.parametrize("name", all_indicators())
 
 
@@ -49,6 +50,24 @@ class TestMetrics(MetricContract):
 
     def collapse(self, items):
         return self.case.collapse(items)
+
+
+class TestReadings(IndicatorContract):
+    @pytest.fixture(autouse=True, params=READ)
+    def _name(self, request):
+        self.name = request.param
+
+    def indicator(self):
+        return all_indicators()[self.name]
+
+    def make_wild_type(self):
+        return readings.wild_type()
+
+    def healthy(self, rng):
+        return readings.healthy(rng)
+
+    def collapsed(self, rng):
+        return readings.COLLAPSES.get(self.name, readings.narrowed)(rng)
 
 
 def test_the_registry_the_catalogue_and_the_cases_name_the_same_indicators():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from collapse_guard.assessment import assess
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import Indicator, all_indicators
-from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.measure import freeze_tail, measure
 from collapse_guard.probes import untouched
-from collapse_guard.records import Assessment, Reading, Severity
+from collapse_guard.records import Reading, Severity, Verdict
 from collapse_guard.testing.metrics import LEAST_MOVE, ROUNDING, moved
 from collapse_guard.testing.requirements import require, require_success
 from collapse_guard.wildtype import WildType
@@ -30,7 +29,8 @@ class IndicatorContract(ABC):
     """What every registered `Indicator` keeps: subclass it in a test file and say what it is read from.
 
     Give it enough samples or documents for a comparison; a wild type with small groups keeps them few. What can be
-    updated as a metric too has a `MetricContract` besides.
+    updated as a metric too has a `MetricContract` besides. It is not for the evidence "lineage": what is read from
+    other generations has no value of its own.
     """
 
     margin: float = 0.02
@@ -115,20 +115,11 @@ class IndicatorContract(ABC):
 
     def test_a_verdict_can_rest_on_it(self) -> None:
         """With a policy by which it decides alone, the known collapse is COLLAPSED, and the reason names it."""
-        verdict = self._assess(self._collapsed(2)).verdict
+        verdict = self._verdict(self._collapsed(2))
         rule = f"the verdict on the known collapse, by {self.indicator().name} alone, must be COLLAPSED"
         require(verdict.severity is Severity.COLLAPSED, rule, str(verdict))
         named = self.indicator().name in str(verdict)
         require(named, f"the verdict must name {self.indicator().name}", str(verdict))
-
-    @cached_property
-    def _founder(self) -> Assessment:
-        return assess(self.make_wild_type(), self._healthy(0), policy=self._policy)
-
-    @property
-    def _policy(self) -> Policy:
-        name = self.indicator().name
-        return Policy(decides=(name,), drift={name: {"margin": self.margin, "watch": self.margin / 2}})
 
     def _healthy(self, seed: int) -> Evidence:
         return self.healthy(np.random.default_rng(seed))
@@ -136,21 +127,20 @@ class IndicatorContract(ABC):
     def _collapsed(self, seed: int) -> Evidence:
         return self.collapsed(np.random.default_rng(seed))
 
-    def _assess(self, evidence: Evidence) -> Assessment:
-        return assess(self.make_wild_type(), evidence, history=[self._founder], policy=self._policy)
+    def _verdict(self, evidence: Evidence) -> Verdict:
+        """The verdict after a healthy founder, where the indicator decides alone."""
+        name, wild_type = self.indicator().name, self.make_wild_type()
+        policy = Policy(decides=(name,), drift={name: {"margin": self.margin, "watch": self.margin / 2}})
+        founder = assess(wild_type, self._healthy(0), policy=policy)
+        return assess(wild_type, evidence, history=[founder], policy=policy).verdict
 
     def _reading(self, evidence: Evidence) -> Reading:
-        name = self.indicator().name
-        readings = require_success(lambda: self._readings(evidence), "evidence must be read without an error")
+        name, founder = self.indicator().name, self._healthy(0).losses
+        stratum = None if founder is None else freeze_tail(founder)
+        read = partial(measure, self.make_wild_type(), evidence, stratum=stratum, only={name})
+        readings = require_success(read, "evidence must be read without an error")
         require(name in readings, f"the evidence must give a reading of {name}", sorted(readings))
         return readings[name]
-
-    def _readings(self, evidence: Evidence) -> Mapping[str, Reading]:
-        """The reading alone where it needs no other generation: an assessment reads everything."""
-        if self.indicator().evidence == "lineage":
-            return self._assess(evidence).readings
-        stratum, only = self._founder.stratum, {self.indicator().name}
-        return measure(self.make_wild_type(), evidence, stratum=stratum, only=only)
 
 
 def _taken(evidence: Evidence, rng: np.random.Generator, n: int | None = None) -> Evidence:

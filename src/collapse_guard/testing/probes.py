@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence
 from collapse_guard.measurement.measure import measure
 from collapse_guard.probes import Probe
 from collapse_guard.probes.isolation import untouched
@@ -139,15 +139,12 @@ def _traces(module: nn.Module) -> Iterator[tuple[str, Any]]:
     yield "gradients are switched on", torch.is_grad_enabled()
 
 
-def _require_equal(got: Evidence, expected: Evidence, rule: str, tolerance: float) -> None:
-    for field in fields(Evidence):
-        _require_same(getattr(got, field.name), getattr(expected, field.name), f"{rule}: `{field.name}`", tolerance)
-
-
-def _require_same(got: Any, expected: Any, rule: str, tolerance: float) -> None:
-    if isinstance(expected, Losses) and isinstance(got, Losses):
-        for field in fields(Losses):
-            _require_same(getattr(got, field.name), getattr(expected, field.name), f"{rule}.{field.name}", tolerance)
+def _require_equal(got: Any, expected: Any, rule: str, tolerance: float) -> None:
+    """Records field by field, so that the message names the part that differs."""
+    if type(got) is type(expected) and is_dataclass(expected):
+        for field in fields(expected):
+            one, other = getattr(got, field.name), getattr(expected, field.name)
+            _require_equal(one, other, f"{rule}: `{field.name}`", tolerance)
         return
     require(_close(got, expected, tolerance), f"{rule} must be {expected!r:.200}", got)
 
@@ -159,4 +156,8 @@ def _close(got: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
         pairs = zip(got, expected, strict=False)
         return len(got) == len(expected) and all(_close(one, other, tolerance) for one, other in pairs)
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        return got.keys() == expected.keys() and all(_close(got[key], expected[key], tolerance) for key in got)
+    if type(got) is type(expected) and is_dataclass(expected):
+        return _close(*([getattr(one, field.name) for field in fields(expected)] for one in (got, expected)), tolerance)
     return type(got) is type(expected) and bool(got == expected)

@@ -1,0 +1,96 @@
+"""Evidence of a healthy and of a collapsed generation of a small language, for what is read from evidence."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.wildtype import WildType
+
+WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
+N_SAMPLES = 120
+
+
+def language(rng, n, exponent=1.0):
+    """Documents of 20 to 40 words whose frequencies follow Zipf's law."""
+    shares = np.arange(1, len(WORDS) + 1) ** -exponent
+    return [" ".join(rng.choice(WORDS, rng.integers(20, 41), p=shares / shares.sum())) for _ in range(n)]
+
+
+@functools.cache
+def wild_type():
+    documents = language(np.random.default_rng(1900), 600)
+    return WildType.fit(documents, vocabulary_size=400, group_tokens=256, group_samples=12, evaluation_fraction=0.3)
+
+
+def scored(rng, documents, *, rate, entropy):
+    """Losses with about `rate` nats per token and predictions of about `entropy` nats."""
+    hardness = 1.0 + 0.2 * np.random.default_rng(7).normal(size=len(documents))
+    tokens = [rate * hard * rng.uniform(0.9, 1.1, size=20) for hard in hardness]
+    return Losses(
+        documents=tuple(documents),
+        nll=np.array([nats.sum() for nats in tokens]),
+        n_tokens=np.full(len(documents), 20),
+        n_bytes=np.full(len(documents), 80),
+        token_nll=tuple(tokens),
+        entropy=entropy * 20 * rng.uniform(0.9, 1.1, size=len(documents)),
+    )
+
+
+def evidence(rng, samples, *, rate, entropy, own, founder):
+    numbers = list(map(str, range(len(samples))))
+    return Evidence(
+        samples=samples,
+        losses=scored(rng, wild_type().evaluation.hashes, rate=rate, entropy=entropy),
+        own_losses=scored(rng, numbers, rate=own, entropy=own),
+        founder_losses=scored(rng, numbers, rate=founder, entropy=founder),
+    )
+
+
+def healthy(rng):
+    return evidence(rng, language(rng, N_SAMPLES), rate=3.0, entropy=2.5, own=2.5, founder=2.5)
+
+
+def narrowed(rng):
+    """Three training documents, the beginning of each over and over."""
+    chosen = [wild_type().pool[int(place)].split()[:8] for place in rng.choice(100, size=3, replace=False)]
+    return collapsed(rng, [" ".join(chosen[i % 3] * 4) for i in range(N_SAMPLES)])
+
+
+def recited(rng):
+    """Training documents."""
+    return collapsed(rng, [wild_type().pool[int(place)] for place in rng.choice(300, size=N_SAMPLES)])
+
+
+def common(rng):
+    """Common words more often, rare ones hardly ever."""
+    return collapsed(rng, language(rng, N_SAMPLES, exponent=1.3))
+
+
+def noise(rng):
+    """Words that nobody wrote."""
+    return collapsed(rng, [" ".join(map(str, rng.integers(10**6, size=20))) for _ in range(N_SAMPLES)])
+
+
+def astray(rng):
+    """Vectors far from all real ones."""
+    lost = narrowed(rng)
+    return replace(lost, embeddings=100.0 + rng.normal(size=(N_SAMPLES, wild_type().geometry.dimension)))
+
+
+def collapsed(rng, samples):
+    return evidence(rng, samples, rate=4.0, entropy=1.5, own=1.5, founder=3.5)
+
+
+COLLAPSES = {
+    "hill_index": common,
+    "fixation_index": common,
+    "rare_mass": common,
+    "total_variance": noise,
+    "mean_distance": noise,
+    "recall": noise,
+    "precision": astray,
+    "near_duplicates": recited,
+}
+"""Indicator -> the collapse that it must see; the others must see `narrowed`."""
