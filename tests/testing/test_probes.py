@@ -2,6 +2,7 @@
 
 import functools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,14 @@ class Trains(Plain):
         module[2].train()
 
 
+class ScoresByRank(Sound):
+    """Its scores of a task depend on the rank that asks."""
+
+    def collect(self, module, wild_type, *, seed, rank=0, world_size=1):
+        part = super().collect(module, wild_type, seed=seed, rank=rank, world_size=world_size)
+        return replace(part, scores={"facts": {f"item {rank}": 1.0}})
+
+
 class ReturnsSamples(Sound):
     def collect(self, module, wild_type, *, seed, rank=0, world_size=1):
         return super().collect(module, wild_type, seed=seed).samples
@@ -146,6 +155,7 @@ BROKEN = {
     ChangesWithRanks: (RANKS, "the parts of 2 ranks must merge to the evidence of one rank: `samples` must be"),
     IgnoresRanks: (RANKS, "the parts of 2 ranks must merge to the evidence of one rank: `samples` must be"),
     ScoresTwice: (RANKS, "the parts of 2 ranks must merge, but got InputError: `documents` must be unique"),
+    ScoresByRank: (RANKS, "the parts of 2 ranks must merge to the evidence of one rank: `scores`: `facts`: `values`"),
     LeavesTrainMode: ("dropout_is_off_while_measuring", "must be measured in eval mode"),
     DrawsGlobally: ("the_seed_alone_decides_what_is_drawn", "the same seed must give the same evidence"),
     SeedsGlobally: (TRACE, "'random state of torch'"),

@@ -140,13 +140,19 @@ def _traces(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _require_equal(got: Any, expected: Any, rule: str, tolerance: float) -> None:
-    """Records field by field, so that the message names the part that differs."""
-    if type(got) is type(expected) and is_dataclass(expected):
-        for field in fields(expected):
-            one, other = getattr(got, field.name), getattr(expected, field.name)
-            _require_equal(one, other, f"{rule}: `{field.name}`", tolerance)
-        return
-    require(_close(got, expected, tolerance), f"{rule} must be {expected!r:.200}", got)
+    """Records part by part, so that the message names the part that differs."""
+    ours, theirs = _parts(got), _parts(expected)
+    if type(got) is type(expected) and theirs and ours.keys() == theirs.keys():
+        for name, part in theirs.items():
+            _require_equal(ours[name], part, f"{rule}: `{name}`", tolerance)
+    else:
+        require(_close(got, expected, tolerance), f"{rule} must be {expected!r:.200}", got)
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {part.name: getattr(value, part.name) for part in fields(value)} if is_dataclass(value) else {}
 
 
 def _close(got: Any, expected: Any, tolerance: float) -> bool:
@@ -156,8 +162,4 @@ def _close(got: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
         pairs = zip(got, expected, strict=False)
         return len(got) == len(expected) and all(_close(one, other, tolerance) for one, other in pairs)
-    if isinstance(expected, Mapping) and isinstance(got, Mapping):
-        return got.keys() == expected.keys() and all(_close(got[key], expected[key], tolerance) for key in got)
-    if type(got) is type(expected) and is_dataclass(expected):
-        return _close(*([getattr(one, field.name) for field in fields(expected)] for one in (got, expected)), tolerance)
     return type(got) is type(expected) and bool(got == expected)
