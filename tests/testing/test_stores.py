@@ -1,5 +1,7 @@
 """The contract of stores fails where a store is broken, and its message says what is required."""
 
+import unittest
+
 import pytest
 
 from collapse_guard.errors import InputError, LineageError
@@ -204,3 +206,10 @@ def test_a_store_that_forgets_with_the_process_is_caught():
 def test_a_contract_says_what_it_needs():
     with pytest.raises(TypeError, match="make_store"):
         StoreContract()
+
+
+def test_a_contract_runs_under_unittest_too():
+    contract = type("Contract", (contract_of(Reorders), unittest.TestCase), {})
+    result = unittest.defaultTestLoader.loadTestsFromTestCase(contract).run(unittest.TestResult())
+    assert result.testsRun > 10
+    assert "must have the generations [0, 1, 2, 11] in this order" in result.failures[0][1]
