@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from collapse_guard.indicators.base import Indicator
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 from collapse_guard.testing.requirements import require
 
 ROUNDING = 1e-9
@@ -196,12 +196,9 @@ class MetricContract(ABC):
 
 def moved(indicator: Indicator | type[Indicator], before: float, after: float) -> float:
     """How far a value went towards collapse: as a log ratio, or as a difference, as the indicator is compared."""
-    change = math.log((after + ROUNDING) / (before + ROUNDING)) if _is_ratio(indicator) else after - before
+    is_ratio = EffectScale(indicator.scale).is_relative
+    change = math.log((after + ROUNDING) / (before + ROUNDING)) if is_ratio else after - before
     return {Direction.UP: change, Direction.DOWN: -change, Direction.BOTH: abs(change)}[indicator.direction]
-
-
-def _is_ratio(indicator: Indicator | type[Indicator]) -> bool:
-    return indicator.scale == "log_ratio"
 
 
 def _require_close(value: torch.Tensor, expected: float, tolerance: float, rule: str) -> None:
