@@ -68,6 +68,7 @@ OPERATIONS = st.lists(
 _experiments = itertools.count()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(operations=OPERATIONS)
 def test_mlflow_does_what_memory_does(database, operations):
