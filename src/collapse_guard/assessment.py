@@ -1,4 +1,4 @@
-"""assess(): measure, compare, decide. The callback, the command line and scripts all go through it."""
+"""assess(): measure, compare, decide and prescribe. The callback, the command line and scripts all use it."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def assess(
 
     Args:
         wild_type: The frozen real data.
-        evidence: What was collected of the generation.
+        evidence: What was collected from the generation.
         history: Earlier generations of the lineage; the one with index 0 is the founder, the baseline of drift.
         policy: Margins and levels; None: `Policy()`.
         seed: Seed of everything random in the assessment; recorded.
-        generation: What is assessed; None: the generation after the newest of `history`, in its lineage.
-        look: How many times this generation was assessed before, in its training: looks share its part of alpha. None:
-            it is assessed only once.
+        generation: The generation to assess; None: the one after the newest of `history`, in its lineage.
+        look: How often this generation was assessed before, during its training; these assessments share its part of
+            alpha. None: it is assessed only once.
 
     Returns:
-        Readings, comparisons, verdict, and the mixture asked for next.
+        Readings, comparisons, verdict, and the mixture for the next generation.
 
     Raises:
-        FingerprintMismatchError: When the history was measured against another wild type.
-        InputError: When the evidence does not fit the wild type.
+        FingerprintMismatchError: The history was measured against another wild type.
+        InputError: The evidence does not fit the wild type.
     """
     policy = policy or Policy()
     generation = _stamp(generation or _next(history), wild_type, history)
@@ -64,12 +64,12 @@ def assess(
 
 
 def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
-    """Decide on a stored generation by another policy; what was measured stays as it is.
+    """Decide on a stored generation by another policy; its readings stay as they are.
 
     Args:
         stored: The generation.
-        history: Those of its lineage before it.
-        policy: What decides now.
+        history: The earlier generations of its lineage.
+        policy: The policy that decides now.
     """
     decided = conclude(
         stored.generation,
@@ -108,7 +108,7 @@ def conclude(
     seed: int = 0,
     look: int | None = None,
 ) -> Assessment:
-    """Compare and decide on readings that are already there, without a look at what comes next."""
+    """Compare and decide on existing readings, without a forecast."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
@@ -142,10 +142,10 @@ def check_wild_type(history: Sequence[Assessment], fingerprint: str) -> None:
 
 
 def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:
-    """With where the lineage goes, and the mixture that follows from it."""
+    """Add the outlook of the lineage, and the mixture that follows from it."""
     ahead = outlook(concluded, history, policy)
-    asked = prescribe(concluded, history=history, ahead=ahead, rule=policy.reinjection)
-    return concluded.model_copy(update={"outlook": ahead, "prescription": asked})
+    mixture = prescribe(concluded, history=history, ahead=ahead, rule=policy.reinjection)
+    return concluded.model_copy(update={"outlook": ahead, "prescription": mixture})
 
 
 def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:
@@ -154,8 +154,8 @@ def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Poli
 
 
 def _compared_anew(past: Assessment, drift: Readings, policy: Policy) -> Assessment:
-    found = comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
-    return past.model_copy(update={"comparisons": tuple(found)})
+    comparisons = comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
+    return past.model_copy(update={"comparisons": tuple(comparisons)})
 
 
 def _next(history: Sequence[Assessment]) -> Generation:

@@ -1,4 +1,4 @@
-"""SHELL: the command line. Importing it loads typer and rich at most; what is heavy is imported inside the commands."""
+"""The command line. Importing it loads only typer and rich; commands import the rest when they run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import traceback
 def main() -> None:
     """Run `collapse-guard`; the exit codes are `exit_codes.ExitCode`.
 
-    An installation that cannot be imported ends with 70 too: Python's own 1 would say "collapsed".
+    A broken installation also exits with 70: Python's own 1 would mean "collapsed".
     """
     try:
         from collapse_guard.cli.app import app

@@ -35,8 +35,8 @@ for command in (demo, profile, assess, gate, prescribe, curate, report, calibrat
 app.add_typer(lineage, name="lineage")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         say(f"collapse-guard {__version__}")
         raise typer.Exit
 
@@ -44,7 +44,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _every_command(
     _: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     make_streams_forgiving()

@@ -1,4 +1,4 @@
-"""What the exit code of a command says: the one place where verdicts become numbers.
+"""Exit codes of all commands: the one place where verdicts become numbers.
 
 | exit code | meaning                                                                                    |
 |-----------|--------------------------------------------------------------------------------------------|
@@ -6,7 +6,7 @@
 | 1         | COLLAPSED; WATCH with `--strict`                                                           |
 | 2         | wrong usage, input that cannot be read, a store that does not answer                       |
 | 3         | UNDECIDED                                                                                  |
-| 70        | a defect of collapse_guard or of what it stands on, with its traceback on standard error    |
+| 70        | a defect of collapse_guard or of a dependency, with its traceback on standard error         |
 | 130       | interrupted (Ctrl-C)                                                                       |
 """
 
@@ -36,7 +36,7 @@ def exit_code(severity: Severity, *, strict: bool = False, allow_undecided: bool
     """The exit code of a verdict.
 
     Args:
-        severity: Of the verdict.
+        severity: Severity of the verdict.
         strict: Whether WATCH fails.
         allow_undecided: Whether UNDECIDED passes.
 
@@ -53,7 +53,7 @@ def exit_code(severity: Severity, *, strict: bool = False, allow_undecided: bool
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The one exit code for several generations: a collapse is never hidden behind an error.
+    """The exit code for several generations: an error never hides a collapse.
 
     Example:
         >>> int(worst([ExitCode.UNDECIDED, ExitCode.UNUSABLE, ExitCode.PASSED]))

@@ -1,4 +1,4 @@
-"""The border between commands and the process: what a command returns or raises becomes the exit code."""
+"""The border between commands and the process: the result or error of a command becomes the exit code."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ P = ParamSpec("P")
 
 
 def exits(command: Callable[P, ExitCode]) -> Callable[P, None]:
-    """Make the process end with the code that a command returns, and with a readable message where it raises.
+    """Exit with the code that a command returns, or with a readable message if it raises.
 
-    A `CollapseGuardError` is a sentence for people and exits with 2; anything else keeps its traceback and exits
-    with 70, so that no defect is ever taken for a verdict.
+    A `CollapseGuardError` is a sentence for people and exits with 2. Any other error keeps its traceback and exits with
+    70, so a defect is never taken for a verdict.
     """
 
     @functools.wraps(command)
@@ -45,7 +45,7 @@ def _code(command: Callable[[], ExitCode]) -> ExitCode:
         return ExitCode.INTERRUPTED
     except Exception:
         say(traceback.format_exc(), to=errors())
-        say_error("this is a defect, of collapse_guard or of what it stands on: please report it with the lines above")
+        say_error("this is a defect of collapse_guard or of a dependency: please report it with the lines above")
         return ExitCode.DEFECT
 
 
@@ -68,7 +68,7 @@ def _own_warnings() -> Iterator[None]:
 
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """Keep MLflow's notes about the tables that it makes off the screen; "mlflow" itself it sets anew when imported."""
+    """Silence MLflow's notes about its tables; importing MLflow resets the level of "mlflow" itself."""
     loggers = [logging.getLogger(name) for name in ("mlflow.store", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

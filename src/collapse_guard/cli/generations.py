@@ -9,7 +9,7 @@ from collapse_guard.records import Assessment
 
 
 def up_to(stored: Sequence[Assessment], lineage: str, generation: int | None) -> list[Assessment]:
-    """The generations up to one; all where none is named.
+    """The generations up to the given one; without one, all generations.
 
     Raises:
         LineageError: The lineage has no such generation.

@@ -1,4 +1,4 @@
-"""What commands take on the command line: each argument is named and explained once."""
+"""The arguments of all commands: each is named and explained once."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="URI",
-        help="Where lineages are kept: an MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else mlflow.db here.",
+        help="Lineage store: an MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else mlflow.db in this directory.",
     ),
 ]
 Column = Annotated[str, typer.Option("--column", help="Column with the text, in files that have columns.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random; recorded.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random; it is recorded.")]
 
 # profile
 Real = Annotated[
@@ -46,11 +46,11 @@ WildTypeOut = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where to write the wild type.", show_default=False)
 ]
 GroupTokens = Annotated[
-    int, typer.Option("--group-tokens", help="Tokens in a group: the sample size at which all is compared.")
+    int, typer.Option("--group-tokens", help="Tokens in a group, the sample size of all comparisons.")
 ]
 EvaluationFraction = Annotated[
     float,
-    typer.Option("--evaluation-fraction", help="Share of the documents to measure on, which are never trained on."),
+    typer.Option("--evaluation-fraction", help="Share of the documents to measure on. Never train on them."),
 ]
 
 # assess
@@ -58,19 +58,20 @@ Samples = Annotated[
     Path | None,
     typer.Argument(
         metavar="SAMPLES",
-        help="What the generation wrote: a parquet, arrow, jsonl, csv or txt file, or a directory of them.",
+        help="Samples of the generation: a parquet, arrow, jsonl, csv or txt file, or a directory of them.",
     ),
 ]
 WildTypeIn = Annotated[
-    Path | None, typer.Option("--wild-type", metavar="DIR", help="What `profile` wrote. Required.", show_default=False)
+    Path | None,
+    typer.Option("--wild-type", metavar="DIR", help="Wild type that `profile` wrote. Required.", show_default=False),
 ]
 LossesFile = Annotated[
     Path | None,
     typer.Option(
         "--losses",
         metavar="FILE",
-        help="Losses on wild-type documents: columns document, nll (nats, summed over the document), n_tokens, and "
-        "n_bytes and entropy (nats, summed) where known; the same documents in every generation.",
+        help="Losses on wild-type documents, the same in every generation. Columns: document, nll (nats, summed over "
+        "the document), n_tokens, and optionally n_bytes and entropy (nats, summed).",
     ),
 ]
 OwnLossesFile = Annotated[
@@ -78,7 +79,7 @@ OwnLossesFile = Annotated[
     typer.Option(
         "--own-losses",
         metavar="FILE",
-        help="Losses of the generation on its own samples: columns as in --losses; a document is the number of a "
+        help="Losses of the generation on its own samples. Columns as in --losses; the document is the number of the "
         "sample, from 0.",
     ),
 ]
@@ -87,7 +88,7 @@ FounderLossesFile = Annotated[
     typer.Option(
         "--founder-losses",
         metavar="FILE",
-        help="Losses of the founder on the samples of this generation: columns as in --own-losses.",
+        help="Losses of the founder on the samples of this generation. Columns as in --own-losses.",
     ),
 ]
 ScoreFiles = Annotated[
@@ -101,11 +102,16 @@ ScoreFiles = Annotated[
     ),
 ]
 NewLineage = Annotated[
-    str | None, typer.Option("--lineage", help="Name of the lineage; a new name begins one. Required.")
+    str | None, typer.Option("--lineage", help="Name of the lineage; a new name starts a new lineage. Required.")
 ]
 NewGeneration = Annotated[
     int | None,
-    typer.Option("--generation", min=0, metavar="T", help="Its number; 0 is the founder. Default: after the newest."),
+    typer.Option(
+        "--generation",
+        min=0,
+        metavar="T",
+        help="Number of the generation; 0 is the founder. Default: one after the newest.",
+    ),
 ]
 Parents = Annotated[
     list[int] | None,
@@ -113,7 +119,7 @@ Parents = Annotated[
         "--parent",
         min=0,
         metavar="T",
-        help="Generation whose samples it was trained on; may be repeated. Default: the newest before it.",
+        help="Generation whose samples it was trained on; may be repeated. Default: the newest earlier one.",
     ),
 ]
 RealShare = Annotated[
@@ -123,13 +129,13 @@ RealShare = Annotated[
         min=0.0,
         max=1.0,
         metavar="X",
-        help="Share of real data that it was trained on. Default: 1 for the founder, else not known.",
+        help="Share of real data that it was trained on. Default: 1 for the founder, otherwise not known.",
     ),
 ]
 TrainedOn = Annotated[
     int | None,
     typer.Option(
-        "--documents", min=1, metavar="N", help="Documents that it was trained on: what chance alone takes follows."
+        "--documents", min=1, metavar="N", help="Number of documents that it was trained on, to expect inbreeding from."
     ),
 ]
 PolicyFile = Annotated[
@@ -139,7 +145,7 @@ PolicyFile = Annotated[
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Send the evidence that was kept here while the store did not answer.")
+    bool, typer.Option("--resume", help="Send the evidence that was saved here while the store did not answer.")
 ]
 
 # gate
@@ -151,18 +157,18 @@ NewPolicy = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="Decide anew by this policy: TOML, or strict, default, lenient. Default: the stored verdict counts.",
+        help="Decide again by this policy: TOML, or strict, default, lenient. Default: use the stored verdict.",
     ),
 ]
 
 # prescribe
 PrescribedGeneration = Annotated[
     int | None,
-    typer.Option("--generation", min=0, metavar="T", help="Generation to look ahead from. Default: the newest."),
+    typer.Option("--generation", min=0, metavar="T", help="Generation to forecast from. Default: the newest."),
 ]
 Target = Annotated[
     float | None,
-    typer.Option("--target", metavar="F", help="Fixation index to hold as well, such as 0.05. Default: the policy's."),
+    typer.Option("--target", metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's."),
 ]
 Documents = Annotated[
     int | None,
@@ -170,12 +176,14 @@ Documents = Annotated[
 ]
 Archive = Annotated[
     int | None,
-    typer.Option("--archive", min=0, metavar="N", help="Real documents at hand: says whether they can carry it."),
+    typer.Option(
+        "--archive", min=0, metavar="N", help="Number of your real documents, to check whether they are enough."
+    ),
 ]
 
 
 class SelectionStrategy(StrEnum):
-    """What `--select` can choose by: those that need nothing but the pool and what was lost."""
+    """Strategies of `--select`: those that need only the pool and what was lost."""
 
     UNIFORM = "uniform"
     TAIL = "tail"
@@ -186,20 +194,19 @@ Select = Annotated[
     typer.Option("--select", min=1, metavar="N", help="Choose N real documents; with --out and --wild-type."),
 ]
 SelectionOut = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write them here as jsonl: text, weight, reason.")
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write the chosen documents here, as jsonl: text, weight, reason."),
 ]
-PoolOf = Annotated[
-    Path | None, typer.Option("--wild-type", metavar="DIR", help="The wild type whose pool they are chosen from.")
-]
+PoolOf = Annotated[Path | None, typer.Option("--wild-type", metavar="DIR", help="Wild type whose pool to choose from.")]
 By = Annotated[
     SelectionStrategy,
-    typer.Option("--strategy", help="uniform: at random; tail: half of them because they carry what was lost."),
+    typer.Option("--strategy", help="uniform: at random; tail: half of them with what was lost, half at random."),
 ]
 
 # assess and gate
-Strict = Annotated[bool, typer.Option("--strict", help="WATCH fails too: exit code 1. Reports still say WATCH.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail on WATCH too: exit code 1. Reports still say WATCH.")]
 AllowUndecided = Annotated[
-    bool, typer.Option("--allow-undecided", help="UNDECIDED passes: exit code 0. Reports still say UNDECIDED.")
+    bool, typer.Option("--allow-undecided", help="Pass on UNDECIDED: exit code 0. Reports still say UNDECIDED.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole assessment as JSON.")]
 Summary = Annotated[
@@ -210,9 +217,7 @@ Summary = Annotated[
 ]
 JUnit = Annotated[
     Path | None,
-    typer.Option(
-        "--junit", metavar="FILE", help="Write a report in JUnit XML; what fails in it is what the exit code fails."
-    ),
+    typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report; it fails exactly when the exit code does."),
 ]
 
 # report, ui
@@ -223,17 +228,19 @@ Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on thi
 CuratedSamples = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SAMPLES...", help="What a model wrote: parquet, arrow, jsonl, csv, txt files or directories."
+        metavar="SAMPLES...", help="Samples of a model: parquet, arrow, jsonl, csv, txt files or directories."
     ),
 ]
-CuratedOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Write what is kept as jsonl: text, weight.")]
+CuratedOut = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="Write the kept samples here, as jsonl: text, weight.")
+]
 CuratedBy = Annotated[
-    Path, typer.Option("--wild-type", metavar="DIR", help="The wild type whose pool says what is usual.")
+    Path, typer.Option("--wild-type", metavar="DIR", help="Wild type whose pool defines what is usual.")
 ]
 Keep = Annotated[
     int | None,
     typer.Option(
-        "--keep", metavar="N", min=1, help="Draw N of what is left toward the pool; without it all are weighted."
+        "--keep", metavar="N", min=1, help="Draw N of the remaining samples toward the pool. Default: weight all."
     ),
 ]
 RealLossesFile = Annotated[
@@ -241,7 +248,7 @@ RealLossesFile = Annotated[
     typer.Option(
         "--real-losses",
         metavar="FILE",
-        help="Losses of the same model on real documents: what is more probable than nearly all of them goes.",
+        help="Losses of the same model on real documents, to leave out samples more probable than nearly all of them.",
     ),
 ]
 
@@ -256,7 +263,7 @@ class CurationRule(StrEnum):
     TOWARD = "toward"
 
 
-Without = Annotated[list[CurationRule] | None, typer.Option("--without", help="Leave out a rule; may be repeated.")]
-Near = Annotated[float, typer.Option("--near", help="Similarity from which on documents are near duplicates.")]
+Without = Annotated[list[CurationRule] | None, typer.Option("--without", help="Skip a rule; may be repeated.")]
+Near = Annotated[float, typer.Option("--near", help="Smallest similarity of near duplicates.")]
 Quantile = Annotated[float, typer.Option("--quantile", help="Part of the pool that each bound would leave out.")]
 AuditJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the audit as JSON.")]

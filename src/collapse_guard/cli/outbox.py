@@ -23,7 +23,7 @@ def send_all(store: str | None, code_of: Callable[[Severity], ExitCode]) -> Exit
     """
     waiting = list_pending(PENDING)
     if not waiting:
-        say(f"Nothing is kept in {PENDING.absolute()}: there is nothing to send.")
+        say(f"There is nothing to send in {PENDING.absolute()}.")
     lineages, stuck = open_store(store), set[str]()
     codes = []
     for path in waiting:

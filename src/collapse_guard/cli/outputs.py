@@ -1,4 +1,4 @@
-"""Files that a command writes about a verdict, before it exits."""
+"""Files about a verdict that a command writes before it exits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collapse_guard.report import json_text, junit, markdown
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFiles:
-    """Where a verdict goes besides the terminal; None: nowhere."""
+    """Files for a verdict besides the terminal; None: not written."""
 
     json: Path | None = None
     """The whole assessment."""
@@ -29,7 +29,7 @@ class ReportFiles:
                 check_writable(path, option)
 
     def write(self, history: Sequence[Assessment], *, strict: bool = False, allow_undecided: bool = False) -> None:
-        """Write what is asked for about the last of `history`; JUnit passes and fails what the exit code does."""
+        """Write the requested files about the last of `history`; JUnit fails exactly when the exit code does."""
         if self.json is not None:
             write_text(self.json, json_text(history[-1]))
         if self.junit is not None:
@@ -39,17 +39,17 @@ class ReportFiles:
 
 
 def check_writable(path: Path, option: str) -> None:
-    """Raise InputError where `path` is a directory or stands in none."""
+    """Raise InputError if `path` is a directory, or its directory does not exist."""
     if path.is_dir():
         raise InputError(f"`{option}` must be a file, but got the directory {str(path)!r}")
     if not path.parent.is_dir():
         raise InputError(
-            f"`{option}` must be in a directory that exists, but got {str(path)!r}: make {path.parent} first"
+            f"`{option}` must be in an existing directory, but got {str(path)!r}: make {path.parent} first"
         )
 
 
 def write_text(path: Path, text: str, *, mode: str = "w") -> None:
-    """Write text as UTF-8; raises InputError that names the path where the system refuses."""
+    """Write text as UTF-8; raises an InputError with the path if the system refuses."""
     try:
         with path.open(mode, encoding="utf-8", newline="\n") as file:
             file.write(text)

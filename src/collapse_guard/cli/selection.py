@@ -1,4 +1,4 @@
-"""Real documents for the next generation, chosen from the pool of a wild type and written to a file."""
+"""Choose real documents for the next generation from the pool of a wild type, and write them to a file."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Selection:
     """Which ones."""
 
     def check(self) -> None:
-        """Refuse what cannot be done before anything is; raises InputError."""
+        """Refuse arguments that do not fit together, before anything is done; raises InputError."""
         given = [option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None]
         if self.n is None:
             if given:
                 raise InputError(f"`{given[0]}` goes with `--select`, but got no number: add --select N")
             return
         if self.out is None or self.wild_type is None:
-            raise InputError("`--select` needs `--out` and `--wild-type`, but got one or none of them: name both")
+            raise InputError("`--select` needs `--out` and `--wild-type`, but one is missing: give both")
         check_writable(self.out, "--out")
 
 
@@ -75,7 +75,7 @@ def select_into_file(selection: Selection, newest: Assessment) -> str:
 
 
 def _clusters(wild_type: WildType, pool: list[str], newest: Assessment) -> npt.NDArray[np.int64] | None:
-    """The cluster of each document, where clusters were lost and documents can be embedded."""
+    """The cluster of each document; None if no cluster was lost or documents cannot be embedded."""
     if not wild_type.can_embed or all(item.cluster is None for item in newest.lost):
         return None
     return wild_type.geometry.assign(wild_type.embed(pool))

@@ -23,7 +23,7 @@ from collapse_guard.wildtype import WildType
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """The arguments of `assess` that describe one generation; None where one was not given."""
+    """The arguments of `assess` that describe one generation; None for those not given."""
 
     samples: Path | None
     losses: Path | None
@@ -39,7 +39,7 @@ class Submission:
     policy: Path | None
 
     def read(self, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
-        """Read all files that are named; raises InputError where one cannot be used, or is missing."""
+        """Read all given files; raises InputError if one is missing or cannot be used."""
         if self.wild_type is None or self.lineage is None:
             missing = "--wild-type" if self.wild_type is None else "--lineage"
             raise InputError(f"`{missing}` is required, but was not given: see `collapse-guard assess --help`")
@@ -109,14 +109,14 @@ def _scores(given: list[str] | None) -> dict[str, Scores] | None:
 
 
 def _check_samples(option: str, losses: Losses | None, samples: Samples | None) -> None:
-    """Refuse losses on samples that are not there: they are of another generation."""
+    """Refuse losses on samples that do not exist: they belong to another generation."""
     if losses is None or samples is None:
         return
     last = max(map(int, losses.documents))
     if last >= len(samples):
         raise InputError(
-            f"`{option}` must be of the samples given, numbered from 0 to {len(samples) - 1}, but got one of sample "
-            f"{last}: score the same file of samples"
+            f"`{option}` must be losses on the given samples, numbered from 0 to {len(samples) - 1}, but got one of "
+            f"sample {last}: score the same file of samples"
         )
 
 

@@ -1,4 +1,4 @@
-"""Printing for people and for pipes: colour and wrapping on a terminal only, and nothing is ever cut."""
+"""Print for people and for pipes: with colour and wrapping only on a terminal; nothing is ever cut."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def say(text: str | Text, *, style: str = "", to: Console | None = None) -> None:
-    """Print text as it is, without markup; wrapped on a terminal only, so that a pipe gets whole lines."""
+    """Print text without markup; it is wrapped only on a terminal, so a pipe gets whole lines."""
     console = to or output()
     plain = text if isinstance(text, Text) else Text(printable(text), style=style)
     console.print(plain, soft_wrap=not console.is_terminal)
@@ -57,17 +57,17 @@ def say_item(mark: Text, text: str) -> None:
 
 
 def say_error(message: str) -> None:
-    """Print why a command could not do its work, as one block on standard error."""
+    """Print an error as one block on standard error."""
     say(Text.assemble(("error: ", "bold red"), printable(message)), to=errors())
 
 
 def say_warning(message: str) -> None:
-    """Print what the user should know about a command that goes on, on standard error."""
+    """Print a warning on standard error; the command continues."""
     say(Text.assemble(("warning: ", "bold yellow"), printable(message)), to=errors())
 
 
 def printable(text: str) -> str:
-    r"""Take out of a text from outside what could steer a terminal: escapes, direction overrides, halves of surrogates.
+    r"""Remove from a text what could control a terminal: escapes, direction overrides, halves of surrogates.
 
     Example:
         >>> printable("new\x1b[31ms\u202e\tbot")

@@ -22,7 +22,7 @@ _WIDTH = 6
 
 
 def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") -> None:
-    """Print all that a person needs to dispute the verdict, what to do, and which exit code it gives."""
+    """Print the evidence of the verdict, what to do, and the exit code."""
     show_headline(assessment)
     show_reasons(assessment)
     deciding, gone = tables.deciding(assessment), losses.summary(assessment)
@@ -46,7 +46,7 @@ def already_stored(enrolled: Enrolled) -> str:
     if enrolled.is_new:
         return ""
     generation = enrolled.assessment.generation
-    return f"Generation {generation.index} of {generation.lineage} was in the store already: nothing was added."
+    return f"Generation {generation.index} of {generation.lineage} is in the store already: nothing was added."
 
 
 def show_headline(assessment: Assessment) -> None:
@@ -79,7 +79,7 @@ def severity_text(severity: Severity) -> Text:
 
 
 def show_table(table: Table) -> None:
-    """Print a table of a report under its caption; cells are folded where the terminal is narrow, and never cut."""
+    """Print a table of a report under its caption; on a narrow terminal cells are folded, never cut."""
     say(table.caption)
     shown = RichTable(box=None)
     for column in table.columns:
@@ -90,7 +90,7 @@ def show_table(table: Table) -> None:
 
 
 def _shortened(table: Table) -> Table:
-    """Without method and n, which the reports have: the table fits most terminals."""
+    """Drop method and n, which the reports have, so that the table fits most terminals."""
     return replace(table, columns=table.columns[:_WIDTH], rows=tuple(row[:_WIDTH] for row in table.rows))
 
 

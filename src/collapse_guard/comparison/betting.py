@@ -1,7 +1,7 @@
 """Betting e-values: evidence that documents got harder, valid for any distribution and any number of them.
 
-Somebody who bets a share of his money on every document that harm goes beyond the margin cannot grow rich, on average,
-where it does not. His fortune is the evidence. Waudby-Smith and Ramdas (2024), J. R. Stat. Soc. B 86:1-27.
+A gambler bets a share of a fortune on every document that harm exceeds the margin. If it does not, the fortune does not
+grow on average; so the fortune is the evidence. Waudby-Smith and Ramdas (2024), J. R. Stat. Soc. B 86:1-27.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 
 CLIP = 0.5
-"""Nats per token (or multiples of the baseline's mean, for ratios) from which on a document counts as just that: fixed
-in advance, never looked up from the data."""
+"""Clip of a document's contribution, in nats per token (or multiples of the baseline's mean, for ratios): fixed in
+advance, never chosen from the data."""
 BETS = 0.95 * (np.arange(1, 17) / 16.0) ** 1.5
 _LARGEST_LOG = 690.0
 
@@ -31,9 +31,8 @@ def betting_e_value(contrasts: npt.ArrayLike) -> float:
     - *Valid*: contrasts are independent, with expectations m_i that sum to at most 0; they need not be alike. Then the
       expectation of a product is prod(1 + b m_i) <= (1 + b mean(m_i))^n <= 1, as a geometric mean is at most the
       arithmetic one. So is that of the mean over bets, and P(e >= 1/a) <= a (Markov): 1/e is a p-value for any n.
-    - *Monotone*: no factor is negative and each rises with its contrast, so e never falls where a contrast rises.
-    - *Fair to all documents*: e does not depend on their order, as that of a bet which learns from one document to the
-      next does.
+    - *Monotone*: no factor is negative and each rises with its contrast, so e never falls when a contrast rises.
+    - *Fair to all documents*: e does not depend on their order, unlike a bet that learns from one document to the next.
 
     The mean over bets does almost as well as the best of them, for large effects and for small ones: at 80% power it
     needs 1.5 to 1.6 times the documents of a t test at level 10^-4, and 2.3 to 2.5 times at 5%, as long as the best
@@ -45,8 +44,8 @@ def betting_e_value(contrasts: npt.ArrayLike) -> float:
         contrasts: n: numbers in [-1, 1], one for each document.
 
     Returns:
-        A number in [0, 1e300]; large is evidence of harm, and what is larger than 10^299 is told as about that. 1 for
-        no documents, NaN where a contrast is NaN.
+        A number in [0, 1e300], capped at about 10^299; a large one is evidence of harm. 1 without documents, NaN if a
+        contrast is NaN.
 
     Raises:
         InputError: A contrast is outside of [-1, 1], or they are not one row of numbers.
@@ -84,10 +83,10 @@ def paired_e_value(
               \quad\text{or, for ratios,}\quad
               \pm \mathrm{clip}\left(\frac{w_i}{\bar w} \cdot \frac{x_i - e^h y_i}{s \bar y}, -1, 1\right)
 
-    with the baseline's weighted mean in the second. What is tested is the mean of the *clipped* contributions: of a
-    document of mean weight, what goes beyond s + h nats per token counts as just that, of one twice as long what goes
-    beyond s/2 + h. Documents that became that much easier are clipped too, so where a few of them gain far more than
-    s, or are far longer than the others, the clipped mean is above the plain one: cut a corpus to passages.
+    with the baseline's weighted mean in the second. The test is about the mean of the *clipped* contributions: a
+    document of mean weight counts for at most s + h nats per token, one twice as long for at most s/2 + h. Documents
+    that became that much easier are clipped too. So if a few of them gain far more than s, or are far longer than the
+    others, the clipped mean is above the plain one: cut a corpus into passages.
 
     Documents are independent draws; their weights are part of the design, known before anything is scored. O(n).
 

@@ -19,7 +19,7 @@ from collapse_guard.records import Baseline, Comparison, Direction, EffectScale,
 
 
 def obstacle(reading: Reading, reference: Reading) -> str:
-    """Say why two readings cannot be compared, as a sentence; empty where they can.
+    """Say why two readings cannot be compared, as a sentence; empty if they can.
 
     Paired readings must be of the same documents with the same token counts, unpaired ones of groups of the same
     size, and the baseline of a ratio must not be zero.
@@ -33,7 +33,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
     if reading.group != reference.group:
         return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"
     if reading.scale is EffectScale.LOG_RATIO and math.fsum(reference.replicates) <= 0.0:
-        return f"{name} of the baseline is 0, so a ratio to it is not defined; take it out of `decides` in the policy"
+        return f"{name} of the baseline is 0, so a ratio to it is not defined: remove it from `decides` in the policy"
     return ""
 
 
@@ -68,8 +68,8 @@ def compare(
 ) -> Comparison:
     """Compare a reading with its baseline against a margin of harm.
 
-    Harm beyond the margin is shown by an e-value where documents are paired (betting, valid for any distribution and
-    any n), by a t test where groups are compared. The interval, and harm within the margin, are by t tests.
+    For paired documents an e-value shows harm beyond the margin (betting, valid for any distribution and any n); for
+    groups a t test does. The interval, and harm within the margin, use t tests.
 
     Args:
         reading: This generation's reading.
@@ -77,18 +77,18 @@ def compare(
         baseline: What the reference is: "founder", "parent" or "wild_type".
         baseline_generation: Index of the founder or parent.
         margin: Harm that is still acceptable, in the unit of the effect; above 0.
-        watch: Harm from which on the generation is watched; above 0, at most `margin`.
+        watch: Harm that gives a WATCH; above 0, at most `margin`.
         level: Confidence of the two-sided interval; the within-margin test is one-sided at 1 - level.
-        alert_level: One-sided level at which an alert is raised; used only to say what would be found at this n, and
-            how many samples would decide.
+        alert_level: One-sided level at which an alert is raised; it only determines which harm would be found at this
+            n, and how many samples would decide.
         decides: Whether the verdict rests on the comparison.
         seed_limit: Harm that another seed alone does not reach; None: not known.
 
     Returns:
-        The comparison; n grows the power, the margin does not shrink with n.
+        The comparison. Power grows with n; the margin does not shrink with n.
 
     Raises:
-        InputError: When `obstacle` finds a reason why the two cannot be compared.
+        InputError: `obstacle` finds a reason why the two cannot be compared.
     """
     why_not = obstacle(reading, reference)
     if why_not:

@@ -1,4 +1,4 @@
-"""One effect with its uncertainty, and the questions asked of it: which interval, beyond a margin, within it?
+"""One effect with its uncertainty: its interval, and tests of whether it is beyond or within a margin.
 
 A `Contrast` knows how far the data are from a hypothetical effect, in standard errors (`statistic`); everything else
 follows. Interval and p-values invert the same statistic, so they cannot disagree.
@@ -20,7 +20,7 @@ LARGEST_EFFECT = 50.0
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """An estimated effect: 0 means "as the baseline", positive means larger than it."""
+    """An estimated effect: 0 means equal to the baseline, positive means larger."""
 
     observed: float
     """Mean of this generation's replicates."""
@@ -29,7 +29,7 @@ class Contrast:
     effect: float
     """Log ratio of the two, or their difference; -inf where the observed mean of a ratio is 0."""
     standard_error: float
-    """Standard error of the effect (by linearisation for a ratio); NaN where the effect is infinite."""
+    """Standard error of the effect (by linearisation for a ratio); NaN if the effect is infinite."""
     degrees_of_freedom: float
     """Degrees of freedom of the t distribution."""
     statistic: Callable[[float], float]

@@ -56,8 +56,8 @@ def e_bh(e_values: Sequence[float], alpha: float) -> list[bool]:
 def all_within(p_values: Sequence[float], level: float) -> bool:
     """Whether "all of them hold" may be claimed, from one p-value each: the largest decides (intersection-union).
 
-    To claim all wrongly, one would have to claim wrongly that one which does not hold: no correction is needed, for
-    any number and any dependence. Berger (1982), Technometrics 24:295-300.
+    A wrong claim about all is a wrong claim about one that does not hold, so no correction is needed, for any number
+    and any dependence. Berger (1982), Technometrics 24:295-300.
 
     Args:
         p_values: k: of the claims, at least one; one that is not a number counts as 1.

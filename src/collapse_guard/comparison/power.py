@@ -1,4 +1,4 @@
-"""Power: what would be found with this many documents or groups, and how many would decide."""
+"""Power: the harm that would be found with this many documents or groups, and how many would decide."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def detectable_by_betting(
     millisecond.
 
     Args:
-        standard_error: Of the effect; taken to stay as it is.
-        degrees_of_freedom: How many documents there are, less one, whatever their weights.
-        level: Of the test.
+        standard_error: Standard error of the effect, assumed to stay the same.
+        degrees_of_freedom: Number of documents less one, for any weights.
+        level: Level of the test.
         margin: Harm that the hypothesis allows.
-        scale: Of `paired_e_value`.
+        scale: The argument of `paired_e_value`.
 
     Returns:
-        At most margin + scale; infinity where even harm of that size would be found less often, as every document
-        counts as at most one; NaN where the standard error is not a number.
+        At most margin + scale; infinity if even harm of that size would be found less often, since every document
+        counts as at most one; NaN if the standard error is NaN.
 
     Example:
         >>> round(detectable_by_betting(0.01, 199, level=0.05, margin=0.1), 3)

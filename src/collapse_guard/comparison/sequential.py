@@ -1,10 +1,10 @@
-"""Evidence over generations: how e-values accumulate, and how a level is shared among generations without a last one.
+"""Evidence over generations: how e-values accumulate, and how an unlimited number of generations shares a level.
 
-Accumulation needs E[e_t | past] <= 1: each generation judged on documents that no earlier verdict has seen. Sharing a
-level needs nothing: it is a union bound.
+Accumulation needs E[e_t | past] <= 1: each generation is judged on documents that no earlier verdict has seen. Sharing
+a level needs nothing: it is a union bound.
 
-e-values are at least 0. From one that is not a number on, accumulated evidence is NaN, and its level (`horizon_p`) is
-1. What is larger than 10^300 is told as 10^300, so that it can still fall.
+e-values are at least 0. After a NaN, accumulated evidence is NaN and its level (`horizon_p`) is 1. Evidence is capped
+at 10^300, so that it can still fall.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def shiryaev_roberts(e_values: Sequence[float]) -> list[float]:
 
 def _accumulate(e_values: Sequence[float], before: float, stake: Callable[[float], float]) -> list[float]:
     """M_t = stake(M_{t-1}) e_t."""
-    running, found = before, []
+    running, path = before, []
     for e_value in e_values:
         if e_value < 0.0:
             raise InputError(f"`e_values` must be at least 0, but got {e_value}: give e-values, not their logarithms")
         running = min(stake(running) * min(e_value, _LARGEST), _LARGEST)
-        found.append(running)
-    return found
+        path.append(running)
+    return path
 
 
 def horizon_p(statistic: float, horizon: int) -> float:
@@ -71,7 +71,7 @@ def horizon_p(statistic: float, horizon: int) -> float:
 
     Args:
         statistic: M_t of `cusum` or `shiryaev_roberts`; with horizon 1 also of `product`, by Ville. NaN gives 1.
-        horizon: T, at least 1: how many generations are judged before evidence starts anew.
+        horizon: T, at least 1: number of generations before evidence starts again.
 
     Raises:
         InputError: `horizon` is below 1.

@@ -24,7 +24,7 @@ FEWEST_CHAINS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """Change per generation of one lineage: a description, which no verdict rests on."""
+    """Change per generation of one lineage: a description; no verdict rests on it."""
 
     slope: float
     """Median of the slopes between all pairs of generations, in the unit of the values."""
@@ -57,8 +57,8 @@ def theil_sen(values: Sequence[float]) -> Trend:
     n = len(generations)
     if n < 2 or np.isinf(v).any():
         return Trend(slope=math.nan, low=math.nan, high=math.nan, n=n)
-    found = stats.theilslopes(v[generations], generations, alpha=0.95)
-    return Trend(slope=float(found.slope), low=float(found.low_slope), high=float(found.high_slope), n=n)
+    fit = stats.theilslopes(v[generations], generations, alpha=0.95)
+    return Trend(slope=float(fit.slope), low=float(fit.low_slope), high=float(fit.high_slope), n=n)
 
 
 def generations_until(level: float, newest: float, slope: float) -> float:
@@ -70,8 +70,8 @@ def generations_until(level: float, newest: float, slope: float) -> float:
         slope: Change per generation.
 
     Returns:
-        A number of generations, not rounded: 0 where the level is reached, infinity where it never is at this slope,
-        NaN where an argument is NaN.
+        A number of generations, not rounded: 0 if the level is reached, infinity if it never is at this slope, NaN if
+        an argument is NaN.
 
     Example:
         >>> generations_until(0.1, newest=0.04, slope=0.02), generations_until(0.1, newest=0.04, slope=-0.01)

@@ -1,1 +1,1 @@
-"""DECIDE: from comparisons to a verdict, by a policy, with reasons that a person can dispute."""
+"""From comparisons to a verdict, by a policy, with reasons that a person can dispute."""

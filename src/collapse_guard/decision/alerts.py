@@ -1,7 +1,7 @@
-"""When to tell somebody: a state machine over the verdicts of a lineage, so that alerts are news.
+"""Alerts: a state machine over the verdicts of a lineage, so that an alert is always news.
 
-A verdict's severity says whether a generation may pass; an alert goes by what was shown (`Verdict.known`), and tells
-what changed. The state rises at once and falls late:
+A verdict's severity says whether a generation may pass. An alert follows what was shown (`Verdict.known`), and reports
+changes. The state rises at once and falls late:
 
 | state     | HEALTHY               | WATCH     | UNDECIDED  | COLLAPSED |
 |-----------|-----------------------|-----------|------------|-----------|
@@ -10,8 +10,8 @@ what changed. The state rises at once and falls late:
 | WATCH     | HEALTHY ↓ (in a row)  | WATCH     | WATCH      | ↑ COLLAPSED |
 | COLLAPSED | HEALTHY ↓ (in a row)  | COLLAPSED | COLLAPSED  | COLLAPSED |
 
-↑ is an alert ("enter"), ↓ a recovery ("recover"); "in a row" means after `recover_after` HEALTHY verdicts one after the
-other. An UNDECIDED neither raises nor clears what was shown before: it shows nothing.
+↑ is an alert ("enter"), ↓ a recovery ("recover"); "in a row" means after `recover_after` consecutive HEALTHY verdicts.
+An UNDECIDED neither raises nor clears an earlier alert: it shows nothing.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class AlertRule(Setting):
     """How slowly alerts are raised and taken back."""
 
     warm_up: Annotated[int, Field(ge=0)] = 0
-    """First generations that raise no alert, whatever their verdict; the founder is the first."""
+    """Number of first generations, the founder included, that never raise an alert."""
     recover_after: Annotated[int, Field(ge=1)] = 2
     """HEALTHY verdicts in a row that take an alert back."""
 
 
 def alert_after(severities: Sequence[Severity], rule: AlertRule | None = None) -> Alert:
-    """The alert after the last of these verdicts, the first of them being of the lineage's first generation.
+    """The alert after the last of these verdicts; the first is that of the lineage's first generation.
 
     Example:
         >>> alert = alert_after([Severity.HEALTHY, Severity.COLLAPSED])

@@ -1,8 +1,8 @@
-"""Which baseline a reading is compared with, on which documents, and what keeps it from being compared.
+"""Baselines: what a reading is compared with, on which documents, and why a comparison may be impossible.
 
-Two baselines make two statements. Drift is this generation against the founder: what retraining did. Distance is
-against the wild type: what was lost in total, which for the founder is a matter of its size and its decoding. Drift
-decides where the founder was measured, distance elsewhere; both are shown everywhere.
+Two baselines make two statements. Drift compares this generation with the founder: it is the effect of retraining.
+Distance compares it with the wild type: it is the total loss, which for the founder depends on its size and its
+decoding. Drift decides if the founder was measured, otherwise distance; both are always shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collapse_guard.records import Baseline, Comparison, Generation, Reading, Re
 
 Readings = Mapping[str, Reading]
 SMALLEST_FOLD = 20
-"""Documents that a generation must be judged on at least where folds rotate."""
+"""Smallest number of documents to judge a generation on, if folds rotate."""
 
 
 def comparisons_of(
@@ -31,7 +31,7 @@ def comparisons_of(
 ) -> list[Comparison]:
     """All comparisons of a generation: with the founder, and with the wild type.
 
-    Drift decides where the founder was measured; distance to the wild type decides elsewhere, and is shown everywhere.
+    Drift decides if the founder was measured, otherwise distance to the wild type, which is always shown.
     """
     fold = generation.index if drift else None
     return [
@@ -41,9 +41,9 @@ def comparisons_of(
 
 
 def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readings:
-    """The readings of paired documents, cut to those that generation t is judged on; all others as they are.
+    """Cut the readings of paired documents to those that generation t is judged on; keep all others as they are.
 
-    The part of a document depends on its id alone, so founder and generation are cut alike.
+    The fold of a document depends only on its id, so founder and generation are cut in the same way.
     """
     folds = policy.rotate_folds
     if folds is None or generation is None:
@@ -55,12 +55,12 @@ def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readi
 
 
 def _cut(reading: Reading, fold: int, folds: int) -> Reading:
-    kept = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
-    parts = {name: tuple(getattr(reading, name)[i] for i in kept) for name in ("keys", "replicates", "weights")}
-    of_all = f"{len(kept)} of {len(reading.keys)} {reading.group}s"
+    places = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
+    parts = {name: tuple(getattr(reading, name)[i] for i in places) for name in ("keys", "replicates", "weights")}
+    of_all = f"{len(places)} of {len(reading.keys)} {reading.group}s"
     few = f"{of_all} are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
     return reading.model_copy(
-        update={**parts, "problem": reading.problem or (few if len(kept) < SMALLEST_FOLD else "")}
+        update={**parts, "problem": reading.problem or (few if len(places) < SMALLEST_FOLD else "")}
     )
 
 
@@ -104,17 +104,17 @@ def _against(
 def obstacles_of(
     generation: Generation, readings: Readings, reference: Readings, *, drift: Readings, policy: Policy
 ) -> list[Reason]:
-    """Why indicators that should decide cannot: each as an UNDECIDED reason; the founder's own baseline as HEALTHY."""
+    """Reasons why indicators that should decide cannot: UNDECIDED, or HEALTHY where the founder is the baseline."""
     fold = generation.index if drift else None
     readings, baseline = on_fold(readings, fold, policy), {**reference, **on_fold(drift, fold, policy)}
     names = dict.fromkeys((*policy.decides, *policy.required))
-    found = [
+    obstacles = [
         _obstacle(generation, name, readings.get(name), baseline.get(name), name in drift, policy) for name in names
     ]
-    reasons = [reason for reason in found if reason]
+    reasons = [reason for reason in obstacles if reason]
     nothing = not any(name in readings and name in baseline for name in policy.decides)
     if nothing and not reasons:
-        sentence = "nothing that the policy decides on was measured: give losses or samples"
+        sentence = "no deciding indicator was measured: give losses or samples"
         reasons.append(Reason(kind=ReasonKind.MISSING, severity=Severity.UNDECIDED, sentence=sentence))
     return reasons
 
@@ -127,7 +127,7 @@ def _obstacle(
     founder_has_it: bool,
     policy: Policy,
 ) -> Reason | None:
-    """Why `name` cannot decide, as a reason; None where it can, or where nobody expects it to."""
+    """Why `name` cannot decide, as a reason; None if it can, or is not expected to."""
     if reading is None:
         return _absence(name, founder_has_it, policy)
     if not reading.is_usable:

@@ -1,8 +1,8 @@
-"""Calibration: what chance alone does to each indicator, and the policy that follows from it.
+"""Calibration: how much each indicator changes by chance alone, and the policy that follows from it.
 
-Two chances are told apart. *Sampling*: other groups of the same real text. *Seeds*: control retrains on real data, each
-assessed as the founder of a lineage of its own, against the founder. The second holds all of the first, and what no
-number of documents shows; it goes into `Policy.seed_noise`, which raises margins and says what is watched.
+There are two kinds of chance. *Sampling* noise: other groups of the same real text. *Seed* noise: control retrains on
+real data, each assessed as the founder of its own lineage, against the founder. Seed noise includes sampling noise, and
+more documents do not reveal the rest. It goes into `Policy.seed_noise`, which raises margins and watch levels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPLITS = 200
 
 
 class Noise(Record):
-    """What chance alone does to one indicator."""
+    """Noise of one indicator by chance alone."""
 
     indicator: str
     """Its name."""
@@ -39,11 +39,11 @@ class Noise(Record):
     """Standard deviation of the effect between two samples of real text as large as the founder's; None: its
     replicates are paired documents, which are the same in every generation."""
     seeds: SeedNoise | None
-    """Of the controls; None: fewer than two, or not comparable."""
+    """Noise of the controls; None: fewer than two, or not comparable."""
     policy_margin: float
     """Margin of the policy, as an effect."""
     limit: float | None
-    """What seeds alone do not reach in any generation of the horizon."""
+    """Limit that seeds alone do not reach in any generation of the horizon."""
 
     @property
     def margin_in_force(self) -> float:
@@ -52,7 +52,7 @@ class Noise(Record):
 
 
 class Calibration(Record):
-    """What was measured, by indicator."""
+    """Measured noise, by indicator."""
 
     founder: str
     """Lineage of the founder."""
@@ -73,8 +73,8 @@ def calibrate(
         founder: Generation 0 of the lineage that is to be judged.
         controls: Generation 0 of other lineages: the same training on real data with other seeds. Fewer than two give
             sampling noise only.
-        policy: Whose margins and horizon count; None: `Policy()`.
-        seed: Of the random halves.
+        policy: Policy with the margins and the horizon; None: `Policy()`.
+        seed: Seed of the random halves.
 
     Raises:
         InputError: One of them is not a founder, or is given twice.
@@ -132,11 +132,11 @@ def sampling_sd(reference: Reading, n_groups: int, rng: np.random.Generator) -> 
 
 
 def policy_toml(calibration: Calibration, policy: Policy) -> str:
-    """A policy file with the seed noise, and in comments what it rests on: `Policy.load` reads it.
+    """A policy file with the seed noise and, in comments, its evidence; `Policy.load` reads it.
 
     Args:
-        calibration: What was measured.
-        policy: What the file is to say besides.
+        calibration: The measured noise.
+        policy: All other settings of the file.
     """
     noise = {one.indicator: one for one in calibration.noise if one.seeds is not None}
     settings = policy.model_dump(mode="json", exclude={"seed_noise"}, exclude_none=True)
@@ -148,19 +148,19 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
     for table, content in settings.items():
         if isinstance(content, dict):
             lines += ["", f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in content.items())]
-    lines += ["", "[seed_noise]  # what another seed alone does; margins are never below what follows from it"]
+    lines += ["", "[seed_noise]  # the effect of another seed alone; margins are never below its limit"]
     for name, one in noise.items():
         lines += [f"# {' '.join(evidence(one, policy).split())}", f"{name} = {_toml(_dumped(one.seeds))}"]
     return "\n".join(lines) + "\n"
 
 
 def evidence(noise: Noise, policy: Policy) -> str:
-    """What the seed noise of an indicator rests on, in one sentence."""
+    """The evidence of an indicator's seed noise, in one sentence."""
     if noise.seeds is None:
         return f"{noise.indicator}: no seed noise was measured"
     if noise.limit is None:
-        return f"{noise.seeds.controls} controls are all alike in {noise.indicator}: no limit follows from that"
-    force = "is raised to that" if noise.limit > noise.policy_margin else "stands"
+        return f"all {noise.seeds.controls} controls have the same {noise.indicator}: that gives no limit"
+    force = "is raised to that" if noise.limit > noise.policy_margin else "stays"
     return (
         f"{noise.seeds.controls} controls moved {noise.indicator} by {phrase(noise, noise.seeds.mean)} on average, "
         f"SD {size(noise, noise.seeds.sd)}: another seed stays within {limit(noise, noise.limit)} in all "
@@ -200,22 +200,22 @@ def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[
     for name, reference in founder.readings.items():
         readings = [_reading(control, name, reference) for control in controls]
         why_not = ["a control lacks it" if reading is None else obstacle(reading, reference) for reading in readings]
-        found = [
+        values = [
             contrast_of(reading, reference).effect
             for reading, problem in zip(readings, why_not, strict=True)
             if reading is not None and not problem
         ]
         if any(why_not):
             skipped[name] = next(problem for problem in why_not if problem)
-        elif not all(map(math.isfinite, found)):
+        elif not all(map(math.isfinite, values)):
             skipped[name] = "an effect is infinite: a control has none of it"
         else:
-            effects[name] = found
+            effects[name] = values
     return effects, skipped
 
 
 def _reading(control: Assessment, name: str, reference: Reading) -> Reading | None:
-    """What a control reads of an indicator. Its tail is another than the founder's, on whose documents it is read."""
+    """A control's reading of an indicator. Its tail loss is read on the founder's tail documents, not on its own."""
     perplexity = control.readings.get("perplexity")
     if name != "tail_loss" or perplexity is None:
         return control.readings.get(name)
@@ -223,8 +223,8 @@ def _reading(control: Assessment, name: str, reference: Reading) -> Reading | No
     if not all(key in place for key in reference.keys):
         return control.readings.get(name)
     rows = [place[key] for key in reference.keys]
-    found = {part: tuple(getattr(perplexity, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
-    return reference.model_copy(update={**found, "problem": perplexity.problem})
+    columns = {part: tuple(getattr(perplexity, part)[i] for i in rows) for part in ("keys", "replicates", "weights")}
+    return reference.model_copy(update={**columns, "problem": perplexity.problem})
 
 
 def _noise(

@@ -1,4 +1,4 @@
-"""Margins: how much harm is acceptable, what seeds alone do, and the built-in tables of the policy."""
+"""Margins: how much harm is acceptable, the noise of seeds, and the built-in tables of the policy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collapse_guard.records import Direction, EffectScale
 
 
 class Setting(BaseModel):
-    """Base of all settings: immutable, unknown keys refused."""
+    """Base class of all settings: immutable, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Margin(Setting):
-    """How much harm is acceptable, and from where on a generation is watched.
+    """How much harm is acceptable, and how much gives a WATCH.
 
     Example:
         >>> round(Margin(margin=0.10, watch=0.05).effects()[0], 4)
@@ -28,7 +28,7 @@ class Margin(Setting):
     margin: Annotated[float, Field(gt=0.0)]
     """Acceptable harm as a fraction: 0.10 accepts a perplexity 10% higher, or a diversity 1.10 times lower."""
     watch: Annotated[float, Field(gt=0.0)]
-    """Harm from which on the verdict is WATCH; at most `margin`."""
+    """Harm above which the verdict is WATCH; at most `margin`."""
 
     @model_validator(mode="after")
     def _watch_comes_first(self) -> Self:
@@ -56,7 +56,7 @@ class TaskMargin(Margin):
 
 
 class SeedNoise(Setting):
-    r"""What another seed alone does to an indicator: effects of control retrains on real data against the founder.
+    r"""The effect of another seed alone on an indicator: control retrains on real data against the founder.
 
     From k controls with mean m and standard deviation s, the effect of one more retrain lies above
 
@@ -71,26 +71,26 @@ class SeedNoise(Setting):
     """
 
     controls: Annotated[int, Field(ge=2)]
-    """k: control retrains that were compared with the founder, which is not one of them."""
+    """k: number of control retrains, without the founder."""
     mean: float
     """Mean effect of the controls, in the unit of the comparison's effect."""
     sd: Annotated[float, Field(ge=0.0)]
     """Standard deviation of these effects (k - 1)."""
 
     def limit(self, level: float, direction: Direction) -> float:
-        """Harm that another seed exceeds with probability `level`; both sides share it where harm has two."""
+        """Harm that another seed exceeds with probability `level`, which two-sided harm divides among its sides."""
         one_side = level / 2 if direction is Direction.BOTH else level
         quantile = -float(stdtrit(self.controls - 1, one_side))
         return direction.sign(self.mean) * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
 
 
 class Limits(NamedTuple):
-    """Where harm ends to be acceptable for one comparison, as effects."""
+    """Limits of acceptable harm for one comparison, as effects."""
 
     margin: float
     watch: float
     seeds: float | None
-    """What seeds alone do not reach; None where nobody measured it."""
+    """Limit that seeds alone do not reach; None if it was not measured."""
 
 
 DRIFT = {

@@ -45,18 +45,18 @@ DECIDES = (
 
 
 class Reinjection(Setting):
-    """Bounds of the rule by which a verdict changes the real share (`prescription/`)."""
+    """Bounds of the rule that changes the real share after a verdict (`prescription/`)."""
 
     release: Share = 0.05
-    """Taken off the real share after `release_after` HEALTHY generations in a row."""
+    """Step by which the real share is lowered after `release_after` HEALTHY generations in a row."""
     release_after: Annotated[int, Field(ge=1)] = 3
     """HEALTHY generations in a row before the share is lowered."""
     minimum: Share = 0.05
-    """The share is never released below this: without any fresh real data the guard could not see a need for it."""
+    """The share is never lowered below this: without any fresh real data the guard could not see a need for it."""
     assurance: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.9
-    """How sure the guard is that what it asks for keeps the next `horizon` generations within their margins."""
+    """Probability that the prescribed share keeps the next `horizon` generations within their margins."""
     target_fixation: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    """Fixation index F* that the real share is to hold too; None: margins alone say how much real data is needed."""
+    """Fixation index F* that the real share should hold too; None: only margins determine the share."""
     budget: Annotated[int, Field(ge=0)] | None = None
     """Real documents that all generations after the founder may be trained on together; None: no limit."""
 
@@ -88,14 +88,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         }
     },
 }
-"""What each preset changes; docs/detector.md has the false alarms and the delay that were measured for each."""
+"""What each preset changes; docs/detector.md has the measured false alarms and delays of each."""
 
 
 class Policy(Setting):
-    """What the guard promises and asks for.
+    """The promise of the guard, and its requirements.
 
-    The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `alpha`, however many
-    generations it grows and however many indicators decide (docs/design/decisions.md).
+    The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `alpha`, for any
+    number of generations and of deciding indicators (docs/design/decisions.md).
 
     Example:
         >>> Policy(drift={"perplexity": {"margin": 0.05, "watch": 0.02}}).margin("perplexity", "founder").margin
@@ -107,7 +107,7 @@ class Policy(Setting):
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     """Confidence of the intervals shown, and of the claim that an indicator is within its margin."""
     decides: tuple[str, ...] = DECIDES
-    """Indicators that the verdict rests on, wherever founder or generation has them; the others are shown."""
+    """Indicators that decide, if the founder or the generation has them; the others are shown."""
     required: tuple[str, ...] = ()
     """Indicators without which a verdict is UNDECIDED even if the founder lacks them too."""
     tasks: dict[str, TaskMargin] = Field(default_factory=dict)
@@ -117,16 +117,16 @@ class Policy(Setting):
     distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
     """Margins against the wild type, for the founder and for lineages without one. Merged over the built-in ones."""
     seed_noise: dict[str, SeedNoise] = Field(default_factory=dict)
-    """What another seed alone does, by indicator, as `collapse-guard calibrate` measured it; the margin of drift is
-    never below it. Empty: nobody measured it, and the verdict says so."""
+    """Seed noise by indicator, as measured by `collapse-guard calibrate`; the margin of drift is never below its limit.
+    Empty: not measured, and the verdict says so."""
     horizon: Annotated[int, Field(ge=1)] = 10
-    """Generations that a lineage is expected to have; only what seeds alone may do depends on it."""
+    """Expected number of generations of a lineage; only the limit of seed noise depends on it."""
     rotate_folds: Annotated[int, Field(ge=2)] | None = None
-    """None: every generation is judged on all wild-type documents, and their reuse is paid for in alpha. T: generation
-    t is judged on the t-th of T disjoint parts, and evidence accumulates over generations; valid too where verdicts
+    """None: every generation is judged on all wild-type documents, and alpha pays for their reuse. T: generation t is
+    judged on the t-th of T disjoint parts, and evidence accumulates over generations; this is also valid if verdicts
     change what later generations are trained on."""
     accumulate: Literal["cusum", "product"] = "cusum"
-    """How evidence of generations accumulates where folds rotate."""
+    """How evidence accumulates over generations if folds rotate."""
     alerts: AlertRule = AlertRule()
     """When an alert is raised and taken back."""
     reinjection: Reinjection = Reinjection()
@@ -177,7 +177,7 @@ class Policy(Setting):
     def load(cls, path: str | Path) -> Policy:
         """Read a TOML file, or take a preset by its name.
 
-        A file may begin with `preset = "strict"` and say only what it changes of it.
+        A file may begin with `preset = "strict"` and list only what it changes of that preset.
 
         Raises:
             PolicyError: It names the file, the line or key, and the nearest known key.
@@ -201,7 +201,7 @@ class Policy(Setting):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Policy:
-        """Validate settings, over those of a `preset` where one is named; raises PolicyError that names the key."""
+        """Validate settings, on top of a `preset` if one is named; raises a PolicyError that names the key."""
         settings = dict(data)
         base = PRESETS[cls._preset_name(settings.pop("preset", "default"))]
         try:
@@ -237,14 +237,14 @@ class Policy(Setting):
     def limits(
         self, indicator: str, baseline: str, *, direction: Direction, scale: EffectScale = EffectScale.LOG_RATIO
     ) -> Limits:
-        """Margin and watch level as effects: the policy's, or what another seed alone does where that is more.
+        """Margin and watch level as effects: the policy's, or the limit of seed noise if that is larger.
 
         Another seed takes a healthy lineage of `horizon` generations over any margin, or any watch level, of the
         deciding indicators with probability `alpha` at most.
         """
         margin, watch = self.margin(indicator, baseline).effects(scale)
         noise = self.seed_noise.get(indicator)
-        # Controls that are all alike, such as in having no sample twice, do not say how far the next one may go.
+        # Equal controls, such as controls without any repeated sample, give no limit for the next one.
         if baseline == "wild_type" or noise is None or noise.sd == 0.0:
             return Limits(margin, watch, seeds=None)
         seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
@@ -253,7 +253,7 @@ class Policy(Setting):
     def alert_level(self, generation: int, look: int | None = None) -> float:
         r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.
 
-        A generation that is looked at during its training shares its part among its looks by the same rule.
+        A generation that is assessed during its training divides its part among its assessments by the same rule.
 
         Example:
             >>> round(sum(Policy(alpha=0.05).alert_level(t) for t in range(100_000)), 6)

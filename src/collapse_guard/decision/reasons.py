@@ -43,8 +43,8 @@ def _movement(comparison: Comparison) -> str:
 
 
 def _beyond(comparison: Comparison, p: float, level: float) -> str:
-    told = f"p = {p:.1g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
-    sure = f"{told} over the lineage, level {level:g}; {_n(comparison)}"
+    p_value = f"p = {p:.1g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+    sure = f"{p_value} over the lineage, level {level:g}; {_n(comparison)}"
     return f"{_side(comparison)} beyond the margin of {_margin(comparison)} ({sure})"
 
 

@@ -1,7 +1,7 @@
-"""DECIDE: from comparisons to a verdict. Pure and total: no trainer, clock, file or random number is read.
+"""From comparisons to a verdict: pure and total, without a trainer, clock, file or random number.
 
-Each deciding comparison, and each obstacle that kept one from being made, becomes a reason with a severity; the
-verdict is the worst of them (the truth table is `Severity`). Nothing is averaged.
+Each deciding comparison, and each obstacle that prevented one, becomes a reason with a severity; the verdict is the
+worst of them (the truth table is `Severity`). Nothing is averaged.
 
 | the deciding comparison                                       | severity  |
 |---------------------------------------------------------------|-----------|
@@ -49,12 +49,12 @@ def decide(
 
     Args:
         comparisons: Of this generation; those with `decides` false are ignored.
-        history: The generations before it, oldest first: their verdicts say whether this one is news, and where
-            folds rotate their comparisons are evidence too.
-        generation: What the verdict is about.
+        history: The earlier generations, oldest first: their verdicts say whether this one is news, and if folds rotate
+            their comparisons are evidence too.
+        generation: The generation to judge.
         policy: Levels and margins.
         obstacles: Reasons why a comparison that should decide could not be made.
-        look: How many times this generation was judged before; None: it is judged only once.
+        look: How often this generation was judged before; None: it is judged only once.
 
     Returns:
         The verdict, worst reasons first.
@@ -96,9 +96,9 @@ def lineage_p(
 ) -> float:
     """A p-value that holds for the whole lineage: P(it is ever at most a) <= a, while harm is at most margin or watch.
 
-    Where all generations are judged on the same documents, generation t spends the share 1/((t+1)(t+2)) of any level,
-    so its p-value is divided by that (a union bound: valid under any dependence). Where folds rotate, the evidence of
-    a cycle of T generations is an e-detector M, T/M is the p-value, and cycles share the level as generations do.
+    If all generations are judged on the same documents, generation t spends the share 1/((t+1)(t+2)) of any level, so
+    its p-value is divided by that share (a union bound, valid under any dependence). If folds rotate, the evidence of a
+    cycle of T generations is an e-detector M, T/M is the p-value, and cycles share the level as generations do.
 
     Args:
         comparison: Of this generation.
@@ -157,12 +157,12 @@ def _e_value(comparison: Comparison, level: Level) -> float | None:
 
 
 def _past_e_values(past: Assessment, like: Comparison, level: Level) -> list[float]:
-    found = [
+    e_values = [
         _e_value(comparison, level)
         for comparison in past.comparisons
         if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
     ]
-    return [e_value for e_value in found if e_value is not None]
+    return [e_value for e_value in e_values if e_value is not None]
 
 
 def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
@@ -177,14 +177,14 @@ def _excess(comparison: Comparison) -> float:
 
 
 def _remarks(deciding: Sequence[Comparison], policy: Policy) -> list[Reason]:
-    """What limits a verdict without changing it."""
+    """Remarks that limit a verdict without changing it."""
     drift = [comparison.indicator for comparison in deciding if comparison.baseline == "founder"]
     unknown = [name for name in drift if name not in policy.seed_noise]
     if not unknown:
         return []
-    told = "" if len(unknown) == len(drift) else f" of {', '.join(unknown)}"
+    names = "" if len(unknown) == len(drift) else f" of {', '.join(unknown)}"
     remark = (
-        f"what another seed alone does{told} was not measured: with one founder the margins are the policy's "
+        f"the noise of seeds{names} was not measured, so the margins are the policy's "
         "(`collapse-guard calibrate` measures it from control retrains)"
     )
     return [Reason(kind=ReasonKind.SEED_NOISE, severity=Severity.HEALTHY, sentence=remark)]

@@ -20,7 +20,7 @@ from collapse_guard.wildtype.recent import Recent
 Thing = TypeVar("Thing")
 
 MOST_TRAINING_DOCUMENTS = 50_000
-"""Pool documents that copies are looked for in, a random choice: with a larger pool, what is found is a lower bound."""
+"""Number of pool documents, chosen at random, to look for copies in; with a larger pool the result is a lower bound."""
 
 
 class Shared:

@@ -141,11 +141,11 @@ def distinct(rows: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
 
 def _radii(points: Points, k: int) -> FloatArray:
     radii, room = np.empty(len(points)), 2.0 * points.slack(slice(None), points)
-    found = _near(points, k, room)
+    near = _near(points, k, room)
     for block in _cut(len(points), max(1, PAIRS_AT_ONCE // len(points))):
         own = np.arange(block.start, block.stop)
-        low, high = np.searchsorted(found.left, [block.start, block.stop])
-        pairs = _chosen(found, slice(low, high))
+        low, high = np.searchsorted(near.left, [block.start, block.stop])
+        pairs = _chosen(near, slice(low, high))
         nearest = _kth_of_each(pairs, own, np.full(len(own), k))
         floor, ceiling = ((nearest + sign * room[block])[pairs.left - block.start] for sign in (-1.0, 1.0))
         n_nearer = np.bincount(pairs.left[pairs.squared < floor] - block.start, minlength=len(own))
@@ -167,13 +167,13 @@ def _near(points: Points, k: int, room: FloatArray) -> Pairs:
             limits = _narrowed(nearest[columns], proposed.T, room[columns])
             below, beside, squared = _at(proposed, ~(proposed > limits))
             parts.append(_placed(columns, rows, Pairs(beside, below, squared)))
-    found = Pairs(
+    pairs = Pairs(
         np.concatenate([part.left for part in parts]),
         np.concatenate([part.right for part in parts]),
         np.concatenate([part.squared for part in parts]),
     )
-    found = _chosen(found, ~(found.squared > nearest[found.left, -1] + room[found.left]))
-    return _chosen(found, np.argsort(found.left, kind="stable"))
+    pairs = _chosen(pairs, ~(pairs.squared > nearest[pairs.left, -1] + room[pairs.left]))
+    return _chosen(pairs, np.argsort(pairs.left, kind="stable"))
 
 
 def _narrowed(nearest: SingleArray, proposed: SingleArray, room: FloatArray) -> SingleArray:

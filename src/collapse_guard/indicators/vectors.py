@@ -51,13 +51,13 @@ def rows(x: Vectors, *, dimension: int | None = None, name: str = "x") -> Tensor
         tensor([[1., 2.],
                 [3., 4.]], dtype=torch.float64)
     """
-    found = numbers(x)
-    if found.ndim != 2 or dimension not in (None, found.shape[1]):
-        wanted = "d" if dimension is None else dimension
+    vectors = numbers(x)
+    if vectors.ndim != 2 or dimension not in (None, vectors.shape[1]):
+        size = "d" if dimension is None else dimension
         raise InputError(
-            f"`{name}` must have the shape (n, {wanted}), a row for each sample, but got {tuple(found.shape)}"
+            f"`{name}` must have the shape (n, {size}), a row for each sample, but got {tuple(vectors.shape)}"
         )
-    return found
+    return vectors
 
 
 def numbers(x: Vectors) -> Tensor:
@@ -67,8 +67,8 @@ def numbers(x: Vectors) -> Tensor:
 
 def array(x: Vectors, *, dimension: int | None = None, name: str = "x") -> FloatArray:
     """Rows as a float64 array; see `rows`."""
-    found: FloatArray = rows(x, dimension=dimension, name=name).cpu().numpy()
-    return found
+    vectors: FloatArray = rows(x, dimension=dimension, name=name).cpu().numpy()
+    return vectors
 
 
 def tag(*arrays: npt.NDArray[np.generic]) -> str:

@@ -1,4 +1,4 @@
-"""SHELL: callback and data module, for `pytorch_lightning` and `lightning.pytorch` trainers alike."""
+"""Callback and data module for `pytorch_lightning` and `lightning.pytorch` trainers."""
 
 from collapse_guard.lightning.callback import CollapseGuard
 from collapse_guard.lightning.datamodule import ReinjectionDataModule

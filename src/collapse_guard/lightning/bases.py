@@ -1,9 +1,9 @@
 """The base classes of both Lightnings.
 
 `pytorch_lightning` and `lightning.pytorch` are two full copies that share no class: each trainer refuses the other's
-data modules and single callbacks. A class that inherits from both is at home in both. Installing `lightning` brings
-`pytorch_lightning` too, so only the second copy may be missing. It is imported where it is installed, not only where it
-was imported before: a script may well import collapse_guard first.
+data modules and single callbacks. A class that inherits from both works in both. Installing `lightning` installs
+`pytorch_lightning` too, so only the second copy may be missing. It is imported whenever it is installed, because a
+script may import collapse_guard first.
 """
 
 from __future__ import annotations

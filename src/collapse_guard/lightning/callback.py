@@ -1,4 +1,4 @@
-"""CollapseGuard: the callback that measures a generation where it is trained. No formula, no threshold."""
+"""CollapseGuard: the callback that measures a generation in its trainer. It has no formula and no threshold."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ ACTIONS = ("alert", "reinject", "stop", "raise")
 class CollapseGuard(CallbackBase):
     """Assesses the generation that a trainer trains, adds it to its lineage, and acts on the verdict.
 
-    When training starts, store, lineage and wild type are checked, so that nothing is trained that could not be
-    recorded. When it ends, all ranks collect evidence, rank 0 assesses it and appends the assessment to the store,
-    and all ranks get the same verdict. Nothing is recorded of a `fast_dev_run` or of training that raised. Measuring
-    leaves no trace: the weights are bit for bit those of a run without the guard, as long as it does not act.
+    When training starts, the guard checks store, lineage and wild type, so that the result can be recorded. When
+    training ends, all ranks collect evidence, rank 0 assesses it and appends the assessment to the store, and all ranks
+    get the same verdict. A `fast_dev_run` and training that raised are not recorded. Measuring leaves no trace: unless
+    the guard acts, the weights are bit for bit those of a run without it.
 
     | action     | what happens                                                                                       |
     |------------|----------------------------------------------------------------------------------------------------|
@@ -53,8 +53,8 @@ class CollapseGuard(CallbackBase):
     | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
 
-    A trainer may have several guards, each with a lineage of its own. The first one owns the trainer's MLflow run and
-    the plain metric names; the others log under `<lineage>/`.
+    A trainer may have several guards, each with its own lineage. The first one owns the trainer's MLflow run and the
+    plain metric names; the others log under `<lineage>/`.
 
     Args:
         wild_type: The frozen real data, or the directory of a saved one.
@@ -62,7 +62,7 @@ class CollapseGuard(CallbackBase):
         probe: Collects the evidence: `CausalLMProbe`, `EmbeddingProbe`, or any object with `collect` (`Probe`).
         policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
         generation: Index; None: one after the newest in the lineage, 0 for a new one.
-        parents: Generations whose samples this one is trained on; None: as the data module says, else the newest.
+        parents: Generations whose samples this one is trained on; None: from the data module, else the newest.
         store: A store or its address; None: the trainer's MLFlowLogger, else MLFLOW_TRACKING_URI, else
             sqlite:///mlflow.db in the working directory.
         actions: Any of `alert`, `reinject`, `stop`, `raise`.
@@ -134,7 +134,7 @@ class CollapseGuard(CallbackBase):
         return self._generate_state_key(lineage=self.lineage)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Check store, lineage and wild type before training is paid for; the same outcome on all ranks."""
+        """Check store, lineage and wild type before training; the outcome is the same on all ranks."""
         if stage != "fit":
             return
         self.generation, self.prescription, self._candidate, self.looks, self.decisions = None, None, None, [], []
@@ -149,18 +149,18 @@ class CollapseGuard(CallbackBase):
         batch: Any,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Assess in the run after every n-th step: before checkpoints are saved."""
+        """Assess in the run after every n-th step, before checkpoints are saved."""
         every = self.assess_every_n_steps
         if every and trainer.global_step and trainer.global_step % every == 0 and not _is_over(trainer):
             self._look(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Assess in the run, at the validation that ends an epoch: before checkpoints are saved."""
+        """Assess in the run after the validation that ends an epoch, before checkpoints are saved."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
             self._look_at_epoch(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Assess in the run where no validation ended the epoch."""
+        """Assess in the run if no validation ended the epoch."""
         self._look_at_epoch(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -176,14 +176,14 @@ class CollapseGuard(CallbackBase):
             raise CollapsedError(str(verdict), verdict)
 
     def state_dict(self) -> dict[str, Any]:
-        """Which generation is in training and how it was found in the run; never the policy."""
+        """The generation in training and its in-run assessments; never the policy."""
         if self.generation is None:
             return {}
         decisions = [decision.to_dict() for decision in self.decisions]
         return {"generation": self.generation.index, "looks": self.looks, "decisions": decisions}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the looks of an interrupted run of the same generation."""
+        """Resume with the in-run assessments of an interrupted run of the same generation."""
         if self.generation is None:
             return
         if state_dict["generation"] == self.generation.index:
@@ -230,7 +230,7 @@ class CollapseGuard(CallbackBase):
             trainer.should_stop = True
 
     def _steer(self, trainer: Trainer, before: Severity | None) -> None:
-        """Decide once on what to change in the run, and do it on all ranks alike."""
+        """Decide once what to change in the run, and change it on all ranks."""
         decision = steer_run(
             trainer,
             cast("Assessment", self.assessment),
@@ -246,7 +246,7 @@ class CollapseGuard(CallbackBase):
             trainer.should_stop = True
 
     def _assess(self, trainer: Trainer, module: LightningModule, generation: Generation, *, is_final: bool) -> Verdict:
-        """Collect on all ranks, judge on rank 0, and take the result over on all."""
+        """Collect on all ranks, judge on rank 0, and share the result."""
         with untouched(module):
             parts = ranks.gather(trainer, lambda: self._collect(trainer, module, generation))
             judge = partial(self._judge, trainer, parts, generation, is_final=is_final)
@@ -290,7 +290,7 @@ class CollapseGuard(CallbackBase):
             warnings.warn(f"{place}: {enrolled.refusal.sentence(store)}", CollapseGuardWarning, stacklevel=2)
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
-        """Tell on rank 0 what is news, once: not again at the end of training what an in-run look has told."""
+        """Report news once, on rank 0: not again at the end of training what an in-run assessment reported."""
         was_told = bool(self.looks) and self.looks[-1][1] == verdict.severity
         if "alert" not in self.actions or was_told or not trainer.is_global_zero:
             return
@@ -325,9 +325,9 @@ def _is_over(trainer: Trainer) -> bool:
     return trainer.global_step == trainer.max_steps or (is_last_epoch and bool(trainer.is_last_batch))
 
 
-def _wild_type(given: WildType | str | Path) -> WildType:
-    if isinstance(given, WildType):
-        return given
-    if not isinstance(given, str | Path):
-        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {given!r:.80}")
-    return WildType.load(given)
+def _wild_type(wild_type: WildType | str | Path) -> WildType:
+    if isinstance(wild_type, WildType):
+        return wild_type
+    if not isinstance(wild_type, str | Path):
+        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {wild_type!r:.80}")
+    return WildType.load(wild_type)

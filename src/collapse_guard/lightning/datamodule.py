@@ -1,4 +1,4 @@
-"""ReinjectionDataModule: trains on real and synthetic data in the shares that the lineage asks for."""
+"""ReinjectionDataModule: mixes real and synthetic data in the shares that the lineage asks for."""
 
 from __future__ import annotations
 
@@ -44,29 +44,30 @@ class ReinjectionDataModule(DataModuleBase):
             index is the newest, the others are "earlier".
         mixture: "auto", a real share (the rest is newest), or a `Mixture`.
         batch_size: Items per batch and rank; None: that of `datamodule`, else 32.
-        length: Items per epoch over all ranks; None: as many as the newest synthetic data has, the earlier if it has no
-            share, the real if neither has one. A source that is smaller than its share of them is reused, and counted.
-        seed: Of the order.
+        length: Items per epoch over all ranks; None: the number of newest synthetic items, or of earlier ones if the
+            newest have no share, or of real ones if neither has. A source smaller than its share is reused, and its
+            reuse is counted.
+        seed: Seed of the order.
         collate_fn: As in `DataLoader`; None: that of `datamodule`, else the default.
         num_workers: As in `DataLoader`; None: that of `datamodule`, else 0.
         persistent_workers: As in `DataLoader`.
         multiprocessing_context: As in `DataLoader`; None: that of `datamodule`, else Python's own.
         pin_memory: As in `DataLoader`.
         validation: Items for validation, in order; None: the validation of `datamodule`, else none.
-        encode: Maps an item to what the model takes, when it is read; None: items are taken as they are.
-        datamodule: A data module of your own, whose preparation, validation, test and prediction stay in use.
-        max_passes: How often each item of `real`, `earlier` or `newest` may come in all; None: no limit.
-        when_used_up: What happens then: "raise" an error at that place, or "share" its places among the others.
-        near: Similarity from which on a real text is a near duplicate of an evaluation document, which it must not be;
-            None: only the same content is refused.
+        encode: Function from an item to the model's input, called when it is read; None: items stay as they are.
+        datamodule: A data module of your own; its preparation, validation, test and prediction stay in use.
+        max_passes: Number of passes through the items of `real`, `earlier` or `newest`; None: no limit.
+        when_used_up: What to do at that limit: "raise" an error, or "share" its places among the other sources.
+        near: Smallest similarity to an evaluation document at which a real text is refused; None: refuse only the same
+            content.
 
     Attributes:
         sampler: The sampler in use, with `sampler.schedule` and `sampler.reuse`; None before training starts.
 
     Raises:
-        InputError: An argument will not do. When training starts: a source with a positive share is empty, real texts
+        InputError: An argument is invalid. When training starts: a source with a positive share is empty, real texts
             are evaluation documents of the guard's wild type or near duplicates of one (WildTypeError, see
-            `WildType.check_training`), or "auto" finds no guard.
+            `WildType.check_training`), or there is no guard for "auto".
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class ReinjectionDataModule(DataModuleBase):
         whole("length", 1 if length is None else length, least=1)
         self._wrapped = Wrapped(datamodule)
         if real is None and datamodule is None:
-            raise InputError("`real` must be given where there is no `datamodule`, but got None: give real documents")
+            raise InputError("`real` must be given without a `datamodule`, but got None: give real documents")
         self._indices, sets = _by_parent(synthetic)
         self._real, self.earlier, self.newest = real, sets[:-1], sets[-1:]
         self.validation, self.encode = validation, encode
@@ -114,12 +115,12 @@ class ReinjectionDataModule(DataModuleBase):
 
     @property
     def real(self) -> Items:
-        """Documents that people wrote."""
+        """Real documents."""
         return cast("Items", self._wrapped.training.dataset) if self._real is None else self._real
 
     @property
     def applied(self) -> Mixture | None:
-        """The shares that were trained on so far in the whole run; None before training starts."""
+        """The shares trained on so far in the whole run; None before training starts."""
         if self.sampler is None:
             return None
         schedule = self.sampler.schedule
@@ -130,7 +131,7 @@ class ReinjectionDataModule(DataModuleBase):
 
     @property
     def position(self) -> int:
-        """The first place of the run that was not trained on yet, over all ranks and epochs."""
+        """The first place of the run that has not been trained on, over all ranks and epochs."""
         if self.sampler is None:
             return 0
         trainer: Trainer = self.trainer
@@ -169,7 +170,7 @@ class ReinjectionDataModule(DataModuleBase):
         self._wrapped.prepare_data()
 
     def setup(self, stage: str) -> None:
-        """Refuse real texts that are nearly evaluation documents of the guard's wild type: these must stay unseen."""
+        """Refuse evaluation documents of the guard's wild type, and near duplicates of them: they must stay unseen."""
         self._wrapped.setup(self.trainer, stage)
         if stage != "fit":
             return
@@ -187,7 +188,7 @@ class ReinjectionDataModule(DataModuleBase):
         self._wrapped.teardown(stage)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Mix the sources; the trainer calls it once the guard knows the lineage."""
+        """Mix the sources; the trainer calls it after the guard has read the lineage."""
         if self.sampler is None:
             guard = self._guard()
             self._check_parents(guard)
@@ -211,18 +212,18 @@ class ReinjectionDataModule(DataModuleBase):
         return loader
 
     def val_dataloader(self) -> Any:
-        """The validation items in order; nothing where there are none."""
+        """The validation items in order; none if there are none."""
         if self.validation is None:
             return self._wrapped.loaders("val")
         own = torch.Generator().manual_seed(self.seed)
         return RestingLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
 
     def test_dataloader(self) -> Any:
-        """What `datamodule` is tested on."""
+        """The test loaders of `datamodule`."""
         return self._wrapped.loaders("test")
 
     def predict_dataloader(self) -> Any:
-        """What `datamodule` predicts."""
+        """The prediction loaders of `datamodule`."""
         return self._wrapped.loaders("predict")
 
     def reinject(self, mixture: Mixture, *, from_index: int, reason: str) -> None:
@@ -230,22 +231,22 @@ class ReinjectionDataModule(DataModuleBase):
 
         Args:
             mixture: The new shares.
-            from_index: A place that no worker of any rank has fetched yet: the largest `sampler.handed_out` of all.
-            reason: Why; it is kept with the schedule.
+            from_index: A place that no worker of any rank has fetched: the largest `sampler.handed_out` of all ranks.
+            reason: Why; it is recorded with the schedule.
 
         Raises:
             InputError: Training has not started, the place was fetched already, or a source with a share is empty.
         """
         if self.sampler is None:
-            raise InputError("`reinject` needs a run whose shares can be changed, but training has not started")
+            raise InputError("`reinject` must be called during training, but training has not started: call it later")
         self.sampler.change(from_index, mixture, reason)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the run is, and the schedule of its shares."""
+        """The place of the run, and the schedule of its shares."""
         return {} if self.sampler is None else {"sampler": self.sampler.state_dict(self.position)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where a run was interrupted."""
+        """Resume an interrupted run."""
         if "sampler" in state_dict:
             self._interrupted = SamplerState.from_dict(state_dict["sampler"])
 
@@ -289,8 +290,8 @@ class ReinjectionDataModule(DataModuleBase):
             return self.mixture
         if guard is None:
             raise InputError(
-                '`mixture` must be a share or a Mixture where there is no guard to ask, but got "auto": '
-                "put a CollapseGuard among the trainer's callbacks"
+                '`mixture` must be a share or a Mixture without a guard, but got "auto": '
+                "add a CollapseGuard to the trainer's callbacks"
             )
         if guard.prescription is not None and "reinject" in guard.actions:
             return guard.prescription
@@ -302,7 +303,8 @@ class ReinjectionDataModule(DataModuleBase):
         late = [index for index in self._indices or () if own and not 0 <= index < own.index]
         if late and own:
             raise InputError(
-                f"`synthetic` must be of generations before {own.index}, which is in training, but got {late}"
+                f"`synthetic` must be of generations before {own.index}, which is in training, but got {late}: leave "
+                "them out"
             )
 
 
@@ -346,8 +348,8 @@ def _go_on(sampler: MixtureSampler, interrupted: SamplerState, mixture: Mixture)
     began = sampler.schedule.changes[0].weights
     if interrupted.index % sampler.length and interrupted.global_batch != sampler.global_batch:
         raise InputError(
-            f"`batch_size` times ranks must be {interrupted.global_batch} to go on in the middle of an epoch, but got "
-            f"{sampler.global_batch}: keep them, or resume from the end of an epoch"
+            f"`batch_size` times ranks must be {interrupted.global_batch} to resume in the middle of an epoch, but got "
+            f"{sampler.global_batch}: keep both, or resume from the end of an epoch"
         )
     sampler.load_state_dict(interrupted.to_dict())
     changes = sampler.schedule.changes

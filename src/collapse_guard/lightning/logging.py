@@ -37,7 +37,7 @@ def in_training_run(store: LineageStore, trainer: Trainer) -> LineageStore:
 
 
 def log_readings(trainer: Trainer, assessment: Assessment, *, under: str = "") -> None:
-    """Log what is finite to every logger of the trainer, as `<family>/<indicator>` at the global step."""
+    """Log finite readings to every logger of the trainer, as `<family>/<indicator>` at the global step."""
     values = {f"{under}{name}": value for name, value in metrics(assessment).items()}
     for logger in trainer.loggers:
         logger.log_metrics(values, step=trainer.global_step)

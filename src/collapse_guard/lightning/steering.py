@@ -1,4 +1,4 @@
-"""Carries out what the controller decides in the middle of a run: the same on all ranks, and told to the loggers."""
+"""Carry out the controller's decisions in the middle of a run: the same on all ranks, and logged."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def steer_run(
     rule: Reinjection,
     dry_run: bool,
 ) -> Decision | None:
-    """Decide on rank 0, change the shares on every rank from the same place on; None: nothing is to be done.
+    """Decide on rank 0, and change the shares on every rank from the same place on; None: nothing to do.
 
-    Where the trainer's loader draws by no `MixtureSampler` with a source "real", there is nothing to change in a run.
+    If the trainer's loader has no `MixtureSampler` with a source "real", there is nothing to change in the run.
     """
     sampler = sampler_of(trainer)
     if sampler is None:
@@ -82,18 +82,18 @@ def _end(trainer: Trainer, sampler: MixtureSampler) -> int | None:
 
 
 def _weights(sampler: MixtureSampler, decision: Decision) -> dict[str, float]:
-    """The new real share; what is left is shared by the others as before."""
+    """The new real share; the other sources divide the rest as before."""
     now = sampler.schedule.weights_at(decision.from_index or 0)
     left = (1.0 - decision.real_after) / (1.0 - now["real"])
     return {source: decision.real_after if source == "real" else share * left for source, share in now.items()}
 
 
 def _tell(trainer: Trainer, decision: Decision) -> None:
-    said = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
+    message = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
     back = "" if decision.roll_back_to is None else f"; go back to generation {decision.roll_back_to}"
     if decision.halt:
-        warnings.warn(f"training on is no use: {said}{back}", CollapseGuardWarning, stacklevel=2)
+        warnings.warn(f"stop this training: {message}{back}", CollapseGuardWarning, stacklevel=2)
     else:
-        _log.info("%s (from item %s of the run on)", said, decision.from_index)
+        _log.info("%s (from item %s of the run on)", message, decision.from_index)
     for logger in trainer.loggers:
         logger.log_metrics({"reinjection/real_share": decision.real_after}, step=trainer.global_step)

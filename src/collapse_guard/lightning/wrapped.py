@@ -1,4 +1,4 @@
-"""A data module of the user's own, behind one that mixes: its preparation and its other loaders stay in use."""
+"""The user's data module behind one that mixes: its preparation and its other loaders stay in use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wrapped:
         """Its training loader.
 
         Raises:
-            InputError: It has several, or items that cannot be asked for by number.
+            InputError: It has several loaders, or a dataset without items by number.
         """
         if self._training is None:
             loader = self.datamodule.train_dataloader()
@@ -58,7 +58,7 @@ class Wrapped:
         return self._training
 
     def settings(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """What its training loader was made with; the defaults where there is no data module."""
+        """The settings of its training loader; the defaults without a data module."""
         if self.datamodule is None:
             return dict(defaults)
         return {name: getattr(self.training, name) for name in defaults}
@@ -69,7 +69,7 @@ class Wrapped:
             self.datamodule.prepare_data()
 
     def setup(self, trainer: Any, stage: str) -> None:
-        """As the trainer would call it; the training data are asked for anew."""
+        """As the trainer would call it; the training data are read again."""
         self._training = None
         if self.datamodule is not None:
             self.datamodule.trainer = trainer

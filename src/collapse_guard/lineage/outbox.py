@@ -140,8 +140,8 @@ def save_pending(directory: str | Path, *, evidence: Evidence, request: PendingR
 
 def list_pending(directory: str | Path) -> list[Path]:
     """Return the directories that `save_pending` made in `directory`, oldest first; none where it does not exist."""
-    found = (path for path in Path(directory).glob("*") if not path.name.startswith("."))
-    return sorted(path for path in found if (path / _REQUEST).is_file())
+    folders = (path for path in Path(directory).glob("*") if not path.name.startswith("."))
+    return sorted(path for path in folders if (path / _REQUEST).is_file())
 
 
 def load_pending(path: str | Path) -> Pending:

@@ -1,1 +1,1 @@
-"""MEASURE: evidence to readings, with the frozen instruments of a wild type."""
+"""From evidence to readings, with the frozen instruments of a wild type."""

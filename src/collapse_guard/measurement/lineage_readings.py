@@ -1,6 +1,6 @@
 """Readings that need an earlier generation, such as relative fitness against the founder.
 
-They are descriptions of a lineage. Nothing is compared with them, so they have no replicates.
+They describe a lineage and are not compared, so they have no replicates.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def lineage_readings(readings: Readings, *, founder: Readings, parent: Readings)
         parent: Of the newest parent; empty where there is none.
     """
     relatives = Relatives(readings, founder, parent)
-    found = (metric.read(relatives) for metric in reading_of("lineage"))
-    return {reading.indicator: reading for reading in found if reading is not None}
+    additions = (metric.read(relatives) for metric in reading_of("lineage"))
+    return {reading.indicator: reading for reading in additions if reading is not None}

@@ -1,7 +1,7 @@
 """Readings of losses.
 
-Of losses on wild-type documents: one replicate per document, paired across generations by its id. Of losses on samples:
-one replicate per group of samples, not paired, because no two generations write the same.
+Losses on wild-type documents have one replicate per document, paired across generations by its id. Losses on samples
+have one replicate per group of samples, not paired, because no two generations write the same.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def loss_readings(losses: Losses, tail: TailStratum | None, only: Collection[str
 def output_readings(evidence: Evidence, size: int, only: Collection[str] | None = None) -> list[Reading]:
     """Readings of losses on samples, with the nats per token of groups of samples as replicates.
 
-    Samples are put into groups by a hash of their numbers, so neither what they say nor the order in which they were
-    scored matters, and a drift along the run is spread over all groups. The last group is left out unless it is full;
-    the value is that of all samples.
+    A hash of their numbers puts samples into groups, so neither their content nor the order of scoring matters, and a
+    drift along the run is spread over all groups. The last group is left out unless it is full; the value is of all
+    samples.
 
     Args:
         evidence: With `own_losses` or `founder_losses`.

@@ -25,10 +25,10 @@ from collapse_guard.wildtype.recent import Recent
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
 
 SHOWN_CHARACTERS = 120
-"""A document is shortened to about so many characters."""
+"""Documents are shortened to about this many characters."""
 _KINDS: tuple[Kind, ...] = ("word", "2-gram", "3-gram")
 _LEVEL = 0.05
-"""Chance that a table of one kind has any false entry, at most."""
+"""Largest chance that a table of one kind has a false entry."""
 _LARGEST_REMNANT = 0.25
 """What is still seen more often than this part of the expected was not lost."""
 _NEIGHBOURS = 5
@@ -39,7 +39,7 @@ _BLOCK = 2048
 def what_was_lost(
     wild_type: WildType, samples: Samples | None, *, embeddings: npt.ArrayLike | None = None, most: int = 20
 ) -> tuple[LostItem, ...]:
-    """Name what the wild type has and the samples have not, or too rarely to be chance, the worst of each kind first.
+    """List what the wild type has and the samples lack, or have too rarely to be chance; the worst of each kind first.
 
     Something with r occurrences in the real data and o in the samples, whose size is s times that of the real data,
     is lost where it is absent, or seen at most a quarter as often as `expected = r s`, and where the exact conditional
@@ -64,7 +64,7 @@ def what_was_lost(
         wild_type: The frozen real data.
         samples: Texts, token ids of the wild type's own tokenizer, or vectors; None: `embeddings` alone.
         embeddings: n d: embeddings of the samples; None: the wild type's embedder makes them.
-        most: Items of each kind at most.
+        most: Largest number of items of each kind.
 
     Returns:
         Items by kind: words, 2-grams, 3-grams, clusters, documents.
@@ -167,10 +167,10 @@ def _phrase(phrases: Phrases, n: int, numbers: IntArray, i: int) -> str:
     return phrases.text(n, int(numbers[i]))
 
 
-def _losses(level: Level, observed: IntArray, total: int, chosen: IntArray) -> _Losses:
-    counts = level.counts[chosen]
+def _losses(level: Level, observed: IntArray, total: int, worst: IntArray) -> _Losses:
+    counts = level.counts[worst]
     scale = total / level.total if level.total else 0.0
-    return _Losses(counts, observed[chosen], scale, counts / level.documents[chosen])
+    return _Losses(counts, observed[worst], scale, counts / level.documents[worst])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,7 +192,7 @@ def _of_points(wild_type: WildType, real: _Points, values: npt.ArrayLike, most: 
 
 
 def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int) -> Iterator[LostItem]:
-    """Clusters of the codebook; each is called after the real vector nearest to its centre."""
+    """Clusters of the codebook; each is named after the real vector nearest to its centre."""
     geometry = wild_type.geometry
     owners, n_clusters = geometry.assign(real.vectors), len(geometry.codebook)
     occurring = np.unique(owners)
@@ -220,7 +220,7 @@ def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostIt
     """Real vectors with too few samples in the ball that reaches to the k-th nearest other real one."""
     n = len(real.vectors)
     scale = len(vectors) / max(1, n - 1)
-    # So many that an empty ball is beyond chance.
+    # Enough that an empty ball is beyond chance.
     k = max(_NEIGHBOURS, int(np.ceil(np.log(n / _LEVEL) / np.log1p(scale))))
     if n - 1 < _LARGEST_SHARE * k:
         return

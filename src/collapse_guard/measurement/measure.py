@@ -1,4 +1,4 @@
-"""measure(): evidence to readings, with the frozen instruments of the wild type."""
+"""measure(): from evidence to readings, with the frozen instruments of the wild type."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from collapse_guard.wildtype.recent import Recent
 __all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
 
 NO_EMBEDDER = (
-    "the custom embedder of the wild type is not saved with it: give it again, `WildType.load(path, embedder=...)`"
+    "the wild type does not store its custom embedder: give it on loading, `WildType.load(path, embedder=...)`"
 )
 """Why there are no vectors of texts."""
 _CACHED_REFERENCES = 16
@@ -65,10 +65,9 @@ def measure(
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
     | scores                | tasks: the mean score of each, under its name                                  |
 
-    Tokens are those of the wild type's tokenizer, in groups of `wild_type.group_tokens`; words come in groups of as
-    many, samples and vectors in groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is
-    drawn at random, and the order of samples does not matter. O(n) for n samples, after O(pool) once for each wild
-    type.
+    Tokens of the wild type's tokenizer and words come in groups of `wild_type.group_tokens`, samples and vectors in
+    groups of `wild_type.group_samples`. Copies are looked for in the pool. Nothing is random, and the order of samples
+    does not matter. Cost: O(n) for n samples, after O(pool) once per wild type.
 
     Args:
         wild_type: The frozen real data.
@@ -76,15 +75,15 @@ def measure(
             out), or n d vectors where the wild type is of vectors. Embeddings take the place of those that the wild
             type would make.
         stratum: The tail, frozen at the founder (`freeze_tail`); None: no tail indicators.
-        only: Names of indicators to read; None: all. What decides by default takes a third of their time.
+        only: Names of indicators to read; None: all. The default deciding ones take a third of the time.
 
     Returns:
-        Indicator name -> reading, in the order of the catalogue. One that cannot be used has a `problem` that says
-        why and, where more samples would help, how many; its value is NaN where there is none.
+        Indicator name -> reading, in the order of the catalogue. An unusable reading has a `problem` that says why and,
+        if more samples would help, how many; without a value it is NaN.
 
     Raises:
         InputError: The samples are of the wrong kind, an id is not in the vocabulary, embeddings do not fit, or `only`
-            names what is no indicator.
+            names an unknown indicator.
 
     Example:
         >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
@@ -107,9 +106,9 @@ def reference_readings(
 ) -> dict[str, Reading]:
     """Read the wild type itself: its evaluation documents in the same groups, cut to windows as long as the samples.
 
-    Cached by fingerprint and length. At most 50 groups are embedded, for the sake of slow embedders. The rare words
-    were chosen for being rare in the wild type, so its own coverage and mass read low: the bias hides harm, it never
-    invents any.
+    The readings are cached by fingerprint and length. At most 50 groups are embedded, because embedders may be slow.
+    The rare words were chosen because they are rare in the wild type, so its own coverage and mass read low: this bias
+    can hide harm, but never invents any.
 
     Args:
         wild_type: The frozen real data.
@@ -152,7 +151,7 @@ def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Groups are small: a second thread gains nothing, and costs ten times as much as soon as anything else runs."""
+    """Use one thread: groups are small, and a second thread costs ten times as much if anything else runs."""
     with threadpool_limits(1):
         yield
 
@@ -223,5 +222,5 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
 
 
 def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
-    found = {reading.indicator: reading for reading in readings}
-    return {name: found[name] for name in (*names(), *found) if name in found and name in only}
+    by_name = {reading.indicator: reading for reading in readings}
+    return {name: by_name[name] for name in (*names(), *by_name) if name in by_name and name in only}

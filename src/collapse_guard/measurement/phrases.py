@@ -15,7 +15,7 @@ from collapse_guard.corpus.lexicon import words
 LONGEST = 3
 """Words in the longest phrases."""
 FEWEST = 3
-"""Documents that a phrase must occur in to be kept: what a single author wrote once is no property of the source."""
+"""Documents that a phrase must occur in to be kept: a phrase of a single author is not a property of the source."""
 NOT_KEPT = -1
 """Number of a phrase that was not kept."""
 
@@ -40,8 +40,8 @@ class Level:
 class Phrases:
     """Words, 2-grams and 3-grams of real text that occur in at least three documents; none crosses a document.
 
-    A phrase cannot be in more documents than its parts, so longer ones are looked for only where both parts were kept
-    (Agrawal and Srikant 1994); and what two kept numbers make fits into int64, so all counts are exact.
+    A phrase cannot be in more documents than its parts, so longer phrases are counted only if both parts were kept
+    (Agrawal and Srikant 1994). A key of two kept numbers fits into int64, so all counts are exact.
     """
 
     vocabulary: Mapping[str, int]
@@ -79,13 +79,13 @@ class Phrases:
             [([1, 2], 5), ([1], 3), ([], 1)]
         """
         positions = _positions(texts, dict(self.vocabulary), grow=False)
-        found, base = [], 0
+        counts_by_length, base = [], 0
         for n, level in enumerate(self.levels, 1):
             positions = positions if n == 1 else _renumbered(_pairs(positions, base), level)
             base = len(level.keys)
-            kept = positions.numbers[positions.numbers != NOT_KEPT]
-            found.append((np.bincount(kept, minlength=base), positions.runs(n)))
-        return found
+            numbers = positions.numbers[positions.numbers != NOT_KEPT]
+            counts_by_length.append((np.bincount(numbers, minlength=base), positions.runs(n)))
+        return counts_by_length
 
     def text(self, n: int, number: int) -> str:
         """The words of a phrase."""
@@ -116,8 +116,8 @@ class _Positions(NamedTuple):
 def _positions(texts: Iterable[str], numbers: dict[str, int], *, grow: bool) -> _Positions:
     documents = []
     for text in texts:
-        found = words(text)
-        documents.append([numbers.setdefault(w, len(numbers)) if grow else numbers.get(w, NOT_KEPT) for w in found])
+        tokens = words(text)
+        documents.append([numbers.setdefault(w, len(numbers)) if grow else numbers.get(w, NOT_KEPT) for w in tokens])
     lengths = np.array([len(document) for document in documents], dtype=np.int64)
     flat = np.fromiter((i for document in documents for i in document), np.int64, int(lengths.sum()))
     return _Positions(flat, np.repeat(np.arange(len(lengths)), lengths), lengths)

@@ -65,7 +65,7 @@ class Groups(Generic[Member]):
 
 
 def groups_of_units(sequences: Sequence[IntArray], budget: int, unit: str, source: str) -> Groups[list[IntArray]]:
-    """Groups of `budget` tokens or words; `source` is the word for samples in problems."""
+    """Groups of `budget` tokens or words; `source` names the samples in problems."""
     members, n = equal_groups(sequences, budget), len(sequences)
     is_empty = n > 0 and not any(map(len, sequences))
     return Groups(
@@ -80,20 +80,20 @@ def groups_of_units(sequences: Sequence[IntArray], budget: int, unit: str, sourc
 
 
 def groups_of_samples(contents: Sequence[bytes], size: int, source: str) -> Groups[IntArray]:
-    """Groups of `size` samples, as their row numbers, in an order that depends on the contents alone."""
+    """Groups of `size` samples, as row numbers, in an order that depends only on their contents."""
     members, n = group_samples(contents, size), len(contents)
     return Groups(members=members, label=f"{size} samples", n=n, needed=size.__mul__, source=source)
 
 
 def no_groups(n: int, size: int, problem: str) -> Groups[Any]:
-    """Groups of samples that cannot be had, and why."""
+    """Missing groups of samples, and why they are missing."""
     return Groups(members=[], label=f"{size} samples", n=n, needed=size.__mul__, problem=problem)
 
 
 def groups_of_vectors(
     vectors: npt.NDArray[Any], size: int, *, contents: Sequence[bytes] | None = None, source: str = "samples"
 ) -> Groups[FloatArray]:
-    """Groups of `size` rows in content order; none where a vector is not finite.
+    """Groups of `size` rows in content order; none if a vector is not finite.
 
     Args:
         vectors: n d.
@@ -107,5 +107,5 @@ def groups_of_vectors(
     if len(bad):
         return no_groups(n, size, f"{len(bad)} of {n} vectors are not finite (first: row {bad[0]})")
     rows = np.ascontiguousarray(vectors, dtype=np.float64)
-    chosen = groups_of_samples([row.tobytes() for row in rows] if contents is None else contents, size, source)
-    return chosen.of([rows[member] for member in chosen.members])
+    groups = groups_of_samples([row.tobytes() for row in rows] if contents is None else contents, size, source)
+    return groups.of([rows[member] for member in groups.members])

@@ -1,4 +1,4 @@
-"""What samples may be, and how they become texts, token ids and vectors that fit the wild type."""
+"""The kinds of samples, and their conversion to texts, token ids and vectors that fit the wild type."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TextSamples(Sequence[str]):
 
     @cached_property
     def contents(self) -> list[bytes]:
-        """What the order of samples goes by."""
+        """The contents that the order of samples depends on."""
         return [text.encode() for text in self.texts]
 
     def __len__(self) -> int:
@@ -80,9 +80,9 @@ def prepared(wild_type: WildType, evidence: Evidence) -> Evidence:
 
 
 def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
-    """Embed samples of text once for all that need it; evidence that has embeddings, or cannot have any, is returned.
+    """Embed samples of text once for all uses; evidence that has embeddings, or cannot have any, stays as it is.
 
-    They are embedded in content order: an embedder that rounds by place in the batch gives the same for any order.
+    They are embedded in content order, so an embedder that rounds by place in the batch gives the same for any order.
     """
     if evidence.samples is None or evidence.embeddings is not None or not wild_type.can_embed:
         return evidence
@@ -99,8 +99,8 @@ def vector_samples(values: Any, *, n: int | None = None, dimension: int | None =
 
     Args:
         values: Numbers in rows.
-        n: Rows that there must be; None: any number.
-        dimension: Columns that there must be, those of the wild type; None: any number.
+        n: Required number of rows; None: any number.
+        dimension: Required number of columns, as in the wild type; None: any number.
 
     Raises:
         InputError: They are not numbers, or not of that shape.
@@ -109,9 +109,9 @@ def vector_samples(values: Any, *, n: int | None = None, dimension: int | None =
     if vectors.shape == (0,):
         vectors = np.zeros((0, dimension or 0))
     if vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or not _fits(vectors.shape, (n, dimension)):
-        wanted = f"({'n' if n is None else n}, {'d' if dimension is None else dimension})"
+        shape = f"({'n' if n is None else n}, {'d' if dimension is None else dimension})"
         raise InputError(
-            f"vectors must be numbers of shape {wanted}, a row for each sample in the space of the wild type, "
+            f"vectors must be numbers of shape {shape}, a row for each sample in the space of the wild type, "
             f"but got {vectors.dtype} of shape {vectors.shape}"
         )
     return vectors.astype(np.float64)

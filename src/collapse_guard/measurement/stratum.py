@@ -1,4 +1,4 @@
-"""The tail of the founder: which documents and tokens it finds hardest, frozen, and where they stand later."""
+"""The founder's tail: its hardest documents and tokens, frozen, and their places in later generations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collapse_guard.records import TailStratum
 
 
 def freeze_tail(losses: Losses, *, share: float = 0.1) -> TailStratum:
-    """Freeze the documents and tokens that the founder finds hardest; all later generations are scored on the same.
+    """Freeze the documents and tokens that the founder finds hardest; later generations are scored on the same ones.
 
     Ties go to the document that comes first by id, then to the earlier token, so the order of documents does not
     matter. Documents whose loss is not finite have no rank and are left out. O(t log t) for t tokens.

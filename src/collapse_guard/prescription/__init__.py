@@ -1,1 +1,1 @@
-"""PRESCRIBE: where a lineage goes, and how much real data the next generation needs."""
+"""The outlook of a lineage, and how much real data its next generation needs."""

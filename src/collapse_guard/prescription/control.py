@@ -1,7 +1,6 @@
-"""How the real share is steered from generation to generation: pure laws, whose memory is the lineage itself.
+"""Control of the real share from generation to generation: pure laws, whose only memory is the lineage.
 
-Nothing is kept beside the lineage: what an integral has summed up is worked out anew from the generations recorded, so
-that a decision can be repeated by anybody from the store.
+Integrals are computed again from the recorded generations, so anyone can repeat a decision from the store.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from collapse_guard.genetics.migration import needed_share
 from collapse_guard.records import Comparison, Direction
 
 PULL, GAIN = 0.6, 0.15
-"""Exponents of the error of now and of the sum of errors so far: small, since a generation drifts by chance."""
+"""Exponents of the current error and of the sum of errors: small, since a generation drifts by chance."""
 _FAR = 0.3
-"""A larger error counts as this in the sum: on the way to the target it says little about n_e."""
+"""Largest error that counts in the sum: a larger one, on the way to the target, says little about n_e."""
 MOST_STEPS = 4.0
-"""Steps that the share is raised by at most on evidence of harm, where the need is not known to be larger."""
+"""Largest number of steps that evidence of harm raises the share by, unless more is known to be needed."""
 
 
 class Held(NamedTuple):
@@ -33,10 +32,10 @@ class Held(NamedTuple):
 
 
 def raised(share: float, comparisons: Sequence[Comparison], rule: Reinjection) -> float:
-    """Share after evidence of harm: `release` more for each time that the bad end is its watch level, 4 times at most.
+    """Share after evidence of harm: `release` times the bad end in units of its watch level, from 1 to 4, is added.
 
-    The bad end is that of the interval of the deciding indicator whose harm is the largest in units of its watch level.
-    Called on every generation that shows harm, it is an integral; at 1 it stops.
+    The bad end belongs to the interval of the deciding indicator with the most harm in units of its watch level.
+    Called on every generation that shows harm, it is an integral; it stops at 1.
 
     Example:
         >>> raised(0.3, [], Reinjection())
@@ -46,7 +45,7 @@ def raised(share: float, comparisons: Sequence[Comparison], rule: Reinjection) -
 
 
 def worst_end(comparisons: Iterable[Comparison]) -> tuple[float, Comparison | None]:
-    """The largest bad end of an interval in units of its watch level, of those that decide; and whose it is."""
+    """The largest bad end of a deciding interval in units of its watch level, and its comparison."""
     ends = [(_bad_end(comparison) / comparison.watch, comparison) for comparison in comparisons if comparison.decides]
     return max(ends, key=lambda end: end[0], default=(0.0, None))
 
@@ -76,8 +75,8 @@ def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinje
 
     Args:
         target: F*.
-        past: The generations after the founder, oldest first; the last is the one that was measured now.
-        size: n_e as estimated.
+        past: The generations after the founder, oldest first; the last is the current one.
+        size: Estimate of n_e.
         rule: Steps and bounds.
 
     Returns:

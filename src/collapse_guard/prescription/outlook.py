@@ -1,6 +1,6 @@
-"""Genetics of one lineage: how inbred it is, where it goes under each mixture, and how much real data prevents that.
+"""Genetics of one lineage: how inbred it is, its forecast under each mixture, and how much real data it needs.
 
-A description with its uncertainty. No verdict rests on it; the prescription does, once a verdict asks for one.
+It is a description with its uncertainty. No verdict rests on it; a prescription does, if a verdict asks for one.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from collapse_guard.records import (
 )
 
 ALTERNATIVES = (0.0, 0.05, 0.1, 0.2)
-"""Real shares that are forecast beside the one in use and the one that is needed."""
+"""Real shares that are forecast, besides the one in use and the one that is needed."""
 PURGING_SHOWN = 0.05
 _BAND, _NORMAL_90, _STEP = (0.05, 0.5, 0.95), 1.645, 0.01
 
 
 def outlook(assessment: Assessment, history: Sequence[Assessment], policy: Policy) -> Outlook | None:
-    """The outlook of a generation's lineage; None for a founder, and where the line does not lead to one.
+    """The outlook of a generation's lineage; None for a founder, and if the line does not lead to one.
 
     Args:
-        assessment: Of the generation, with its comparisons.
-        history: The generations before it.
+        assessment: The assessment of the generation, with its comparisons.
+        history: The earlier generations.
         policy: Margins, how many generations to look ahead, and how sure to be. The seed is the assessment's.
     """
     line = line_of_descent([*history, assessment])
@@ -65,8 +65,10 @@ def outlook(assessment: Assessment, history: Sequence[Assessment], policy: Polic
         courses.effects, courses.errors, synthetic_shares=courses.synthetic, mixing=courses.mixing, seed=assessment.seed
     )
     needed = _prescription([*history, assessment], found.inbreeding, courses, law, policy)
-    index, asked = assessment.generation.index, needed.real_share
-    shares = _different([float(real_shares(line)[-1]), *sorted({*ALTERNATIVES, *([asked] if asked else [])})])
+    index, needed_share = assessment.generation.index, needed.real_share
+    shares = _different(
+        [float(real_shares(line)[-1]), *sorted({*ALTERNATIVES, *([needed_share] if needed_share else [])})]
+    )
     forecasts = tuple(_forecast(index, courses, law, share, policy.horizon) for share in shares)
     return found.model_copy(update={"forecasts": forecasts, "prescription": needed})
 
@@ -79,14 +81,14 @@ def real_shares(line: Sequence[Assessment]) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Courses:
-    """Effects of the deciding indicators over a line of descent, turned so that up is toward collapse."""
+    """Effects of the deciding indicators over a line of descent, with the sign such that up is toward collapse."""
 
     newest: tuple[Comparison, ...]
     effects: FloatArray
     """[indicators, generations + 1]; the founder's is 0."""
     errors: FloatArray
     signs: FloatArray
-    """-1 where an effect was turned."""
+    """-1 if the sign of an effect was changed."""
     mixing: tuple[str, ...]
     """How values of real and synthetic data mix, for each indicator."""
     synthetic: FloatArray
@@ -123,7 +125,7 @@ def _courses(line: Sequence[Assessment]) -> _Courses | None:
 
 
 def mixing_of(reading: Reading) -> str:
-    """How an effect mixes once up is toward collapse."""
+    """How an effect mixes, with up toward collapse."""
     if reading.scale is EffectScale.LOG_RATIO:
         return "minus_log" if reading.direction is Direction.DOWN else "log"
     # Losses too: a perfect learner of a mixture would lose less (`minus_log`), but a small neural model lost a quarter
@@ -136,12 +138,12 @@ def _is_known(comparison: Comparison | None) -> bool:
 
 
 def _different(shares: Sequence[float]) -> list[float]:
-    """Without those that are nearly one that came before."""
-    kept: list[float] = []
+    """Drop shares that nearly equal an earlier one."""
+    distinct: list[float] = []
     for share in shares:
-        if all(abs(share - other) >= _STEP / 2 for other in kept):
-            kept.append(share)
-    return kept
+        if all(abs(share - other) >= _STEP / 2 for other in distinct):
+            distinct.append(share)
+    return distinct
 
 
 def _forecast(index: int, courses: _Courses, law: Law, share: float, horizon: int) -> Forecast:
@@ -197,7 +199,7 @@ def _prescription(
 
 
 def _smallest(holds: Callable[[float], bool]) -> float | None:
-    """The smallest real share in steps of a hundredth that holds, by bisection: more real data never does harm."""
+    """The smallest real share, in steps of a hundredth, that holds; by bisection, since more real data never harms."""
     low, high = -1, round(1.0 / _STEP)
     if not holds(1.0):
         return None
@@ -208,7 +210,7 @@ def _smallest(holds: Callable[[float], bool]) -> float | None:
 
 
 def _gone(assessment: Assessment) -> str:
-    """Which deciding indicator fell to nothing, as a sentence; empty where none did."""
+    """A sentence about a deciding indicator that fell to nothing; empty if none did."""
     gone = [c.indicator for c in assessment.comparisons if c.decides and math.isinf(c.harm) and c.harm > 0.0]
     return f"{gone[0]} fell to nothing: what is lost does not come back from the model's own samples" if gone else ""
 
@@ -219,7 +221,7 @@ def _why_not(law: Law) -> str:
             "harm grew in generations that were trained on real data only, so it does not come from synthetic data: "
             "look at the real data and at the training"
         )
-    return "not even real data alone would surely keep every indicator within its margin"
+    return "even with real data alone, an indicator may leave its margin"
 
 
 def _of_fixation(target: float | None, inbreeding: Inbreeding | None) -> tuple[float | None, str]:

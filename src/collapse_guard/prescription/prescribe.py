@@ -1,6 +1,6 @@
-"""From a verdict to the mixture that the guard asks for in the next generation: a pure rule.
+"""The mixture that the guard asks for in the next generation: a pure rule.
 
-How much real data a lineage needs is learned from its own generations (`outlook`); the verdict says whether to act.
+The lineage's own generations show how much real data it needs (`outlook`); the verdict says whether to act.
 
 | verdict            | real share asked for next                                                           |
 |--------------------|-------------------------------------------------------------------------------------|
@@ -9,18 +9,18 @@ How much real data a lineage needs is learned from its own generations (`outlook
 | HEALTHY            | the share in use; after `release_after` in a row a step less, but never below what  |
 |                    | the lineage needs, nor below `minimum`                                              |
 
-A step is `release`; up it is as many as the bad end of the worst interval is watch levels, four at most. The share is
-raised on evidence and released slowly, so that it does not oscillate, and never to zero. Where no share is enough, all
-is real. The founder gets no prescription: it was trained on real data only, and whether to mix at all is its owner's
-choice.
+A step is `release`. Upward, the number of steps is the bad end of the worst interval in units of its watch level, at
+most four. The share is raised on evidence and lowered slowly, so that it does not oscillate, and never to zero. If no
+share is enough, all data should be real. The founder gets no prescription: it was trained on real data only, and its
+owner decides whether to mix at all.
 
-With a `target_fixation` the fixation index is steered to it besides (`control.held_share`), and a HEALTHY lineage gets
-the larger of what that asks for and what it needs.
+With a `target_fixation` the fixation index is also steered to that target (`control.held_share`), and a HEALTHY lineage
+gets the larger of that share and the share it needs.
 
-A `budget` of real documents bounds all of this, where the sizes of the training sets are recorded: the next generation
-gets at most what is left of it.
+A `budget` of real documents bounds all of this if the sizes of the training sets are recorded: the next generation gets
+at most what is left of it.
 
-A lineage without a founder has no drift to learn from. There harm is taken to be in proportion to the synthetic share,
+A lineage without a founder has no drift to learn from. Its harm is assumed to be proportional to the synthetic share,
 which is cut by the factor that brings the worst deciding indicator back to its watch level.
 """
 
@@ -37,13 +37,13 @@ from collapse_guard.records import Assessment, Comparison, Generation, Mixture, 
 def prescribe(
     assessment: Assessment, *, history: Sequence[Assessment], ahead: Outlook | None, rule: Reinjection
 ) -> Mixture | None:
-    """The mixture for the generation after this one; None where there is no opinion.
+    """The mixture for the next generation; None if the guard asks for nothing.
 
     Args:
         assessment: This generation, with the mixture that it was trained on; an unknown mixture counts as no real data.
-            Its comparisons count where it is not known how much real data is needed.
-        history: The generations before it.
-        ahead: Where the lineage goes, and how much real data it needs; None: not known.
+            Its comparisons count if the needed share is not known.
+        history: The earlier generations.
+        ahead: The outlook of the lineage, with the real data that it needs; None: not known.
         rule: Steps and bounds.
     """
     generation = assessment.generation
@@ -51,11 +51,11 @@ def prescribe(
         return None
     needed, held = ahead.prescription if ahead else None, _by_target(assessment, history, ahead, rule)
     if held is not None and assessment.verdict.severity is Severity.HEALTHY:
-        asked: float | None = max(held, _enough(needed) if needed else 0.0)
+        share: float | None = max(held, _enough(needed) if needed else 0.0)
     else:
-        asked = _by_verdict(assessment, history, needed, rule)
-        asked = asked if held is None else max(asked or 0.0, held)
-    return None if asked is None else Mixture.with_real(min(asked, affordable(generation, history, rule)))
+        share = _by_verdict(assessment, history, needed, rule)
+        share = share if held is None else max(share or 0.0, held)
+    return None if share is None else Mixture.with_real(min(share, affordable(generation, history, rule)))
 
 
 def affordable(generation: Generation, history: Sequence[Assessment], rule: Reinjection) -> float:

@@ -1,4 +1,4 @@
-"""Whether the real documents at hand can carry a prescription: fresh in each generation, or the same ones again."""
+"""Supply: whether your real documents are enough for a prescription, fresh in each generation or re-used."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collapse_guard.records import Record
 
 
 class Supply(Record):
-    """What a real share costs in documents."""
+    """The cost of a real share in documents."""
 
     wanted: int
     """Real documents in each training set."""
     documents: int
     """Documents in each training set."""
     archive: int
-    """Real documents at hand."""
+    """Available real documents."""
     horizon: int
-    """Generations that are to be trained."""
+    """Generations to train."""
     fresh_generations: int
-    """For how many generations the archive has documents that no earlier one was trained on."""
+    """Number of generations for which the archive has documents that no earlier one was trained on."""
     weight: float | None
-    """Weight of all real documents together at which the variance that is passed on is least, where they are fresh and
-    the loss can be weighted; None: nothing is synthetic, or nothing real."""
+    """Total weight of the real documents that minimises the variance passed on, if they are fresh and the loss can be
+    weighted; None: nothing is synthetic, or nothing is real."""
 
     @property
     def is_carried(self) -> bool:
@@ -33,13 +33,13 @@ class Supply(Record):
 
     @property
     def uses(self) -> float:
-        """How often each real document at hand is trained on over all generations; infinite where there is none."""
+        """How often each real document is trained on over all generations; infinite if there is none."""
         used = self.wanted * self.horizon
         return used / self.archive if self.archive else (math.inf if used else 0.0)
 
 
 def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> Supply:
-    """What a real share costs. Re-used documents help less: the lineage inbreeds as the archive does (`weighting.py`).
+    """The cost of a real share. Re-used documents help less: the lineage inbreeds like the archive (`weighting.py`).
 
     Args:
         real_share: Share of real data in each training set, from 0 to 1.

@@ -1,4 +1,4 @@
-"""Probes: how evidence is collected of a module. No trainer is imported here."""
+"""Probes collect evidence from a module. No trainer is imported here."""
 
 from collapse_guard.probes.causal_lm import CausalLMProbe
 from collapse_guard.probes.isolation import untouched

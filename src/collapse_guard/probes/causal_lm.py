@@ -21,11 +21,11 @@ from collapse_guard.wildtype import WildType
 
 
 class CausalLMProbe:
-    """Collects evidence of a causal language model: losses on the wild type's evaluation documents, and samples.
+    """Collects evidence from a causal language model: losses on the wild type's evaluation documents, and samples.
 
-    The samples are scored too: under the module itself (own_perplexity) and, where it is given, under the founder
-    (founder_perplexity). They are scored as the ids that were drawn, after their prompts, under the whole distribution
-    whatever the decoding; the end of a sample is not scored, and samples of no tokens are left out.
+    The samples are scored too: under the module itself (own_perplexity) and, if given, under the founder
+    (founder_perplexity). They are scored as the drawn ids, after their prompts, under the whole distribution for any
+    decoding. The end of a sample is not scored, and samples without tokens are left out.
 
     The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), or an
     object with `.logits` as Hugging Face models return. For fast sampling it may have `generate_step` (see
@@ -35,17 +35,18 @@ class CausalLMProbe:
 
     Args:
         tokenizer: The model's: a `tokenizers.Tokenizer` or a Hugging Face one (`tokenizing.Codec`); never changed.
-        n_samples: Samples to draw; 0: none.
-        max_new_tokens: Most tokens of a sample.
+        n_samples: Number of samples to draw; 0: none.
+        max_new_tokens: Largest number of tokens of a sample.
         temperature: As in `sampling.Decoding`.
         top_k: As in `sampling.Decoding`.
         top_p: As in `sampling.Decoding`.
         prompts: Samples continue these in turn, and do not contain them; None: they start from nothing.
-        batch_size: Samples, and windows of documents, in a forward.
-        max_length: Most ids in a forward: longer documents are scored in windows, longer prefixes lose their beginning.
+        batch_size: Samples, or windows of documents, per forward.
+        max_length: Largest number of ids per forward: longer documents are scored in windows, and longer prefixes lose
+            their beginning.
         bos_token_id: Id that begins a document; None: the tokenizer's, else that of "<|bos|>".
         eos_token_id: Id that ends a sample; None: the tokenizer's, if it has one.
-        n_documents: Score the first so many evaluation documents; None: all; 0: none.
+        n_documents: Number of evaluation documents to score, from the first; None: all; 0: none.
         score_samples: Whether the module scores its own samples, which costs one more forward over them: little beside
             drawing them, which takes one for every token.
         founder: The model of generation 0, of the same tokenizer, which scores the samples at the same cost; None: no
@@ -53,11 +54,11 @@ class CausalLMProbe:
             training, and left as it was. One on the CPU is moved to the module's device while it is measured.
 
     Raises:
-        InputError: An argument is out of range, or the tokenizer will not do.
+        InputError: An argument is out of range, or the tokenizer is not supported.
     """
 
     kind = "text"
-    """Kind of wild type that the evidence is of."""
+    """Kind of wild type that the evidence is for."""
 
     def __init__(
         self,
@@ -119,7 +120,7 @@ class CausalLMProbe:
             )
 
     def merge(self, parts: Sequence[Evidence]) -> Evidence:
-        """Put the parts of all ranks together, in the order that a single rank would have collected them in."""
+        """Join the parts of all ranks, in the order in which a single rank would have collected them."""
         return merge(parts, samples=self.batch_size, documents=1)
 
     def _documents(self, wild_type: WildType) -> list[Document]:
@@ -177,4 +178,4 @@ def _check_founder(founder: nn.Module | None, n_samples: int) -> None:
     if not isinstance(founder, nn.Module):
         raise InputError(f"`founder` must be an nn.Module, or None, but got {type(founder).__name__}: load it first")
     if n_samples == 0:
-        raise InputError("`n_samples` must be positive where a `founder` is to score the samples, but got 0")
+        raise InputError("`n_samples` must be positive with a `founder`, which scores the samples, but got 0: raise it")

@@ -18,8 +18,8 @@ from collapse_guard.probes.scoring import logits_of
 class Decoding:
     """How the next token is drawn from the model's distribution.
 
-    Collapse shows differently under each: pure sampling drifts towards noise, top-k and low temperatures narrow. So it
-    must be the one that the next generation's training data is made with, and the same in all generations.
+    Collapse shows differently under each: pure sampling drifts towards noise, top-k and low temperatures narrow. So use
+    the decoding that makes the next generation's training data, and the same one in all generations.
     """
 
     temperature: float = 1.0
@@ -98,9 +98,9 @@ def _nucleus(probabilities: Tensor, top_p: float | None) -> Tensor:
         return probabilities
     ordered, places = probabilities.sort(dim=-1, descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered
-    kept = ordered.masked_fill(before >= top_p, 0.0)
-    kept = kept / kept.sum(-1, keepdim=True)
-    return torch.zeros_like(kept).scatter(-1, places, kept)
+    nucleus = ordered.masked_fill(before >= top_p, 0.0)
+    nucleus = nucleus / nucleus.sum(-1, keepdim=True)
+    return torch.zeros_like(nucleus).scatter(-1, places, nucleus)
 
 
 class _NextLogits:
@@ -137,7 +137,7 @@ def generate(
 ) -> list[list[int]]:
     """Continue each prompt by up to `max_new_tokens` tokens; all rows advance together.
 
-    Any causal module will do: its forward is run again on the whole prefix for every token. A module that has
+    Any causal module works: its forward runs again on the whole prefix for every token. A module that has
 
         generate_step(ids, state) -> (logits, state)
 
@@ -150,11 +150,11 @@ def generate(
         max_new_tokens: Most tokens of a sample.
         decoding: How a token is drawn.
         generator: On the module's device.
-        max_length: Most ids in a forward; of a longer prefix the last ones. Not for `generate_step`.
+        max_length: Largest number of ids per forward; a longer prefix keeps its last ones. Not for `generate_step`.
         eos: Ends a sample, and is not part of it.
 
     Returns:
-        The new ids of each row. A row ends early where the model gives no distribution (NaN).
+        The new ids of each row. A row ends early if the model gives no distribution (NaN).
 
     Raises:
         InputError: The module does not return logits.

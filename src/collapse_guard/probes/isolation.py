@@ -1,4 +1,4 @@
-"""The guard leaves no trace: what measuring changes in a process is as before when it is done, also when it raises."""
+"""The guard leaves no trace: after measuring, the state of the process is as before, also after an error."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def untouched(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def placed(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Have a module that lies on the CPU on `device` inside, and back on the CPU afterwards; its bits do not change.
+    """Move a module from the CPU to `device` inside, and back afterwards; its bits do not change.
 
-    A module that lies elsewhere stays there: it may be spread over devices.
+    A module on another device stays there: it may be spread over devices.
 
     Example:
         >>> with placed(nn.Linear(2, 2), torch.device("cpu")):

@@ -36,7 +36,7 @@ class Probe(Protocol):
         Args:
             module: The LightningModule in training.
             wild_type: The frozen real data; `wild_type.evaluation` are the documents to score.
-            seed: Of everything random; another one in each generation.
+            seed: Seed of everything random; another one in each generation.
             rank: This process, from 0.
             world_size: Number of processes.
         """

@@ -1,4 +1,4 @@
-"""The losses of a causal language model on documents: every token once, in nats, with the entropy at its place."""
+"""Losses of a causal language model on documents: every token once, in nats, with the entropy at its place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Document:
     tokens: Sequence[int]
     n_bytes: int
     prompt: Sequence[int] = ()
-    """What the tokens continue; it is read and not scored."""
+    """The prompt that the tokens continue; it is read and not scored."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def logits_of(output: Any) -> Tensor:
 
 
 def device_of(module: nn.Module) -> torch.device:
-    """Device of the module's parameters; the CPU where it has none."""
+    """Device of the module's parameters; the CPU if it has none."""
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
 
 
@@ -136,5 +136,5 @@ def _nats(module: nn.Module, batch: Sequence[_Window]) -> list[tuple[FloatArray,
         measured(logits, on_device, ignore_index=IGNORED).double().cpu().numpy()
         for measured in (token_nll, token_entropy)
     )
-    scored = [slice(len(window.prompt), len(window)) for window in batch]
-    return [(nll[row, place], entropy[row, place]) for row, place in enumerate(scored)]
+    slices = [slice(len(window.prompt), len(window)) for window in batch]
+    return [(nll[row, place], entropy[row, place]) for row, place in enumerate(slices)]

@@ -1,4 +1,4 @@
-"""How a measurement is split over ranks and put together again: what is measured does not depend on how many."""
+"""Split a measurement over ranks and join it again; the result does not depend on the number of ranks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mixed_seed(*numbers: int) -> int:
 
 
 def batch_generator(seed: int, number: int, device: torch.device) -> torch.Generator:
-    """The generator of one batch: it depends on seed and number alone, not on the rank that makes the batch."""
+    """The generator of one batch; it depends only on seed and number, not on the rank that makes the batch."""
     return torch.Generator(device).manual_seed(mixed_seed(seed, number))
 
 
@@ -46,7 +46,7 @@ def interleave(parts: Sequence[Sequence[Any]], size: int | None) -> list[Any]:
 
 
 def merge(parts: Sequence[Evidence], *, samples: int | None = None, documents: int | None = None) -> Evidence:
-    """Put the evidence of all ranks together, in the order of the ranks.
+    """Join the evidence of all ranks, in the order of the ranks.
 
     Args:
         parts: Evidence of rank 0, 1, 2, ...

@@ -68,10 +68,10 @@ def _with(method: Callable[..., Any], **wanted: bool) -> Callable[[Any], Any]:
 
 def _bos(tokenizer: Any) -> int:
     named = getattr(tokenizer, "bos_token_id", None)
-    found = tokenizer.token_to_id(BOS) if named is None and hasattr(tokenizer, "token_to_id") else named
-    if found is None:
+    bos = tokenizer.token_to_id(BOS) if named is None and hasattr(tokenizer, "token_to_id") else named
+    if bos is None:
         raise InputError(
             f"`bos_token_id` must be given: the tokenizer names none and has no {BOS} token. Give the id that begins a "
             "document in training (often that of the end-of-text token)"
         )
-    return int(found)
+    return int(bos)

@@ -1,4 +1,4 @@
-"""The records that cross rooms: frozen, keyword-only, validated on the way in, versioned on the way out."""
+"""Records that are passed between rooms: frozen, keyword-only, validated when read, versioned when written."""
 
 from collapse_guard.records.assessment import Assessment
 from collapse_guard.records.comparison import Baseline, Comparison

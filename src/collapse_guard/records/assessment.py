@@ -1,4 +1,4 @@
-"""Everything that is known of one generation."""
+"""Everything known about one generation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collapse_guard.records.verdict import Verdict
 
 
 class Assessment(Record):
-    """Everything known of one generation: readings, comparisons, verdict, and the mixture asked for next."""
+    """Everything known about one generation: readings, comparisons, verdict, and the mixture for the next one."""
 
     generation: Generation
     """The generation assessed."""
@@ -24,20 +24,20 @@ class Assessment(Record):
     reference: dict[str, Reading] = Field(default_factory=dict)
     """Indicator name -> the wild type's own reading at the same group size, where it has one."""
     comparisons: tuple[Comparison, ...]
-    """Against founder or wild type; `decides` marks those that the verdict rests on."""
+    """Comparisons with founder or wild type; `decides` marks those that the verdict rests on."""
     verdict: Verdict
     """The decision."""
     stratum: TailStratum | None = None
     """The tail of the founder, frozen; carried by every generation that was scored on it."""
     prescription: Mixture | None = None
-    """The mixture that the guard asks for in the next generation; None: no opinion."""
+    """The mixture that the guard asks for in the next generation; None: it asks for nothing."""
     outlook: Outlook | None = None
     """Genetics of the lineage up to this generation; None: there is no founder, or it is the founder."""
     lost: tuple[LostItem, ...] = ()
-    """What the wild type has and the samples have not: the worst of each kind first. Empty: nothing, or not asked."""
+    """What the wild type has and the samples lack: the worst of each kind first. Empty: nothing, or not measured."""
     seed: int = 0
     """Seed of everything random in the assessment."""
     look: int | None = None
-    """How many times the generation was judged in the run before; None: it is judged only once."""
+    """How often the generation was judged before in the run; None: it is judged only once."""
     decisions: tuple[Decision, ...] = ()
-    """What was done in the middle of its training, oldest first."""
+    """Decisions in the middle of its training, oldest first."""

@@ -47,7 +47,7 @@ class Comparison(Record):
     margin: float
     """How much harm is still acceptable, in the unit of the effect."""
     watch: float
-    """From how much harm on the generation is watched, in the unit of the effect."""
+    """How much harm gives a WATCH, in the unit of the effect."""
     p_beyond_margin: float
     """p-value against "harm is at most the margin": small means collapsed."""
     p_beyond_watch: float
@@ -61,21 +61,21 @@ class Comparison(Record):
     n_reference: int
     """Replicates of the baseline."""
     n_needed: int | None = None
-    """Samples or documents that would decide at 80 % power; None: it is decided, or no number would."""
+    """Samples or documents that would decide at 80% power; None: it is decided, or no number would."""
     detectable: float | None = None
-    """Smallest harm that would be found beyond the margin at this n with 80 % power, in the unit of the effect; None:
+    """Smallest harm that would be found beyond the margin at this n with 80% power, in the unit of the effect; None:
     not known."""
     e_beyond_margin: float | None = None
-    """e-value against "harm is at most the margin": evidence that multiplies over generations that were judged on
-    different documents; None where the method gives none."""
+    """e-value against "harm is at most the margin": evidence that multiplies over generations judged on different
+    documents; None if the method gives none."""
     e_beyond_watch: float | None = None
     """e-value against "harm is at most the watch level"."""
     seed_limit: float | None = None
-    """Harm that another seed alone does not reach in any generation of the horizon; None: nobody measured it."""
+    """Harm that another seed alone does not reach in any generation of the horizon; None: not measured."""
     replicate: str = ""
     """What n counts: "document", "4096 tokens"."""
     seed: int | None = None
-    """Seed of a randomised method; None where nothing was drawn."""
+    """Seed of a randomised method; None if nothing was drawn."""
     decides: bool = True
     """Whether the verdict rests on it; the others are shown."""
 
@@ -92,15 +92,15 @@ class Comparison(Record):
 
     @property
     def margin_by_seeds(self) -> bool:
-        """Whether the margin is what another seed alone does, because that is more than the policy's."""
+        """Whether the limit of seed noise replaces the policy's margin, because it is larger."""
         return self.seed_limit is not None and self.seed_limit >= self.margin
 
     @property
     def beyond_seeds(self) -> bool:
-        """Whether harm is more than another seed alone does."""
+        """Whether harm exceeds the limit of seed noise."""
         return self.seed_limit is not None and self.harm > self.seed_limit
 
     @property
     def harm(self) -> float:
-        """The effect turned so that positive is toward collapse."""
+        """The effect with the sign such that positive is toward collapse."""
         return self.direction.sign(self.effect) * self.effect

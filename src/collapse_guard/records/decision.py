@@ -1,4 +1,4 @@
-"""What was done about a verdict in the middle of a run."""
+"""Decisions about a verdict in the middle of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collapse_guard.records.verdict import Severity
 
 
 class Decision(Record):
-    """What was done about a verdict in the middle of a run: everything that it rests on, and what came of it."""
+    """A decision about a verdict in the middle of a run, with its evidence and its result."""
 
     step: int
     """Global step at which the verdict was given."""
@@ -24,16 +24,16 @@ class Decision(Record):
     real_after: Share
     """Real share from `from_index` on."""
     from_index: int | None = None
-    """The first place of the run that it holds for, beyond what any loader had fetched; None: nothing was changed."""
+    """The first place of the run with the new share, beyond what any loader had fetched; None: nothing was changed."""
     affordable: Share = 1.0
     """Largest real share for the rest of the run that budget and passes allow."""
     budget_left: int | None = None
-    """Real documents that may be drawn from there on; None: no limit is known."""
+    """Real documents that may be drawn from there on; None: no known limit."""
     halt: bool = False
-    """Whether training on is no use: no affordable share is enough."""
+    """Whether the run should halt, because no affordable share is enough."""
     roll_back_to: int | None = None
-    """Newest HEALTHY ancestor, where training on is no use; None: no need, or there is none."""
+    """Newest HEALTHY ancestor, if the run should halt; None: no need, or there is none."""
     dry_run: bool = False
-    """Whether it was only said, not done."""
+    """Whether the decision was only recorded, not applied."""
     rule: str
     """Why, as a sentence."""

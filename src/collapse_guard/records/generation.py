@@ -22,11 +22,11 @@ class Mixture(Record):
     """
 
     real: Share
-    """Documents that people wrote, from the pool."""
+    """Share of real documents, from the pool."""
     earlier: Share = 0.0
-    """Samples of generations before the newest."""
+    """Share of samples of generations before the newest."""
     newest: Share = 0.0
-    """Samples of the newest generation."""
+    """Share of samples of the newest generation."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -37,20 +37,20 @@ class Mixture(Record):
 
     @classmethod
     def with_real(cls, real: float) -> Mixture:
-        """A mixture of a real share, the rest being samples of the newest generation."""
+        """A mixture with a real share; the rest is samples of the newest generation."""
         if not 0.0 <= real <= 1.0:
             raise InputError(f"`real` must be a share between 0 and 1, but got {real!r}")
         return cls(real=real, newest=1.0 - real)
 
     def weights(self, sizes: Mapping[str, int]) -> dict[str, float]:
-        """Weights of the loss of an item of each source that do what resampling to these shares would.
+        """Loss weights of an item of each source, with the same effect as resampling to these shares.
 
-        Share of the source over its share of the data: with items drawn as they lie, the weighted mean loss has the
-        expectation of the mean loss of this mixture, and the weights of all items have a mean of one. The variance is
-        larger than with resampling: of n items, n / (mean of squared weights) count.
+        A weight is the share of the source divided by its share of the data. If items are drawn from the data, the
+        weighted mean loss has the expectation of the mean loss of this mixture, and the weights of all items have a
+        mean of one. The variance is larger than with resampling: n items count as n / (mean of squared weights).
 
         Args:
-            sizes: Items of each source (`real`, `earlier`, `newest`) in the data; those that are missing have none.
+            sizes: Items of each source (`real`, `earlier`, `newest`) in the data; 0 for those not named.
 
         Raises:
             InputError: A source with a share has no items, or a name is of no source.
@@ -84,13 +84,13 @@ class Generation(Record):
     parents: tuple[int, ...] = ()
     """Indices of the generations whose samples it was trained on; empty for the founder."""
     mixture: Mixture | None = None
-    """What it was trained on, where known."""
+    """The mixture that it was trained on; None: not known."""
     parent_shares: tuple[Share, ...] = ()
     """Share of the training set that each of `parents` wrote, in their order; empty: not recorded."""
     items: Annotated[int, Field(ge=1)] | None = None
     """Documents in the training set; None: not recorded."""
     real_origin: Literal["fresh", "archive"] = "fresh"
-    """Whether its real documents were fresh, or those of the founder again."""
+    """Whether its real documents were fresh, or the founder's again."""
     wild_type: str = ""
     """Fingerprint of the wild type that it is measured against."""
 

@@ -1,4 +1,4 @@
-"""What real data show and a generation does not."""
+"""Lost items: what real data show and a generation does not."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class LostItem(Record):
     real_count: int
     """Occurrences in the wild type; for a cluster or a document, how many real documents lie there."""
     expected: float
-    """Occurrences that as much real text, or as many real documents, as there are samples would show on average."""
+    """Mean number of occurrences in as much real text, or as many real documents, as there are samples."""
     observed: int
     """Occurrences in the samples."""
     chance: float
     """Probability of so few or fewer if the samples were real."""
     lost_in_all: int = 1
-    """How many of its kind are lost; a table holds only the worst of them."""
+    """Number of lost items of its kind; a table holds only the worst of them."""
     cluster: int | None = None
     """For a cluster its number in the wild type's codebook (`Geometry.assign`); None for the other kinds."""

@@ -26,12 +26,13 @@ class Inbreeding(Record):
     of: str
     """What is drawn: "tokens", or "clusters" for vectors."""
     size: Interval | None = None
-    """Effective size: of how many draws a generation drift alone would lose as much. None: too few generations."""
+    """Effective size: the number of draws per generation with which drift alone would lose as much; None: too few
+    generations."""
     expected: float | None = None
-    """Fixation index that chance alone gives to the recorded pedigree, where whole documents are drawn; None: sizes of
+    """Fixation index that chance alone gives for the recorded pedigree, if whole documents are drawn; None: sizes of
     training sets are not known."""
     fitness: float | None = None
-    """Relative fitness: the founder's perplexity over that of the generation; None: not measured."""
+    """Relative fitness: the founder's perplexity divided by the generation's; None: not measured."""
 
 
 class Depression(Record):
@@ -42,18 +43,18 @@ class Depression(Record):
     size: Interval
     """n_e of the curve; infinite ends: a straight line fits as well."""
     purging: Interval | None = None
-    """d; None: purging is not shown, and 0 in the curve."""
+    """d; None: no evidence of purging, and 0 in the curve."""
     curve: tuple[float, ...]
     """Fitted ln(perplexity / founder's measured one), of the founder, each generation after it, and those to come."""
 
 
 class Course(Record):
-    """Where an indicator goes: its effect against the founder in each coming generation."""
+    """Forecast of an indicator: its effect against the founder in each coming generation."""
 
     median: tuple[float, ...]
-    """Half of what is possible lies below."""
+    """Median of the possible effects."""
     low: tuple[float, ...]
-    """Lower end of the band of 90 %."""
+    """Lower end of the 90% band."""
     high: tuple[float, ...]
     """Upper end of the band."""
     crossed: tuple[float, ...]
@@ -61,7 +62,7 @@ class Course(Record):
 
 
 class Forecast(Record):
-    """What comes if every generation from now on is trained on one mixture."""
+    """Forecast for every coming generation trained on one mixture."""
 
     real_share: Share
     """Fresh real data in each coming training set; the rest is written by the newest generation."""
@@ -91,23 +92,23 @@ class Prescription(Record):
     """Smallest share of fresh real data in each coming generation that keeps every deciding indicator within its margin
     with probability `assurance`; None: none does."""
     even_share: float | None
-    """The share that does so in half of what is possible: the distance to `real_share` is the margin of safety."""
+    """The share that does so with probability one half; the distance to `real_share` is the margin of safety."""
     assurance: float
-    """How sure."""
+    """Probability that the share is enough."""
     horizon: int
-    """For how many generations."""
+    """Number of generations that the share should last for."""
     indicator: str = ""
-    """The indicator that asks for the most; empty where none asks for any."""
+    """The indicator that needs the most; empty if none needs any."""
     fixation_share: float | None = None
     """Share that holds the fixation index at the policy's target; None: no target, or n_e is not known."""
     infeasible: str = ""
-    """Why no share does, as a sentence; empty where one does."""
+    """Why no share is enough, as a sentence; empty if one is."""
     roll_back_to: int | None = None
-    """Newest HEALTHY ancestor, where this generation is beyond help; None: no need, or there is none."""
+    """Newest HEALTHY ancestor, if no share is enough; None: no need, or there is none."""
 
 
 class Outlook(Record):
-    """Genetics of a lineage up to a generation: how inbred it is, where it goes, and how much real data prevents it."""
+    """Genetics of a lineage up to a generation: how inbred it is, its forecast, and how much real data it needs."""
 
     inbreeding: Inbreeding | None = None
     """None: no homozygosity was measured."""

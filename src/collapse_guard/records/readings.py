@@ -1,4 +1,4 @@
-"""What was measured of a generation."""
+"""Readings of a generation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reading(Record):
     family: str
     """Family of the indicator: the MLflow metric is `<family>/<indicator>`."""
     value: float
-    """The indicator in its unit; NaN where it is undefined, and `problem` says why."""
+    """The indicator in its unit; NaN if it is undefined, and `problem` says why."""
     unit: str
     """Unit of `value`."""
     direction: Direction
@@ -55,7 +55,7 @@ class Reading(Record):
     drawn: str = ""
     """What is drawn at random where the indicator is a probability of draws: "tokens", or "clusters" of vectors."""
     problem: str = ""
-    """Why there is no usable value, as a sentence; empty where there is one."""
+    """Why there is no usable value, as a sentence; empty if there is one."""
 
     @property
     def is_usable(self) -> bool:

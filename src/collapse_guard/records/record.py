@@ -1,7 +1,7 @@
-"""Record: the base of what crosses rooms, validated on the way in, versioned on the way out.
+"""Record: the base class of records, validated when read, versioned when written.
 
-A record says what was seen and decided, never how it is shown. `to_dict` gives plain JSON types, in which a number that
-is not finite is the string "NaN", "Infinity" or "-Infinity"; `from_dict` refuses what it does not know.
+A record holds what was measured and decided, never how it is shown. `to_dict` gives plain JSON types, in which a number
+that is not finite is the string "NaN", "Infinity" or "-Infinity"; `from_dict` refuses unknown fields.
 """
 
 from __future__ import annotations

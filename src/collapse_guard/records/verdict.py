@@ -9,7 +9,7 @@ from collapse_guard.records.record import Record
 
 
 class Severity(StrEnum):
-    """What the guard says of a generation.
+    """The severity of a verdict.
 
     The order for combination, mildest first, is HEALTHY < WATCH < UNDECIDED < COLLAPSED. UNDECIDED stands above WATCH
     because a WATCH is shown to be within its margin and an UNDECIDED is not: a gate must not pass what was not shown.
@@ -38,7 +38,7 @@ class Severity(StrEnum):
 
     @staticmethod
     def worst(severities: list[Severity]) -> Severity:
-        """Combine by the truth table above; HEALTHY where there is nothing to combine."""
+        """Combine by the truth table above; HEALTHY if there is nothing to combine."""
         return max(severities, key=lambda severity: severity.rank, default=Severity.HEALTHY)
 
 
@@ -65,9 +65,9 @@ class Reason(Record):
     severity: Severity
     """The severity that this statement alone would give."""
     indicator: str = ""
-    """Indicator that it is about; empty where it is about the generation."""
+    """Indicator that it is about; empty if it is about the generation."""
     definitions: tuple[int, ...] = ()
-    """Definitions of model collapse that the indicator speaks to, by their numbers in Schaeffer et al. (2025)."""
+    """Definitions of model collapse that the indicator measures, by their numbers in Schaeffer et al. (2025)."""
     sentence: str
     """The statement in plain words, with the numbers."""
 
@@ -80,7 +80,7 @@ class Alert(Record):
     event: Literal["", "enter", "recover"] = ""
     """What this generation changed: an alert was raised, taken back, or nothing."""
     healthy_in_a_row: int = 0
-    """HEALTHY verdicts up to this one without another between them."""
+    """Consecutive HEALTHY verdicts up to this one."""
 
 
 class Verdict(Record):
@@ -99,14 +99,14 @@ class Verdict(Record):
     policy: str
     """Fingerprint of the policy."""
     shown: Severity | None = None
-    """The worst that was shown, whatever could not be: a lineage may be UNDECIDED on the margin of one indicator and
-    beyond the watch level of another. None: as the severity."""
+    """The worst severity that was shown: a lineage may be UNDECIDED on the margin of one indicator and beyond the watch
+    level of another. None: the same as `severity`."""
     alert: Alert = Alert()
-    """What this verdict changes for those who are told of changes only."""
+    """The alert that this verdict raises or takes back."""
 
     @property
     def known(self) -> Severity:
-        """What alerts go by: `shown`, or the severity where it says the same."""
+        """The severity that alerts follow: `shown`, or else `severity`."""
         return self.severity if self.shown is None else self.shown
 
     def __str__(self) -> str:

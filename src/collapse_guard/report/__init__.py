@@ -1,4 +1,4 @@
-"""TELL: a lineage as an HTML page, Markdown, JUnit XML, JSON and pictures; nothing is written to disk."""
+"""Reports of a lineage as HTML, Markdown, JUnit XML, JSON and pictures; nothing is written to disk."""
 
 from collapse_guard.report.attached import attachments
 from collapse_guard.report.curves import curves_figure

@@ -1,4 +1,4 @@
-"""What a store keeps beside an assessment for people: the report of its lineage, and its two curves."""
+"""Attachments of a stored assessment, for people: the report of its lineage, and its two curves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collapse_guard.report.html import html
 
 
 def attachments(lineage: str, history: Sequence[Assessment]) -> dict[str, str]:
-    """File name -> text: report.html, and two-curves.svg where perplexity is forecast."""
+    """File name -> text: report.html, and two-curves.svg if perplexity is forecast."""
     curves = curves_figure(history)
     page = {"report.html": html({lineage: history})}
     return page if curves is None else {**page, "two-curves.svg": figure_svg(curves)}

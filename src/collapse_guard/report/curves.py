@@ -1,7 +1,7 @@
 """The two curves of a lineage side by side: relative fitness, as of a population, and perplexity, as of a model.
 
-Both are one series, W_t / W_0 = PPL_0 / PPL_t. Through both goes the fitted curve of inbreeding and purging, where
-there are generations enough for one, and on from the newest generation what is forecast under each mixture.
+Both are one series, W_t / W_0 = PPL_0 / PPL_t. Both show the fitted curve of inbreeding and purging, if there are
+enough generations for it, and from the newest generation on the forecast under each mixture.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Curves:
 
 
 def curves(history: Sequence[Assessment]) -> Curves | None:
-    """The two curves of a lineage; None where its newest generation has no forecast of perplexity."""
+    """The two curves of a lineage; None if its newest generation has no forecast of perplexity."""
     ordered = in_order(history)
     newest = ordered[-1]
     forecasts = newest.outlook.forecasts if newest.outlook else ()
@@ -98,13 +98,13 @@ def description(history: Sequence[Assessment]) -> str:
     if found is None:
         return ""
     last, ahead = found.rises[-1], found.forecasts[0].courses[INDICATOR].median[: _ahead(found)][-1]
-    told = [
+    parts = [
         f"Relative fitness is {math.exp(-last):.2f} and perplexity {number(found.founder * math.exp(last))} "
         f"at generation {found.generations[-1]}",
         f"under the mixture in use, {math.exp(-ahead):.2f} and {number(found.founder * math.exp(ahead))} are "
         f"forecast for generation {found.generations[-1] + _ahead(found)}",
     ]
-    return f"{'; '.join(told)}."
+    return f"{'; '.join(parts)}."
 
 
 def _ahead(found: Curves) -> int:
@@ -161,10 +161,10 @@ def _name_ends(axes: Axes, ends: Mapping[float, float], *, right: float) -> None
         else:
             groups.append([end])
     for shares in groups:
-        told = _named(max(shares)) if len(shares) == 1 else f"{100.0 * min(shares):.3g}-{_named(max(shares))}"
+        label = _named(max(shares)) if len(shares) == 1 else f"{100.0 * min(shares):.3g}-{_named(max(shares))}"
         middle = math.sqrt(ends[shares[0]] * ends[shares[-1]])
         axes.annotate(
-            told, (right, middle), fontsize=7.0, color=_OTHERS, va="center", xytext=(3, 0), textcoords="offset points"
+            label, (right, middle), fontsize=7.0, color=_OTHERS, va="center", xytext=(3, 0), textcoords="offset points"
         )
 
 

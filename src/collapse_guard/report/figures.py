@@ -152,9 +152,9 @@ def _draw_line(axes: Axes, points: Sequence[Point], look: LineageLook) -> None:
     )
     axes.plot(generations, values, color=look.ink.light, linewidth=1.6, linestyle=_dashes(look))
     for severity in Severity:
-        judged = [point for point in points if point.severity is severity]
-        if judged:
-            axes.add_line(marks(severity, [p.generation for p in judged], [p.value for p in judged]))
+        marked = [point for point in points if point.severity is severity]
+        if marked:
+            axes.add_line(marks(severity, [p.generation for p in marked], [p.value for p in marked]))
 
 
 def _dashes(look: LineageLook) -> LineStyleType:

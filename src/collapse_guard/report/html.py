@@ -46,7 +46,7 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class LineageView:
-    """What the page says of one lineage that has at least one generation."""
+    """The view of one lineage with at least one generation."""
 
     name: str
     """Its name, on one line."""
@@ -57,7 +57,7 @@ class LineageView:
     track: tuple[tuple[int, Severity], ...]
     """Generation and verdict, oldest first."""
     prescription: str
-    """What the guard asks for next; empty: nothing."""
+    """The guard's request for the next generation; empty: none."""
     outlook: tuple[str, ...]
     """How inbred it is, when it fails, and how much real data prevents that."""
     needed: tuple[str, ...]
@@ -83,7 +83,7 @@ class LineageView:
 
 
 def html(histories: Histories, *, title: str = "Lineage report") -> str:
-    """Tell lineages as one self-contained HTML page.
+    """Report lineages as one self-contained HTML page.
 
     Args:
         histories: Lineage name -> its generations; a lineage without any is named as not assessed.

@@ -40,14 +40,14 @@ def tables(assessment: Assessment, founder: Assessment | None = None) -> tuple[T
 
 def summary(assessment: Assessment, *, most: int = 5) -> Table | None:
     """The worst `most` words, and as many runs of two and of three words, in one table; None where none was lost."""
-    chosen = [_of_kind(assessment, kind) for kind in _WORDED]
-    if not any(chosen):
+    kinds = [_of_kind(assessment, kind) for kind in _WORDED]
+    if not any(kinds):
         return None
     return Table(
-        caption=f"What was lost: {_listed([_counted(items) for items in chosen if items])} that real text of this size "
+        caption=f"What was lost: {_listed([_counted(items) for items in kinds if items])} that real text of this size "
         "would show are gone or nearly so",
         columns=("kind", "what", *_COLUMNS),
-        rows=tuple((Cell(text=item.kind), *_cells(item)) for items in chosen for item in items[:most]),
+        rows=tuple((Cell(text=item.kind), *_cells(item)) for items in kinds for item in items[:most]),
     )
 
 
@@ -61,13 +61,13 @@ def sentence(kind: str, items: Sequence[LostItem], at_founder: Sequence[LostItem
     """
     total = _total(items)
     is_are = "is" if total == 1 else "are"
-    told = {
+    predicate = {
         "cluster": f"that as many real samples would fill {is_are} empty or nearly so",
         "document": "has no samples near it, or too few" if total == 1 else "have no samples near them, or too few",
     }.get(kind, f"that real text of this size would show {is_are} gone or nearly so")
     before = "" if at_founder is None else f" ({_total(at_founder):,} at the founder)"
     cut = f"; the worst {len(items)} are listed" if total > len(items) else ""
-    return f"{_counted(items)} {told}{before}{cut}"
+    return f"{_counted(items)} {predicate}{before}{cut}"
 
 
 def _of_kind(assessment: Assessment, kind: str) -> list[LostItem]:

@@ -37,8 +37,8 @@ class _Block:
 
 
 def markdown(history: Sequence[Assessment], *, max_chars: int = 60_000) -> str:
-    """Tell a lineage in Markdown: newest verdict, reasons, what would decide, generations, comparisons,
-    what was lost. Comparisons that decide nothing are counted, and listed only where they moved.
+    """Report a lineage in Markdown: newest verdict, reasons, what would decide, generations, comparisons, and what was
+    lost. Comparisons that do not decide are counted, and listed only if they moved.
 
     Args:
         history: The generations of one lineage.
@@ -76,8 +76,8 @@ def _item(text: str) -> str:
     return f"- {_BLOCK_OPENER.sub(_escaped_opener, escape(text))}"
 
 
-def _escaped_opener(found: re.Match[str]) -> str:
-    return f"{found[1]}\\{found[2]}"
+def _escaped_opener(match: re.Match[str]) -> str:
+    return f"{match[1]}\\{match[2]}"
 
 
 def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
@@ -126,9 +126,9 @@ def _not_listed(newest: Assessment) -> str:
 
 
 def _asked(newest: Assessment) -> Iterable[str]:
-    found = [*sentences.decisions(newest), *outlook.sentences(newest)]
-    told = [*map(escape, found), sentences.prescription(newest)]
-    return chain.from_iterable((sentence, "") for sentence in told if sentence)
+    notes = [*sentences.decisions(newest), *outlook.sentences(newest)]
+    lines = [*map(escape, notes), sentences.prescription(newest)]
+    return chain.from_iterable((sentence, "") for sentence in lines if sentence)
 
 
 def _table(table: Table, noun: str) -> _Block:
@@ -159,11 +159,11 @@ def _fit(blocks: Sequence[_Block], max_chars: int) -> str:
     spare = max_chars - sum(sum(len(line) + 1 for line in block.head) + notice for block in blocks)
     lines: list[str] = []
     for block in blocks:
-        kept = _how_many_fit(block.rows, spare)
-        spare -= sum(len(row) + 1 for row in block.rows[:kept])
-        lines += [*block.head, *block.rows[:kept]]
-        if kept < len(block.rows):
-            lines += ["", f"*{len(block.rows) - kept:,} more {block.noun} left out to keep this short.*"]
+        count = _how_many_fit(block.rows, spare)
+        spare -= sum(len(row) + 1 for row in block.rows[:count])
+        lines += [*block.head, *block.rows[:count]]
+        if count < len(block.rows):
+            lines += ["", f"*{len(block.rows) - count:,} more {block.noun} left out to keep this short.*"]
     return "\n".join(lines) + "\n"
 
 

@@ -19,13 +19,13 @@ def sentences(assessment: Assessment) -> list[str]:
     outlook = assessment.outlook
     if outlook is None:
         return []
-    told = [
+    parts = [
         _inbred(outlook.inbreeding) if outlook.inbreeding else "",
         _depressed(outlook.depression) if outlook.depression else "",
         _fails(outlook.forecasts[0]) if outlook.forecasts else "",
         _needs(outlook.prescription) if outlook.prescription else "",
     ]
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in parts if sentence]
 
 
 def table(assessment: Assessment) -> Table | None:
@@ -61,14 +61,14 @@ def supplied(needs: Supply) -> str:
             f"{int(needs.archive * needs.documents / needs.wanted):,} documents."
         )
     if needs.fresh_generations >= needs.horizon:
-        lasting = f"{needs.archive:,} at hand last for all {needs.horizon} generations without repeats"
+        lasting = f"your {needs.archive:,} last for all {needs.horizon} generations without repeats"
     else:
         lasting = (
-            f"{needs.archive:,} at hand are fresh for {_generations(needs.fresh_generations)} and are then used again "
-            f"({needs.uses:.1f} times each over {needs.horizon}); re-used documents bring back less"
+            f"your {needs.archive:,} are fresh for {_generations(needs.fresh_generations)} and are then used again "
+            f"({needs.uses:.1f} times each over {needs.horizon}); re-used documents help less"
         )
     weighted = (
-        f" Where the loss can be weighted, real documents together deserve a weight of {needs.weight:.2f}."
+        f" If you can weight the loss, give real documents a total weight of {needs.weight:.2f}."
         if needs.weight is not None
         else ""
     )
@@ -82,42 +82,42 @@ def _generations(count: int) -> str:
 def _inbred(found: Inbreeding) -> str:
     fixation, is_inbred = found.fixation, found.fixation.low > 0.0 and found.fixation.high >= WORTH_A_WORD
     measured = f"fixation index {fixation.value:.3g} against the founder ({_between(fixation)})"
-    said = f"The generation {_how_inbred(found)}: {measured}"
+    text = f"The generation {_how_inbred(found)}: {measured}"
     if found.size is not None and is_inbred and math.isfinite(found.size.value):
         drawn = f"as if each generation were {number(found.size.value)} {found.of}"
-        said += f", {drawn} drawn at random ({_between(found.size, digits=0)})"
-    said += "."
+        text += f", {drawn} drawn at random ({_between(found.size, digits=0)})"
+    text += "."
     if found.expected is not None and is_inbred:
-        said += f" Chance alone would give {found.expected:.3g} to its pedigree: {_beyond_chance(found)}."
-    return said if found.fitness is None else f"{said} Its relative fitness is {found.fitness:.3f}."
+        text += f" Chance alone would give {found.expected:.3g} to its pedigree: {_beyond_chance(found)}."
+    return text if found.fitness is None else f"{text} Its relative fitness is {found.fitness:.3f}."
 
 
-def _how_inbred(found: Inbreeding) -> str:
-    low, high = found.fixation.low, found.fixation.high
+def _how_inbred(record: Inbreeding) -> str:
+    low, high = record.fixation.low, record.fixation.high
     if high < 0.0:
-        return f"writes more varied {found.of} than the founder"
+        return f"writes more varied {record.of} than the founder"
     if low > 0.0:
         return "is inbred" if high >= WORTH_A_WORD else "is hardly inbred"
     return "is not measurably inbred"
 
 
-def _beyond_chance(found: Inbreeding) -> str:
-    expected = found.expected or 0.0
-    if found.fixation.low > expected:
-        return "more is lost than by chance, so decoding, filtering or the model itself narrows the text"
-    if found.fixation.high < expected:
-        return "less is lost than by chance, so the model writes beyond what it was trained on"
-    return "what is lost is what chance takes"
+def _beyond_chance(record: Inbreeding) -> str:
+    expected = record.expected or 0.0
+    if record.fixation.low > expected:
+        return "more than chance is at work: decoding, filtering or the model itself narrows the text"
+    if record.fixation.high < expected:
+        return "less is lost than by chance: the model writes more than it was trained on"
+    return "chance explains the loss"
 
 
 def _depressed(found: Depression) -> str:
-    said = (
+    text = (
         f"Its perplexity follows inbreeding with a load of {found.load.value:.2g} nats ({_between(found.load)}) and an "
         f"effective size of {number(found.size.value)} ({_between(found.size, digits=0)})"
     )
     if found.purging is None:
-        return f"{said}; purging is not shown."
-    return f"{said}, purged with d = {found.purging.value:.2f} ({_between(found.purging)})."
+        return f"{text}; there is no evidence of purging."
+    return f"{text}, purged with d = {found.purging.value:.2f} ({_between(found.purging)})."
 
 
 def _fails(forecast: Forecast) -> str:
@@ -131,23 +131,23 @@ def _fails(forecast: Forecast) -> str:
     return f"{with_share}, generation {failing} fails: {name} is beyond its margin (chance {_chance(chance)})."
 
 
-def _needs(found: Prescription) -> str:
+def _needs(prescription: Prescription) -> str:
     target = (
-        f" {share(found.fixation_share)} holds the fixation index at its target."
-        if found.fixation_share is not None
+        f" {share(prescription.fixation_share)} holds the fixation index at its target."
+        if prescription.fixation_share is not None
         else ""
     )
-    if found.infeasible:
-        back = "" if found.roll_back_to is None else f" Roll back to generation {found.roll_back_to}."
-        return f"No share of real data is enough: {one_line(found.infeasible)}.{back}{target}"
-    assured, spare = f"{share(found.assurance)} sure", ""
-    if not found.real_share:
-        return f"It needs no real data to stay within its margins for {found.horizon} generations ({assured}).{target}"
-    if found.even_share is not None:
-        spare = f"; {share(found.even_share)} at even odds"
+    if prescription.infeasible:
+        back = "" if prescription.roll_back_to is None else f" Roll back to generation {prescription.roll_back_to}."
+        return f"No share of real data is enough: {one_line(prescription.infeasible)}.{back}{target}"
+    assured, spare = f"{share(prescription.assurance)} sure", ""
+    if not prescription.real_share:
+        return f"It needs no real data to stay within its margins for {prescription.horizon} generations ({assured}).{target}"
+    if prescription.even_share is not None:
+        spare = f"; {share(prescription.even_share)} at even odds"
     return (
-        f"{share(found.real_share)} fresh real data in each generation keeps it within its margins for "
-        f"{found.horizon} generations ({assured}{spare}); {one_line(found.indicator)} asks for the most.{target}"
+        f"{share(prescription.real_share)} fresh real data in each generation keeps it within its margins for "
+        f"{prescription.horizon} generations ({assured}{spare}); {one_line(prescription.indicator)} asks for the most.{target}"
     )
 
 

@@ -1,6 +1,6 @@
-"""How verdicts and lineages look: one mark, one marker shape and one colour each, in a light and a dark scheme.
+"""The look of verdicts and lineages: one mark, one marker shape and one colour each, in a light and a dark scheme.
 
-Severity is never told by colour alone: each has a mark of its own shape, and its name stands beside it. Each colour of
+Colour alone never shows a severity: each has a mark of its own shape and its name beside it. Each colour of
 text, verdict and lineage has a contrast of at least 4.5 : 1 to the paper of its scheme (WCAG 2.2, AA).
 """
 

@@ -113,7 +113,7 @@ def headline(assessment: Assessment) -> str:
 
 
 def prescription(assessment: Assessment) -> str:
-    """What the guard asks for next, as a sentence; empty where it has no opinion."""
+    """The guard's request for the next generation, as a sentence; empty if there is none."""
     mixture = assessment.prescription
     if mixture is None:
         return ""
@@ -121,35 +121,35 @@ def prescription(assessment: Assessment) -> str:
 
 
 def decisions(assessment: Assessment) -> list[str]:
-    """What was done in the middle of its training, a sentence for each decision."""
+    """Decisions in the middle of its training, one sentence each."""
     return [_decision(decision) for decision in assessment.decisions]
 
 
 def _decision(decision: Decision) -> str:
-    told = f"After step {decision.step:,} of its training, {'dry run: ' if decision.dry_run else ''}{decision.rule}"
+    text = f"After step {decision.step:,} of its training, {'dry run: ' if decision.dry_run else ''}{decision.rule}"
     if decision.from_index is not None:
-        told += f", from item {decision.from_index:,} of the run on"
+        text += f", from item {decision.from_index:,} of the run on"
     if decision.indicator:
         worst = title(decision.indicator)
-        told += f"; the bad end of {worst} was {decision.bad_end:.1f} times its watch level"
+        text += f"; the bad end of {worst} was {decision.bad_end:.1f} times its watch level"
     if decision.budget_left is not None:
-        told += f"; {decision.budget_left:,} real documents were left for it"
+        text += f"; {decision.budget_left:,} real documents were left for it"
     if decision.halt:
         back = "" if decision.roll_back_to is None else f": go back to generation {decision.roll_back_to}"
-        told += f". Training on was no use{back}"
-    return f"{told}."
+        text += f". The run should halt{back}"
+    return f"{text}."
 
 
 def deciding_samples(assessment: Assessment) -> list[str]:
-    """What would decide where the verdict is undecided, a sentence for each such indicator."""
-    told = []
+    """The samples that would decide, one sentence for each undecided indicator."""
+    lines = []
     for comparison in assessment.comparisons:
         reading, is_open = assessment.readings.get(comparison.indicator), comparison.n_needed is not None
         if reading and is_open and status(comparison, assessment.verdict) is Status.NOT_SHOWN:
-            told.append(
+            lines.append(
                 f"{title(comparison.indicator)}: about {comparison.n_needed:,} would decide; there are {reading.n:,}."
             )
     for name, reading in assessment.readings.items():
         if reading.n < reading.n_minimum and reason_for(name, assessment.verdict):
-            told.append(f"{title(name)}: at least {reading.n_minimum:,} are needed; there are {reading.n:,}.")
-    return told
+            lines.append(f"{title(name)}: at least {reading.n_minimum:,} are needed; there are {reading.n:,}.")
+    return lines

@@ -1,4 +1,4 @@
-"""What the figures show, before it is drawn: points with intervals, the levels of margins, and the same in words."""
+"""The data of the figures: points with intervals, the levels of margins, and the same in words."""
 
 from __future__ import annotations
 
@@ -81,8 +81,10 @@ def description(histories: Histories, indicator: str) -> str:
     for name, history in histories.items():
         points = series(history, indicator)
         ends = dict.fromkeys((points[0], points[-1])) if points else {}
-        told = " and ".join(f"{_spoken(p.value, indicator)} at generation {p.generation} ({p.severity})" for p in ends)
-        parts.append(f"{sentences.one_line(name)}: {told or 'not measured'}")
+        ends_in_words = " and ".join(
+            f"{_spoken(p.value, indicator)} at generation {p.generation} ({p.severity})" for p in ends
+        )
+        parts.append(f"{sentences.one_line(name)}: {ends_in_words or 'not measured'}")
     return f"{sentences.title(indicator)} over generations. {'; '.join(parts)}."
 
 

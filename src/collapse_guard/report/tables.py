@@ -74,8 +74,8 @@ def _place(indicator: str) -> int:
 
 def compared_with(assessment: Assessment, indicator: str, baseline: str) -> Comparison | None:
     """The comparison of an indicator with a baseline; None where there is none."""
-    found = (c for c in assessment.comparisons if c.indicator == indicator and c.baseline == baseline)
-    return next(found, None)
+    matches = (c for c in assessment.comparisons if c.indicator == indicator and c.baseline == baseline)
+    return next(matches, None)
 
 
 def generations(history: Sequence[Assessment]) -> Table:

@@ -1,4 +1,4 @@
-"""Where a lineage is going: the slope of harm over its generations, as a description that no verdict rests on."""
+"""The trend of a lineage: the slope of harm over its generations, a description that no verdict rests on."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from collapse_guard.records import Assessment, Comparison
 from collapse_guard.report.tables import Cell, Table, compared_with, deciding, in_order
 
 FEWEST = 4
-"""Generations, the founder included, from which on a slope is told."""
+"""Smallest number of generations, the founder included, for which a slope is shown."""
 
 
 def table(history: Sequence[Assessment]) -> Table | None:
-    """A row for each deciding indicator that moves toward collapse: its change a generation, and how long it has.
+    """A row per deciding indicator that moves toward collapse: its change per generation, and the generations left.
 
-    None where there are fewer than four generations, and where nothing moves.
+    None with fewer than four generations, or if nothing moves.
     """
     ordered = in_order(history)
-    found = [(newest, _trend(ordered, newest)) for newest in deciding(ordered[-1]) if newest.baseline == "founder"]
-    moving = [(newest, trend) for newest, trend in found if trend.n >= FEWEST and trend.low > 0.0]
+    trends = [(newest, _trend(ordered, newest)) for newest in deciding(ordered[-1]) if newest.baseline == "founder"]
+    moving = [(newest, trend) for newest, trend in trends if trend.n >= FEWEST and trend.low > 0.0]
     if not moving:
         return None
     moving.sort(key=lambda pair: _left(*pair))
     return Table(
-        caption="Trend toward collapse (Theil-Sen; a description: generations are chained, so it is less sure than the "
-        "interval says)",
-        columns=("indicator", "change a generation (interval)", "harm now", "margin reached in"),
+        caption="Trend toward collapse (Theil-Sen; a description: generations are chained, so it is less certain than "
+        "its interval)",
+        columns=("indicator", "change per generation (interval)", "harm now", "margin reached in"),
         rows=tuple(_row(newest, trend) for newest, trend in moving),
     )
 

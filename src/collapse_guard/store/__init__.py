@@ -1,4 +1,4 @@
-"""REMEMBER: the lineages of models, append-only. Importing this room does not import MLflow; opening its store does."""
+"""Stores of lineages, append-only. Importing this room does not import MLflow; opening its store does."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 class LineageStore(ABC):
     """The lineages of all models: append-only, one `Assessment` per generation.
 
-    An append counts whole or not at all, whatever happens to the process that makes it. A store may offer more: pages
+    An append is whole or not done at all, even if the process is killed. A store may offer more: pages
     in a browser (`BrowsableStore`), and the runs of trainings (`RunStore`).
     """
 
@@ -40,7 +40,7 @@ class LineageStore(ABC):
 
         Raises:
             LineageNotFoundError: no such lineage; the message names those that are near.
-            LineageError: what was stored is not what was written.
+            LineageError: What is stored was changed after it was written.
             StoreUnreachableError: the store does not answer.
         """
 
@@ -68,7 +68,7 @@ class LineageStore(ABC):
         return lineage in self.lineages()
 
     def history_so_far(self, lineage: str) -> list[Assessment]:
-        """The generations of a lineage, sorted by index; none where it has not begun."""
+        """The generations of a lineage, sorted by index; none if it does not exist yet."""
         return self.history(lineage) if self.has(lineage) else []
 
 
@@ -194,7 +194,7 @@ def to_text(assessment: Assessment) -> str:
 
 
 def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
-    """Read `to_text` back. The text comes from outside: it may be damaged or made to deceive.
+    """Read the text of `to_text`. It comes from outside: it may be damaged or hostile.
 
     Args:
         text: JSON of one assessment.
@@ -212,11 +212,11 @@ def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
             f"{where} must be an assessment of generation {index} of lineage `{lineage}`, but it cannot be read: "
             f"{error}. Restore the file, or delete the run and append the generation again"
         ) from error
-    found = assessment.generation
-    if (found.lineage, found.index) != (lineage, index):
+    actual = assessment.generation
+    if (actual.lineage, actual.index) != (lineage, index):
         raise LineageError(
             f"{where} must be an assessment of generation {index} of lineage `{lineage}`, "
-            f"but got one of generation {found.index} of `{found.lineage}`: restore the file, or delete the run"
+            f"but got one of generation {actual.index} of `{actual.lineage}`: restore the file, or delete the run"
         )
     return assessment
 

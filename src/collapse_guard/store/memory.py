@@ -18,7 +18,7 @@ from collapse_guard.store.base import (
 
 
 class MemoryStore(LineageStore):
-    """Keeps lineages in memory as JSON, as a store on disk would: what is read is never the object that was given.
+    """Keeps lineages in memory as JSON, like a store on disk: reading never returns the object that was appended.
 
     Attachments are checked and dropped.
 

@@ -1,4 +1,4 @@
-"""What was made for the wild types of the last calls, so that it is not made again."""
+"""A small cache for the wild types of the last calls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Value = TypeVar("Value")
 
 
 class Recent(OrderedDict[Key, Value]):
-    """The values that were asked for last, by key; the one not used for longest is forgotten first."""
+    """A cache by key that drops the least recently used value first."""
 
     def __init__(self, most: int = 4) -> None:
-        """Begin empty, to keep at most so many."""
+        """Begin empty, with room for `most` values."""
         super().__init__()
         self.most = most
 
     def of(self, key: Key, make: Callable[[], Value]) -> Value:
-        """The value of a key, made where it is not there.
+        """The value of a key; it is made if it is missing.
 
         Example:
             >>> squares = Recent(most=2)

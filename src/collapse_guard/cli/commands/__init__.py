@@ -1,1 +1,1 @@
-"""The commands of `collapse-guard`, one file each and named after its command."""
+"""The commands of `collapse-guard`: one file per command, with its name."""

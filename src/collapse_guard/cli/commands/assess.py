@@ -39,10 +39,10 @@ def assess(
     junit: options.JUnit = None,
     resume: options.Resume = False,
 ) -> ExitCode:
-    """Judge a generation by what it wrote and by its losses, and add it to its lineage.
+    """Judge a generation by its samples and its losses, and add it to its lineage.
 
-    Exit codes: 0 healthy, 1 collapsed, 2 not usable, 3 undecided. Where the store does not answer, the evidence is
-    kept in .collapse_guard/pending, and --resume sends it later.
+    Exit codes: 0 healthy, 1 collapsed, 2 wrong usage, unreadable input or unreachable store, 3 undecided. If the store
+    does not answer, the evidence is saved in .collapse_guard/pending, and --resume sends it later.
     """
     from collapse_guard.cli.outbox import send_all
     from collapse_guard.cli.outputs import ReportFiles

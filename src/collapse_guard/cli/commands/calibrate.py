@@ -1,4 +1,4 @@
-"""`collapse-guard calibrate`: what chance alone does to each indicator, and the policy that follows from it."""
+"""`collapse-guard calibrate`: how much each indicator changes by chance alone, and the policy that follows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Controls = Annotated[
         "--control",
         metavar="LINEAGE",
         help="Lineage whose generation 0 is a control retrain: the founder's training on real data with another seed. "
-        "Repeat it; two at least, eight or more are useful.",
+        "Repeat the option: at least two are needed, eight or more are useful.",
     ),
 ]
 Out = Annotated[
@@ -44,30 +44,30 @@ def calibrate(
     seed: options.Seed = 0,
     store: options.Store = None,
 ) -> ExitCode:
-    """Measure how much each indicator moves for no reason, and write a policy whose margins are not below that."""
+    """Measure how much each indicator changes by chance alone, and write a policy with margins above that."""
     from collapse_guard.decision import calibration
     from collapse_guard.decision.policy import Policy
     from collapse_guard.store import open_store
 
     _check_free(out)
-    chosen, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
+    rules, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
     founder, *controls = (lineages.history(name)[0] for name in (lineage, *(control or [])))
-    found = calibration.calibrate(founder, controls, policy=chosen, seed=seed)
-    output().print(_table(found, chosen))
-    _remark(found)
+    result = calibration.calibrate(founder, controls, policy=rules, seed=seed)
+    output().print(_table(result, rules))
+    _remark(result)
     if out is not None:
-        _write(out, calibration.policy_toml(found, chosen))
+        _write(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
     return ExitCode.PASSED
 
 
-def _table(found: Calibration, policy: Policy) -> Table:
+def _table(calibration: Calibration, policy: Policy) -> Table:
     from rich.table import Table
 
     table = Table("indicator", "sampling SD", "seeds: mean", "seeds: SD", "seeds stay within", "margin", "in force")
     table.box = None
-    decides = [noise for noise in found.noise if noise.indicator in policy.decides]
-    for noise in decides or found.noise:
+    decides = [noise for noise in calibration.noise if noise.indicator in policy.decides]
+    for noise in decides or calibration.noise:
         table.add_row(printable(noise.indicator), *map(printable, _cells(noise)))
     return table
 
@@ -85,18 +85,18 @@ def _cells(noise: Noise) -> tuple[str, ...]:
     )
 
 
-def _remark(found: Calibration) -> None:
+def _remark(calibration: Calibration) -> None:
     from collapse_guard.decision.calibration import FEWEST_CONTROLS
 
-    n = len(found.controls)
+    n = len(calibration.controls)
     if n < FEWEST_CONTROLS:
         say(
-            f"\nSeed noise needs at least {FEWEST_CONTROLS} control retrains, and there is {n or 'none'}: assess each "
-            "as generation 0 of a lineage of its own, and give these with --control. Eight or more are useful."
+            f"\nSeed noise needs at least {FEWEST_CONTROLS} control retrains, but got {n or 'none'}: assess each as "
+            "generation 0 of a lineage of its own, and name the lineages with --control. Eight or more are useful."
         )
     elif n < _FEW:
-        say(f"\nWith {n} controls the limits are wide because their spread is hardly known; eight or more are useful.")
-    for name, why in found.skipped.items():
+        say(f"\nWith only {n} controls the limits are wide; eight or more are useful.")
+    for name, why in calibration.skipped.items():
         say(f"{printable(name)} has no seed noise: {printable(why)}")
 
 
@@ -107,7 +107,7 @@ def _check_free(out: Path | None) -> None:
         return
     check_writable(out, "--out")
     if out.exists():
-        raise InputError(f"`--out` must not exist yet, but got {str(out)!r}: move it away or name another file")
+        raise InputError(f"`--out` must not exist yet, but got {str(out)!r}: move it or name another file")
 
 
 def _write(out: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`collapse-guard curate`: which samples of a model are fit to be trained on."""
+"""`collapse-guard curate`: choose the samples of a model that are fit to be trained on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def curate(
     seed: options.Seed = 0,
     json_file: options.AuditJson = None,
 ) -> ExitCode:
-    """Leave out copies, near duplicates, freaks and what is too probable, and draw the rest toward the real data."""
+    """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.cli.terminal import errors, say
     from collapse_guard.corpus.documents import read_documents
@@ -49,7 +49,7 @@ def curate(
     if keep is not None and keep > len(texts):
         raise InputError(f"`--keep` must be at most the {len(texts):,} samples, but got {keep}: ask for fewer")
     with errors().status("curating the samples"):
-        kept = choose(
+        curation = choose(
             texts,
             WildType.load(wild_type),
             n=keep,
@@ -62,13 +62,15 @@ def curate(
         )
     lines = (
         json.dumps({"text": texts[place], "weight": round(float(weight), 6)}, ensure_ascii=False)
-        for place, weight in zip(kept.places, kept.weights, strict=True)
+        for place, weight in zip(curation.places, curation.weights, strict=True)
     )
     write_text(out, "\n".join(lines) + "\n")
     if json_file is not None:
-        write_text(json_file, json.dumps([row.to_dict() for row in kept.audit], indent=2, ensure_ascii=False) + "\n")
-    _show(kept)
-    say(f"{len(kept.places):,} of {len(texts):,} samples are in {out}.")
+        write_text(
+            json_file, json.dumps([row.to_dict() for row in curation.audit], indent=2, ensure_ascii=False) + "\n"
+        )
+    _show(curation)
+    say(f"{len(curation.places):,} of {len(texts):,} samples are in {out}.")
     return ExitCode.PASSED
 
 
@@ -82,7 +84,7 @@ def _rates(path: Path | None) -> FloatArray | None:
 
 
 def _in_order(path: Path | None, n: int) -> FloatArray | None:
-    """Nats per token of each sample; a document of the file is the number of a sample."""
+    """Nats per token of each sample; the documents of the file are the numbers of the samples."""
     import numpy as np
 
     from collapse_guard.corpus.losses import read_losses
@@ -93,21 +95,21 @@ def _in_order(path: Path | None, n: int) -> FloatArray | None:
     if sorted(losses.documents) != sorted(str(number) for number in range(n)):
         raise InputError(
             f"`--own-losses` must have a row for each of the {n} samples, numbered from 0, but got {len(losses)} rows, "
-            f"the first of {losses.documents[0]!r}: score every sample"
+            f"the first for {losses.documents[0]!r}: score every sample"
         )
     rates = np.empty(n)
     rates[np.array([int(name) for name in losses.documents])] = losses.nll / losses.n_tokens
     return rates
 
 
-def _show(kept: Curation) -> None:
+def _show(curation: Curation) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from collapse_guard.cli.terminal import output, printable
 
-    table = Table("rule", "left out", "left", "bound", "for example", box=None)
-    for row in kept.audit:
+    table = Table("rule", "left out", "left", "bound", "example", box=None)
+    for row in curation.audit:
         example = row.examples[0] if row.examples else ""
         table.add_row(row.rule, f"{row.removed:,}", f"{row.left:,}", row.bound, Text(printable(example)))
     output().print(table)

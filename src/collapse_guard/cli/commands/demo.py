@@ -28,10 +28,12 @@ def demo(
         Sampling, typer.Option(help="How the models write: pure sampling drifts to noise, top-k narrows.")
     ] = Sampling.PURE,
     generations: Annotated[int, typer.Option(min=1, help="Generations of each lineage, the founder included.")] = 5,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where store, wild type and report go.")] = Path(),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for the store, the wild type and the report.")
+    ] = Path(),
     store: options.Store = None,
 ) -> ExitCode:
-    """Watch a small language model collapse on real text, and a second one caught and brought back."""
+    """Watch one small language model collapse on real text, and a second one caught and brought back."""
     from collapse_guard.demo.run import run_demo
 
     code = run_demo(seed=seed, sampling=sampling.value, generations=generations, out=out, store=store, console=output())

@@ -1,4 +1,4 @@
-"""`collapse-guard gate`: the stored verdict on a generation as an exit code."""
+"""`collapse-guard gate`: turn the stored verdict on a generation into an exit code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def gate(
 def _judged(
     stored: Sequence[Assessment], lineage: str, generation: int | None, policy: Policy | None
 ) -> list[Assessment]:
-    """The generations up to the one to judge; all decided anew where there is a policy."""
+    """The generations up to the one to judge; with a policy, all of them are decided again."""
     history = up_to(stored, lineage, generation)
     if policy is None:
         return history
@@ -60,5 +60,5 @@ def _judged(
 def _way_back(history: Sequence[Assessment]) -> str:
     ancestor = healthy_ancestor(history)
     if ancestor is None:
-        return "No ancestor of it is HEALTHY: there is nothing to roll back to."
+        return "It has no HEALTHY ancestor to roll back to."
     return f"Roll back to generation {ancestor.generation.index}, its newest HEALTHY ancestor."

@@ -1,4 +1,4 @@
-"""`collapse-guard lineage`: what the store remembers."""
+"""`collapse-guard lineage`: list and show the lineages of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import output, printable, say
 
-lineage = typer.Typer(help="See which lineages and generations the store has.", no_args_is_help=True)
+lineage = typer.Typer(help="List and show the lineages of the store.", no_args_is_help=True)
 
 
 @lineage.command("list")
@@ -44,7 +44,7 @@ def list_lineages(store: options.Store = None) -> ExitCode:
 def show_lineage(
     name: Annotated[str, typer.Argument(metavar="LINEAGE", help="Name of the lineage.")], store: options.Store = None
 ) -> ExitCode:
-    """Show the generations of a lineage, newest first, and why the newest verdict is what it is."""
+    """Show the generations of a lineage, newest first, and the reasons of the newest verdict."""
     from collapse_guard.cli.verdicts import show_headline, show_reasons, show_table
     from collapse_guard.report import tables, trends
     from collapse_guard.store import open_store

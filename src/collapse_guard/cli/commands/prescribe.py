@@ -1,4 +1,4 @@
-"""`collapse-guard prescribe`: how inbred a lineage is, where it goes, and how much real data it needs."""
+"""`collapse-guard prescribe`: how inbred a lineage is, its forecast, and how much real data it needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def prescribe(
     json_file: options.Json = None,
     store: options.Store = None,
 ) -> ExitCode:
-    """Say how inbred a lineage is, when it fails if nothing changes, and how much real data prevents that."""
+    """Show how inbred a lineage is, when it fails if nothing changes, and how much real data prevents that."""
     from collapse_guard.arguments import above, share
     from collapse_guard.cli.generations import up_to
     from collapse_guard.cli.outputs import check_writable, write_text
@@ -58,36 +58,35 @@ def prescribe(
     newest = _looking_ahead(stored, new_policy, target)
     show_headline(newest)
     if newest.outlook is None:
-        say(
-            "There is nothing to learn from yet: a prescription needs the founder and at least one generation that "
-            "descends from it."
-        )
+        say("There is no forecast yet: it needs the founder and at least one generation that descends from it.")
     else:
         _tell(newest, newest.outlook, documents, archive)
         if json_file is not None:
             write_text(json_file, json_text(newest.outlook))
-    chosen = select_into_file(selection, newest)
-    if chosen:
-        say(chosen)
+    summary = select_into_file(selection, newest)
+    if summary:
+        say(summary)
     return ExitCode.PASSED
 
 
-def _tell(newest: Assessment, found: Outlook, documents: int | None, archive: int | None) -> None:
+def _tell(newest: Assessment, outlook: Outlook, documents: int | None, archive: int | None) -> None:
     from collapse_guard.cli.terminal import say
     from collapse_guard.cli.verdicts import show_outlook
     from collapse_guard.prescription.supply import supply
     from collapse_guard.report import outlook as words
 
     show_outlook(newest)
-    needed = found.prescription
+    needed = outlook.prescription
     if needed is not None and needed.real_share is not None and documents is not None and archive is not None:
-        told = words.supplied(supply(needed.real_share, documents=documents, archive=archive, horizon=needed.horizon))
-        if told:
-            say(told)
+        sentence = words.supplied(
+            supply(needed.real_share, documents=documents, archive=archive, horizon=needed.horizon)
+        )
+        if sentence:
+            say(sentence)
 
 
 def _looking_ahead(stored: Sequence[Assessment], policy: Policy | None, target: float | None) -> Assessment:
-    """The newest generation with its outlook: as stored, unless a policy, a target or its absence asks for another."""
+    """The newest generation with its outlook: the stored one, or a new one for a policy, a target or a missing one."""
     from collapse_guard.assessment import replay
     from collapse_guard.decision.policy import Policy, Reinjection
     from collapse_guard.prescription.outlook import outlook
@@ -96,8 +95,8 @@ def _looking_ahead(stored: Sequence[Assessment], policy: Policy | None, target: 
     *past, newest = history
     if target is None and newest.outlook is not None:
         return newest
-    chosen = policy or Policy()
+    rules = policy or Policy()
     if target is not None:
-        rule = Reinjection.model_validate({**chosen.reinjection.model_dump(), "target_fixation": target})
-        chosen = chosen.model_copy(update={"reinjection": rule})
-    return newest.model_copy(update={"outlook": outlook(newest, past, chosen)})
+        rule = Reinjection.model_validate({**rules.reinjection.model_dump(), "target_fixation": target})
+        rules = rules.model_copy(update={"reinjection": rule})
+    return newest.model_copy(update={"outlook": outlook(newest, past, rules)})

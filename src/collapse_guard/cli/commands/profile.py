@@ -44,7 +44,7 @@ def profile(
 
 
 class _Counted:
-    """Documents that are counted while they pass."""
+    """An iterable of documents that counts them."""
 
     def __init__(self, documents: Iterable[str]) -> None:
         self._documents = documents
@@ -62,15 +62,15 @@ def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
         "documents": f"{n_kept:,} distinct of {n_read:,}",
         "evaluation": f"{len(wild_type.evaluation):,}, never to be trained on",
         "pool": f"{len(wild_type.pool):,}, which may be trained on",
-        "near duplicates": f"{_n_alike(wild_type):,} documents kept on the side of the ones they resemble",
+        "near duplicates": f"{_n_alike(wild_type):,} documents, on the same side as the document they resemble",
         "vocabulary": f"{wild_type.vocabulary_size:,} tokens",
-        "words": f"{len(wild_type.known_words):,}, of which {len(wild_type.rare_words):,} count as rare",
+        "words": f"{len(wild_type.known_words):,}, of which {len(wild_type.rare_words):,} are rare",
         "fingerprint": wild_type.fingerprint,
     }
 
 
 def _n_alike(wild_type: WildType) -> int:
-    """How many documents are near duplicates of another one, the first of each cluster not counted."""
+    """Number of documents that are near duplicates of another one; the first of each cluster does not count."""
     from collapse_guard.corpus.duplicates import near_duplicates
     from collapse_guard.wildtype.contents import TextSettings
 
@@ -83,12 +83,12 @@ def _n_alike(wild_type: WildType) -> int:
 
 
 def _gaps(wild_type: WildType) -> list[str]:
-    """What the wild type is too small to be a baseline of, found out now and not at the first verdict."""
+    """Indicators for which the wild type is too small as a baseline; found now instead of at the first verdict."""
     from collapse_guard.decision.policy import DECIDES
     from collapse_guard.measurement.measure import reference_readings
 
-    found = reference_readings(wild_type, sample_tokens=None)
-    readings = [found[name] for name in found if name in DECIDES]
+    reference = reference_readings(wild_type, sample_tokens=None)
+    readings = [reference[name] for name in reference if name in DECIDES]
     lacking = {
         problem: [r.indicator for r in readings if r.problem == problem] for problem in (r.problem for r in readings)
     }
@@ -106,5 +106,5 @@ def _show(facts: dict[str, str], out: Path) -> None:
     for name, fact in facts.items():
         table.add_row(name, fact)
     output().print(table)
-    say(f"\nThe wild type is in {out}. Next, the founder of a lineage, the model trained on real data only:")
+    say(f"\nThe wild type is in {out}. Next, assess the founder of a lineage (the model trained on real data only):")
     say(f"  collapse-guard assess SAMPLES --wild-type {shlex.quote(str(out))} --lineage NAME --generation 0")

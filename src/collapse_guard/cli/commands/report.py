@@ -1,4 +1,4 @@
-"""`collapse-guard report`: lineages as one HTML page."""
+"""`collapse-guard report`: write lineages as one HTML page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def report(
     out: options.PageOut = Path("report.html"),
     store: options.Store = None,
 ) -> ExitCode:
-    """Write lineages as one HTML page that needs nothing else: curves, verdicts, and what they rest on."""
+    """Write lineages as one self-contained HTML page: curves, verdicts, and their evidence."""
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.report import html
     from collapse_guard.store import open_store

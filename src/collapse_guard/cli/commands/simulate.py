@@ -1,4 +1,4 @@
-"""`collapse-guard simulate`: a world whose answer is known, its closed form beside it, and what a policy says of it."""
+"""`collapse-guard simulate`: a world with a known answer, its closed form, and the verdicts of a policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class World(StrEnum):
-    """What is simulated."""
+    """The world to simulate."""
 
     GAUSSIAN = "gaussian"
     WRIGHT_FISHER = "wright-fisher"
@@ -47,7 +47,7 @@ class WorkflowName(StrEnum):
 
 
 DIMENSIONS = 4
-"""Of the Gaussian world here."""
+"""Dimensions of the Gaussian world here."""
 SAMPLES = {
     World.GAUSSIAN: (100, f"samples in {DIMENSIONS} dimensions"),
     World.WRIGHT_FISHER: (100, "items of 200 types"),
@@ -55,9 +55,9 @@ SAMPLES = {
     World.HUTTER: (1000, "questions"),
     World.ZIPF_TEXT: (1000, "documents of 30 words"),
 }
-"""How many items each generation writes where `--samples` does not say, and what they are."""
+"""Default of `--samples`, and what the items are."""
 _VECTORS, _DOCUMENTS = 2048, 2000
-"""Of a generation, and real ones to measure against, for the guard to judge."""
+"""Samples of a generation, and real ones to measure against, for the guard to judge."""
 _SHOWN = 2
 """Observables in the table; the file has all."""
 
@@ -96,13 +96,11 @@ def simulate(
     seed: options.Seed = 0,
     judge: Judge = 0,
     policy: options.PolicyFile = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all that was simulated, as JSON.")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all results as JSON.")] = None,
 ) -> ExitCode:
-    """Simulate lineages whose collapse is understood, next to the closed form, and try a policy on them.
+    """Simulate lineages with a known collapse, compare them with the closed form, and try a policy on them.
 
-    The exit code is 0 whatever the guard says: a simulated collapse is no failure.
+    The exit code is 0 for any verdict: a simulated collapse is not a failure.
     """
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.cli.verdicts import show_table
@@ -115,12 +113,12 @@ def simulate(
         world=world, workflow=trained_on, generations=generations, lineages=lineages, samples=size, seed=seed
     )
     rule = _checked_policy(judge, policy, settings)
-    found = _simulated(settings, judge)
-    verdicts = _judged(found, settings, judge, rule) if rule else []
+    simulation = _simulated(settings, judge)
+    verdicts = _judged(simulation, settings, judge, rule) if rule else []
     if json_file is not None:
-        write_text(json_file, _as_json(settings, found, verdicts))
-    show_table(_table(settings, found.observables[:_SHOWN], verdicts))
-    _say_more(settings, found.observables, judge)
+        write_text(json_file, _as_json(settings, simulation, verdicts))
+    show_table(_table(settings, simulation.observables[:_SHOWN], verdicts))
+    _say_more(settings, simulation.observables, judge)
     return ExitCode.PASSED
 
 
@@ -129,15 +127,15 @@ def _workflow(name: WorkflowName, real_share: float | None) -> Workflow:
 
     if (name is WorkflowName.MIX) != (real_share is not None):
         raise InputError(
-            f"`--real-share` must be given with `--workflow mix` and with no other, but got {real_share} with "
-            f"`--workflow {name}`: say `--workflow mix --real-share 0.1` for a tenth"
+            f"`--real-share` must be given with `--workflow mix` and with no other workflow, but got {real_share} with "
+            f"`--workflow {name}`: give `--workflow mix --real-share 0.1` for a tenth"
         )
     return Workflow(name=dict(zip(WorkflowName, WORKFLOWS, strict=True))[name], real_share=real_share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is to be simulated."""
+    """The arguments of a simulation."""
 
     world: World
     workflow: Workflow
@@ -170,10 +168,10 @@ def _simulated(settings: Settings, judge: int) -> Lineages:
 
 
 def _checked_policy(judge: int, policy: Path | None, settings: Settings) -> Policy | None:
-    """The policy to judge by; None where nothing is judged."""
+    """The policy to judge by; None if nothing is judged."""
     if not judge:
         if policy is not None:
-            raise InputError("`--policy` must come with `--judge K`, but got no K: say how many lineages to judge")
+            raise InputError("`--policy` must come with `--judge K`, but got no K: give the number of lineages")
         return None
     if settings.world not in (World.GAUSSIAN, World.ZIPF_TEXT):
         raise InputError(
@@ -189,9 +187,9 @@ def _checked_policy(judge: int, policy: Path | None, settings: Settings) -> Poli
     return Policy() if policy is None else Policy.load(policy)
 
 
-def _judged(found: Any, settings: Settings, judge: int, policy: Policy) -> list[Counter[Severity]]:
+def _judged(simulation: Any, settings: Settings, judge: int, policy: Policy) -> list[Counter[Severity]]:
     """How many lineages have which verdict, by generation."""
-    wild_type, evidence = (_of_vectors if settings.world is World.GAUSSIAN else _of_texts)(found, settings)
+    wild_type, evidence = (_of_vectors if settings.world is World.GAUSSIAN else _of_texts)(simulation, settings)
     verdicts: list[Counter[Severity]] = [Counter() for _ in range(settings.generations + 1)]
     with errors().status("") as status:
         for lineage in range(judge):
@@ -209,7 +207,7 @@ def _severities(
     history: list[Assessment] = []
     for index in range(settings.generations + 1):
         generation = _generation(settings.workflow, f"{settings.world} {lineage}", index)
-        found = assess(
+        newest = assess(
             wild_type,
             evidence(lineage, index),
             history=history,
@@ -217,7 +215,7 @@ def _severities(
             seed=settings.seed,
             generation=generation,
         )
-        history.append(found)
+        history.append(newest)
     return [assessment.verdict.severity for assessment in history]
 
 
@@ -228,7 +226,7 @@ def _generation(workflow: Workflow, lineage: str, index: int) -> Generation:
     return Generation(lineage=lineage, index=index, parents=tuple(range(oldest, index)), mixture=mixture)
 
 
-def _of_vectors(found: GaussianLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
+def _of_vectors(simulation: GaussianLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
     from collapse_guard.evidence import Evidence
     from collapse_guard.wildtype import WildType
     from collapse_guard.worlds import gaussian
@@ -236,29 +234,29 @@ def _of_vectors(found: GaussianLineages, settings: Settings) -> tuple[WildType, 
     real = gaussian.real_samples(2 * _VECTORS, dimensions=DIMENSIONS, seed=settings.seed)
     wild_type = WildType.fit_arrays(real, seed=settings.seed, evaluation_fraction=0.5)
     return wild_type, lambda lineage, index: Evidence(
-        samples=found.write(lineage, index, n=_VECTORS, seed=settings.seed)
+        samples=simulation.write(lineage, index, n=_VECTORS, seed=settings.seed)
     )
 
 
-def _of_texts(found: TextLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
+def _of_texts(simulation: TextLineages, settings: Settings) -> tuple[WildType, Callable[[int, int], Evidence]]:
     from collapse_guard.evidence import Evidence, Losses
     from collapse_guard.wildtype import WildType
     from collapse_guard.worlds.zipf_text import as_texts
 
-    real = as_texts(found.held_out)
+    real = as_texts(simulation.held_out)
     wild_type = WildType.fit(real, seed=settings.seed, evaluation_fraction=0.5, group_tokens=512)
     place = {text: number for number, text in enumerate(real)}
-    scored = [place[text] for text in wild_type.evaluation]
+    places = [place[text] for text in wild_type.evaluation]
 
     def evidence(lineage: int, index: int) -> Evidence:
-        nats = found.nats[lineage, index, scored]
+        nats = simulation.nats[lineage, index, places]
         losses = Losses(
             documents=wild_type.evaluation.hashes,
             nll=nats.sum(axis=1),
             n_tokens=(nats > 0.0).sum(axis=1),
             token_nll=tuple(nats),
         )
-        return Evidence(samples=found.texts(lineage, index), losses=losses)
+        return Evidence(samples=simulation.texts(lineage, index), losses=losses)
 
     return wild_type, evidence
 
@@ -305,7 +303,7 @@ def _say_more(settings: Settings, observables: Sequence[Observable], judge: int)
         say(f"Verdicts are shares of the first {judge} lineages.")
 
 
-def _as_json(settings: Settings, found: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
+def _as_json(settings: Settings, simulation: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
     import json
 
     body = {
@@ -316,7 +314,7 @@ def _as_json(settings: Settings, found: Lineages, verdicts: Sequence[Counter[Sev
         "lineages": settings.lineages,
         "samples": settings.samples,
         "seed": settings.seed,
-        "observables": [seen.to_dict() for seen in found.observables],
+        "observables": [seen.to_dict() for seen in simulation.observables],
         "verdicts": [{str(severity): counts[severity] for severity in Severity} for counts in verdicts],
     }
     return json.dumps(body, indent=2, allow_nan=False) + "\n"

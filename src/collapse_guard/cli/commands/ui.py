@@ -1,4 +1,4 @@
-"""`collapse-guard ui`: MLflow's user interface on the lineage store."""
+"""`collapse-guard ui`: open MLflow's user interface on the lineage store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 10
 
 @exits
 def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
-    """Open the lineages in MLflow's user interface on this machine, until Ctrl-C."""
+    """Serve MLflow's user interface on this machine until Ctrl-C."""
     from collapse_guard.store import BrowsableStore, open_store
 
     lineages = open_store(store)
@@ -38,7 +38,7 @@ def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
 
 
 def _nothing_yet(port: int) -> str:
-    return f"The store has no lineages yet. MLflow: http://{_HOST}:{port}\nCtrl-C ends it."
+    return f"The store has no lineages yet. MLflow: http://{_HOST}:{port}\nPress Ctrl-C to end it."
 
 
 def _check_free(port: int) -> None:
@@ -48,12 +48,12 @@ def _check_free(port: int) -> None:
             probe.bind((_HOST, port))
         except OSError as error:
             raise InputError(
-                f"`--port` must be free on this machine, but got {port}, which is in use: name another"
+                f"`--port` must be free on this machine, but got {port}, which is in use: give another port"
             ) from error
 
 
 def _serve(command: Sequence[str]) -> ExitCode:
-    """Run the server until it ends or this process is asked to; it never outlives this process."""
+    """Run the server until it or this process ends; it never outlives this process."""
     process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own interpreter and arguments
     try:
         with _termination_as_interrupt():
@@ -62,7 +62,7 @@ def _serve(command: Sequence[str]) -> ExitCode:
         return ExitCode.PASSED
     finally:
         _end(process)
-    raise CollapseGuardError(f"MLflow's user interface ended with exit code {code}; what it said stands above")
+    raise CollapseGuardError(f"MLflow's user interface ended with exit code {code}; see its output above")
 
 
 @contextmanager

@@ -43,11 +43,11 @@ def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
         >>> round(jensen_shannon([5, 3, 2], [6, 4, 0]), 8)
         0.07517426
     """
-    found = _shares(p_counts, q_counts)
-    if found is None:
+    pair = _shares(p_counts, q_counts)
+    if pair is None:
         return math.nan
-    middle = (found.p + found.q) / 2
-    divergence = (_kl(found.p, middle[None])[0] + _kl(found.q, middle[None])[0]) / 2
+    middle = (pair.p + pair.q) / 2
+    divergence = (_kl(pair.p, middle[None])[0] + _kl(pair.q, middle[None])[0]) / 2
     return float(min(max(divergence, 0.0), math.log(2.0)))
 
 
@@ -79,13 +79,13 @@ def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
     """
     if not (c > 0.0 and math.isfinite(c)):
         raise InputError(f"`c` must be a number above 0, but got {c!r}: 5 is the published one")
-    found = _shares(p_counts, q_counts)
-    if found is None:
+    pair = _shares(p_counts, q_counts)
+    if pair is None:
         return math.nan
     weights = np.linspace(_FIRST_WEIGHT, 1.0 - _FIRST_WEIGHT, _N_WEIGHTS)[:, None]
-    mixtures = weights * found.p + (1.0 - weights) * found.q
-    x = np.concatenate([[1.0], np.exp(-c * _kl(found.q, mixtures)), [0.0]])
-    y = np.concatenate([[0.0], np.exp(-c * _kl(found.p, mixtures)), [1.0]])
+    mixtures = weights * pair.p + (1.0 - weights) * pair.q
+    x = np.concatenate([[1.0], np.exp(-c * _kl(pair.q, mixtures)), [0.0]])
+    y = np.concatenate([[0.0], np.exp(-c * _kl(pair.p, mixtures)), [1.0]])
     # Integrated over y instead, the trapezoids have the same area, since x y is 0 at both ends.
     return float(min(np.sum((y[:-1] + y[1:]) * (x[:-1] - x[1:])) / 2.0, 1.0))
 
@@ -107,10 +107,10 @@ def _shares(p_counts: Counts, q_counts: Counts) -> _Shares | None:
 
 
 def _counts(counts: Counts, name: str) -> FloatArray:
-    found = np.asarray(counts.detach().cpu() if isinstance(counts, Tensor) else counts, dtype=np.float64)
-    if found.ndim != 1 or (found < 0).any():
-        raise InputError(f"`{name}` must be a list of counts of at least 0, but got {found.tolist()!r:.80}")
-    return found
+    values = np.asarray(counts.detach().cpu() if isinstance(counts, Tensor) else counts, dtype=np.float64)
+    if values.ndim != 1 or (values < 0).any():
+        raise InputError(f"`{name}` must be a list of counts of at least 0, but got {values.tolist()!r:.80}")
+    return values
 
 
 def _kl(shares: FloatArray, mixtures: FloatArray) -> FloatArray:

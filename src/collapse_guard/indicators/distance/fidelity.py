@@ -43,13 +43,13 @@ class _BallIndicator(DistanceIndicator):
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
-        found = self.manifold.membership(x, recall=False)
-        balls = found.reference_balls
+        membership = self.manifold.membership(x, recall=False)
+        balls = membership.reference_balls
         self._add(self._n_rows, len(balls))
         self._add(self._n_inside, float(np.where(np.isnan(balls), np.nan, balls > 0).sum()))
         self._add(self._n_memberships, float(balls.sum()))
         covered = getattr(self, self._covered)
-        setattr(self, self._covered, torch.maximum(covered, torch.from_numpy(found.covered).to(covered.device)))
+        setattr(self, self._covered, torch.maximum(covered, torch.from_numpy(membership.covered).to(covered.device)))
 
     def _add(self, name: str, number: float) -> None:
         setattr(self, name, getattr(self, name) + number)
@@ -115,7 +115,7 @@ class Density(_BallIndicator):
     direction = Direction.BOTH
     value_range = (0.0, math.inf)
     definitions = (8,)
-    misses = "lost modes, and samples outside of the data where as many crowd in its dense parts"
+    misses = "lost modes, and samples outside of the data if as many crowd in its dense parts"
 
     @classmethod
     def read(cls, group: VectorGroup) -> float:

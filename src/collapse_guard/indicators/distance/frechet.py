@@ -92,9 +92,9 @@ def _gaussian(
 ) -> tuple[Tensor, Tensor]:
     centre, matrix = numbers(mean), numbers(covariance)
     if centre.ndim != 1 or matrix.shape != (len(centre), len(centre)) or dimension not in (None, len(centre)):
-        wanted = "d" if dimension is None else dimension
+        size = "d" if dimension is None else dimension
         raise InputError(
-            f"`{mean_name}` and `{covariance_name}` must have the shapes ({wanted},) and ({wanted}, {wanted}), but got "
+            f"`{mean_name}` and `{covariance_name}` must have the shapes ({size},) and ({size}, {size}), but got "
             f"{tuple(centre.shape)} and {tuple(matrix.shape)}"
         )
     return centre, matrix

@@ -72,8 +72,8 @@ class RandomFeatures:
 
     def __call__(self, x: Vectors) -> Tensor:
         """Features of vectors: n 2r float64."""
-        found = rows(x, dimension=self.dimension)
-        angles = found @ self.directions.to(found.device).T
+        vectors = rows(x, dimension=self.dimension)
+        angles = vectors @ self.directions.to(vectors.device).T
         return torch.cat([angles.cos(), angles.sin()], dim=1) * math.sqrt(1.0 / self.n_features)
 
 

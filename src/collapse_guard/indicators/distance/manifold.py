@@ -115,12 +115,14 @@ class Manifold:
         Raises:
             InputError: Another shape, or `k` is not below m.
         """
-        found = self.membership(generated)
+        membership = self.membership(generated)
         return ManifoldScores(
-            precision=float((found.reference_balls > 0).mean()) if np.isfinite(found.covered).all() else np.nan,
-            recall=float(found.recalled.mean()),
-            density=float(found.reference_balls.mean()) / self.k,
-            coverage=float(found.covered.mean()),
+            precision=float((membership.reference_balls > 0).mean())
+            if np.isfinite(membership.covered).all()
+            else np.nan,
+            recall=float(membership.recalled.mean()),
+            density=float(membership.reference_balls.mean()) / self.k,
+            coverage=float(membership.covered.mean()),
         )
 
 
@@ -176,7 +178,7 @@ def recall(*, reference: Vectors, generated: Vectors, k: int = 5) -> float:
 
 
 def density(*, reference: Vectors, generated: Vectors, k: int = 5) -> float:
-    r"""Density: in how many reference balls a generated vector lies on average, as a share of k.
+    r"""Density: the mean number of reference balls that a generated vector lies in, as a share of k.
 
     Range: [0, n / k]. Collapse: both; it falls where samples leave the data, and rises where they crowd around a few
     points of it. 1 is its expectation for vectors of the same distribution, at any n and m, and its value for the
@@ -221,8 +223,8 @@ def coverage(*, reference: Vectors, generated: Vectors, k: int = 5) -> float:
         >>> coverage(reference=[[0.0], [1.0], [5.0], [6.0]], generated=[[0.5], [0.6]], k=1)
         0.5
     """
-    found = Manifold(reference, k=k).membership(generated, recall=False)
-    return float(found.covered.mean()) if len(found.reference_balls) else np.nan
+    membership = Manifold(reference, k=k).membership(generated, recall=False)
+    return float(membership.covered.mean()) if len(membership.reference_balls) else np.nan
 
 
 def check_k(k: int, n: int, name: str) -> None:
@@ -243,13 +245,13 @@ def _limits(radii: FloatArray, frame: Frame) -> FloatArray:
 
 
 def _count(reference: Points, generated: Points, limits: FloatArray, generated_limits: FloatArray) -> Membership:
-    found = Membership(np.zeros(len(generated)), np.zeros(len(reference)), np.zeros(len(reference)))
+    membership = Membership(np.zeros(len(generated)), np.zeros(len(reference)), np.zeros(len(reference)))
     for pairs in pairs_within(reference, generated, limits, generated_limits):
         in_reference = pairs.squared <= limits[pairs.left]
-        np.add.at(found.reference_balls, pairs.right[in_reference], 1.0)
-        found.covered[pairs.left[in_reference]] = 1.0
-        found.recalled[pairs.left[pairs.squared <= generated_limits[pairs.right]]] = 1.0
-    return found
+        np.add.at(membership.reference_balls, pairs.right[in_reference], 1.0)
+        membership.covered[pairs.left[in_reference]] = 1.0
+        membership.recalled[pairs.left[pairs.squared <= generated_limits[pairs.right]]] = 1.0
+    return membership
 
 
 def _usable(rows: FloatArray) -> bool:
@@ -263,10 +265,10 @@ def _finite(rows: FloatArray) -> FloatArray:
 
 
 def _checked_radii(radii: npt.ArrayLike, n: int) -> FloatArray:
-    found = np.asarray(radii, dtype=np.float64)
-    if found.shape != (n,) or not (found >= 0).all() or not np.isfinite(found).all():
+    values = np.asarray(radii, dtype=np.float64)
+    if values.shape != (n,) or not (values >= 0).all() or not np.isfinite(values).all():
         raise InputError(
             f"`radii` must be {n} finite numbers of at least 0, one for each reference vector, but got shape "
-            f"{found.shape}: leave it out to have them found"
+            f"{values.shape}: leave it out to have them found"
         )
-    return found
+    return values

@@ -1,4 +1,4 @@
-"""Diversity: how much of what a model writes is said for the first time.
+"""Diversity: how much variety there is in what a model writes.
 
 Here is distinct-n; the other members of the family stand in the modules that are imported here, one for each subject.
 """

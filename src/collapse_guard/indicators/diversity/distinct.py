@@ -83,7 +83,7 @@ class Distinct(NgramTable):
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "tokens"
     cost = "O(N log N) for N tokens"
-    misses = "rare words that are lost one by one; noise, which is as new as anything can be"
+    misses = "rare words that are lost one by one; noise, which counts as new"
     definitions = (4, 6)
 
     def compute(self) -> Tensor:

@@ -94,7 +94,7 @@ class NgramEntropy(NgramTable):
     evidence: ClassVar[EvidenceKind] = "tokens"
     scale = EffectScale.LOG
     cost = "O(N log N) for N tokens"
-    misses = "which n-grams they are: one that is lost and one that is new cancel, and rare ones weigh little"
+    misses = "which n-grams they are: a lost one and a new one cancel, and rare ones have little weight"
     definitions = (4, 6, 8)
 
     def compute(self) -> Tensor:

@@ -93,10 +93,10 @@ class Repetition(KeptSequences):
 
 def _repetition(ids: IntArray, lengths: IntArray, n: int) -> float:
     check_order(n)
-    found = lengths >= n
-    if found.sum() < 2:
+    long_enough = lengths >= n
+    if long_enough.sum() < 2:
         return math.nan
     table = ngrams_by_document(ids, lengths, n)
     others = np.repeat(table.spread - 1, table.spread)
     repeats = np.bincount(table.documents, weights=others, minlength=len(lengths))
-    return float(np.log1p(repeats[found]).mean())
+    return float(np.log1p(repeats[long_enough]).mean())

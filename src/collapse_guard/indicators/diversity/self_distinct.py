@@ -68,7 +68,7 @@ class SelfDistinct(Indicator):
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "tokens"
     cost = "O(N log N) for N tokens"
-    misses = "mode collapse: copies of one good sample are each as diverse as ever"
+    misses = "mode collapse: each copy of one good sample is as diverse as before"
     definitions = (4,)
 
     def __init__(self, n: int, **kwargs: Any) -> None:
@@ -172,8 +172,8 @@ def _shares(sequences: Sequences, n: int) -> tuple[float, int]:
     check_order(n)
     ids, lengths = joined(sequences)
     different = np.bincount(ngrams_by_document(ids, lengths, n).documents, minlength=len(lengths))
-    found = lengths >= n
-    return math.fsum(different[found] / (lengths[found] - n + 1)), int(found.sum())
+    long_enough = lengths >= n
+    return math.fsum(different[long_enough] / (lengths[long_enough] - n + 1)), int(long_enough.sum())
 
 
 def _mean(total: float, count: int) -> float:

@@ -73,7 +73,7 @@ def fixation_index(homozygosity: float, reference: float) -> float:
 
 
 def effective_size(homozygosity: float, parent: float) -> float:
-    r"""Effective size n_e: of how many samples drift alone would lose as much in one generation.
+    r"""Effective size n_e: the number of samples with which drift alone would lose as much in one generation.
 
     `1 / (1 - H_t / H_{t-1})` with the diversity H = 1 - S of generation and parent. Unit: tokens. Range: [1, inf).
     Collapse: down. Undefined (NaN) where diversity did not fall, as no finite sample loses none, or where a
@@ -221,7 +221,7 @@ class EffectiveSize(_TokenCounts):
     value_range = (1.0, math.inf)
     evidence: ClassVar[EvidenceKind] = "lineage"
     undefined = "diversity did not fall since the parent, or there are fewer than two tokens"
-    misses = "what was lost in earlier generations; and whether chance or decoding has narrowed the text"
+    misses = "losses of earlier generations; and whether chance or decoding narrowed the text"
 
     @classmethod
     def read(cls, relatives: Relatives) -> Reading | None:

@@ -98,7 +98,7 @@ class TailLoss(LikelihoodIndicator):
     unit = "nats per token"
     cost = "O(d) for d documents"
     misses = (
-        "tails that the founder knew well; and it reads low after the founder, whose tail was chosen by its own loss"
+        "tails that the founder knew well; later generations read low, because the founder's own loss chose the tail"
     )
     definitions = (2, 7)
     minimum_n = 10
@@ -163,7 +163,7 @@ class TailTokenLoss(LikelihoodIndicator):
     place = 40
     unit = "nats per token"
     cost = "O(t) for t tokens"
-    misses = "half of what it looks for: the founder's hardest tokens were chosen by chance as well"
+    misses = "about half of the loss: the founder's hardest tokens were partly chosen by chance"
     definitions = (2, 7)
     minimum_n = 10
     scale = EffectScale.LOG
@@ -237,7 +237,7 @@ class CvarLoss(LikelihoodIndicator):
     place = 50
     unit = "nats per token"
     cost = "O(d log d) for d documents"
-    misses = "hard documents that others take the place of: the worst are found anew in each generation"
+    misses = "hard documents that others replace: each generation has its own worst documents"
     definitions = (2, 7)
     minimum_n = 100
     scale = EffectScale.LOG

@@ -83,11 +83,11 @@ def _of_chunks(nats: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels:
         )
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     # Written in place: many small results between large chunks would fragment the memory.
-    found, done = torch.empty(labels.numel(), dtype=dtype, device=logits.device), 0
+    values, done = torch.empty(labels.numel(), dtype=dtype, device=logits.device), 0
     for rows, targets in _chunks(logits, labels.long()):
-        found[done : done + len(targets)] = nats(rows, targets)
+        values[done : done + len(targets)] = nats(rows, targets)
         done += len(targets)
-    return found.reshape(labels.shape)
+    return values.reshape(labels.shape)
 
 
 def _chunks(logits: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

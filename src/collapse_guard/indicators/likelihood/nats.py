@@ -35,7 +35,7 @@ def perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
 
 
 def bits_per_byte(nats: ArrayLike | Tensor, n_bytes: ArrayLike | Tensor) -> float:
-    r"""Bits needed for a byte of UTF-8 text: `sum nats / (ln 2 * sum bytes)`; comparable across tokenizers.
+    r"""Bits per byte of UTF-8 text: `sum nats / (ln 2 * sum bytes)`; comparable across tokenizers.
 
     Range: [0, inf). Collapse: up. Undefined (NaN) without bytes. O(d).
 
@@ -72,12 +72,12 @@ def tail_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, in_tail: A
         >>> tail_loss([2.0, 9.0, 6.0], [2, 3, 2], [False, True, True])
         3.0
     """
-    chosen = _tensor(in_tail).bool()
-    return rate(_tensor(nats)[chosen], _tensor(n_tokens)[chosen])
+    tail = _tensor(in_tail).bool()
+    return rate(_tensor(nats)[tail], _tensor(n_tokens)[tail])
 
 
 def tail_token_loss(token_nats: ArrayLike | Tensor, in_tail: ArrayLike | Tensor) -> float:
-    r"""Mean nats over the tokens that the founder found hardest, wherever they stand.
+    r"""Mean nats over the tokens that the founder found hardest, in all documents.
 
     Unit: nats per token. Range: [0, inf). Collapse: up. Undefined (NaN) without tokens in the tail. O(t). The
     selection biases the founder's value up as in `tail_loss`, and more so: single tokens vary more than documents.
@@ -92,8 +92,8 @@ def tail_token_loss(token_nats: ArrayLike | Tensor, in_tail: ArrayLike | Tensor)
         >>> tail_token_loss([0.5, 8.0, 6.0], [False, True, True])
         7.0
     """
-    chosen = _tensor(token_nats)[_tensor(in_tail).bool()]
-    return rate(chosen, torch.ones_like(chosen))
+    tail = _tensor(token_nats)[_tensor(in_tail).bool()]
+    return rate(tail, torch.ones_like(tail))
 
 
 def cvar_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, q: float = 0.1) -> float:

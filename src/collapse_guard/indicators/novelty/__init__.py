@@ -1,4 +1,4 @@
-"""Novelty: how much of what a model writes it has only memorised; a model that copies its training set is not healthy.
+"""Novelty: how much of its text a model has only memorised; a model that copies its training set is not healthy.
 
 Real text copies too: quotations, formulas, names of offices. What counts is the difference to the rate of held-out
 real text of the same length, never the distance to zero.

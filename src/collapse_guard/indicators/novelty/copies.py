@@ -24,7 +24,7 @@ from collapse_guard.indicators.samples import TextGroup, TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 COPIED_LENGTH = 8
-"""Tokens in a row that count as copied."""
+"""Length of a copied run of tokens."""
 
 
 def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> float:

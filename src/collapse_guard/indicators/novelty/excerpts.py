@@ -128,8 +128,8 @@ class TrainingIndex(_Frozen):
         """
         if not 0.0 < threshold <= 1.0:
             raise InputError(f"`threshold` must be above 0 and at most 1, but got {threshold!r}")
-        found = [self._contained(batch, threshold) for batch in _batches(several("texts", texts))]
-        return np.concatenate([np.zeros(0, np.bool_), *found])
+        flags = [self._contained(batch, threshold) for batch in _batches(several("texts", texts))]
+        return np.concatenate([np.zeros(0, np.bool_), *flags])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -145,9 +145,9 @@ class TrainingIndex(_Frozen):
         likely = np.flatnonzero(spare >= 0)
         pairs = self._candidates(known[likely], spare[likely] + 1)
         enough = overlaps(known[likely], self.shingles.members, pairs) >= needed[likely][pairs[:, 0]]
-        found = np.zeros(len(sizes), np.bool_)
-        found[likely[pairs[enough, 0]]] = True
-        return found
+        flags = np.zeros(len(sizes), np.bool_)
+        flags[likely[pairs[enough, 0]]] = True
+        return flags
 
     def _known(self, samples: ShingleSets) -> sparse.csr_array:
         """The shingles of the samples that the training set has, under its own numbers."""
@@ -181,12 +181,12 @@ def _in_content_order(shingles: ShingleSets) -> ShingleSets:
 
 def _among(ordered: npt.NDArray[Any], keys: npt.NDArray[Any]) -> BoolArray:
     """Which keys occur among ordered ones; looked up in order, which the cache of the processor likes."""
-    found = np.zeros(len(keys), np.bool_)
+    flags = np.zeros(len(keys), np.bool_)
     if len(ordered):
         order = np.argsort(keys)
-        asked = keys[order]
-        found[order] = ordered[np.minimum(np.searchsorted(ordered, asked), len(ordered) - 1)] == asked
-    return found
+        queries = keys[order]
+        flags[order] = ordered[np.minimum(np.searchsorted(ordered, queries), len(ordered) - 1)] == queries
+    return flags
 
 
 def _runs(starts: IntArray, lengths: IntArray) -> IntArray:

@@ -1,4 +1,4 @@
-"""Spread: how many ways embeddings or vectors vary, and how far, from sums of O(d^2) that add up exactly.
+"""Spread: in how many directions embeddings or vectors vary, and how far, from sums of O(d^2) that add up.
 
 Samples that are equal to float precision have no spread: total_variance is then 0 to rounding, effective_rank
 undefined.

@@ -37,7 +37,7 @@ def total_variance(x: Vectors) -> float:
 
 
 def effective_rank(x: Vectors) -> float:
-    r"""Effective rank: in how many directions samples vary, `exp H(s / sum s)` of singular values s of centred rows.
+    r"""Effective rank: the number of directions of variation, `exp H(s / sum s)` of singular values s of centred rows.
 
     Range: [1, min(n - 1, d)]. Collapse: down. It grows with n, so compare it at equal n only. Undefined (NaN) for
     fewer than two rows, for rows that are all equal, or where a number is not finite. O(n d min(n, d)).
@@ -51,8 +51,8 @@ def effective_rank(x: Vectors) -> float:
         >>> round(effective_rank([[3.0, 0.0], [-3.0, 0.0], [0.0, 3.0], [0.0, -3.0]]), 6)
         2.0
     """
-    found = rows(x)
-    return _effective_rank(squared_singular_values(_centred(found)), size=float(found.square().sum()))
+    vectors = rows(x)
+    return _effective_rank(squared_singular_values(_centred(vectors)), size=float(vectors.square().sum()))
 
 
 class TotalVariance(SpreadIndicator):
@@ -75,7 +75,7 @@ class TotalVariance(SpreadIndicator):
     place = 10
     unit = "squared distance"
     cost = "O(n d)"
-    misses = "modes that are lost while the others move apart; it may rise where noise replaces text"
+    misses = "lost modes if the others move apart; it may rise if noise replaces text"
     value_range = (0.0, math.inf)
     undefined = "there are fewer than two samples"
 
@@ -97,10 +97,10 @@ class TotalVariance(SpreadIndicator):
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
-        found = rows(x, dimension=len(self.total))
-        self.n_rows = self.n_rows + len(found)
-        self.total = self.total + found.sum(dim=0)
-        self.squares = self.squares + found.square().sum(dim=0)
+        vectors = rows(x, dimension=len(self.total))
+        self.n_rows = self.n_rows + len(vectors)
+        self.total = self.total + vectors.sum(dim=0)
+        self.squares = self.squares + vectors.square().sum(dim=0)
 
     def compute(self) -> Tensor:
         """Total variance of everything since the last reset."""
@@ -127,7 +127,7 @@ class EffectiveRank(SpreadIndicator):
     place = 20
     unit = "dimensions"
     cost = "O(n d min(n, d))"
-    misses = "a shrinking in all directions alike, and what the embedder does not tell apart"
+    misses = "a cloud that shrinks equally in all directions, and what the embedder does not separate"
     value_range = (1.0, math.inf)
     undefined = "all samples are equal"
 
@@ -149,10 +149,10 @@ class EffectiveRank(SpreadIndicator):
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
-        found = rows(x, dimension=len(self.total))
-        self.n_rows = self.n_rows + len(found)
-        self.total = self.total + found.sum(dim=0)
-        self.products = self.products + found.T @ found
+        vectors = rows(x, dimension=len(self.total))
+        self.n_rows = self.n_rows + len(vectors)
+        self.total = self.total + vectors.sum(dim=0)
+        self.products = self.products + vectors.T @ vectors
 
     def compute(self) -> Tensor:
         """Effective rank of everything since the last reset."""

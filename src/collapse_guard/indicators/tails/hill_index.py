@@ -22,7 +22,7 @@ HILL_RANKS = 50
 def hill_index(counts: npt.ArrayLike | Tensor, k: int = HILL_RANKS) -> float:
     r"""Hill's estimate of the tail index alpha of the k largest counts, `1 / alpha = (1/k) sum_i ln(X_(i) / X_(k+1))`.
 
-    How evenly the commonest words share the text: words of a Zipf law of exponent s have alpha = 1 / s.
+    How evenly the most common words share the text: words of a Zipf law of exponent s have alpha = 1 / s.
     Range: (0, inf). Collapse: both: decoding at a temperature below 1 makes the head heavier (alpha falls by that
     factor), above 1 it flattens it (alpha grows). A tail that is cut off, and noise mixed in evenly, change it little.
     Undefined (NaN) for fewer than k + 1 positive values, where the k + 1 largest are all equal, or where a number is

@@ -22,7 +22,7 @@ from collapse_guard.records import Direction, EffectScale
 
 
 def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | Tensor, m: int) -> float:
-    r"""Share of the wild type's recurring n-grams that real text of the same size would show and this does not.
+    r"""Share of the wild type's recurring n-grams that real text of the same size would show but the samples do not.
 
     `1 - found / expected`: found is the number of frozen n-grams that occur at all, and expected the number that m
     units of the wild type would show, `sum_i 1 - (1 - p_i)^m`. Range: (-inf, 1]. Collapse: up; about 0 for real text
@@ -66,8 +66,8 @@ def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | T
 
 
 class FrozenNgrams(NamedTuple):
-    """n-grams whose loss is looked for. One half of the documents chose them, the other half says how likely they are:
-    chance has no part in both.
+    """N-grams that may be lost. One half of the documents chooses them, the other half weighs them, so that the chance
+    of the choice does not enter the weights.
     """
 
     keys: IntArray
@@ -112,7 +112,7 @@ class LostNgrams(TailIndicator):
     scale = EffectScale.SHARE
     undefined = "there are no n-grams, or the wild type has none that recur"
     cost = "O(N + K) for N n-grams and K frozen ones"
-    misses = "n-grams that are new; and one n-gram of a kind is as good as the many that real text has"
+    misses = "new n-grams; and how often an n-gram occurs"
     definitions = (6, 7)
 
     ngram_counts: Tensor

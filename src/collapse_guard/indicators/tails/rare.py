@@ -64,12 +64,12 @@ def rare_coverage(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
         >>> rare_coverage(count_types([0, 0, 2], n_types=4), rare=[2, 3])
         0.5
     """
-    found = counts[torch.as_tensor(rare, dtype=torch.long)] > 0
-    return int(found.sum()) / len(found) if len(found) else math.nan
+    present = counts[torch.as_tensor(rare, dtype=torch.long)] > 0
+    return int(present.sum()) / len(present) if len(present) else math.nan
 
 
 def rare_mass(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
-    r"""Share of all occurrences that are of the wild type's frozen rare types: `sum_rare count / sum count`.
+    r"""Share of all occurrences that belong to the wild type's frozen rare types: `sum_rare count / sum count`.
 
     Range: [0, 1]. Collapse: down. Unknown words count as occurrences, so noise does not hide a loss. Undefined (NaN)
     without occurrences or where nothing is rare. Its expectation does not depend on the number of occurrences. O(V)
@@ -85,8 +85,8 @@ def rare_mass(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
         >>> rare_mass(count_types([0, 0, 2, UNKNOWN], n_types=4), rare=[2, 3])
         0.25
     """
-    chosen, total = counts[torch.as_tensor(rare, dtype=torch.long)], int(counts.sum())
-    return int(chosen.sum()) / total if total and len(chosen) else math.nan
+    rare_counts, total = counts[torch.as_tensor(rare, dtype=torch.long)], int(counts.sum())
+    return int(rare_counts.sum()) / total if total and len(rare_counts) else math.nan
 
 
 class TailIndicator(Indicator):

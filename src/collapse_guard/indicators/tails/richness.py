@@ -71,7 +71,7 @@ def rarefied_distinct(counts: npt.ArrayLike | Tensor, n: int) -> float:
 
 
 def missing_mass(counts: npt.ArrayLike | Tensor) -> float:
-    r"""Good-Turing missing mass: the estimated probability that the next word is one never seen, `f1 / N`.
+    r"""Good-Turing missing mass: the estimated probability that the next word was never seen, `f1 / N`.
 
     f1 is the number of words that occur exactly once, N the number of occurrences. Range: [0, 1]. Collapse: down: a
     source that has lost its rare words repeats those it has. Undefined (NaN) without occurrences. It falls with the

@@ -1,4 +1,4 @@
-"""Where an MLflow store is, and whether it is there: found out in seconds, before MLflow's own minutes of retries."""
+"""Where an MLflow store is, and whether it answers: checked in seconds, instead of MLflow's minutes of retries."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def absolute(uri: str) -> str:
     """
     if not uri or uri.startswith("file:") or not re.match(r"[\w+.-]{2,}:", uri):
         raise InputError(
-            f"`tracking_uri` must be a database or a server, but got {uri!r}, a directory, and MLflow keeps no runs "
-            "in directories any more: use sqlite:///mlflow.db (`mlflow migrate-filestore` moves old runs)"
+            f"`tracking_uri` must be a database or a server, but got {uri!r}, a directory, in which MLflow no longer "
+            "keeps runs: use sqlite:///mlflow.db (`mlflow migrate-filestore` moves old runs)"
         )
     if uri.startswith("sqlite") and not _SQLITE.match(uri):
         raise _in_memory(uri)
@@ -58,8 +58,8 @@ def sqlite_path(uri: str) -> Path | None:
         >>> sqlite_path("sqlite:////data/mlflow.db").name
         'mlflow.db'
     """
-    found = _SQLITE.match(uri)
-    return Path(found[2]) if found else None
+    match = _SQLITE.match(uri)
+    return Path(match[2]) if match else None
 
 
 def check_reachable(uri: str) -> None:
@@ -98,7 +98,7 @@ def unreachable(uri: str, cause: object) -> StoreUnreachableError:
     return StoreUnreachableError(
         without_password(
             f"the lineage store `{uri}` does not answer: {cause}. "
-            "Check that it runs and that this machine may reach it, or name another one (MLFLOW_TRACKING_URI)"
+            "Check that it runs and that this machine can reach it, or give another one (MLFLOW_TRACKING_URI)"
         )
     )
 
@@ -125,7 +125,7 @@ LATER_ANSWERS: Mapping[str, str] = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Limits once the server has answered: uploads take longer. And no bars, and nothing on the standard output."""
+"""Limits after the server has answered, since uploads take longer; no progress bars, and no output."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ VIEW_ID = "collapse-guard"
 VIEW_NAME = "Collapse guard"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_ID}"
 VIEW_LIMIT = 20_000
-"""Most characters that MLflow takes for an experiment tag."""
+"""Largest number of characters of an experiment tag in MLflow."""
 
 _SECTION_NAMES = {
     "collapse_guard": "Verdict and real share",

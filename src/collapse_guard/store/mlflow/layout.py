@@ -1,4 +1,4 @@
-"""How an assessment lies in MLflow: the tags, metrics, datasets and files of a run. Pure; does not import MLflow."""
+"""The layout of an assessment in MLflow: tags, metrics, datasets and files of a run. Pure; does not import MLflow."""
 
 from __future__ import annotations
 

@@ -159,11 +159,11 @@ class MLflowStore(LineageStore):
         home = self._experiment_id()
         if home is None or not _is_name(tags.get(layout.LINEAGE, "any")):
             return []
-        wanted = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        query = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         runs: list[Run] = []
         token: str | None = None
         while token is None or token:
-            page = self._client.search_runs([home, *elsewhere], wanted, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs([home, *elsewhere], query, max_results=_PAGE, page_token=token)
             runs += page
             token = page.token or ""
         # Some databases compare without case: compare again.
@@ -310,13 +310,13 @@ class MLflowStore(LineageStore):
         """Id of the experiment; None where there is none yet. Does not make an sqlite file."""
         path = address.sqlite_path(self.tracking_uri)
         if self._known_experiment is None and (path is None or path.exists()):
-            found = self._client.get_experiment_by_name(self.experiment)
-            if found is not None and found.lifecycle_stage != "active":
+            experiment = self._client.get_experiment_by_name(self.experiment)
+            if experiment is not None and experiment.lifecycle_stage != "active":
                 raise LineageError(
                     f"experiment `{self.experiment}` must be active, but it was deleted: "
-                    f"`mlflow experiments restore --experiment-id {found.experiment_id}` brings it back"
+                    f"`mlflow experiments restore --experiment-id {experiment.experiment_id}` brings it back"
                 )
-            self._known_experiment = None if found is None else found.experiment_id
+            self._known_experiment = None if experiment is None else experiment.experiment_id
         return self._known_experiment
 
     def _made_experiment(self) -> str:
