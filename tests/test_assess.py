@@ -72,7 +72,7 @@ def test_fresh_real_text_is_healthy_and_the_report_of_it_survives_json(wild_type
         ),
         (lambda w: Evidence(samples=real(w, 1, 5) * 100, losses=losses(w)), "distinct_2"),
     ],
-    ids=["losses rise by 30 %", "long words vanish", "five texts repeated"],
+    ids=["losses rise by 30%", "long words vanish", "five texts repeated"],
 )
 def test_a_planted_collapse_is_found_and_the_guilty_indicator_named(wild_type, founder, evidence, guilty):
     child = assess(wild_type, evidence(wild_type), history=[founder])

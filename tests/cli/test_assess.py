@@ -170,7 +170,9 @@ def test_losses_on_other_samples_than_those_given_are_refused(run, world, tmp_pa
     common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", option)
     more = run("assess", world.founder, *common, _of_samples(tmp_path / "more.csv", 701))
     assert more.code == 2
-    assert f"`{option}` must be of the samples given, numbered from 0 to 699, but got one of sample 700" in more.err
+    assert (
+        f"`{option}` must be losses on the given samples, numbered from 0 to 699, but got one of sample 700" in more.err
+    )
     documents = run("assess", world.founder, *common, _losses(tmp_path / "documents.csv", wild_type))
     assert documents.code == 2
     assert f"`{option[2:].replace('-', '_')}` must have the numbers of samples as documents" in documents.err
@@ -231,7 +233,7 @@ def test_the_same_generation_again_changes_nothing_and_another_content_is_refuse
     common = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
     again = run("assess", world.healthy, *common)
     assert again.code == 0
-    assert "Generation 1 of bot was in the store already: nothing was added." in again.out
+    assert "Generation 1 of bot is in the store already: nothing was added." in again.out
     other = run("assess", world.collapsed, *common)
     assert other.code == 2
     assert "generation 1 of lineage `bot` is stored and is never changed" in other.err
@@ -321,7 +323,7 @@ USAGE = {
     "lineage with a slash": (("good.txt", "--lineage", "a/b"), r"`--lineage` must be a name .* but got 'a/b'"),
     "wild type that is a corpus": (("good.txt", "--wild-type", "."), r"must be a wild type"),
     "directory for a report": (("good.txt", "--json", "."), r"`--json` must be a file, but got the directory"),
-    "report in no directory": (("good.txt", "--junit", "no/j.xml"), r"`--junit` must be in a directory that exists"),
+    "report in no directory": (("good.txt", "--junit", "no/j.xml"), r"`--junit` must be in an existing directory"),
     "store that is a directory": (("good.txt", "--store", "."), r"must be a database or a server, but got '\.'"),
     "resume with samples": (
         ("good.txt", "--resume", "--json", "x.json"),

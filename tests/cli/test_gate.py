@@ -83,7 +83,7 @@ def test_flags_change_the_code_and_the_text_says_so(run, world, tmp_path, severi
 
 def test_a_collapsed_lineage_without_a_healthy_ancestor_says_so(run, world, severities):
     outcome = run("gate", "--lineage", "is COLLAPSED", "--store", world.uri)
-    assert "No ancestor of it is HEALTHY: there is nothing to roll back to." in outcome.out
+    assert "It has no HEALTHY ancestor to roll back to." in outcome.out
 
 
 def test_a_step_summary_is_written_only_where_it_is_asked_for_and_is_appended(run, world, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_an_unknown_lineage_names_near_ones_and_writes_nothing(run, world, tmp_p
 def test_a_page_that_cannot_be_written_is_named(run, world, tmp_path):
     outcome = run("report", "--lineage", "bot", "--out", tmp_path / "no" / "report.html", "--store", world.uri)
     assert outcome.code == 2
-    assert "`--out` must be in a directory that exists" in outcome.err
+    assert "`--out` must be in an existing directory" in outcome.err
 
 
 def test_the_demo_is_called_with_what_was_asked_for(run, tmp_path):

@@ -55,9 +55,7 @@ def test_a_policy_of_ones_own_moves_the_margins_and_so_the_share(run, world, tmp
 
 def test_an_archive_is_counted(run, world):
     outcome = run("prescribe", "--lineage", "bot", "--documents", 1000, "--archive", 3, "--store", world.uri)
-    assert (
-        "of 1,000 documents in each generation, and 3 real documents are at hand: they cannot carry it" in outcome.out
-    )
+    assert "of 1,000 documents in each generation, but you have 3 real documents: not enough" in outcome.out
 
 
 def test_documents_that_carry_what_was_lost_are_chosen_from_the_pool(run, world, tmp_path):
@@ -81,7 +79,7 @@ def test_a_pool_of_another_wild_type_is_refused(run, world, tmp_path):
     asked = ["--select", 5, "--out", tmp_path / "x.jsonl", "--wild-type", tmp_path / "other"]
     outcome = run("prescribe", "--lineage", "bot", *asked, "--store", world.uri)
     assert outcome.code == 2
-    assert "name that of the lineage" in outcome.err
+    assert "give the wild type of the lineage" in outcome.err
     assert not (tmp_path / "x.jsonl").exists()
 
 
@@ -94,7 +92,7 @@ def test_a_pool_of_another_wild_type_is_refused(run, world, tmp_path):
         (["--target", 0], "`--target` must be a finite number above 0"),
         (["--target", 1.5], "`--target` must be a share from 0 to 1, but got 1.5"),
         (["--generation", 9], "`--generation` must be one of lineage `bot` (0, 1, 2), but got 9"),
-        (["--json", "/nowhere/x.json"], "`--json` must be in a directory that exists"),
+        (["--json", "/nowhere/x.json"], "`--json` must be in an existing directory"),
     ],
 )
 def test_what_cannot_be_done_is_refused(run, world, options, message):

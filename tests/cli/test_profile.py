@@ -61,7 +61,7 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     assert facts["evaluation"].startswith(f"{len(wild_type.evaluation):,}, never")
     assert facts["pool"].startswith(f"{len(wild_type.pool):,}, which")
     assert facts["vocabulary"] == f"{wild_type.vocabulary_size:,} tokens"
-    assert f"{len(wild_type.rare_words):,} count as rare" in facts["words"]
+    assert f"{len(wild_type.rare_words):,} are rare" in facts["words"]
     assert wild_type.fingerprint in outcome.out
     assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --generation 0" in outcome.out
 

@@ -161,7 +161,7 @@ def test_a_generation_says_what_it_was_trained_on(workflow, parents, real):
         (("gaussian", "--policy", "strict"), "`--policy` must come with `--judge K`"),
         (("gaussian", "--judge", 1, "--policy", "no-such-file"), "cannot be read"),
         (("gaussian", "--samples", 1), "`samples` must be a whole number of at least 2"),
-        (("gaussian", "--json", "no/such/dir.json"), "`--json` must be in a directory that exists"),
+        (("gaussian", "--json", "no/such/dir.json"), "`--json` must be in an existing directory"),
     ],
 )
 def test_what_cannot_be_simulated_exits_with_2_and_a_sentence(simulate, arguments, message):

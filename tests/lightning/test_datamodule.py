@@ -286,7 +286,7 @@ class TestInterrupted:
 
     def test_another_batch_size_is_refused_in_the_middle_of_an_epoch_only(self, fit, kept):
         _, checkpoint = kept("whole", self.data())
-        message = r"`batch_size` times ranks must be 4 to go on in the middle of an epoch, but got 2"
+        message = r"`batch_size` times ranks must be 4 to resume in the middle of an epoch, but got 2"
         with pytest.raises(InputError, match=message):
             fit(self.data(batch_size=2), ckpt_path=checkpoint(6))
 
@@ -421,7 +421,7 @@ class TestWrapped:
     def test_what_is_no_data_module_is_refused_and_so_is_none_without_real_data(self):
         with pytest.raises(InputError, match="`datamodule` must be a LightningDataModule, but got <torch"):
             data_module(datamodule=torch.utils.data.DataLoader(REAL))
-        with pytest.raises(InputError, match="`real` must be given where there is no `datamodule`"):
+        with pytest.raises(InputError, match="`real` must be given if there is no `datamodule`"):
             data_module(synthetic=NEWEST)
 
 

@@ -255,7 +255,7 @@ def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type)
         ({"prompts": []}, "`prompts` must be a list with at least one text, or None, but got"),
         ({"prompts": "once"}, "`prompts` must be a list with at least one text, or None, but got 'once'"),
         ({"founder": "founder.ckpt"}, "`founder` must be an nn.Module, or None, but got str: load it first"),
-        ({"founder": nn.Identity(), "n_samples": 0}, "`n_samples` must be positive where a `founder`"),
+        ({"founder": nn.Identity(), "n_samples": 0}, "`n_samples` must be positive with a `founder`"),
         ({"temperature": -1}, "`temperature` must be a number from 0 on"),
     ],
 )

@@ -75,7 +75,7 @@ class TestCopies:
 
 
 class TestQuality:
-    def test_freaks_are_left_out_each_by_its_bound(self, wild_type, fresh):
+    def test_unusual_samples_are_left_out_each_by_its_bound(self, wild_type, fresh):
         long = " ".join(fresh[:40])
         stuck = " ".join(["the same four words"] * 8)
         noise = " ".join(f"zq{number}x" for number in range(34))

@@ -74,9 +74,9 @@ def test_what_is_not_inbred_is_not_called_so_and_has_no_size(say, ends, said):
 @pytest.mark.parametrize(
     ("expected", "why"),
     [
-        (0.001, "more is lost than by chance, so decoding, filtering or the model itself narrows the text"),
-        (0.012, "what is lost is what chance takes"),
-        (0.05, "less is lost than by chance, so the model writes beyond what it was trained on"),
+        (0.001, "more than chance is at work: decoding, filtering or the model itself narrows the text"),
+        (0.012, "chance explains the loss"),
+        (0.05, "less is lost than by chance: the model writes more than it was trained on"),
     ],
 )
 def test_what_was_lost_is_held_against_chance(say, expected, why):
@@ -91,7 +91,9 @@ def test_an_end_that_is_not_known_is_said(say):
 
 def test_purging_is_named_where_it_is_shown_only(say):
     found = Depression(load=interval(2.0, 1.0, 3.0), size=interval(10.0, 8.0, 12.0), curve=(0.0,))
-    assert say(depression=found)[0].endswith("an effective size of 10.00 (90%: 8.000 to 12.00); purging is not shown.")
+    assert say(depression=found)[0].endswith(
+        "an effective size of 10.00 (90%: 8.000 to 12.00); there is no evidence of purging."
+    )
     purged = found.model_copy(update={"purging": interval(0.2, 0.1, 0.3)})
     assert say(depression=purged)[0].endswith("purged with d = 0.20 (90%: 0.1 to 0.3).")
 
@@ -138,15 +140,15 @@ def test_reports_tell_the_outlook_and_escape_it(replace):
 
 def test_what_a_prescription_costs_is_said():
     assert words.supplied(supply(0.25, documents=1000, archive=600, horizon=10)) == (
-        "That is 250 of 1,000 documents in each generation; 600 at hand are fresh for 2 generations and are then used "
-        "again (4.2 times each over 10); re-used documents bring back less. Where the loss can be weighted, real "
-        "documents together deserve a weight of 0.43."
+        "That is 250 of 1,000 documents in each generation; your 600 are fresh for 2 generations and are then used "
+        "again (4.2 times each over 10); re-used documents help less. If you can weight the loss, give real documents "
+        "a total weight of 0.43."
     )
-    assert "600 at hand last for all 2 generations without repeats." in words.supplied(
+    assert "your 600 last for all 2 generations without repeats." in words.supplied(
         supply(0.25, documents=1000, archive=600, horizon=2)
     )
     assert words.supplied(supply(0.5, documents=1000, archive=100, horizon=2)) == (
-        "That is 500 of 1,000 documents in each generation, and 100 real documents are at hand: they cannot carry it. "
-        "Without repeats they make 10% of such a training set, or all that is asked of one of 200 documents."
+        "That is 500 of 1,000 documents in each generation, but you have 100 real documents: not enough. Without "
+        "repeats they make 10% of such a training set, or the full share of one of 200 documents."
     )
     assert words.supplied(supply(0.0, documents=1000, archive=0, horizon=2)) == ""

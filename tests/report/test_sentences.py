@@ -92,7 +92,7 @@ def test_what_was_done_in_the_run_is_told_with_what_it_rests_on(build):
         "After step 1,200 of its training, dry run: WATCH: raised; the bad end of tail loss was 2.4 times its watch "
         "level.",
         "After step 1,200 of its training, too little is left; the bad end of tail loss was 2.4 times its watch level. "
-        "Training on was no use: go back to generation 2.",
+        "The run should halt: go back to generation 2.",
     ]
     assert sentences.decisions(build("newsbot", 3, {})) == []
 

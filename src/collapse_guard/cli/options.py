@@ -135,7 +135,10 @@ RealShare = Annotated[
 TrainedOn = Annotated[
     int | None,
     typer.Option(
-        "--documents", min=1, metavar="N", help="Number of documents that it was trained on, to expect inbreeding from."
+        "--documents",
+        min=1,
+        metavar="N",
+        help="Number of documents that it was trained on; it sets the expected inbreeding.",
     ),
 ]
 PolicyFile = Annotated[

@@ -59,7 +59,7 @@ def select_into_file(selection: Selection, newest: Assessment) -> str:
     if wild_type.fingerprint != newest.generation.wild_type:
         raise FingerprintMismatchError(
             f"the lineage is measured against the wild type {newest.generation.wild_type}, but got "
-            f"{wild_type.fingerprint} in {str(selection.wild_type)!r}: name that of the lineage"
+            f"{wild_type.fingerprint} in {str(selection.wild_type)!r}: give the wild type of the lineage"
         )
     pool = list(wild_type.pool)
     clusters = _clusters(wild_type, pool, newest) if selection.strategy == "tail" else None

@@ -37,7 +37,7 @@ class AlertRule(Setting):
 
 
 def alert_after(severities: Sequence[Severity], rule: AlertRule | None = None) -> Alert:
-    """The alert after the last of these verdicts; the first is that of the lineage's first generation.
+    """The alert after the last of these verdicts; the first belongs to the lineage's first generation.
 
     Example:
         >>> alert = alert_after([Severity.HEALTHY, Severity.COLLAPSED])

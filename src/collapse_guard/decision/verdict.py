@@ -182,7 +182,7 @@ def _remarks(deciding: Sequence[Comparison], policy: Policy) -> list[Reason]:
     unknown = [name for name in drift if name not in policy.seed_noise]
     if not unknown:
         return []
-    names = "" if len(unknown) == len(drift) else f" of {', '.join(unknown)}"
+    names = "" if len(unknown) == len(drift) else f" in {', '.join(unknown)}"
     remark = (
         f"the noise of seeds{names} was not measured, so the margins are the policy's "
         "(`collapse-guard calibrate` measures it from control retrains)"

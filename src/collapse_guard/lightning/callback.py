@@ -80,12 +80,12 @@ class CollapseGuard(CallbackBase):
         assessment: The newest assessment, the same on all ranks; None before the first.
         evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
         generation: The generation in training, with parents and wild type; None before training.
-        prescription: The mixture that its newest parent's assessment asks for; None where it has no opinion.
+        prescription: The mixture that its newest parent's assessment asks for; None: it asks for nothing.
         looks: (global step, severity) of each in-run assessment so far.
         decisions: What `reinject` did in the run so far, or would have done, the same on all ranks.
 
     Raises:
-        InputError: An argument will not do.
+        InputError: An argument is invalid.
     """
 
     def __init__(

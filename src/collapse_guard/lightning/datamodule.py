@@ -56,7 +56,7 @@ class ReinjectionDataModule(DataModuleBase):
         validation: Items for validation, in order; None: the validation of `datamodule`, else none.
         encode: Function from an item to the model's input, called when it is read; None: items stay as they are.
         datamodule: A data module of your own; its preparation, validation, test and prediction stay in use.
-        max_passes: Number of passes through the items of `real`, `earlier` or `newest`; None: no limit.
+        max_passes: Largest number of passes through the items of `real`, `earlier` or `newest`; None: no limit.
         when_used_up: What to do at that limit: "raise" an error, or "share" its places among the other sources.
         near: Smallest similarity to an evaluation document at which a real text is refused; None: refuse only the same
             content.
@@ -96,7 +96,7 @@ class ReinjectionDataModule(DataModuleBase):
         whole("length", 1 if length is None else length, least=1)
         self._wrapped = Wrapped(datamodule)
         if real is None and datamodule is None:
-            raise InputError("`real` must be given without a `datamodule`, but got None: give real documents")
+            raise InputError("`real` must be given if there is no `datamodule`, but got None: give real documents")
         self._indices, sets = _by_parent(synthetic)
         self._real, self.earlier, self.newest = real, sets[:-1], sets[-1:]
         self.validation, self.encode = validation, encode
@@ -290,7 +290,7 @@ class ReinjectionDataModule(DataModuleBase):
             return self.mixture
         if guard is None:
             raise InputError(
-                '`mixture` must be a share or a Mixture without a guard, but got "auto": '
+                '`mixture` must be a share or a Mixture if there is no guard, but got "auto": '
                 "add a CollapseGuard to the trainer's callbacks"
             )
         if guard.prescription is not None and "reinject" in guard.actions:

@@ -32,7 +32,7 @@ class Held(NamedTuple):
 
 
 def raised(share: float, comparisons: Sequence[Comparison], rule: Reinjection) -> float:
-    """Share after evidence of harm: `release` times the bad end in units of its watch level, from 1 to 4, is added.
+    """Share after evidence of harm: up by `release` times the bad end in units of its watch level, between 1 and 4.
 
     The bad end belongs to the interval of the deciding indicator with the most harm in units of its watch level.
     Called on every generation that shows harm, it is an integral; it stops at 1.

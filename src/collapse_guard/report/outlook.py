@@ -56,8 +56,8 @@ def supplied(needs: Supply) -> str:
     if not needs.is_carried:
         most = needs.archive / needs.documents
         return (
-            f"{cost}, and {needs.archive:,} real documents are at hand: they cannot carry it. Without repeats they "
-            f"make {share(most)} of such a training set, or all that is asked of one of "
+            f"{cost}, but you have {needs.archive:,} real documents: not enough. Without repeats they make "
+            f"{share(most)} of such a training set, or the full share of one of "
             f"{int(needs.archive * needs.documents / needs.wanted):,} documents."
         )
     if needs.fresh_generations >= needs.horizon:
@@ -142,12 +142,14 @@ def _needs(prescription: Prescription) -> str:
         return f"No share of real data is enough: {one_line(prescription.infeasible)}.{back}{target}"
     assured, spare = f"{share(prescription.assurance)} sure", ""
     if not prescription.real_share:
-        return f"It needs no real data to stay within its margins for {prescription.horizon} generations ({assured}).{target}"
+        within = f"within its margins for {prescription.horizon} generations"
+        return f"It needs no real data to stay {within} ({assured}).{target}"
     if prescription.even_share is not None:
         spare = f"; {share(prescription.even_share)} at even odds"
     return (
         f"{share(prescription.real_share)} fresh real data in each generation keeps it within its margins for "
-        f"{prescription.horizon} generations ({assured}{spare}); {one_line(prescription.indicator)} asks for the most.{target}"
+        f"{prescription.horizon} generations ({assured}{spare}); {one_line(prescription.indicator)} needs the most."
+        f"{target}"
     )
 
 

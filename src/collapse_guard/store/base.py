@@ -40,7 +40,7 @@ class LineageStore(ABC):
 
         Raises:
             LineageNotFoundError: no such lineage; the message names those that are near.
-            LineageError: What is stored was changed after it was written.
+            LineageError: What is stored differs from what was written.
             StoreUnreachableError: the store does not answer.
         """
 

@@ -275,7 +275,7 @@ def _table(settings: Settings, observables: Sequence[Observable], verdicts: Sequ
         columns.append(str(severity))
         cells.append([_share(counts, severity) for counts in verdicts])
     what = f"{settings.world} under {settings.workflow}: {settings.lineages:,} lineages"
-    size = f"{settings.samples:,} {SAMPLES[settings.world][1]} a generation"
+    size = f"{settings.samples:,} {SAMPLES[settings.world][1]} per generation"
     return Table(
         caption=f"{what}, {size}, seed {settings.seed}; generation 0 is the founder",
         columns=tuple(columns),

@@ -1,4 +1,4 @@
-"""Spread: in how many directions embeddings or vectors vary, and how far, from sums of O(d^2) that add up.
+"""Spread: in how many directions embeddings or vectors vary, and how far, from sums of O(d^2) that add up exactly.
 
 Samples that are equal to float precision have no spread: total_variance is then 0 to rounding, effective_rank
 undefined.
