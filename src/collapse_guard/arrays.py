@@ -15,13 +15,13 @@ HashArray = npt.NDArray[np.uint64]
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same array, made read-only."""
+def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Make an array read-only, and return it."""
     array.setflags(write=False)
     return array
 
 
-def mixed(values: HashArray) -> HashArray:
+def mix(values: HashArray) -> HashArray:
     """The finaliser of splitmix64: a bijection in which every bit depends on every bit.
 
     Source: Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.

@@ -167,7 +167,7 @@ def test_documents_need_not_be_alike_as_long_as_their_expectations_sum_to_nothin
 
 def test_a_t_test_of_twenty_skewed_documents_is_off_by_a_factor_that_grows_as_levels_fall():
     """Most documents got a little harder and few much easier (an exponential tail), on average not at all. By 200,000
-    trials elsewhere the t test alarms in 11.0, 1.6 and 0.58 % at 5, 0.1 and 0.01 %. False failure: below 10^-6."""
+    trials elsewhere the t test alarms in 11.0, 1.6 and 0.58% at 5, 0.1 and 0.01%. False failure: below 10^-6."""
     rng, trials = np.random.default_rng(6), 40_000
     contrasts = 0.1 * (1 - rng.exponential(size=(trials, 20)))
     p = stats.ttest_1samp(contrasts, 0.0, axis=1, alternative="greater").pvalue
@@ -181,7 +181,7 @@ def test_a_t_test_of_twenty_skewed_documents_is_off_by_a_factor_that_grows_as_le
     ("level", "effect", "times"), [(0.05, 0.2, 2.6), (0.05, 0.5, 2.6), (1e-4, 0.2, 1.65), (1e-4, 0.5, 1.7)]
 )
 def test_it_has_the_power_of_a_t_test_with_a_stated_number_of_times_as_many_documents(level, effect, times):
-    """80 % power at so many SDs; 400 trials at power .8 fall below .74 with probability 0.002, at a fixed seed."""
+    """80% power at so many SDs; 400 trials at power .8 fall below .74 with probability 0.002, at a fixed seed."""
     rng, spread = np.random.default_rng(7), 0.3
     n_t = next(n for n in range(3, 10_000) if t_power(n, effect, level) >= 0.8)
     n = math.ceil(times * n_t)

@@ -12,7 +12,7 @@ from collapse_guard.comparison import paired_difference, paired_log_ratio
 from collapse_guard.comparison.contrast import beyond, interval, within
 from collapse_guard.records import Direction
 
-# science.md 5.3 (c): paired differences of nats with a margin of 5 % and of 1 % in perplexity
+# science.md 5.3 (c): paired differences of nats with a margin of 5% and of 1% in perplexity
 D = [0.02, -0.01, 0.03, 0.0, 0.015, 0.005, -0.02, 0.01, 0.025, -0.005]
 
 
@@ -102,7 +102,7 @@ def test_no_spread_at_all_is_certainty_on_either_side_and_never_a_nan():
 
 @pytest.mark.parametrize("spread", ["normal", "skewed"])
 def test_at_the_margin_the_alert_fires_at_its_level(spread):
-    """Binomial bound: 4,000 lineages exactly at the margin, nominal 5 %, documents of unequal length."""
+    """Binomial bound: 4,000 lineages exactly at the margin, nominal 5%, documents of unequal length."""
     rng, n, runs, margin = np.random.default_rng(11), 200, 4_000, math.log(1.1)
     noise = rng.normal(0, 0.2, (runs, n)) if spread == "normal" else rng.exponential(0.2, (runs, n)) - 0.2
     tokens = rng.integers(20, 200, n).astype(float)

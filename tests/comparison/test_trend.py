@@ -66,8 +66,8 @@ def test_how_long_until_the_margin():
 
 
 def test_mann_kendall_finds_trends_in_random_walks_and_the_slopes_of_several_do_not():
-    """science.md 5.1: 27 % at n = 10, nominal 5 %; Page's test 18 %. 800 lineages: 27 % is below 20 % with probability
-    10^-6; 5.3 % (what a t test of slopes of 3 walks has) leaves the interval around it with probability 10^-6."""
+    """science.md 5.1: 27% at n = 10, nominal 5%; Page's test 18%. 800 lineages: 27% is below 20% with probability
+    10^-6; 5.3% (what a t test of slopes of 3 walks has) leaves the interval around it with probability 10^-6."""
     rng, trials = np.random.default_rng(0), 800
     walks = rng.normal(size=(trials, 3, 10)).cumsum(axis=2)
     time = np.arange(10)

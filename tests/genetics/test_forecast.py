@@ -1,6 +1,6 @@
 """The law of a lineage: continued exactly, diluted as real data dilute, and its bands cover what worlds do.
 
-Worlds have a fixed seed. A band that covers 90 % is held to 85 to 95 % in the mean over lineages, which are independent
+Worlds have a fixed seed. A band that covers 90% is held to 85 to 95% in the mean over lineages, which are independent
 where generations are not; what is seen may be three standard errors outside.
 """
 
@@ -260,7 +260,7 @@ def learn_and_go_on(effects, errors, shares, mixing):
 
 
 def coverage(effects, errors, shares, mixing):
-    """Mean over lineages of the share of generations within the 90 % band, and its standard error."""
+    """Mean over lineages of the share of generations within the 90% band, and its standard error."""
     (low, _, high), truth = learn_and_go_on(effects, errors, shares, mixing)
     covered = ((low <= truth) & (truth <= high)).mean(axis=1)
     return covered.mean(), covered.std(ddof=1) / math.sqrt(len(covered))

@@ -20,7 +20,7 @@ def mean_fixation(types, share, samples, seed):
 
 
 # 1/n_e of one trial of 20 generations is off by a third (of one standard deviation), so that F, which is convex in it,
-# is held 7 % too high on average in 3,000 lineages of even types; 40 generations halve that. Of Zipf's types the
+# is held 7% too high on average in 3,000 lineages of even types; 40 generations halve that. Of Zipf's types the
 # commonest decide, and n_e is known worse still.
 @pytest.mark.slow
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def of_kind(items, kind):
 @given(texts_of_few_words, texts_of_few_words)
 def test_phrases_are_counted_as_slowly_by_hand(real, samples):
     phrases = Phrases.of(real)
-    for n, (level, (observed, total)) in enumerate(zip(phrases.levels, phrases.count(samples), strict=True), 1):
+    for n, (level, (observed, total)) in enumerate(zip(phrases.tables, phrases.count(samples), strict=True), 1):
         counts, documents, sampled = slow_counts(real, n), slow_documents(real, n), slow_counts(samples, n)
         kept = {run for run in counts if documents[run] >= FEWEST}
         found = [phrases.text(n, i) for i in range(len(level.keys))]
@@ -78,7 +78,7 @@ def test_phrases_are_counted_as_slowly_by_hand(real, samples):
 
 def test_a_phrase_never_crosses_into_the_next_document():
     phrases = Phrases.of(["one two", "three four"] * 5)
-    assert [phrases.text(2, i) for i in range(len(phrases.levels[1].keys))] == ["one two", "three four"]
+    assert [phrases.text(2, i) for i in range(len(phrases.tables[1].keys))] == ["one two", "three four"]
 
 
 def test_a_topic_that_vanished_is_named_with_its_counts(wild_type):
@@ -120,10 +120,10 @@ def test_a_word_that_is_seen_half_as_often_is_not_lost_however_sure_that_is(wild
 
 
 def test_the_chance_is_that_of_the_exact_conditional_test_in_bursts():
-    losses = lost_module._Losses(np.array([12, 30]), np.array([0, 4]), 0.5, np.array([1.0, 3.0]))
+    losses = lost_module._Deficits(np.array([12, 30]), np.array([0, 4]), 0.5, np.array([1.0, 3.0]))
     expected = [stats.binom.cdf(0, 12, 1 / 3), stats.binom.cdf(2, 12, 1 / 3)]
     np.testing.assert_allclose(losses.chance, expected, rtol=1e-12)
-    few = lost_module._Losses(np.array([5000]), np.array([0]), 1e-3, np.ones(1))
+    few = lost_module._Deficits(np.array([5000]), np.array([0]), 1e-3, np.ones(1))
     assert few.chance[0] == pytest.approx(math.exp(-few.expected[0]), rel=0.01)
 
 

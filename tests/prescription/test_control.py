@@ -5,7 +5,7 @@ import pytest
 
 from collapse_guard.decision.policy import Policy
 from collapse_guard.genetics.migration import after_drift, after_immigration, needed_share, stationary_fixation
-from collapse_guard.prescription.control import Held, held_share, raised, worst_end
+from collapse_guard.prescription.control import Observation, raise_share, target_share, worst_end
 
 RULE = Policy().reinjection
 GENERATIONS = 20
@@ -13,11 +13,11 @@ GENERATIONS = 20
 
 def steered(target, *, size, believed=None, start=0.0, generations=GENERATIONS):
     """F and shares of the drift-migration world in closed form, with n_e known or believed to be another."""
-    past, path = [Held(0.0, start)], [start]
+    past, path = [Observation(0.0, start)], [start]
     for _ in range(generations):
-        share = held_share(target, past, size=believed or size, rule=RULE)
+        share = target_share(target, past, size=believed or size, rule=RULE)
         path.append(float(after_drift(after_immigration(path[-1], share), size)))
-        past.append(Held(share, path[-1]))
+        past.append(Observation(share, path[-1]))
     return np.array(path), np.array([one.share for one in past[1:]])
 
 
@@ -60,8 +60,8 @@ def test_lineages_that_drift_by_chance_are_held_somewhat_below_it_on_average_and
         fixation = 1 - (1 - ((counts / size) ** 2).sum(axis=1)) / (1 - (founder**2).sum())
         means.append(fixation.mean() / target)
         for one, share, found in zip(past, shares, fixation, strict=True):
-            one.append(Held(float(share), float(found)))
-        shares = np.array([held_share(target, one, size=believed * size, rule=RULE) for one in past])
+            one.append(Observation(float(share), float(found)))
+        shares = np.array([target_share(target, one, size=believed * size, rule=RULE) for one in past])
         mixed = (1 - shares)[:, None] * counts / size + shares[:, None] * founder
         counts = rng.multinomial(size, mixed)
     assert 0.8 < means[GENERATIONS] < 1.02
@@ -71,24 +71,24 @@ def test_lineages_that_drift_by_chance_are_held_somewhat_below_it_on_average_and
 
 def test_the_share_falls_by_a_step_at_most_and_never_to_zero():
     steady = needed_share(0.1, samples=100)
-    assert held_share(0.1, [Held(0.3, 0.05)], size=100, rule=RULE) == pytest.approx(0.25)
-    assert held_share(0.1, [Held(0.04, 0.001)], size=100, rule=RULE) == pytest.approx(steady / 2)
-    assert held_share(0.1, [Held(0.001, 0.001)], size=100, rule=RULE) == pytest.approx(0.001)
-    assert held_share(0.1, [Held(0.0, 0.001)], size=100, rule=RULE) == 0.0
+    assert target_share(0.1, [Observation(0.3, 0.05)], size=100, rule=RULE) == pytest.approx(0.25)
+    assert target_share(0.1, [Observation(0.04, 0.001)], size=100, rule=RULE) == pytest.approx(steady / 2)
+    assert target_share(0.1, [Observation(0.001, 0.001)], size=100, rule=RULE) == pytest.approx(0.001)
+    assert target_share(0.1, [Observation(0.0, 0.001)], size=100, rule=RULE) == 0.0
 
 
 def test_where_the_law_did_not_have_its_way_an_error_does_not_count():
-    others = [Held(1.0, 0.5)] * 5 + [Held(0.3, 0.01)] * 5 + [Held(0.0, 0.01)] * 5
-    near = Held(0.0, 0.099)
-    assert held_share(0.1, [*others, near], size=100, rule=RULE) == held_share(0.1, [near], size=100, rule=RULE)
+    others = [Observation(1.0, 0.5)] * 5 + [Observation(0.3, 0.01)] * 5 + [Observation(0.0, 0.01)] * 5
+    near = Observation(0.0, 0.099)
+    assert target_share(0.1, [*others, near], size=100, rule=RULE) == target_share(0.1, [near], size=100, rule=RULE)
 
 
 def test_what_drift_alone_exceeds_cannot_be_held():
-    assert held_share(0.01, [Held(0.2, 0.05)], size=50, rule=RULE) is None
-    assert held_share(0.0101, [Held(0.2, 0.9)] * 9, size=100, rule=RULE) > 0.8
+    assert target_share(0.01, [Observation(0.2, 0.05)], size=50, rule=RULE) is None
+    assert target_share(0.0101, [Observation(0.2, 0.9)] * 9, size=100, rule=RULE) > 0.8
 
 
 def test_without_evidence_of_an_interval_the_share_is_raised_by_one_step():
-    assert raised(0.3, [], RULE) == pytest.approx(0.3 + RULE.release)
-    assert raised(0.99, [], RULE) == 1.0
+    assert raise_share(0.3, [], RULE) == pytest.approx(0.3 + RULE.release)
+    assert raise_share(0.99, [], RULE) == 1.0
     assert worst_end([]) == (0.0, None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from building import make_assessment, make_comparison
 from collapse_guard.decision.policy import Policy
-from collapse_guard.prescription.control import Held, held_share
+from collapse_guard.prescription.control import Observation, target_share
 from collapse_guard.prescription.prescribe import budget_left, prescribe
 from collapse_guard.records import (
     Direction,
@@ -142,7 +142,9 @@ class TestATarget:
         history = [past(t, Severity.HEALTHY, 0.0, fixation=f) for t, f in enumerate((0.0, 0.05))]
         for severity in (Severity.HEALTHY, Severity.UNDECIDED):
             asks = asked(severity, 0.0, needs(0.0), history=history, fixation=0.098, rule=self.rule)
-            assert asks == pytest.approx(held_share(0.1, [Held(0.0, 0.05), Held(0.0, 0.098)], size=100, rule=self.rule))
+            assert asks == pytest.approx(
+                target_share(0.1, [Observation(0.0, 0.05), Observation(0.0, 0.098)], size=100, rule=self.rule)
+            )
             assert asks > 0
 
     def test_never_asks_for_less_than_the_lineage_needs(self):
@@ -156,13 +158,13 @@ class TestATarget:
             found = one.outlook.inbreeding.model_copy(update={"fixation": fixation})
             return one.model_copy(update={"outlook": Outlook(inbreeding=found)})
 
-        first = held_share(0.1, [Held(0.0, 0.098)], size=100, rule=self.rule)
+        first = target_share(0.1, [Observation(0.0, 0.098)], size=100, rule=self.rule)
         line = [past(0, Severity.HEALTHY, 1.0, fixation=0.0), wide(1, 0.0, 0.098), wide(2, first, 0.12)]
         asks = prescribe(line[-1], history=line[:-1], ahead=line[-1].outlook, rule=self.rule)
-        expected = held_share(0.1, [Held(0.0, 0.098), Held(first, 0.12)], size=100, rule=self.rule)
+        expected = target_share(0.1, [Observation(0.0, 0.098), Observation(first, 0.12)], size=100, rule=self.rule)
         assert asks.real == pytest.approx(expected)
         assert expected != pytest.approx(
-            held_share(0.1, [Held(0.0, 0.05), Held(first, 0.12)], size=100, rule=self.rule)
+            target_share(0.1, [Observation(0.0, 0.05), Observation(first, 0.12)], size=100, rule=self.rule)
         )
 
     def test_never_asks_for_less_than_the_verdict_does(self):

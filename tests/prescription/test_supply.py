@@ -12,7 +12,7 @@ from collapse_guard.prescription.supply import supply
 
 def test_an_archive_lasts_as_long_as_it_has_documents_that_were_not_used():
     needs = supply(0.25, documents=1000, archive=600, horizon=10)
-    assert (needs.wanted, needs.fresh_generations, needs.is_carried) == (250, 2, True)
+    assert (needs.per_generation, needs.fresh_generations, needs.is_carried) == (250, 2, True)
     assert needs.uses == pytest.approx(2500 / 600)
     assert supply(0.25, documents=1000, archive=9999, horizon=10).fresh_generations == 10
 
@@ -36,8 +36,8 @@ def test_the_weight_is_the_golden_one_at_equal_sizes_and_none_where_nothing_mixe
 @given(st.floats(0, 1), st.integers(1, 10**6), st.integers(0, 10**6), st.integers(1, 50))
 def test_as_many_documents_as_the_share_at_least_and_less_than_one_more(share, documents, archive, horizon):
     needs = supply(share, documents=documents, archive=archive, horizon=horizon)
-    assert share * documents - 1e-6 <= needs.wanted < share * documents + 1
-    assert needs.wanted * needs.fresh_generations <= max(archive, 0) or needs.wanted == 0
+    assert share * documents - 1e-6 <= needs.per_generation < share * documents + 1
+    assert needs.per_generation * needs.fresh_generations <= max(archive, 0) or needs.per_generation == 0
 
 
 @pytest.mark.parametrize(

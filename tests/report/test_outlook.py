@@ -52,7 +52,7 @@ def test_three_sentences_say_how_inbred_when_it_fails_and_what_prevents_it(say):
         "generation were 210.0 tokens drawn at random (90%: 180.0 to 260.0). Its relative fitness is 0.610.",
         "If nothing changes (0% real data), generation 6 fails: perplexity is beyond its margin (chance 97%).",
         "62% fresh real data in each generation keeps it within its margins for 2 generations (90% sure; 50% at "
-        "even odds); perplexity asks for the most.",
+        "even odds); perplexity needs the most.",
     ]
 
 

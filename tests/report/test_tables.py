@@ -5,7 +5,7 @@ import math
 import pytest
 
 from collapse_guard.records import Direction, Reason, ReasonKind, Severity
-from collapse_guard.report import losses, tables
+from collapse_guard.report import lost, tables
 
 
 def texts(row):
@@ -121,17 +121,17 @@ def test_an_indicator_has_moved_where_its_whole_interval_is_beyond_the_watch_lev
 
 def test_what_was_lost_counts_all_of_a_kind_and_shows_small_chances_as_such(build, lose):
     items = (lose("document", "row 17", total=2), lose("3-gram", "").model_copy(update={"chance": 1e-40}))
-    first, second = losses.tables(build("x", 1, {}).model_copy(update={"lost": items}))
+    first, second = lost.tables(build("x", 1, {}).model_copy(update={"lost": items}))
     assert first.caption == "1 run of three words that real text of this size would show is gone or nearly so"
     assert texts(first.rows[0]) == ["n/a", "100", "12.50", "0", "below 1e-15"]
     assert second.caption == "2 real documents have no samples near them, or too few; the worst 1 are listed"
-    assert losses.tables(build("x", 1, {})) == ()
-    assert losses.summary(build("x", 1, {})) is None
+    assert lost.tables(build("x", 1, {})) == ()
+    assert lost.summary(build("x", 1, {})) is None
 
 
 def test_what_the_founder_lacked_already_stands_beside_what_was_lost(build, lose):
     founder = build("x", 0, {}).model_copy(update={"lost": (lose("word", "tariff", total=57),)})
     later = build("x", 1, {}).model_copy(update={"lost": (lose("word", "tariff", total=176), lose("cluster", "war"))})
-    words, clusters = (table.caption for table in losses.tables(later, founder))
+    words, clusters = (table.caption for table in lost.tables(later, founder))
     assert words.endswith("are gone or nearly so (57 at the founder); the worst 1 are listed")
     assert "(0 at the founder)" in clusters

@@ -33,10 +33,12 @@ class Selection:
 
     def check(self) -> None:
         """Refuse arguments that do not fit together, before anything is done; raises InputError."""
-        given = [option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None]
+        options = [
+            option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None
+        ]
         if self.n is None:
-            if given:
-                raise InputError(f"`{given[0]}` goes with `--select`, but got no number: add --select N")
+            if options:
+                raise InputError(f"`{options[0]}` goes with `--select`, but got no number: add --select N")
             return
         if self.out is None or self.wild_type is None:
             raise InputError("`--select` needs `--out` and `--wild-type`, but one is missing: give both")

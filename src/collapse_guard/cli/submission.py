@@ -82,9 +82,9 @@ class Submission:
 
 def check_alone(*groups: Submission | ReportFiles) -> None:
     """Refuse arguments beside `--resume`, which sends what is kept; raises InputError."""
-    given = [name for group in groups for name, value in vars(group).items() if value is not None]
-    if given:
-        named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in given)
+    names = [name for group in groups for name, value in vars(group).items() if value is not None]
+    if names:
+        named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in names)
         raise InputError(
             f"`--resume` sends what is kept with the arguments of that time, but got {named} too: leave that out"
         )
@@ -94,10 +94,10 @@ def _losses(path: Path | None) -> Losses | None:
     return None if path is None else read_losses(path)
 
 
-def _scores(given: list[str] | None) -> dict[str, Scores] | None:
+def _scores(pairs: list[str] | None) -> dict[str, Scores] | None:
     """Scores of each NAME=FILE."""
     scores: dict[str, Scores] = {}
-    for one in given or ():
+    for one in pairs or ():
         name, _, path = one.partition("=")
         if not name or not path:
             raise InputError(f"`--scores` must be NAME=FILE, such as facts=facts.jsonl, but got {one!r:.120}")

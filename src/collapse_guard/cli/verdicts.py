@@ -11,7 +11,7 @@ from rich.text import Text
 from collapse_guard.cli.exit_codes import ExitCode, meaning
 from collapse_guard.cli.terminal import output, printable, say, say_item
 from collapse_guard.records import Assessment, Severity
-from collapse_guard.report import losses, outlook, sentences, tables
+from collapse_guard.report import lost, outlook, sentences, tables
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -25,7 +25,7 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
     """Print the evidence of the verdict, what to do, and the exit code."""
     show_headline(assessment)
     show_reasons(assessment)
-    deciding, gone = tables.deciding(assessment), losses.summary(assessment)
+    deciding, gone = tables.deciding(assessment), lost.summary(assessment)
     if deciding:
         say("")
         show_table(_shortened(tables.comparisons(assessment, deciding)))
@@ -34,8 +34,8 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
         show_table(gone)
     if deciding or gone:
         say("")
-    told = (*sentences.decisions(assessment), *outlook.sentences(assessment), sentences.prescription(assessment))
-    for sentence in (*told, advice):
+    notes = (*sentences.decisions(assessment), *outlook.sentences(assessment), sentences.prescription(assessment))
+    for sentence in (*notes, advice):
         if sentence:
             say(sentence)
     say(f"{assessment.verdict.severity}: {meaning(assessment.verdict.severity, code)}")

@@ -99,7 +99,7 @@ def compare(
     e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
     p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
     p_within = within(contrast, margin, direction)
-    found = (
+    smallest = (
         detectable(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
         if e_margin is None
         else detectable_by_betting(contrast.standard_error, len(reference.keys) - 1.0, level=alert_level, margin=margin)
@@ -131,7 +131,7 @@ def compare(
         n=len(reading.replicates),
         n_reference=len(reference.replicates),
         n_needed=needed if undecided else None,
-        detectable=found if math.isfinite(found) else None,
+        detectable=smallest if math.isfinite(smallest) else None,
         e_beyond_margin=e_margin,
         e_beyond_watch=e_watch,
         seed_limit=seed_limit,

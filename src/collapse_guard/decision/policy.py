@@ -208,7 +208,7 @@ class Policy(Setting):
             return cls.model_validate(_merged(base, settings))
         except ValidationError as error:
             # An unknown key says more than the one that is missing in its place.
-            problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+            problem = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
             loc = problem.get("ctx", {}).get("loc", problem["loc"])
             raise PolicyError(_fault(loc, problem["type"], problem["msg"], problem["input"]), loc) from error
 

@@ -29,7 +29,7 @@ from collapse_guard.decision.reasons import sentence
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import Assessment, Comparison, Generation, Reason, ReasonKind, Severity, Verdict
 
-Level = Literal["margin", "watch"]
+Threshold = Literal["margin", "watch"]
 
 
 def decide(
@@ -61,8 +61,8 @@ def decide(
     """
     deciding = [comparison for comparison in comparisons if comparison.decides]
     beyond, watch = (
-        holm([lineage_p(one, history, level, index=generation.index, policy=policy, look=look) for one in deciding])
-        for level in ("margin", "watch")
+        holm([lineage_p(one, history, threshold, index=generation.index, policy=policy, look=look) for one in deciding])
+        for threshold in ("margin", "watch")
     )
     judged = [
         judge(comparison, p=p, p_watch=q, policy=policy, generation=generation.index)
@@ -88,7 +88,7 @@ def decide(
 def lineage_p(
     comparison: Comparison,
     history: Sequence[Assessment],
-    level: Level,
+    threshold: Threshold,
     *,
     index: int,
     policy: Policy,
@@ -103,19 +103,19 @@ def lineage_p(
     Args:
         comparison: Of this generation.
         history: The generations before it; their comparisons with the same baseline are used where folds rotate.
-        level: Harm beyond which level.
+        threshold: Whether the p-value is for harm beyond the margin or the watch level.
         index: t of the generation.
         policy: How evidence is shared among generations.
         look: How many times this generation was judged before; looks share its part as generations share the whole.
     """
-    e_value = _e_value(comparison, level)
+    e_value = _e_value(comparison, threshold)
     of_look = 1.0 if look is None else spending_share(look)
     if policy.rotate_folds is None or e_value is None or index == 0:
-        p = comparison.p_beyond_margin if level == "margin" else comparison.p_beyond_watch
+        p = comparison.p_beyond_margin if threshold == "margin" else comparison.p_beyond_watch
         return min(1.0, p / (spending_share(index) * of_look))
     cycle = cycle_of(index, policy.rotate_folds)
     before = [past for past in history if cycle_of(past.generation.index, policy.rotate_folds) == cycle]
-    e_values = [e for past in before for e in _past_e_values(past, comparison, level)]
+    e_values = [e for past in before for e in _past_e_values(past, comparison, threshold)]
     p = _accumulated(policy, [*e_values, e_value])
     return min(1.0, p / (spending_share(cycle) * of_look))
 
@@ -152,13 +152,13 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
     )
 
 
-def _e_value(comparison: Comparison, level: Level) -> float | None:
-    return comparison.e_beyond_margin if level == "margin" else comparison.e_beyond_watch
+def _e_value(comparison: Comparison, threshold: Threshold) -> float | None:
+    return comparison.e_beyond_margin if threshold == "margin" else comparison.e_beyond_watch
 
 
-def _past_e_values(past: Assessment, like: Comparison, level: Level) -> list[float]:
+def _past_e_values(past: Assessment, like: Comparison, threshold: Threshold) -> list[float]:
     e_values = [
-        _e_value(comparison, level)
+        _e_value(comparison, threshold)
         for comparison in past.comparisons
         if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
     ]

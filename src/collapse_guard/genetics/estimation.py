@@ -101,11 +101,11 @@ def fit_drift(
         50.0
     """
     values = series("fixation", fixation, fewest=FEWEST)
-    kept = by_generation("real_shares", (1.0 - shares("real_shares", real_shares)) ** 2, values)
-    y = values[..., 1:] - kept * values[..., :-1]
-    x = 1.0 - kept * values[..., :-1] if reference == "wild_type" else kept * (1.0 - values[..., :-1])
+    retention = by_generation("real_shares", (1.0 - shares("real_shares", real_shares)) ** 2, values)
+    y = values[..., 1:] - retention * values[..., :-1]
+    x = 1.0 - retention * values[..., :-1] if reference == "wild_type" else retention * (1.0 - values[..., :-1])
     steps, spread = y.shape[-1], (x**2).sum(-1)
-    reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * confidence(level))) * _persistence(kept))
+    reach = np.asarray(float(stdtrit(steps - 1, 0.5 + 0.5 * confidence(level))) * _persistence(retention))
     some = np.maximum(spread, np.finfo(float).tiny)
     rate = (x * y).sum(-1) / some
     # If nothing was synthetic, no step carries information.
@@ -134,14 +134,14 @@ def _scatter(residuals: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((residuals**2).sum(-1) / (residuals.shape[-1] - 1)))
 
 
-def _persistence(kept: FloatArray) -> FloatArray:
+def _persistence(retention: FloatArray) -> FloatArray:
     """How much larger the error of a mean of y is than it would be for independent terms."""
-    stay = np.sqrt(kept)
-    later, squares = np.zeros(kept.shape[:-1]), np.zeros(kept.shape[:-1])
-    for step in reversed(range(kept.shape[-1])):
+    stay = np.sqrt(retention)
+    later, squares = np.zeros(retention.shape[:-1]), np.zeros(retention.shape[:-1])
+    for step in reversed(range(retention.shape[-1])):
         squares = squares + (1.0 + later) ** 2
         later = stay[..., step] * (1.0 - stay[..., step] + later)
-    return np.asarray(np.sqrt(squares / kept.shape[-1]))
+    return np.asarray(np.sqrt(squares / retention.shape[-1]))
 
 
 def _inverse(rate: FloatArray) -> FloatArray:

@@ -248,8 +248,8 @@ def _mixing(mixing: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.str
     return np.broadcast_to(kinds, shape)
 
 
-def _shares(given: Any) -> FloatArray:
-    return checked_shares("synthetic_shares", given, example="0.9 for nine tenths")
+def _shares(values: Any) -> FloatArray:
+    return checked_shares("synthetic_shares", values, example="0.9 for nine tenths")
 
 
 def passed(paths: FloatArray, limits: npt.ArrayLike, both_sides: npt.ArrayLike = False) -> npt.NDArray[np.bool_]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.cache import Cache
 from collapse_guard.wildtype.geometry import Geometry
-from collapse_guard.wildtype.recent import Recent
 
 Thing = TypeVar("Thing")
 
@@ -92,4 +92,4 @@ def instruments(wild_type: WildType) -> Instruments:
     return _instruments.of(wild_type.fingerprint, lambda: Instruments(wild_type))
 
 
-_instruments: Recent[str, Instruments] = Recent()
+_instruments: Cache[str, Instruments] = Cache()

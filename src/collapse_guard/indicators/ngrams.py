@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from collapse_guard.arrays import IntArray, mixed
+from collapse_guard.arrays import IntArray, mix
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.exact_keys import (
     DENSE,
@@ -95,7 +95,7 @@ def ngram_hashes(sequences: Sequences, n: int) -> IntArray:
     units = ids.astype(np.uint64) + np.uint64(1)
     hashes = np.zeros(max(0, len(ids) - n + 1), np.uint64)
     for place in range(n):
-        hashes = mixed(hashes * _STEP + units[place : place + len(hashes)])
+        hashes = mix(hashes * _STEP + units[place : place + len(hashes)])
     return hashes.view(np.int64)[within(lengths, n)]
 
 

@@ -216,8 +216,8 @@ def _index() -> _Index:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                     homes[node.name] = module
                 declared += _declared(node, family)
-    in_order = sorted(declared, key=lambda found: (FAMILIES.index(found.family), found.place))
-    return _Index({found.name: found.family for found in in_order}, homes, tuple(modules))
+    in_order = sorted(declared, key=lambda one: (FAMILIES.index(one.family), one.place))
+    return _Index({one.name: one.family for one in in_order}, homes, tuple(modules))
 
 
 def _declared(node: ast.stmt, family: str) -> Iterator[_Declared]:

@@ -14,7 +14,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.lightning.bases import DataModuleBase, Trainer
 from collapse_guard.lightning.callback import CollapseGuard
 from collapse_guard.lightning.epochs import coming_epoch, count_epoch, end_epoch
-from collapse_guard.lightning.wrapped import Wrapped
+from collapse_guard.lightning.user_datamodule import UserDataModule
 from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureLoader, MixtureSampler
@@ -94,7 +94,7 @@ class ReinjectionDataModule(DataModuleBase):
         super().__init__()
         whole("batch_size", 1 if batch_size is None else batch_size, least=1)
         whole("length", 1 if length is None else length, least=1)
-        self._wrapped = Wrapped(datamodule)
+        self._user = UserDataModule(datamodule)
         if real is None and datamodule is None:
             raise InputError("`real` must be given if there is no `datamodule`, but got None: give real documents")
         self._indices, sets = _by_parent(synthetic)
@@ -116,7 +116,7 @@ class ReinjectionDataModule(DataModuleBase):
     @property
     def real(self) -> Items:
         """Real documents."""
-        return cast("Items", self._wrapped.training.dataset) if self._real is None else self._real
+        return cast("Items", self._user.training.dataset) if self._real is None else self._real
 
     @property
     def applied(self) -> Mixture | None:
@@ -167,11 +167,11 @@ class ReinjectionDataModule(DataModuleBase):
 
     def prepare_data(self) -> None:
         """Prepare the data of `datamodule`."""
-        self._wrapped.prepare_data()
+        self._user.prepare_data()
 
     def setup(self, stage: str) -> None:
         """Refuse evaluation documents of the guard's wild type, and near duplicates of them: they must stay unseen."""
-        self._wrapped.setup(self.trainer, stage)
+        self._user.setup(self.trainer, stage)
         if stage != "fit":
             return
         self.sampler = None
@@ -185,7 +185,7 @@ class ReinjectionDataModule(DataModuleBase):
 
     def teardown(self, stage: str) -> None:
         """Tear down `datamodule`."""
-        self._wrapped.teardown(stage)
+        self._user.teardown(stage)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Mix the sources; the trainer calls it after the guard has read the lineage."""
@@ -214,17 +214,17 @@ class ReinjectionDataModule(DataModuleBase):
     def val_dataloader(self) -> Any:
         """The validation items in order; none if there are none."""
         if self.validation is None:
-            return self._wrapped.loaders("val")
+            return self._user.loaders("val")
         own = torch.Generator().manual_seed(self.seed)
         return RestingLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
 
     def test_dataloader(self) -> Any:
         """The test loaders of `datamodule`."""
-        return self._wrapped.loaders("test")
+        return self._user.loaders("test")
 
     def predict_dataloader(self) -> Any:
         """The prediction loaders of `datamodule`."""
-        return self._wrapped.loaders("predict")
+        return self._user.loaders("predict")
 
     def reinject(self, mixture: Mixture, *, from_index: int, reason: str) -> None:
         """Change the shares from a place of the run on; all ranks must do the same.
@@ -258,7 +258,7 @@ class ReinjectionDataModule(DataModuleBase):
     def _settings(self) -> dict[str, Any]:
         """Arguments of a loader: as given, else those of `datamodule`, else the defaults."""
         defaults = {"batch_size": 32, "collate_fn": None, "num_workers": 0, "multiprocessing_context": None}
-        theirs = self._wrapped.settings(defaults)
+        theirs = self._user.settings(defaults)
         settings = {name: theirs[name] if value is None else value for name, value in self._given.items()}
         if not settings["num_workers"]:
             settings["multiprocessing_context"] = None

@@ -15,12 +15,12 @@ from scipy.special import betainc
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Samples
-from collapse_guard.measurement.phrases import Level, Phrases
+from collapse_guard.measurement.phrases import Phrases, PhraseTable
 from collapse_guard.measurement.samples import sample_texts, vector_samples
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.cache import Cache
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE
-from collapse_guard.wildtype.recent import Recent
 
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
 
@@ -97,7 +97,7 @@ def what_was_lost(
     return tuple(chain(_of_words(wild_type, texts, most), located))
 
 
-class _Losses(NamedTuple):
+class _Deficits(NamedTuple):
     """Candidates of one kind."""
 
     real: IntArray
@@ -127,21 +127,21 @@ class _Losses(NamedTuple):
 
 
 def _items(
-    kind: Kind, losses: _Losses, name: Callable[[int], str], most: int, *, order: FloatArray | None = None
+    kind: Kind, deficits: _Deficits, name: Callable[[int], str], most: int, *, order: FloatArray | None = None
 ) -> Iterator[LostItem]:
     """The worst losses: absent ones by `order`, largest first (expected bursts unless given), then by chance."""
-    chance, expected, is_lost = losses.chance, losses.expected, losses.is_lost
+    chance, expected, is_lost = deficits.chance, deficits.expected, deficits.is_lost
     lost = np.flatnonzero(is_lost)
-    surprise = expected / losses.burst if order is None else order
-    by_chance = np.where(losses.observed[lost] > 0, chance[lost], -1.0)
+    surprise = expected / deficits.burst if order is None else order
+    by_chance = np.where(deficits.observed[lost] > 0, chance[lost], -1.0)
     ranked = lost[np.lexsort((-surprise[lost], by_chance))]
     for i in ranked[:most].tolist():
         yield LostItem(
             kind=kind,
             what=name(i),
-            real_count=int(losses.real[i]),
+            real_count=int(deficits.real[i]),
             expected=float(expected[i]),
-            observed=int(losses.observed[i]),
+            observed=int(deficits.observed[i]),
             chance=float(chance[i]),
             lost_in_all=len(lost),
         )
@@ -152,14 +152,14 @@ def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[Lost
         return
     phrases = _phrases_of(wild_type)
     was_lost: BoolArray = np.zeros(0, np.bool_)
-    for n, (level, (observed, total)) in enumerate(zip(phrases.levels, phrases.count(texts), strict=True), 1):
+    for n, (table, (observed, total)) in enumerate(zip(phrases.tables, phrases.count(texts), strict=True), 1):
         is_lost = np.zeros(len(observed), np.bool_)
         if n > 1:
-            is_lost |= was_lost[level.parts].any(axis=1)
+            is_lost |= was_lost[table.parts].any(axis=1)
         whole = np.flatnonzero(~is_lost)
-        losses = _losses(level, observed, total, whole)
-        yield from _items(_KINDS[n - 1], losses, partial(_phrase, phrases, n, whole), most)
-        is_lost[whole] = losses.is_lost
+        deficits = _deficits(table, observed, total, whole)
+        yield from _items(_KINDS[n - 1], deficits, partial(_phrase, phrases, n, whole), most)
+        is_lost[whole] = deficits.is_lost
         was_lost = is_lost
 
 
@@ -167,10 +167,10 @@ def _phrase(phrases: Phrases, n: int, numbers: IntArray, i: int) -> str:
     return phrases.text(n, int(numbers[i]))
 
 
-def _losses(level: Level, observed: IntArray, total: int, worst: IntArray) -> _Losses:
-    counts = level.counts[worst]
-    scale = total / level.total if level.total else 0.0
-    return _Losses(counts, observed[worst], scale, counts / level.documents[worst])
+def _deficits(table: PhraseTable, observed: IntArray, total: int, worst: IntArray) -> _Deficits:
+    counts = table.counts[worst]
+    scale = total / table.total if table.total else 0.0
+    return _Deficits(counts, observed[worst], scale, counts / table.documents[worst])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,7 +196,7 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
     geometry = wild_type.geometry
     owners, n_clusters = geometry.assign(real.vectors), len(geometry.codebook)
     occurring = np.unique(owners)
-    losses = _Losses(
+    deficits = _Deficits(
         np.bincount(owners, minlength=n_clusters)[occurring],
         np.bincount(geometry.assign(vectors), minlength=n_clusters)[occurring],
         len(vectors) / len(real.vectors),
@@ -208,11 +208,11 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
     def name(i: int) -> str:
         members = np.flatnonzero(owners == occurring[i])
         distances = np.square(real.vectors[members] - geometry.codebook[occurring[i]]).sum(axis=1)
-        found = real.names[int(members[distances.argmin()])]
-        numbers[found] = int(occurring[i])
-        return found
+        nearest = real.names[int(members[distances.argmin()])]
+        numbers[nearest] = int(occurring[i])
+        return nearest
 
-    for item in _items("cluster", losses, name, most):
+    for item in _items("cluster", deficits, name, most):
         yield item.model_copy(update={"cluster": numbers[item.what]})
 
 
@@ -226,9 +226,9 @@ def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostIt
         return
     centre = real.vectors.mean(axis=0)
     radii, nearest, inside = _balls(real.vectors - centre, vectors - centre, k)
-    losses = _Losses(np.full(n, k), inside, scale, np.ones(n))
+    deficits = _Deficits(np.full(n, k), inside, scale, np.ones(n))
     farness = np.divide(nearest, radii, out=np.full(n, np.inf), where=radii > 0)
-    yield from _items("document", losses, real.names.__getitem__, most, order=farness)
+    yield from _items("document", deficits, real.names.__getitem__, most, order=farness)
 
 
 def _balls(real: FloatArray, samples: FloatArray, k: int) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -289,5 +289,5 @@ def _median_length(texts: list[str]) -> int | None:
     return int(np.median(lengths)) if lengths else None
 
 
-_phrases: Recent[str, Phrases] = Recent()
-_points: Recent[tuple[str, int | None], _Points] = Recent()
+_phrases: Cache[str, Phrases] = Cache()
+_points: Cache[tuple[str, int | None], _Points] = Cache()

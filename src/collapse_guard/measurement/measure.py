@@ -32,7 +32,7 @@ from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
-from collapse_guard.wildtype.recent import Recent
+from collapse_guard.wildtype.cache import Cache
 
 __all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
 
@@ -42,7 +42,7 @@ NO_EMBEDDER = (
 """Why there are no vectors of texts."""
 _CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
-_references: Recent[tuple[str, int | None, bool, frozenset[type[Indicator]]], dict[str, Reading]] = Recent(
+_references: Cache[tuple[str, int | None, bool, frozenset[type[Indicator]]], dict[str, Reading]] = Cache(
     _CACHED_REFERENCES
 )
 
@@ -92,13 +92,13 @@ def measure(
         (6, '10 samples')
     """
     scores = evidence.scores or {}
-    wanted = _wanted(only, scores)
+    selected = _wanted(only, scores)
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
-    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, wanted)
-    readings += output_readings(evidence, wild_type.group_samples, wanted)
-    readings += of_samples(wild_type, evidence, wanted)
-    readings += score_readings(scores, wanted)
-    return _in_order(readings, wanted)
+    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, selected)
+    readings += output_readings(evidence, wild_type.group_samples, selected)
+    readings += of_samples(wild_type, evidence, selected)
+    readings += score_readings(scores, selected)
+    return _in_order(readings, selected)
 
 
 def reference_readings(
@@ -119,18 +119,18 @@ def reference_readings(
         Indicator name -> reading; likelihood is not among them.
     """
     # With and without its custom embedder a wild type has the same fingerprint.
-    wanted = _wanted(only)
-    classes = frozenset(metric for name, metric in all_indicators().items() if name in wanted)
+    selected = _wanted(only)
+    classes = frozenset(metric for name, metric in all_indicators().items() if name in selected)
     key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, classes)
-    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, wanted), wanted)))
+    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, selected), selected)))
 
 
 def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:
     known = (*names(), *tasks)
     unknown = sorted(set(only or ()) - set(known))
     if unknown or isinstance(only, str):
-        found = only if isinstance(only, str) else unknown[0]
-        raise InputError(f"`only` must be a collection of names of indicators, but got {found!r}: {near(found, known)}")
+        name = only if isinstance(only, str) else unknown[0]
+        raise InputError(f"`only` must be a collection of names of indicators, but got {name!r}: {near(name, known)}")
     return frozenset(known if only is None else only)
 
 

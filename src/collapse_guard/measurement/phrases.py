@@ -21,7 +21,7 @@ NOT_KEPT = -1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Level:
+class PhraseTable:
     """The kept phrases of one length, numbered by the order of their keys."""
 
     keys: IntArray
@@ -46,7 +46,7 @@ class Phrases:
 
     vocabulary: Mapping[str, int]
     """Kept word -> its number."""
-    levels: tuple[Level, ...]
+    tables: tuple[PhraseTable, ...]
     """Phrases of one word, of two, of three."""
 
     @classmethod
@@ -55,20 +55,20 @@ class Phrases:
 
         Example:
             >>> phrases = Phrases.of(["To be, or not to be.", "Not to be late", "To be is to do", "to do"])
-            >>> [phrases.text(2, i) for i in range(len(phrases.levels[1].keys))]
+            >>> [phrases.text(2, i) for i in range(len(phrases.tables[1].keys))]
             ['to be']
-            >>> [level.counts.tolist() for level in phrases.levels], sorted(phrases.vocabulary)
+            >>> [table.counts.tolist() for table in phrases.tables], sorted(phrases.vocabulary)
             ([[6, 4], [4], []], ['be', 'to'])
         """
         numbers: dict[str, int] = {}
         positions = _positions(texts, numbers, grow=True)
-        levels = [_level(positions, 0, 1)]
+        tables = [_table(positions, 0, 1)]
         for n in range(2, LONGEST + 1):
-            base = len(levels[-1].keys)
-            positions = _pairs(_renumbered(positions, levels[-1]), base)
-            levels.append(_level(positions, base, n))
+            base = len(tables[-1].keys)
+            positions = _pairs(_renumbered(positions, tables[-1]), base)
+            tables.append(_table(positions, base, n))
         names = list(numbers)
-        return cls(vocabulary={names[key]: i for i, key in enumerate(levels[0].keys.tolist())}, levels=tuple(levels))
+        return cls(vocabulary={names[key]: i for i, key in enumerate(tables[0].keys.tolist())}, tables=tuple(tables))
 
     def count(self, texts: Iterable[str]) -> list[tuple[IntArray, int]]:
         """How often the kept phrases of each length occur in other texts, and how many runs of that length there are.
@@ -80,9 +80,9 @@ class Phrases:
         """
         positions = _positions(texts, dict(self.vocabulary), grow=False)
         counts_by_length, base = [], 0
-        for n, level in enumerate(self.levels, 1):
-            positions = positions if n == 1 else _renumbered(_pairs(positions, base), level)
-            base = len(level.keys)
+        for n, table in enumerate(self.tables, 1):
+            positions = positions if n == 1 else _renumbered(_pairs(positions, base), table)
+            base = len(table.keys)
             numbers = positions.numbers[positions.numbers != NOT_KEPT]
             counts_by_length.append((np.bincount(numbers, minlength=base), positions.runs(n)))
         return counts_by_length
@@ -91,7 +91,7 @@ class Phrases:
         """The words of a phrase."""
         if n == 1:
             return self._words[number]
-        first, last = self.levels[n - 1].parts[number].tolist()
+        first, last = self.tables[n - 1].parts[number].tolist()
         return f"{self.text(n - 1, first)} {self.text(n - 1, last).rsplit(' ', 1)[-1]}"
 
     @cached_property
@@ -123,13 +123,13 @@ def _positions(texts: Iterable[str], numbers: dict[str, int], *, grow: bool) -> 
     return _Positions(flat, np.repeat(np.arange(len(lengths)), lengths), lengths)
 
 
-def _level(positions: _Positions, base: int, n: int) -> Level:
+def _table(positions: _Positions, base: int, n: int) -> PhraseTable:
     """The phrases of n words, given their keys, which were made of `base` numbers."""
     is_there = positions.numbers != NOT_KEPT
     keys, counts, documents = _summary(positions.numbers[is_there], positions.owners[is_there])
     is_kept = documents >= FEWEST
     keys = keys[is_kept]
-    return Level(
+    return PhraseTable(
         keys=keys,
         counts=counts[is_kept],
         documents=documents[is_kept],
@@ -145,12 +145,12 @@ def _pairs(positions: _Positions, base: int) -> _Positions:
     return _Positions(np.where(is_one, first * base + last, NOT_KEPT), positions.owners[:-1], positions.lengths)
 
 
-def _renumbered(positions: _Positions, level: Level) -> _Positions:
-    """Numbers in place of keys; keys that are not among those of the level were not kept."""
-    if not len(level.keys):
+def _renumbered(positions: _Positions, table: PhraseTable) -> _Positions:
+    """Numbers in place of keys; keys that are not among those of the table were not kept."""
+    if not len(table.keys):
         return positions._replace(numbers=np.full_like(positions.numbers, NOT_KEPT))
-    places = np.minimum(np.searchsorted(level.keys, positions.numbers), len(level.keys) - 1)
-    is_kept = level.keys[places] == positions.numbers
+    places = np.minimum(np.searchsorted(table.keys, positions.numbers), len(table.keys) - 1)
+    is_kept = table.keys[places] == positions.numbers
     return positions._replace(numbers=np.where(is_kept, places, NOT_KEPT))
 
 

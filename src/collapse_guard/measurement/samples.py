@@ -117,8 +117,8 @@ def vector_samples(values: Any, *, n: int | None = None, dimension: int | None =
     return vectors.astype(np.float64)
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return all(size in (None, got) for got, size in zip(shape, wanted, strict=True))
+def _fits(shape: tuple[int, ...], required: tuple[int | None, ...]) -> bool:
+    return all(size in (None, got) for got, size in zip(shape, required, strict=True))
 
 
 def _checked_text(i: int, sample: Any) -> str:

@@ -15,7 +15,7 @@ from collapse_guard.records import Direction, EffectScale, Reading
 
 FAMILY = "tasks"
 MINIMUM_ITEMS = 60
-"""Items that a comparison needs at least: where no score changes, a fall by 0.05 is excluded with 95 % (3 / 60, the
+"""Items that a comparison needs at least: where no score changes, a fall by 0.05 is excluded with 95% (3 / 60, the
 rule of three)."""
 
 

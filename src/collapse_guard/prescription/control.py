@@ -22,7 +22,7 @@ MOST_STEPS = 4.0
 """Largest number of steps that evidence of harm raises the share by, unless more is known to be needed."""
 
 
-class Held(NamedTuple):
+class Observation(NamedTuple):
     """A generation, as the control of the fixation index sees it."""
 
     share: float
@@ -31,14 +31,14 @@ class Held(NamedTuple):
     """Its fixation index: the bad end of the interval."""
 
 
-def raised(share: float, comparisons: Sequence[Comparison], rule: Reinjection) -> float:
+def raise_share(share: float, comparisons: Sequence[Comparison], rule: Reinjection) -> float:
     """Share after evidence of harm: up by `release` times the bad end in units of its watch level, between 1 and 4.
 
     The bad end belongs to the interval of the deciding indicator with the most harm in units of its watch level.
     Called on every generation that shows harm, it is an integral; it stops at 1.
 
     Example:
-        >>> raised(0.3, [], Reinjection())
+        >>> raise_share(0.3, [], Reinjection())
         0.35
     """
     return min(1.0, share + rule.release * min(MOST_STEPS, max(1.0, worst_end(comparisons)[0])))
@@ -56,7 +56,7 @@ def _bad_end(comparison: Comparison) -> float:
     return comparison.high if comparison.direction is Direction.UP else -comparison.low
 
 
-def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinjection) -> float | None:
+def target_share(target: float, past: Sequence[Observation], *, size: float, rule: Reinjection) -> float | None:
     r"""Real share of the next generation that steers the fixation index to a target.
 
     .. math:: m = 1 - (1 - m^*) \Bigl(\frac{F^*}{F_t}\Bigr)^{a/2}
@@ -65,7 +65,7 @@ def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinje
     m* is the share that holds the target at n_e (`needed_share`), the feed-forward. With a = 1 the next generation
     would be brought to the target at once, whatever chance did to this one; `PULL` is a = 0.6. The sum is an integral
     that makes up for an n_e that was estimated wrongly, with g = `GAIN`. It counts the generations that were trained on
-    the share that this law wanted: where that was clamped, held back or overruled, an error says nothing about n_e.
+    the share that this law asked for: where that was clamped, held back or overruled, an error says nothing about n_e.
 
     In closed form the target is reached within 2% in 20 generations and held, also where n_e is wrong by a factor 2.
     Where a generation drifts a fifth of F* by chance, lineages are held some 10% below it on average.
@@ -83,9 +83,9 @@ def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinje
         The share; None: no share can hold the target at this size.
 
     Example:
-        >>> held_share(0.1, [Held(0.0, 0.01)], size=100, rule=Reinjection())
+        >>> target_share(0.1, [Observation(0.0, 0.01)], size=100, rule=Reinjection())
         0.0
-        >>> round(held_share(0.1, [Held(0.0, 0.01), Held(0.0, 0.098)], size=100, rule=Reinjection()), 3)
+        >>> round(target_share(0.1, [Observation(0.0, 0.01), Observation(0.0, 0.098)], size=100, rule=Reinjection()), 3)
         0.041
     """
     if size * target <= 1.0:
@@ -93,16 +93,16 @@ def held_share(target: float, past: Sequence[Held], *, size: float, rule: Reinje
     steady = needed_share(target, samples=size)
     integral = 0.0
     for before, after in pairwise(past):
-        wanted = _wanted(steady, before.fixation, target, integral)
-        if 0.0 < wanted < 1.0 and math.isclose(wanted, after.share, abs_tol=0.002):
+        share = _steer(steady, before.fixation, target, integral)
+        if 0.0 < share < 1.0 and math.isclose(share, after.share, abs_tol=0.002):
             step = max(-_FAR, min(_FAR, _error(after.fixation, target)))
             integral = max(-1.0, min(1.0, integral + GAIN * step))
     now = past[-1]
-    wanted = _wanted(steady, now.fixation, target, integral)
-    return max(wanted, now.share - rule.release, min(now.share, steady / 2.0))
+    share = _steer(steady, now.fixation, target, integral)
+    return max(share, now.share - rule.release, min(now.share, steady / 2.0))
 
 
-def _wanted(steady: float, fixation: float, target: float, integral: float) -> float:
+def _steer(steady: float, fixation: float, target: float, integral: float) -> float:
     share = 1.0 - (1.0 - steady) * math.exp(-(PULL * _error(fixation, target) + integral) / 2.0)
     return max(0.0, min(1.0, share))
 

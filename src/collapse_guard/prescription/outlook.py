@@ -58,19 +58,19 @@ def outlook(assessment: Assessment, history: Sequence[Assessment], policy: Polic
         return None
     courses = _courses(line)
     everyone = [*ancestors([*history, assessment]), assessment]
-    found = Outlook(inbreeding=_inbreeding(line, everyone), depression=_depression(line, courses, policy.horizon))
+    genetics = Outlook(inbreeding=_inbreeding(line, everyone), depression=_depression(line, courses, policy.horizon))
     if courses is None:
-        return found
+        return genetics
     law = learn(
         courses.effects, courses.errors, synthetic_shares=courses.synthetic, mixing=courses.mixing, seed=assessment.seed
     )
-    needed = _prescription([*history, assessment], found.inbreeding, courses, law, policy)
+    needed = _prescription([*history, assessment], genetics.inbreeding, courses, law, policy)
     index, needed_share = assessment.generation.index, needed.real_share
     shares = _different(
         [float(real_shares(line)[-1]), *sorted({*ALTERNATIVES, *([needed_share] if needed_share else [])})]
     )
     forecasts = tuple(_forecast(index, courses, law, share, policy.horizon) for share in shares)
-    return found.model_copy(update={"forecasts": forecasts, "prescription": needed})
+    return genetics.model_copy(update={"forecasts": forecasts, "prescription": needed})
 
 
 def real_shares(line: Sequence[Assessment]) -> FloatArray:
@@ -242,12 +242,12 @@ def _of_fixation(target: float | None, inbreeding: Inbreeding | None) -> tuple[f
 
 def _inbreeding(line: Sequence[Assessment], everyone: Sequence[Assessment]) -> Inbreeding | None:
     readings = [past.readings.get("homozygosity") for past in line]
-    found = [reading for reading in readings if reading is not None and reading.is_usable and reading.value < 1.0]
-    if len(found) < len(line):
+    usable = [reading for reading in readings if reading is not None and reading.is_usable and reading.value < 1.0]
+    if len(usable) < len(line):
         return None
-    kept = np.array([1.0 - reading.value for reading in found])
-    fixation = 1.0 - kept / kept[0]
-    error = kept[-1] / kept[0] * math.hypot(*(_relative_error(reading) for reading in (found[0], found[-1])))
+    identity = np.array([1.0 - reading.value for reading in usable])
+    fixation = 1.0 - identity / identity[0]
+    error = identity[-1] / identity[0] * math.hypot(*(_relative_error(reading) for reading in (usable[0], usable[-1])))
     fitness = line[-1].readings.get("relative_fitness")
     size = None
     if len(line) > FEWEST_OF_A_SIZE:
@@ -256,7 +256,7 @@ def _inbreeding(line: Sequence[Assessment], everyone: Sequence[Assessment]) -> I
         fixation=Interval(
             value=fixation[-1], low=fixation[-1] - _NORMAL_90 * error, high=fixation[-1] + _NORMAL_90 * error
         ),
-        of=found[-1].drawn or "tokens",
+        of=usable[-1].drawn or "tokens",
         size=size,
         expected=_expected([past.generation for past in everyone]),
         fitness=fitness.value if fitness is not None and fitness.is_usable else None,

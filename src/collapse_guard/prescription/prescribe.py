@@ -14,8 +14,8 @@ most four. The share is raised on evidence and lowered slowly, so that it does n
 share is enough, all data should be real. The founder gets no prescription: it was trained on real data only, and its
 owner decides whether to mix at all.
 
-With a `target_fixation` the fixation index is also steered to that target (`control.held_share`), and a HEALTHY lineage
-gets the larger of that share and the share it needs.
+With a `target_fixation` the fixation index is also steered to that target (`control.target_share`), and a HEALTHY
+lineage gets the larger of that share and the share it needs.
 
 A `budget` of real documents bounds all of this if the sizes of the training sets are recorded: the next generation gets
 at most what is left of it.
@@ -30,7 +30,7 @@ from collections.abc import Sequence
 
 from collapse_guard.decision.policy import Reinjection
 from collapse_guard.genetics.ancestry import line_of_descent
-from collapse_guard.prescription.control import Held, held_share, raised
+from collapse_guard.prescription.control import Observation, raise_share, target_share
 from collapse_guard.records import Assessment, Comparison, Generation, Mixture, Outlook, Prescription, Severity
 
 
@@ -88,7 +88,7 @@ def _by_verdict(
     severity, share = assessment.verdict.severity, real_share(assessment)
     enough = 1.0 - (1.0 - share) * _cut(assessment.comparisons) if needed is None else _enough(needed)
     if severity in (Severity.COLLAPSED, Severity.WATCH):
-        return max(enough, raised(share, assessment.comparisons, rule))
+        return max(enough, raise_share(share, assessment.comparisons, rule))
     if share == 0.0:
         return None
     if severity is Severity.HEALTHY and _healthy_in_a_row(assessment, history) >= rule.release_after:
@@ -105,12 +105,12 @@ def _by_target(
     if rule.target_fixation is None or inbreeding is None or inbreeding.size is None:
         return None
     measured = [
-        Held(real_share(past), past.outlook.inbreeding.fixation.high)
+        Observation(real_share(past), past.outlook.inbreeding.fixation.high)
         for past in line_of_descent([*history, assessment])[1:-1]
         if past.outlook is not None and past.outlook.inbreeding is not None
     ]
-    now = Held(real_share(assessment), inbreeding.fixation.high)
-    return held_share(rule.target_fixation, [*measured, now], size=inbreeding.size.value, rule=rule)
+    now = Observation(real_share(assessment), inbreeding.fixation.high)
+    return target_share(rule.target_fixation, [*measured, now], size=inbreeding.size.value, rule=rule)
 
 
 def real_share(assessment: Assessment) -> float:

@@ -12,7 +12,7 @@ from collapse_guard.records import Record
 class Supply(Record):
     """The cost of a real share in documents."""
 
-    wanted: int
+    per_generation: int
     """Real documents in each training set."""
     documents: int
     """Documents in each training set."""
@@ -28,13 +28,13 @@ class Supply(Record):
 
     @property
     def is_carried(self) -> bool:
-        """Whether one training set finds enough different real documents."""
-        return self.wanted <= self.archive
+        """Whether there are enough different real documents for one training set."""
+        return self.per_generation <= self.archive
 
     @property
     def uses(self) -> float:
         """How often each real document is trained on over all generations; infinite if there is none."""
-        used = self.wanted * self.horizon
+        used = self.per_generation * self.horizon
         return used / self.archive if self.archive else (math.inf if used else 0.0)
 
 
@@ -44,7 +44,7 @@ def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> 
     Args:
         real_share: Share of real data in each training set, from 0 to 1.
         documents: Documents in each training set, at least 1.
-        archive: Real documents at hand, at least 0.
+        archive: Your real documents, at least 0.
         horizon: Generations to be trained, at least 1.
 
     Raises:
@@ -52,21 +52,21 @@ def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> 
 
     Example:
         >>> needs = supply(0.25, documents=1000, archive=600, horizon=10)
-        >>> needs.wanted, needs.fresh_generations, round(needs.uses, 2), round(needs.weight, 3)
+        >>> needs.per_generation, needs.fresh_generations, round(needs.uses, 2), round(needs.weight, 3)
         (250, 2, 4.17, 0.434)
     """
-    n, at_hand, coming = (
+    n, available, coming = (
         whole("documents", documents, least=1),
         whole("archive", archive, least=0),
         whole("horizon", horizon, least=1),
     )
-    wanted = math.ceil(share("real_share", real_share) * n - 1e-9)
-    synthetic = n - wanted
+    real = math.ceil(share("real_share", real_share) * n - 1e-9)
+    synthetic = n - real
     return Supply(
-        wanted=wanted,
+        per_generation=real,
         documents=n,
-        archive=at_hand,
+        archive=available,
         horizon=coming,
-        fresh_generations=min(coming, at_hand // wanted) if wanted else coming,
-        weight=float(optimal_real_weight(wanted / synthetic)) if wanted and synthetic else None,
+        fresh_generations=min(coming, available // real) if real else coming,
+        weight=float(optimal_real_weight(real / synthetic)) if real and synthetic else None,
     )

@@ -114,11 +114,11 @@ def _batches(documents: Sequence[Document], bos: int, max_length: int, batch_siz
 
 def _windows(number: int, document: Document, bos: int, max_length: int) -> Iterator[_Window]:
     """Consecutive windows of prompt and tokens, also those that hold nothing but prompt."""
-    ids, given = [*document.prompt, *document.tokens], len(document.prompt)
+    ids, prompt_length = [*document.prompt, *document.tokens], len(document.prompt)
     for start in range(0, len(ids), max_length):
-        first, end = max(start, given), start + max_length
+        first, end = max(start, prompt_length), start + max_length
         before = ids[start - 1] if start else bos
-        yield _Window(number, first - given, before, ids[start : min(given, end)], ids[first:end])
+        yield _Window(number, first - prompt_length, before, ids[start : min(prompt_length, end)], ids[first:end])
 
 
 def _nats(module: nn.Module, batch: Sequence[_Window]) -> list[tuple[FloatArray, FloatArray]]:

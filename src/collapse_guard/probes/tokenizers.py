@@ -59,10 +59,10 @@ def _plain(tokenizer: Any) -> Any:
     return copy
 
 
-def _with(method: Callable[..., Any], **wanted: bool) -> Callable[[Any], Any]:
+def _with(method: Callable[..., Any], **arguments: bool) -> Callable[[Any], Any]:
     """The method with those of the wanted arguments that it takes."""
     known = inspect.signature(method).parameters
-    taken = {name: value for name, value in wanted.items() if name in known}
+    taken = {name: value for name, value in arguments.items() if name in known}
     return lambda value: method(value, **taken)
 
 

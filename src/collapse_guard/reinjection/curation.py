@@ -132,32 +132,32 @@ def curate(
     if share("quantile", quantile) >= 0.5:
         raise InputError(f"`quantile` must be below 0.5, but got {quantile!r}: 0.005 leaves out what is very unusual")
     usable_threshold("near", near)
-    kept, audit = np.arange(len(texts)), list[Audited]()
+    places, audit = np.arange(len(texts)), list[Audited]()
 
     def leave_out(step: _Step) -> None:
-        nonlocal kept
-        gone, kept = kept[step.bad], kept[~step.bad]
+        nonlocal places
+        gone, places = places[step.bad], places[~step.bad]
         examples = tuple(" ".join(texts[place].split())[:80] for place in gone[:3])
-        audit.append(Audited(rule=step.rule, removed=len(gone), left=len(kept), bound=step.bound, examples=examples))
-        _check_left(len(kept), n, audit)
+        audit.append(Audited(rule=step.rule, removed=len(gone), left=len(places), bound=step.bound, examples=examples))
+        _check_left(len(places), n, audit)
 
     for find in _rules(rules, wild_type, texts, nats, real_nats, near=near, quantile=quantile, seed=seed):
-        leave_out(find(kept))
+        leave_out(find(places))
     if "toward" not in rules:
-        if n is not None and n < len(kept):
-            leave_out(_Step("n", ~_draw(np.full(len(kept), n / len(kept)), n, seed), f"{n:,} drawn at random"))
-        return Curation(places=kept, weights=np.ones(len(kept)), audit=tuple(audit))
-    logs, tau = _log_weights([texts[place] for place in kept], list(wild_type.pool), seed)
+        if n is not None and n < len(places):
+            leave_out(_Step("n", ~_draw(np.full(len(places), n / len(places)), n, seed), f"{n:,} drawn at random"))
+        return Curation(places=places, weights=np.ones(len(places)), audit=tuple(audit))
+    logs, tau = _log_weights([texts[place] for place in places], list(wild_type.pool), seed)
     weights = _clip(logs)
-    if n is None or n == len(kept):
+    if n is None or n == len(places):
         audit.append(_weights_audit(weights, tau))
-        return Curation(places=kept, weights=weights, audit=tuple(audit))
+        return Curation(places=places, weights=weights, audit=tuple(audit))
     chances = _chances(weights, n)
     drawn = _draw(chances, n, seed)
     by = f"by weights of temperature {tau:.2g}" if tau else "at random: they cannot be told from real texts"
     leave_out(_Step("toward", ~drawn, f"{n:,} drawn {by}"))
     left = weights[drawn] / chances[drawn]
-    return Curation(places=kept, weights=left / left.mean(), audit=tuple(audit))
+    return Curation(places=places, weights=left / left.mean(), audit=tuple(audit))
 
 
 def _rules(
@@ -172,21 +172,21 @@ def _rules(
     seed: int,
 ) -> list[Callable[[IntArray], _Step]]:
     """All rules except `toward`; each maps the places that are left to those that it leaves out."""
-    steps: list[Callable[[IntArray], _Step]] = [lambda kept: _leaks([texts[i] for i in kept], wild_type)]
+    steps: list[Callable[[IntArray], _Step]] = [lambda left: _leaks([texts[i] for i in left], wild_type)]
     if "exact" in rules:
-        steps.append(lambda kept: _copies([texts[i] for i in kept], wild_type))
+        steps.append(lambda left: _copies([texts[i] for i in left], wild_type))
     if "near" in rules:
-        steps.append(lambda kept: _alike([texts[i] for i in kept], wild_type, near, seed))
+        steps.append(lambda left: _alike([texts[i] for i in left], wild_type, near, seed))
     if "quality" in rules:
         known = count_words(wild_type.pool)
         real, own = _qualities(list(wild_type.pool), known, own=1), _qualities(texts, known, own=0)
         steps += [
-            lambda kept, name=name: _outside(name, own[name][kept], real[name], quantile)  # type: ignore[misc]
+            lambda left, name=name: _outside(name, own[name][left], real[name], quantile)  # type: ignore[misc]
             for name in real
         ]
     if "probable" in rules:
         probable = _probabilities(texts, nats, real_nats, quantile)
-        steps.append(lambda kept: _Step("probable", probable.bad[kept], probable.bound))
+        steps.append(lambda left: _Step("probable", probable.bad[left], probable.bound))
     return steps
 
 

@@ -13,7 +13,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arrays import HashArray, IntArray, mixed
+from collapse_guard.arrays import HashArray, IntArray, mix
 
 HalfArray = npt.NDArray[np.uint32]
 
@@ -53,7 +53,7 @@ def shuffled(places: npt.ArrayLike, size: int, *, key: int) -> IntArray:
     passes, numbers = np.divmod(np.asarray(places, dtype=np.int64), size)
     if size <= _FEW:
         distinct, own = np.unique(passes, return_inverse=True)
-        drawn = mixed(_keys(distinct, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
+        drawn = mix(_keys(distinct, key)[:, None] + np.arange(size, dtype=np.uint64) * _GOLDEN)
         return np.asarray(np.argsort(drawn, axis=1)[own, numbers])
     return _walk(numbers, size, _keys(passes, key))
 
@@ -90,4 +90,4 @@ def _round(values: HalfArray) -> HalfArray:
 
 
 def _keys(passes: IntArray, key: int) -> HashArray:
-    return mixed((passes.astype(np.uint64) + np.uint64(1)) * _GOLDEN ^ np.uint64(key))
+    return mix((passes.astype(np.uint64) + np.uint64(1)) * _GOLDEN ^ np.uint64(key))

@@ -1,6 +1,6 @@
 """Reports of a lineage as HTML, Markdown, JUnit XML, JSON and pictures; nothing is written to disk."""
 
-from collapse_guard.report.attached import attachments
+from collapse_guard.report.attachments import attachments
 from collapse_guard.report.curves import curves_figure
 from collapse_guard.report.figures import figure_png, figure_svg, lineage_figure
 from collapse_guard.report.html import html

@@ -56,11 +56,11 @@ def curves(history: Sequence[Assessment]) -> Curves | None:
     drift = compared_with(newest, INDICATOR, "founder")
     if not forecasts or INDICATOR not in forecasts[0].courses or drift is None:
         return None
-    drifts = [(past, found) for past in ordered if (found := _known(compared_with(past, INDICATOR, "founder")))]
+    drifts = [(past, one) for past in ordered if (one := _known(compared_with(past, INDICATOR, "founder")))]
     return Curves(
         founder=drift.reference,
         generations=(0, *(past.generation.index for past, _ in drifts)),
-        rises=(0.0, *(found.effect for _, found in drifts)),
+        rises=(0.0, *(one.effect for _, one in drifts)),
         severities=(ordered[0].verdict.severity, *(past.verdict.severity for past, _ in drifts)),
         margin=drift.margin,
         depression=newest.outlook.depression if newest.outlook else None,
@@ -79,14 +79,14 @@ def curves_figure(history: Sequence[Assessment], *, size: tuple[float, float] = 
         history: The generations of one lineage.
         size: Width and height in inches.
     """
-    found = curves(history)
-    if found is None:
+    series = curves(history)
+    if series is None:
         return None
     with house_style():
         figure = Figure(figsize=size, layout="constrained", facecolor=PAPER.light)
         fitness, model = figure.subplots(1, 2)
-        _draw(fitness, found, title="relative fitness (population view)", way="lower is worse", scale=1.0, sign=-1.0)
-        _draw(model, found, title="perplexity (model view)", way="higher is worse", scale=found.founder, sign=1.0)
+        _draw(fitness, series, title="relative fitness (population view)", way="lower is worse", scale=1.0, sign=-1.0)
+        _draw(model, series, title="perplexity (model view)", way="higher is worse", scale=series.founder, sign=1.0)
         keys, names = model.get_legend_handles_labels()
         figure.legend(keys, names, loc="outside lower left", ncols=6, frameon=False, fontsize=8.5, borderaxespad=0.2)
     return figure
@@ -94,40 +94,40 @@ def curves_figure(history: Sequence[Assessment], *, size: tuple[float, float] = 
 
 def description(history: Sequence[Assessment]) -> str:
     """Both curves in words; empty where there is nothing to draw."""
-    found = curves(history)
-    if found is None:
+    series = curves(history)
+    if series is None:
         return ""
-    last, ahead = found.rises[-1], found.forecasts[0].courses[INDICATOR].median[: _ahead(found)][-1]
+    last, ahead = series.rises[-1], series.forecasts[0].courses[INDICATOR].median[: _ahead(series)][-1]
     parts = [
-        f"Relative fitness is {math.exp(-last):.2f} and perplexity {number(found.founder * math.exp(last))} "
-        f"at generation {found.generations[-1]}",
-        f"under the mixture in use, {math.exp(-ahead):.2f} and {number(found.founder * math.exp(ahead))} are "
-        f"forecast for generation {found.generations[-1] + _ahead(found)}",
+        f"Relative fitness is {math.exp(-last):.2f} and perplexity {number(series.founder * math.exp(last))} "
+        f"at generation {series.generations[-1]}",
+        f"under the mixture in use, {math.exp(-ahead):.2f} and {number(series.founder * math.exp(ahead))} are "
+        f"forecast for generation {series.generations[-1] + _ahead(series)}",
     ]
     return f"{'; '.join(parts)}."
 
 
-def _ahead(found: Curves) -> int:
-    return min(AHEAD, len(found.forecasts[0].generations))
+def _ahead(series: Curves) -> int:
+    return min(AHEAD, len(series.forecasts[0].generations))
 
 
-def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign: float) -> None:
+def _draw(axes: Axes, series: Curves, *, title: str, way: str, scale: float, sign: float) -> None:
     """Draw rises as scale * exp(sign * rise)."""
 
     def shown(rises: Sequence[float]) -> list[float]:
         return [scale * math.exp(max(-50.0, min(50.0, sign * rise))) for rise in rises]
 
-    steps, (in_use, *others) = _ahead(found), found.forecasts
-    last, generations = found.generations[-1], [*found.generations]
+    steps, (in_use, *others) = _ahead(series), series.forecasts
+    last, generations = series.generations[-1], [*series.generations]
     coming = [last, *in_use.generations[:steps]]
     axes.set_facecolor(PAPER.light)
     axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
     axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light)
     axes.grid(axis="y")
-    axes.axhspan(*shown([0.0, found.margin]), facecolor=BAND.light, edgecolor="none", label="within the margin")
+    axes.axhspan(*shown([0.0, series.margin]), facecolor=BAND.light, edgecolor="none", label="within the margin")
     axes.axhline(scale, color=MUTED.light, linewidth=0.9, linestyle=DOTS, label="founder")
     axes.axvline(last, color=MUTED.light, linewidth=0.6)
-    course, start = in_use.courses[INDICATOR], found.rises[-1]
+    course, start = in_use.courses[INDICATOR], series.rises[-1]
     low, high = (shown([start, *ends[:steps]]) for ends in (course.low, course.high))
     axes.fill_between(coming, low, high, facecolor=(_LINE, 0.12), edgecolor="none", label="90% band")
     paths = {forecast.real_share: shown([start, *forecast.courses[INDICATOR].median[:steps]]) for forecast in others}
@@ -137,17 +137,17 @@ def _draw(axes: Axes, found: Curves, *, title: str, way: str, scale: float, sign
     axes.plot(
         coming, shown([start, *course.median[:steps]]), color=_LINE, linewidth=1.6, linestyle="dashed", label=in_words
     )
-    axes.plot(generations, shown(found.rises), color=_LINE, linewidth=1.6, label="measured")
-    for severity in sorted(set(found.severities), key=lambda each: each.rank):
-        places = [i for i, each in enumerate(found.severities) if each is severity]
-        axes.add_line(marks(severity, [generations[i] for i in places], shown([found.rises[i] for i in places])))
-    if found.depression is not None:
-        path = shown(found.depression.curve[: last + steps + 1])
-        label = "inbreeding with purging, fitted" if found.depression.purging else "inbreeding, fitted"
+    axes.plot(generations, shown(series.rises), color=_LINE, linewidth=1.6, label="measured")
+    for severity in sorted(set(series.severities), key=lambda each: each.rank):
+        places = [i for i, each in enumerate(series.severities) if each is severity]
+        axes.add_line(marks(severity, [generations[i] for i in places], shown([series.rises[i] for i in places])))
+    if series.depression is not None:
+        path = shown(series.depression.curve[: last + steps + 1])
+        label = "inbreeding with purging, fitted" if series.depression.purging else "inbreeding, fitted"
         axes.plot(range(len(path)), path, color=_CURVE, linewidth=1.2, linestyle=DOTS, label=label)
     number_generations(axes, [*generations, *coming])
     medians = [*shown(course.median[:steps]), *(value for path in paths.values() for value in path)]
-    _fit(axes, [*shown(found.rises), *medians, *shown([0.0, found.margin])], right=coming[-1])
+    _fit(axes, [*shown(series.rises), *medians, *shown([0.0, series.margin])], right=coming[-1])
     _name_ends(axes, {share: path[-1] for share, path in paths.items()}, right=coming[-1])
 
 

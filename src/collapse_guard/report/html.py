@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from collapse_guard.records import Assessment, Comparison, Reason, Severity
-from collapse_guard.report import losses, outlook, sentences, tables, trends
+from collapse_guard.report import lost, outlook, sentences, tables, trends
 from collapse_guard.report.curves import curves_figure
 from collapse_guard.report.curves import description as curves_description
 from collapse_guard.report.figures import figure_svg, lineage_figure
@@ -146,7 +146,7 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         curves=_curves(ordered, place),
         tables=tuple(shown),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
-        lost=losses.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
+        lost=lost.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
     )
 
 

@@ -15,7 +15,7 @@ from itertools import chain
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Assessment, Comparison
-from collapse_guard.report import losses, outlook, sentences, tables, trends
+from collapse_guard.report import lost, outlook, sentences, tables, trends
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -97,7 +97,7 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
         yield _table(tables.comparisons(newest, listed), "comparisons")
     if len(listed) < len(newest.comparisons):
         yield _Block(head=("", _not_listed(newest)))
-    trend, gone, ahead = trends.table(history), losses.summary(newest), outlook.table(newest)
+    trend, gone, ahead = trends.table(history), lost.summary(newest), outlook.table(newest)
     if trend:
         yield _table(trend, "trends")
     if ahead:

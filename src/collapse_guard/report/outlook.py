@@ -50,15 +50,15 @@ def table(assessment: Assessment) -> Table | None:
 
 def supplied(needs: Supply) -> str:
     """What a prescription costs in documents, in words."""
-    if not needs.wanted:
+    if not needs.per_generation:
         return ""
-    cost = f"That is {needs.wanted:,} of {needs.documents:,} documents in each generation"
+    cost = f"That is {needs.per_generation:,} of {needs.documents:,} documents in each generation"
     if not needs.is_carried:
         most = needs.archive / needs.documents
         return (
             f"{cost}, but you have {needs.archive:,} real documents: not enough. Without repeats they make "
             f"{share(most)} of such a training set, or the full share of one of "
-            f"{int(needs.archive * needs.documents / needs.wanted):,} documents."
+            f"{int(needs.archive * needs.documents / needs.per_generation):,} documents."
         )
     if needs.fresh_generations >= needs.horizon:
         lasting = f"your {needs.archive:,} last for all {needs.horizon} generations without repeats"
@@ -79,17 +79,17 @@ def _generations(count: int) -> str:
     return f"{count} generation{'' if count == 1 else 's'}"
 
 
-def _inbred(found: Inbreeding) -> str:
-    fixation, is_inbred = found.fixation, found.fixation.low > 0.0 and found.fixation.high >= WORTH_A_WORD
+def _inbred(record: Inbreeding) -> str:
+    fixation, is_inbred = record.fixation, record.fixation.low > 0.0 and record.fixation.high >= WORTH_A_WORD
     measured = f"fixation index {fixation.value:.3g} against the founder ({_between(fixation)})"
-    text = f"The generation {_how_inbred(found)}: {measured}"
-    if found.size is not None and is_inbred and math.isfinite(found.size.value):
-        drawn = f"as if each generation were {number(found.size.value)} {found.of}"
-        text += f", {drawn} drawn at random ({_between(found.size, digits=0)})"
+    text = f"The generation {_how_inbred(record)}: {measured}"
+    if record.size is not None and is_inbred and math.isfinite(record.size.value):
+        drawn = f"as if each generation were {number(record.size.value)} {record.of}"
+        text += f", {drawn} drawn at random ({_between(record.size, digits=0)})"
     text += "."
-    if found.expected is not None and is_inbred:
-        text += f" Chance alone would give {found.expected:.3g} to its pedigree: {_beyond_chance(found)}."
-    return text if found.fitness is None else f"{text} Its relative fitness is {found.fitness:.3f}."
+    if record.expected is not None and is_inbred:
+        text += f" Chance alone would give {record.expected:.3g} to its pedigree: {_beyond_chance(record)}."
+    return text if record.fitness is None else f"{text} Its relative fitness is {record.fitness:.3f}."
 
 
 def _how_inbred(record: Inbreeding) -> str:
@@ -110,14 +110,14 @@ def _beyond_chance(record: Inbreeding) -> str:
     return "chance explains the loss"
 
 
-def _depressed(found: Depression) -> str:
+def _depressed(record: Depression) -> str:
     text = (
-        f"Its perplexity follows inbreeding with a load of {found.load.value:.2g} nats ({_between(found.load)}) and an "
-        f"effective size of {number(found.size.value)} ({_between(found.size, digits=0)})"
+        f"Its perplexity follows inbreeding with a load of {record.load.value:.2g} nats ({_between(record.load)}) and "
+        f"an effective size of {number(record.size.value)} ({_between(record.size, digits=0)})"
     )
-    if found.purging is None:
+    if record.purging is None:
         return f"{text}; there is no evidence of purging."
-    return f"{text}, purged with d = {found.purging.value:.2f} ({_between(found.purging)})."
+    return f"{text}, purged with d = {record.purging.value:.2f} ({_between(record.purging)})."
 
 
 def _fails(forecast: Forecast) -> str:
@@ -156,9 +156,9 @@ def _needs(prescription: Prescription) -> str:
 def _row(outlook: Outlook, forecast: Forecast) -> tuple[Cell, ...]:
     failing = forecast.fails_at
     worst = one_line(forecast.first_to_fail_by(failing or forecast.generations[-1]))
-    asked = outlook.prescription.real_share if outlook.prescription else None
-    is_asked = asked is not None and abs(forecast.real_share - asked) < 0.005
-    roles = [role for role, holds in (("in use", forecast is outlook.forecasts[0]), ("needed", is_asked)) if holds]
+    needed = outlook.prescription.real_share if outlook.prescription else None
+    is_needed = needed is not None and abs(forecast.real_share - needed) < 0.005
+    roles = [role for role, holds in (("in use", forecast is outlook.forecasts[0]), ("needed", is_needed)) if holds]
     return (
         Cell(text=share(forecast.real_share), detail=", ".join(roles)),
         Cell(text="none" if failing is None else f"generation {failing}"),

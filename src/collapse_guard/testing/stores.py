@@ -187,10 +187,10 @@ class StoreContract(ABC):
             _append(store, example_assessment(index=index), {"report.html": f"<p>ü {index}</p>"})
         again = self.reopen(store)
         for index in range(2):
-            kept = self.attachments(again, "newsbot", index)
+            stored = self.attachments(again, "newsbot", index)
             expected = {"report.html": f"<p>ü {index}</p>"}
             rule = f"the attachments of generation {index} must be {expected}"
-            require(kept is None or dict(kept) == expected, rule, kept)
+            require(stored is None or dict(stored) == expected, rule, stored)
 
     def test_an_attachment_is_a_plain_file(self) -> None:
         """A name with a directory in it, or of one of the store's own files, is refused; nothing is appended."""

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file
 
-from collapse_guard.arrays import frozen
+from collapse_guard.arrays import freeze
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
 from collapse_guard.corpus.tables import read_arrow
@@ -200,7 +200,7 @@ def _as_wild_type_error(path: Path) -> Iterator[None]:
 
 
 def _read_vectors(path: Path, _: Manifest) -> VectorContents:
-    arrays = {name: frozen(array) for name, array in load_file(path / "vectors.safetensors").items()}
+    arrays = {name: freeze(array) for name, array in load_file(path / "vectors.safetensors").items()}
     return VectorContents(evaluation=arrays["evaluation"], pool=arrays["pool"], geometry=_read_geometry(path))
 
 

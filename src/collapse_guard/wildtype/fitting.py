@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray, frozen
+from collapse_guard.arrays import FloatArray, freeze
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import near_duplicates
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
@@ -44,14 +44,14 @@ def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEm
     evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
     counts = count_words(chain(evaluation, pool))
     custom = None if embedder is None else CustomEmbedder(embedder)
-    frozen = custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed)
+    embed = custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed)
     # The split left the clusters of the pool in a random order, so its head is a sample of it.
-    head = frozen(pool[:LARGEST_REFERENCE])
+    head = embed(pool[:LARGEST_REFERENCE])
     return TextContents(
         evaluation=evaluation,
         pool=pool,
         tokenizer=train_tokenizer(pool, vocabulary_size=settings.vocabulary_size),
-        embedder=frozen,
+        embedder=embed,
         embedder_check=None if custom is None else check_of(custom, evaluation),
         known_words=counts,
         rare_words=rare_words(counts, share=settings.rare_share),
@@ -69,9 +69,9 @@ def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
     n_evaluation = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
     split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
-    pool = frozen(rows[split.pool])
+    pool = freeze(rows[split.pool])
     geometry = Geometry.fit(pool, n_clusters=settings.n_clusters, seed=settings.seed)
-    return VectorContents(evaluation=frozen(rows[split.evaluation]), pool=pool, geometry=geometry)
+    return VectorContents(evaluation=freeze(rows[split.evaluation]), pool=pool, geometry=geometry)
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from collapse_guard.arrays import FloatArray, IntArray, frozen
+from collapse_guard.arrays import FloatArray, IntArray, freeze
 from collapse_guard.errors import InputError
 
 LARGEST_REFERENCE = 2048
@@ -69,9 +69,9 @@ class Geometry:
         _check(reference)
         distances = pdist(reference)
         return cls(
-            reference=frozen(reference),
-            radii=frozen(_radii(distances)),
-            codebook=frozen(_codebook(reference, n_clusters, seed)),
+            reference=freeze(reference),
+            radii=freeze(_radii(distances)),
+            codebook=freeze(_codebook(reference, n_clusters, seed)),
             bandwidth=_bandwidth(distances),
         )
 
@@ -89,9 +89,9 @@ class Geometry:
         _require(codebook.ndim == 2 and codebook.shape[1] == d and len(codebook) > 0, f"`codebook` must be c by {d}")
         _require(bandwidth.shape == (1,) and bandwidth[0] > 0, "`bandwidth` must be one number above 0")
         return cls(
-            reference=frozen(reference),
-            radii=frozen(radii),
-            codebook=frozen(codebook),
+            reference=freeze(reference),
+            radii=freeze(radii),
+            codebook=freeze(codebook),
             bandwidth=float(bandwidth[0]),
         )
 
@@ -136,17 +136,17 @@ class Geometry:
     def histogram(self) -> IntArray:
         """c: reference vectors in each cluster."""
         counts: IntArray = np.bincount(self.assign(self.reference), minlength=len(self.codebook)).astype(np.int64)
-        return frozen(counts)
+        return freeze(counts)
 
     @cached_property
     def mean(self) -> FloatArray:
         """d: mean of the reference."""
-        return frozen(self.reference.mean(axis=0))
+        return freeze(self.reference.mean(axis=0))
 
     @cached_property
     def covariance(self) -> FloatArray:
         """d d: covariance of the reference with divisor n - 1."""
-        return frozen(np.atleast_2d(np.cov(self.reference, rowvar=False)))
+        return freeze(np.atleast_2d(np.cov(self.reference, rowvar=False)))
 
 
 _NAMES = ("reference", "radii", "codebook", "bandwidth")

@@ -97,7 +97,7 @@ class TypeLineages:
     def observables(self) -> tuple[Observable, ...]:
         """Fixation index and types kept, each with its law."""
         fixation = partial(expected_fixation, samples=self.samples, workflow=self.workflow)
-        kept = partial(types_after, self.source, samples=self.samples, workflow=self.workflow)
+        types = partial(types_after, self.source, samples=self.samples, workflow=self.workflow)
         return (
             Observable(
                 name="fixation index",
@@ -107,7 +107,7 @@ class TypeLineages:
             Observable(
                 name="types",
                 values=self.types,
-                expected=over_generations(kept, self.generations),
+                expected=over_generations(types, self.generations),
                 is_limit=self.workflow.name == "replace",
             ),
         )
@@ -149,8 +149,8 @@ def simulate(
     whole("generations", generations, least=0)
     whole("lineages", lineages, least=1)
     loop = _Loop(np.random.default_rng(whole("seed", seed, least=0)), shares, samples, workflow)
-    kept = samples * (generations + 1) if workflow.name == "accumulate_subsample" else 0
-    parts = [loop.grow(size, generations) for size in blocks(lineages, len(shares) + kept)]
+    pool_size = samples * (generations + 1) if workflow.name == "accumulate_subsample" else 0
+    parts = [loop.grow(size, generations) for size in blocks(lineages, len(shares) + pool_size)]
     return TypeLineages(
         workflow=workflow,
         samples=samples,

@@ -250,20 +250,20 @@ class _Loop:
     def _models(self, rng: np.random.Generator) -> Iterator[tuple[WordModel, IntArray]]:
         """Each model, and what it wrote."""
         documents, length = self.language.documents, self.language.length
-        kept = training = self.language.real(rng, documents)
+        corpus = training = self.language.real(rng, documents)
         for _ in range(self.generations + 1):
             model = WordModel.fit(training, vocabulary=len(self.language.source), context=self.context)
             written = model.write(rng, documents=documents, length=length)
             yield model, written
             if self.workflow.fresh_share is None:
-                kept = np.concatenate([kept, written])
-            training = self._training(rng, kept, written)
+                corpus = np.concatenate([corpus, written])
+            training = self._training(rng, corpus, written)
 
-    def _training(self, rng: np.random.Generator, kept: IntArray, written: IntArray) -> IntArray:
+    def _training(self, rng: np.random.Generator, corpus: IntArray, written: IntArray) -> IntArray:
         """The training set of the next generation."""
         fresh = self.workflow.fresh_share
         if fresh is None:
             is_all = self.workflow.name == "accumulate"
-            return kept if is_all else rng.choice(kept, size=len(written), replace=False, shuffle=False)
+            return corpus if is_all else rng.choice(corpus, size=len(written), replace=False, shuffle=False)
         is_real = rng.random(len(written)) < fresh
         return np.concatenate([self.language.real(rng, int(is_real.sum())), written[~is_real]])

@@ -208,11 +208,11 @@ class Recall(DistanceIndicator):
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
-        vectors, kept = rows(x, dimension=self.reference.shape[1]), getattr(self, self._kept)
-        n = len(kept) // self.reference.shape[1] + len(vectors)
+        vectors, earlier = rows(x, dimension=self.reference.shape[1]), getattr(self, self._kept)
+        n = len(earlier) // self.reference.shape[1] + len(vectors)
         if n > _MOST_ROWS:
             raise InputError(f"`x` must bring at most {_MOST_ROWS:,} rows together, but got {n:,}: take a sample")
-        setattr(self, self._kept, torch.cat([kept, vectors.ravel().to(kept.device)]))
+        setattr(self, self._kept, torch.cat([earlier, vectors.ravel().to(earlier.device)]))
 
     def compute(self) -> Tensor:
         """Recall by everything since the last reset."""

@@ -106,8 +106,8 @@ class Manifold:
             return Membership(*(np.full(size, np.nan) for size in (len(rows), len(self), len(self))))
         first, inverse, _ = distinct(rows)
         limits = _limits(neighbour_radii(rows, self.k), self._frame) if recall else np.full(len(rows), -np.inf)
-        found = _count(self._points, Points(rows[first], self._frame), self._limits, limits[first])
-        return found._replace(reference_balls=found.reference_balls[inverse])
+        membership = _count(self._points, Points(rows[first], self._frame), self._limits, limits[first])
+        return membership._replace(reference_balls=membership.reference_balls[inverse])
 
     def scores(self, generated: Vectors) -> ManifoldScores:
         """The four scores of generated vectors, m > k.

@@ -283,11 +283,11 @@ class CvarLoss(LikelihoodIndicator):
         return self._scalar(cvar_loss(rates, torch.ones_like(rates), self.q))
 
 
-def _missing(present: tuple[str, ...], wanted: tuple[str, ...]) -> str:
-    missing = sorted(set(wanted) - set(present))
+def _missing(present: tuple[str, ...], required: tuple[str, ...]) -> str:
+    missing = sorted(set(required) - set(present))
     if not missing:
         return ""
     return (
-        f"{len(missing)} of the {len(wanted)} documents of the founder's tail were not scored (first: {missing[0]!r}): "
-        "score the same documents in every generation"
+        f"{len(missing)} of the {len(required)} documents of the founder's tail were not scored (first: "
+        f"{missing[0]!r}): score the same documents in every generation"
     )

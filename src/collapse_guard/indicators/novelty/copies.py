@@ -35,7 +35,7 @@ def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> f
 
     Unit: share of n-grams. Range: [0, 1]. Collapse: up. Undefined (NaN) where no sample has n tokens. It does not
     depend on the number of samples in expectation, but it grows with the training set and falls with n. Real text
-    that was held out has a rate above 0 as well (2 % of the word 8-grams of presidential speeches): only the
+    that was held out has a rate above 0 as well (2% of the word 8-grams of presidential speeches): only the
     difference to it counts. Exact, never hashed. O(N log N) for N tokens of both.
 
     Args:

@@ -263,11 +263,11 @@ def _mean_distance(total: Tensor, n_zero: int, n_directions: int) -> float:
     return min(max(0.0, distance), 2.0) if math.isfinite(distance) else math.nan
 
 
-def _directions(found: Tensor) -> tuple[Tensor, int]:
+def _directions(vectors: Tensor) -> tuple[Tensor, int]:
     """Rows scaled to unit length, without those of length 0, and the number of these."""
-    lengths = torch.linalg.vector_norm(found, dim=1, keepdim=True)
-    unit = (found / lengths)[lengths[:, 0] != 0]
-    return unit, len(found) - len(unit)
+    lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    unit = (vectors / lengths)[lengths[:, 0] != 0]
+    return unit, len(vectors) - len(unit)
 
 
 def _order(q: float) -> float:

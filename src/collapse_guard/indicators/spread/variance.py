@@ -173,5 +173,5 @@ def _effective_rank(squared_singular_values: Tensor, *, size: float) -> float:
     return hill_number(singular_values / singular_values.sum(), 1.0)
 
 
-def _centred(found: Tensor) -> Tensor:
-    return found - found.mean(dim=0)
+def _centred(vectors: Tensor) -> Tensor:
+    return vectors - vectors.mean(dim=0)

@@ -29,8 +29,8 @@ def hill_index(counts: npt.ArrayLike | Tensor, k: int = HILL_RANKS) -> float:
     not finite. It depends on the number of occurrences, as small counts tie: compare it at equal numbers only. O(V)
     for V words.
 
-    Why 50 ranks: in 4,096 words of Zipf and Zipf-Mandelbrot laws it follows a change of the exponent by 10 % to within
-    a third of that change, with a standard deviation of 7 %. Fewer ranks (10, 20) are noisier; from 100 on the counts
+    Why 50 ranks: in 4,096 words of Zipf and Zipf-Mandelbrot laws it follows a change of the exponent by 10% to within
+    a third of that change, with a standard deviation of 7%. Fewer ranks (10, 20) are noisier; from 100 on the counts
     are so small that ties decide (at 200 it did not move at all).
 
     Args:

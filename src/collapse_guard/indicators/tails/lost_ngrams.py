@@ -54,15 +54,15 @@ def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | T
         >>> round(lost_ngrams([3, 0, 0, 0], probabilities=[0.25, 0.25, 0.25, 0.25], m=3), 6)
         0.567568
     """
-    frozen, found = _probabilities(probabilities), as_array(counts) > 0
-    if found.shape != frozen.shape or m < 0:
+    shares, present = _probabilities(probabilities), as_array(counts) > 0
+    if present.shape != shares.shape or m < 0:
         raise InputError(
-            f"`counts` must have one entry for each of the {len(frozen)} `probabilities` and `m` must be at least 0, "
-            f"but got the shape {found.shape} and {m}"
+            f"`counts` must have one entry for each of the {len(shares)} `probabilities` and `m` must be at least 0, "
+            f"but got the shape {present.shape} and {m}"
         )
     with np.errstate(divide="ignore"):
-        expected = -float(np.expm1(m * np.log1p(-frozen)).sum()) if m else 0.0
-    return 1.0 - int(found.sum()) / expected if expected else math.nan
+        expected = -float(np.expm1(m * np.log1p(-shares)).sum()) if m else 0.0
+    return 1.0 - int(present.sum()) / expected if expected else math.nan
 
 
 class FrozenNgrams(NamedTuple):

@@ -36,7 +36,7 @@ def absolute(uri: str) -> str:
         )
     if uri.startswith("sqlite") and not _SQLITE.match(uri):
         raise _in_memory(uri)
-    return _SQLITE.sub(lambda found: found[1] + _absolute_path(found[2], uri) + found[3], uri)
+    return _SQLITE.sub(lambda match: match[1] + _absolute_path(match[2], uri) + match[3], uri)
 
 
 def _absolute_path(path: str, uri: str) -> str:

@@ -10,7 +10,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(OrderedDict[Key, Value]):
+class Cache(OrderedDict[Key, Value]):
     """A cache by key that drops the least recently used value first."""
 
     def __init__(self, most: int = 4) -> None:
@@ -22,7 +22,7 @@ class Recent(OrderedDict[Key, Value]):
         """The value of a key; it is made if it is missing.
 
         Example:
-            >>> squares = Recent(most=2)
+            >>> squares = Cache(most=2)
             >>> [squares.of(n, lambda n=n: n * n) for n in (1, 2, 1, 3)], list(squares)
             ([1, 4, 1, 9], [1, 3])
         """

@@ -12,7 +12,7 @@ from collapse_guard.errors import InputError
 
 @runtime_checkable
 class DataModule(Protocol):
-    """What a wrapped data module must have: the hooks of a LightningDataModule of either Lightning."""
+    """What a data module must have: the hooks of a LightningDataModule of either Lightning."""
 
     def prepare_data(self) -> None:
         """Download and prepare, on one process."""
@@ -31,7 +31,7 @@ class DataModule(Protocol):
         ...
 
 
-class Wrapped:
+class UserDataModule:
     """The user's data module, or none."""
 
     def __init__(self, datamodule: Any) -> None:
