@@ -50,15 +50,15 @@ INTRO = """\
 # Indicators
 
 Every indicator of collapse_guard: what it means, its formula, where it comes from, and what it does not see. This
-page is written from the code (`make docs`), so it says what the code does. Which of them you need is answered by
-[how to choose an indicator](how-to-choose-an-indicator.md); read that first.
+page is written from the code (`make docs`), so it says what the code does. To choose among them, read
+[how to choose an indicator](how-to-choose-an-indicator.md) first.
 
 - **Collapse** is the direction in which the number moves when a model collapses.
 - **Needs at least** is the number of replicates below which a comparison is refused: documents for losses, groups of
   samples of equal size for everything else.
 - **Compared** says how two generations are compared: as a ratio, as a difference of logarithms, or as a plain
   difference.
-- **Speaks to** names the definitions of model collapse that it speaks to, of the eight that Schaeffer et al. (2025),
+- **Definitions** names the definitions of model collapse that it measures, of the eight that Schaeffer et al. (2025),
   [arXiv:2503.03150](https://arxiv.org/abs/2503.03150), found in the literature.
 - Where it is undefined it is NaN, never a made-up number.
 """
@@ -92,7 +92,7 @@ def entry(metric: type[Indicator]) -> str:
     formula = pure_function(metric)
     text = inspect.getdoc(formula) or ""
     replicates = "groups" if metric.minimum_n == MINIMUM_GROUPS else "documents"
-    spoken_to = "; ".join(f"{DEFINITIONS[number]} ({number})" for number in metric.definitions)
+    definitions = "; ".join(f"{DEFINITIONS[number]} ({number})" for number in metric.definitions)
     facts = {
         "Unit": metric.unit,
         "Range": interval(*metric.value_range),
@@ -103,7 +103,7 @@ def entry(metric: type[Indicator]) -> str:
         "Cost": metric.cost,
         "Undefined": f"where {metric.undefined}",
         "Does not see": metric.misses,
-        "Speaks to": spoken_to or "none of the eight by itself",
+        "Definitions": definitions or "none of the eight by itself",
         "Source": source(text),
         "Code": f"`{metric.__name__}` and `{formula.__name__}` in `{formula.__module__}`",
     }
@@ -143,7 +143,7 @@ def main() -> None:
 
 
 def _definitions() -> str:
-    lines = ["| definition | indicators that speak to it |", "|---|---|"]
+    lines = ["| definition | indicators that measure it |", "|---|---|"]
     for number, meaning in DEFINITIONS.items():
         names = [name for name, metric in all_indicators().items() if number in metric.definitions]
         lines.append(f"| {number}. {meaning} | {_links(names) or 'none by itself'} |")

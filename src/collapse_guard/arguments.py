@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from numbers import Integral
-from typing import Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from collapse_guard.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 TextsT = TypeVar("TextsT")
 
@@ -39,7 +40,7 @@ def above(name: str, value: Any, low: float) -> float:
         >>> above("exponent", 2, 1.0)
         2.0
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low < float(value) < math.inf:
         raise InputError(f"`{name}` must be a finite number above {low:g}, but got {value!r}: give a larger one")
     return float(value)
 
@@ -61,7 +62,7 @@ def between(name: str, value: Any, low: float, high: float, *, what: str, advice
         >>> between("near", 0.8, 0.1, 1.0, what="similarity", advice="0.8 is usual")
         0.8
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
         raise InputError(f"`{name}` must be a {what} from {low:g} to {high:g}, but got {value!r}: {advice}")
     return float(value)
 
@@ -85,6 +86,8 @@ def numbers(name: str, values: Any, *, least: float = -math.inf, most: float = m
         >>> numbers("samples", [2, 3.5], least=1.0).tolist()
         [2.0, 3.5]
     """
+    import numpy as np  # here, so that the command line answers `--help` without it
+
     required = f"`{name}` must hold finite numbers{_range(least, most)}"
     try:
         array = np.asarray(values)

@@ -301,16 +301,16 @@ def _bad(path, content):
 
 
 USAGE = {
-    "no samples": ((), r"`SAMPLES` or `--losses` is required"),
+    "no samples": ((), r"`SAMPLES`, `--losses` or `--scores` is required"),
     "missing file": (("gone.txt",), r"gone\.txt"),
     "unknown extension": (("notes.doc",), r"notes\.doc"),
     "empty file": (("empty.txt",), r"empty\.txt must hold at least one document"),
     "not UTF-8": (("latin.txt",), r"latin\.txt must be UTF-8, but byte 3 \(0xe9\)"),
     "no such column": (("table.csv", "--column", "txet"), r"column `txet`.*did you mean `text`"),
-    "losses without a column": (("--losses", "table.csv"), r"no `document`.*Known: n, text"),
+    "losses without a column": (("--losses", "table.csv"), r"must have a column `document`, .*Known: n, text"),
     "losses on samples without a column": (
         ("good.txt", "--own-losses", "table.csv"),
-        r"no `document`.*Known: n, text",
+        r"must have a column `document`, .*Known: n, text",
     ),
     "resume with losses on samples": (
         ("--resume", "--own-losses", "own.csv", "--founder-losses", "founder.csv"),

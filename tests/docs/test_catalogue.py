@@ -24,7 +24,7 @@ LINES = {
     "Cost",
     "Undefined",
     "Does not see",
-    "Speaks to",
+    "Definitions",
     "Source",
     "Code",
 }

@@ -25,11 +25,11 @@ class Selection:
     n: int | None
     """Documents."""
     out: Path | None
-    """Where to."""
+    """File to write."""
     wild_type: Path | None
-    """Whose pool."""
+    """Wild type whose pool to choose from."""
     strategy: Literal["uniform", "tail"]
-    """Which ones."""
+    """How to choose."""
 
     def check(self) -> None:
         """Refuse arguments that do not fit together, before anything is done; raises InputError."""

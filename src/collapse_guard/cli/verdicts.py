@@ -42,7 +42,7 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
 
 
 def already_stored(enrolled: Enrolled) -> str:
-    """What to tell of a generation that was there before; empty for one that was appended now."""
+    """A sentence if the generation was in the store before; empty if it was appended now."""
     if enrolled.is_new:
         return ""
     generation = enrolled.assessment.generation

@@ -1,6 +1,6 @@
-"""How numbers and effects are told. Every surface tells them with these functions, so all of them say the same.
+"""Numbers and effects in words. Every surface uses these functions, so all of them say the same.
 
-A value, its change and its margin are told in one unit: in percent where the value is an amount, in points where it is
+A value, its change and its margin are shown in one unit: in percent where the value is an amount, in points where it is
 a share that may be 0, else in the unit of the value.
 """
 
@@ -83,7 +83,7 @@ def relative(log_ratio: float) -> str:
 
 
 def shown(value: float, scale: EffectScale) -> str:
-    """A value of an indicator, in the unit that its changes are told in.
+    """A value of an indicator, in the unit of its changes.
 
     Example:
         >>> shown(0.0782, EffectScale.LOG_RATIO), shown(0.0782, EffectScale.SHARE)
@@ -123,7 +123,7 @@ def limit(of: Effective, harm: float, *, beside: float | None = None) -> str:
     Args:
         of: What the harm belongs to.
         harm: In the unit of its effects.
-        beside: An effect that the limit is told beside: of two sides only that of the effect is told.
+        beside: An effect that is shown with the limit: of two sides only the side of the effect is shown.
     """
     if of.direction is Direction.BOTH and beside is None:
         return phrase(of, -harm, harm)

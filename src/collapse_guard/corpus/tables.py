@@ -1,6 +1,6 @@
 """Tables: read columns of parquet, Arrow, JSON-lines and CSV files by name, and name the place of every fault.
 
-The extension tells the format; a file may have other columns too. A fault is named with its line in a `.jsonl` file,
+The extension gives the format; a file may have other columns too. A fault is named with its line in a `.jsonl` file,
 and with its row in any other file. The first row is 1; a header is not a row.
 """
 
@@ -193,7 +193,7 @@ def _place(path: Path, number: int) -> str:
 def _check_columns(path: Path, required: Iterable[str], known: Iterable[str]) -> None:
     for name in required:
         if name not in known:
-            raise CorpusError(f"{path} must have a column `{name}`, but it has none: {near(name, known)}")
+            raise CorpusError(f"{path} must have a column `{name}`, but has none of that name: {near(name, known)}")
 
 
 def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> Iterator[tuple[int, Row]]:

@@ -59,7 +59,7 @@ class Calibration(Record):
     controls: tuple[str, ...]
     """Lineages of the control retrains."""
     noise: tuple[Noise, ...]
-    """Of each indicator that could be compared, in the order of the catalogue."""
+    """Noise of each indicator that could be compared, in the order of the catalogue."""
     skipped: dict[str, str]
     """Indicator -> why it has no seed noise."""
 

@@ -6,14 +6,14 @@ from collapse_guard.comparison.effects import ends, limit, phrase, share, shown
 from collapse_guard.records import Comparison, ReasonKind
 
 SMALLEST_P = 1e-99
-"""Smaller p-values are told as "less than this": distributions are not known so far out."""
+"""Smaller p-values are shown as "less than this": distributions are not known so far out."""
 
 
 def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float, generation: int) -> str:
     """What a comparison shows, in plain words with its numbers.
 
     Args:
-        comparison: What is told.
+        comparison: The comparison to describe.
         kind: What the verdict makes of it.
         p: Against "harm is at most the margin", for the whole lineage and all indicators.
         level: What p is held against.

@@ -62,7 +62,7 @@ class Indicator(Metric, ABC):
     undefined: ClassVar[str] = "its formula gives no number"
     """When the value is NaN, as a clause."""
     scale: ClassVar[EffectScale] = EffectScale.LOG_RATIO
-    """What its values are: how two of them are compared, and how their difference is told."""
+    """What its values are: how two of them are compared, and how their difference is shown."""
     groups_of: ClassVar[GroupKind | None] = None
     """What the groups of samples that it reads are cut by: `group_tokens` tokens or words, `group_samples` samples or
     vectors. Follows from `evidence`, unless declared; None where it reads no groups."""
@@ -77,7 +77,7 @@ class Indicator(Metric, ABC):
     misses: ClassVar[str] = ""
     """What it does not see, as a clause."""
     definitions: ClassVar[tuple[int, ...]] = ()
-    """Which of the eight definitions of collapse (Schaeffer et al. 2025) it speaks to; see `DEFINITIONS`."""
+    """Which of the eight definitions of collapse (Schaeffer et al. 2025) it measures; see `DEFINITIONS`."""
 
     is_differentiable = False
     full_state_update = False

@@ -22,7 +22,7 @@ def on_rank_zero(trainer: Trainer, action: Callable[[], Result]) -> Result:
             result = action()
         except Exception as error:
             own = error
-    result, remote = trainer.strategy.broadcast((result, own and _told(own, 0)))
+    result, remote = trainer.strategy.broadcast((result, own and _portable(own, 0)))
     if failure := own or remote:
         raise failure
     return cast("Result", result)
@@ -42,7 +42,7 @@ def gather(trainer: Trainer, action: Callable[[], Result]) -> list[Result]:
     except Exception as error:
         own = error
     failures: list[CollapseGuardError | None] = [None] * trainer.world_size
-    distributed.all_gather_object(failures, own and _told(own, trainer.global_rank))
+    distributed.all_gather_object(failures, own and _portable(own, trainer.global_rank))
     if failure := own or next(filter(None, failures), None):
         raise failure
     parts: list[Any] = [None] * trainer.world_size if trainer.is_global_zero else []
@@ -50,7 +50,7 @@ def gather(trainer: Trainer, action: Callable[[], Result]) -> list[Result]:
     return parts
 
 
-def _told(error: Exception, rank: int) -> CollapseGuardError:
+def _portable(error: Exception, rank: int) -> CollapseGuardError:
     """The error to raise on the other ranks: our own exceptions as they are, any other one as its text."""
     if isinstance(error, CollapseGuardError):
         return error

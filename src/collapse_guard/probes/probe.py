@@ -1,4 +1,4 @@
-"""Probe: how a guard collects evidence of a module, and what a probe may offer besides."""
+"""Probe: how a guard collects evidence of a module, and what else a probe may offer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collapse_guard.wildtype import WildType
 
 @runtime_checkable
 class Probe(Protocol):
-    """What `CollapseGuard` asks for evidence; any object with this method will do.
+    """What `CollapseGuard` asks for evidence; any object with this method works.
 
     The guard calls it on all ranks, with the module in eval mode and without gradients, and puts the process back as
     it was. Each rank returns its part of the evidence: the parts are joined in the order of the ranks, or by the

@@ -49,7 +49,7 @@ class Reading(Record):
     keys: tuple[str, ...] = ()
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
     scale: EffectScale = EffectScale.LOG_RATIO
-    """How two readings are compared, and how their difference is told."""
+    """How two readings are compared, and how their difference is shown."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     drawn: str = ""
@@ -71,11 +71,11 @@ class Relatives(NamedTuple):
     """The readings of a generation, and of those that it comes from."""
 
     here: Readings
-    """Of the generation."""
+    """Readings of the generation."""
     founder: Readings
-    """Of generation 0; empty where there is none."""
+    """Readings of generation 0; empty if there are none."""
     parent: Readings
-    """Of the newest parent; empty where there is none."""
+    """Readings of the newest parent; empty if there are none."""
 
 
 def are_usable(indicator: str, *sides: Readings) -> bool:

@@ -1,4 +1,4 @@
-"""How two values of an indicator are compared, which is also how their difference is told."""
+"""How two values of an indicator are compared, and how their difference is shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 class EffectScale(StrEnum):
     """What the values of an indicator are. An indicator declares it; no unit is ever read to find it out.
 
-    | scale         | a value is                              | an effect is     | told        | 0.10 in a policy |
+    | scale         | a value is                              | an effect is     | shown       | 0.10 in a policy |
     |---------------|-----------------------------------------|------------------|-------------|------------------|
     | `LOG_RATIO`   | an amount above 0                       | log of the ratio | in percent  | ln 1.10          |
     | `EXPONENTIAL` | exp of a mean of nats: a perplexity     | log of the ratio | in percent  | ln 1.10          |

@@ -1,4 +1,4 @@
-"""How verdicts, names and decisions are put for people, in one place; numbers and effects are told by `effects`.
+"""Verdicts, names and decisions in sentences, in one place; numbers and effects come from `effects`.
 
 The reasons of a verdict come with it as sentences and are not phrased again.
 """

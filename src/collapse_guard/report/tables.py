@@ -36,7 +36,7 @@ class Cell:
     detail: str = ""
     """What stands beside it in smaller print."""
     severity: Severity | None = None
-    """The severity that it tells of; None where it tells of none."""
+    """The severity that it shows; None if it shows none."""
     is_name: bool = False
     """Whether the text is a name to be shown as it is, such as an indicator's."""
 

@@ -34,7 +34,7 @@ def table(history: Sequence[Assessment]) -> Table | None:
 
 
 def _trend(ordered: Sequence[Assessment], newest: Comparison) -> Trend:
-    """Of the harm of one indicator; the founder has none."""
+    """Trend of the harm of one indicator; the founder has no harm."""
     harm = {0: 0.0}
     for assessment in ordered:
         comparison = compared_with(assessment, newest.indicator, "founder")

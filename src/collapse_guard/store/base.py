@@ -1,4 +1,4 @@
-"""REMEMBER: what every lineage store does, what it may offer besides, and the one rule of what may be appended."""
+"""What every lineage store does, what else it may offer, and the one rule of what may be appended."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
 
     Args:
         text: JSON of one assessment.
-        lineage: Lineage that it must speak of.
-        index: Generation that it must speak of.
+        lineage: Lineage that it must be about.
+        index: Generation that it must be about.
         where: What is being read, for the message.
 
     Raises:
