@@ -1,4 +1,4 @@
-"""COMPARE: a reading against its baseline, as effect, interval and p-values against a margin."""
+"""Comparisons: a reading against its baseline, as effect, interval and p-values against a margin."""
 
 from collapse_guard.comparison.compare import compare, contrast_of, obstacle
 from collapse_guard.comparison.contrast import Contrast

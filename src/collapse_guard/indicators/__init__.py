@@ -1,4 +1,4 @@
-"""MEASURE: one package per family, each indicator a pure function that holds the formula and a Metric class over it.
+"""Indicators: one package per family, each indicator a pure function that holds the formula and a Metric class over it.
 
 `from collapse_guard.indicators import Vendi, vendi` loads what is named and nothing else: the catalogue must not cost
 an import of torch. `registry.names` lists the names of indicators, `base.all_indicators` their classes.

@@ -268,7 +268,7 @@ class WildType:
             name = contents.embedder_check.name if contents.embedder_check else ""
             raise InputError(
                 f"the wild type was fitted with the custom embedder {name}, which is not saved with it: "
-                "give it again, `WildType.load(path, embedder=...)`"
+                "give it on loading, `WildType.load(path, embedder=...)`"
             )
         return contents.embedder(several("texts", texts))
 
