@@ -9,7 +9,7 @@ from collapse_guard.records import Outlook
 from collapse_guard.wildtype import WildType
 
 
-def test_the_outlook_of_the_newest_generation_is_told(run, world):
+def test_the_outlook_of_the_newest_generation_is_shown(run, world):
     outcome = run("prescribe", "--lineage", "bot", "--store", world.uri)
     assert (outcome.code, outcome.err) == (0, "")
     assert "COLLAPSED: generation 2 of bot" in outcome.out

@@ -81,7 +81,7 @@ def test_near_duplicates_are_counted_without_the_ones_that_they_resemble(run, tm
     assert "near duplicates  8 documents, on the same side" in outcome.out
 
 
-def test_a_wild_type_too_small_to_be_a_baseline_is_told_now_and_not_at_the_first_verdict(run, tmp_path, files, texts):
+def test_a_wild_type_too_small_to_be_a_baseline_is_shown_now_and_not_at_the_first_verdict(run, tmp_path, files, texts):
     WRITERS["txt"](tmp_path / "real.txt", texts)
     outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
     assert outcome.code == 0

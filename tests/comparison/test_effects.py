@@ -63,7 +63,7 @@ def test_no_float_is_ever_shown_as_nan_or_inf(value, scale):
 
 
 @pytest.mark.parametrize("of", [Of(), Of(EffectScale.EXPONENTIAL)])
-def test_an_effect_on_an_amount_is_told_in_percent(of):
+def test_an_effect_on_an_amount_is_shown_in_percent(of):
     assert phrase(of, math.log(1.5)) == "+50.0%"
     assert phrase(of, math.log(0.25)) == "-75.0%"
     assert phrase(of, -math.inf) == "-100%"
@@ -71,7 +71,7 @@ def test_an_effect_on_an_amount_is_told_in_percent(of):
     assert phrase(of, 800.0) == "infinite"
 
 
-def test_an_effect_on_a_share_is_told_in_points_and_on_any_other_number_in_its_unit():
+def test_an_effect_on_a_share_is_shown_in_points_and_on_any_other_number_in_its_unit():
     assert phrase(SHARES, 0.283) == "+28.3 points"
     assert phrase(SHARES, -1e-9, 0.07) == "±0.0 to +7.0 points"
     assert phrase(WORDS, 2.5) == "+2.500 words"
@@ -79,12 +79,12 @@ def test_an_effect_on_a_share_is_told_in_points_and_on_any_other_number_in_its_u
     assert (shown(0.283, SHARES.scale), shown(0.283, WORDS.scale)) == ("28.30%", "0.2830")
 
 
-def test_a_number_without_a_unit_is_told_without_one():
+def test_a_number_without_a_unit_is_shown_without_one():
     assert phrase(Of(EffectScale.ABSOLUTE, "1"), -0.07541) == "-0.07541"
 
 
 @pytest.mark.parametrize("of", [Of(), WORDS, SHARES, NATS])
-def test_what_is_not_a_number_and_what_has_no_end_are_told_alike_on_every_scale(of):
+def test_what_is_not_a_number_and_what_has_no_end_are_shown_alike_on_every_scale(of):
     assert phrase(of, math.nan) == "not a number"
     assert phrase(of, math.inf) == "infinite"
     assert phrase(of, -math.inf) == ("-100%" if of.scale.is_relative else "minus infinite")
@@ -99,11 +99,11 @@ def test_what_is_not_a_number_and_what_has_no_end_are_told_alike_on_every_scale(
         (Of(EffectScale.LOG, "nats", Direction.BOTH), "-0.09531 to +0.09531 nats"),
     ],
 )
-def test_a_limit_is_told_on_the_side_of_collapse(of, text):
+def test_a_limit_is_shown_on_the_side_of_collapse(of, text):
     assert limit(of, LN_1_1) == text
 
 
-def test_of_a_limit_on_both_sides_that_of_the_effect_is_told_beside_it():
+def test_of_a_limit_on_both_sides_that_of_the_effect_is_shown_beside_it():
     both = Of(direction=Direction.BOTH)
     assert [limit(both, LN_1_1, beside=effect) for effect in (0.5, -0.5)] == ["+10.0%", "-9.1%"]
     assert limit(Of(), LN_1_1, beside=-0.5) == "+10.0%", "the other side is no harm"

@@ -40,7 +40,7 @@ def test_items_and_scores_are_read_from_any_table(tmp_path, form):
         ("item,score\n", "at least one row"),
     ],
 )
-def test_a_file_that_will_not_do_is_refused_by_name(tmp_path, text, message):
+def test_an_invalid_file_is_refused_by_name(tmp_path, text, message):
     path = tmp_path / "facts.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=rf"facts\.csv.*{message}"):

@@ -49,7 +49,7 @@ def test_an_alert_is_taken_back_after_enough_healthy_verdicts_in_a_row_and_only_
     assert alert_after([state, H, H, U, H, H], rule).state is state
 
 
-def test_a_lineage_that_swings_is_told_of_once():
+def test_a_lineage_that_swings_is_reported_once():
     """Without hysteresis each second verdict would be an alert."""
     swinging = [H, *[C, H] * 6]
     events = [alert_after(swinging[: n + 1]).event for n in range(len(swinging))]
@@ -62,7 +62,7 @@ def test_the_first_generations_are_warmed_up_without_an_alert():
 
 
 @given(LINEAGES, RULES)
-def test_an_event_is_told_exactly_where_the_state_changes(severities, rule):
+def test_an_event_is_shown_exactly_where_the_state_changes(severities, rule):
     states = [alert_after(severities[:n], rule) for n in range(len(severities) + 1)]
     for before, after in pairwise(states):
         assert (after.event != "") == (before.state is not after.state)

@@ -238,7 +238,7 @@ def test_a_fault_says_nothing_of_the_library_that_found_it():
 
 
 @pytest.mark.parametrize("baseline", ["drift", "distance"])
-def test_a_key_of_a_margin_that_is_misspelt_is_told_with_the_nearest(baseline):
+def test_a_key_of_a_margin_that_is_misspelt_is_shown_with_the_nearest(baseline):
     with pytest.raises(PolicyError, match=r"unknown key `\w+.vendi.margni`: did you mean `margin`"):
         Policy.from_dict({baseline: {"vendi": {"margni": 0.1, "watch": 0.05}}})
 

@@ -115,7 +115,7 @@ def test_a_reader_with_a_calculator_gets_the_numbers_that_are_printed(data, name
 
 @given(st.data(), st.sampled_from(sorted(INDICATORS)))
 @settings(max_examples=200)
-def test_harm_beyond_the_margin_is_told_on_the_side_of_the_margin_that_it_is_beyond(data, name):
+def test_harm_beyond_the_margin_is_shown_on_the_side_of_the_margin_that_it_is_beyond(data, name):
     metric = INDICATORS[name]
     comparison = compared(metric, data.draw(levels(metric)), data.draw(levels(metric)))
     told = TOLD.match(sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, generation=1))
@@ -146,7 +146,7 @@ def test_harm_beyond_the_margin_is_told_on_the_side_of_the_margin_that_it_is_bey
         ("distinct_2", 0.04, 0.08, "is 0.04000 against the founder's 0.08000: it changed by -50.0% ("),
     ],
 )
-def test_each_scale_is_told_in_its_unit(name, here, there, told):
+def test_each_scale_is_shown_in_its_unit(name, here, there, told):
     comparison = compared(INDICATORS[name], here, there)
     assert sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, generation=1).startswith(f"{name} {told}")
 

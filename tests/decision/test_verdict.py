@@ -319,7 +319,7 @@ def test_harm_that_no_seed_does_is_watched_below_the_watch_level():
     assert decide([usual], generation=generation(), policy=POLICY).severity is Severity.HEALTHY
 
 
-def test_what_was_shown_is_told_beside_what_could_not_be():
+def test_what_was_shown_is_shown_beside_what_could_not_be():
     """Perplexity is beyond its watch level, and another indicator is too uncertain: the gate must not pass, and the
     alert is about what is known."""
     watched, unsure = comparison(p_beyond_watch=1e-9), comparison(indicator="vendi", p_within_margin=0.5)

@@ -476,7 +476,7 @@ def test_auto_without_a_guard_is_refused(fit):
         ({"length": 0}, "`length` must be a whole number of at least 1, but got 0"),
     ],
 )
-def test_arguments_that_will_not_do_are_refused(settings, message):
+def test_invalid_arguments_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         data_module(REAL, NEWEST, **settings)
 

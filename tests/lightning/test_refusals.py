@@ -56,7 +56,7 @@ class TestBeforeTrainingIsPaidFor:
             ({"policy": "no-such.toml"}, "the policy file 'no-such.toml' cannot be read"),
         ],
     )
-    def test_arguments_that_will_not_do_are_refused(self, guard, settings, message):
+    def test_invalid_arguments_are_refused(self, guard, settings, message):
         with pytest.raises(InputError, match=message):
             guard("healthy", **settings)
 

@@ -107,7 +107,7 @@ class TestLimits:
         assert decision.real_after == 0.1
         assert "a real share of 30% is needed, but budget and passes leave enough for 10%" in decision.rule
 
-    def test_where_no_share_helps_the_reason_is_told(self):
+    def test_where_no_share_helps_the_reason_is_shown(self):
         decision = decided(Severity.COLLAPSED, infeasible="vendi fell to nothing", needed=None)
         assert (decision.halt, decision.rule) == (True, "vendi fell to nothing")
         assert decision.roll_back_to is None

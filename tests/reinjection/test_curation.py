@@ -227,7 +227,7 @@ def test_all_rules_are_applied_in_their_order_and_audited(wild_type, fresh):
         ({"nats": [float("nan")] * 50, "real_nats": [1.0]}, "`nats` must hold finite numbers"),
     ],
 )
-def test_arguments_that_will_not_do_are_refused(wild_type, fresh, arguments, message):
+def test_invalid_arguments_are_refused(wild_type, fresh, arguments, message):
     with pytest.raises(InputError, match=message):
         curate(fresh[:50], wild_type, **arguments)
 

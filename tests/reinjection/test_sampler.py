@@ -286,7 +286,7 @@ def test_an_empty_source_without_a_share_is_fine_and_with_one_is_refused():
         ({"length": 8, "in_order": ("web",)}, "`in_order` must name sources, but got 'web'"),
     ],
 )
-def test_arguments_that_will_not_do_are_refused(settings, message):
+def test_invalid_arguments_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         MixtureSampler(SIZES, THREE_WAYS, **settings)
 

@@ -194,7 +194,7 @@ class TestLimits:
         (lambda: Schedule(("a", "b"), Mixture.with_real(0.5)), "but got 'real'"),
     ],
 )
-def test_what_will_not_do_is_refused(make, message):
+def test_invalid_arguments_are_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
 

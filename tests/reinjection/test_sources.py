@@ -254,7 +254,7 @@ class TestArrowItems:
         with pytest.raises(CorpusError, match=r"a.arrow must hold UTF-8 texts, but one is not"):
             ArrowItems(tmp_path / "a.arrow")[0]
 
-    def test_paths_that_will_not_do_are_refused(self, tmp_path):
+    def test_invalid_paths_are_refused(self, tmp_path):
         write_parquet(table_of([]).cast(pa.schema({"number": pa.int64(), "text": pa.string()})), tmp_path / "a.parquet")
         (tmp_path / "a.txt").write_text("a document")
         for paths, message in [
@@ -324,7 +324,7 @@ class TestTokenWindows:
             ({"path": None}, "`path` must be a path, but got a NoneType"),
         ],
     )
-    def test_arguments_that_will_not_do_are_refused(self, tmp_path, settings, message):
+    def test_invalid_arguments_are_refused(self, tmp_path, settings, message):
         np.arange(10, dtype=np.uint16).tofile(tmp_path / "tokens.bin")
         with pytest.raises(InputError, match=message):
             TokenWindows(**{"path": tmp_path / "tokens.bin", "window": 4, **settings})
@@ -339,7 +339,7 @@ class TestTokenWindows:
             (None, {}, "must be a .npy file of token ids, but .* is not"),
         ],
     )
-    def test_a_numpy_file_that_will_not_do_is_refused(self, tmp_path, array, settings, message):
+    def test_an_invalid_numpy_file_is_refused(self, tmp_path, array, settings, message):
         path = tmp_path / "tokens.npy"
         path.write_bytes(b"bare ids") if array is None else np.save(path, array)
         with pytest.raises(InputError, match=message):
@@ -401,7 +401,7 @@ class TestStreamedItems:
             (lambda: 7, 1, "`make` must return an iterator, but it returned a int"),
         ],
     )
-    def test_arguments_that_will_not_do_are_refused(self, make, length, message):
+    def test_invalid_arguments_are_refused(self, make, length, message):
         with pytest.raises(InputError, match=message):
             StreamedItems(make, length)[0]
 

@@ -35,6 +35,6 @@ def test_a_source_without_a_share_weighs_nothing():
         ({"real": -1, "newest": 5}, r"`sizes\[real\]` must be a whole number of at least 0, but got -1"),
     ],
 )
-def test_what_will_not_do_is_refused(sizes, message):
+def test_invalid_arguments_are_refused(sizes, message):
     with pytest.raises(InputError, match=message):
         Mixture.with_real(0.3).weights(sizes)

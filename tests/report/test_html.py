@@ -154,7 +154,7 @@ def test_nothing_lost_becomes_markup_or_steers_anything(build, lose, kind, evil)
     assert sentences.one_line(evil) in page.text
 
 
-def test_every_figure_is_told_in_words(page):
+def test_every_figure_is_shown_in_words(page):
     figures = page.of("figure", role="img")
     assert len(figures) == len(page.of("figure")) == 7 + 1
     assert figures[0]["aria-label"] == (

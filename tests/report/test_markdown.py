@@ -152,7 +152,7 @@ def test_no_generation_is_said():
     assert markdown([]) == "No generation of this lineage has been assessed yet.\n"
 
 
-def test_what_the_guard_asks_for_and_what_would_decide_are_told(build, read, compared, guarded):
+def test_what_the_guard_asks_for_and_what_would_decide_are_shown(build, read, compared, guarded):
     assert "The guard asks for 50% real data in generation 2." in markdown(guarded[:2])
     unsure = compared("vendi", 20.0, 21.4, p_within_margin=0.4, p_beyond_margin=0.4, n_needed=1900)
     text = markdown([build("newsbot", 3, {"vendi": read("vendi", 20.0)}, [unsure])])

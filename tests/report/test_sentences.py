@@ -81,7 +81,7 @@ def test_what_the_guard_asks_for_is_a_sentence_or_nothing(build):
     assert sentences.prescription(asked) == "The guard asks for 55% real data in generation 4."
 
 
-def test_what_was_done_in_the_run_is_told_with_what_it_rests_on(build):
+def test_what_was_done_in_the_run_is_shown_with_what_it_rests_on(build):
     fields = {"step": 1200, "severity": Severity.WATCH, "indicator": "tail_loss", "bad_end": 2.44, "real_before": 0.1}
     raised = Decision(**fields, real_after=0.4, from_index=38_400, budget_left=9000, rule="WATCH: raised")
     dry = Decision(**fields, real_after=0.4, dry_run=True, rule="WATCH: raised")
@@ -97,7 +97,7 @@ def test_what_was_done_in_the_run_is_told_with_what_it_rests_on(build):
     assert sentences.decisions(build("newsbot", 3, {})) == []
 
 
-def test_what_would_decide_is_told_for_undecided_indicators_only(build, read, compared):
+def test_what_would_decide_is_shown_for_undecided_indicators_only(build, read, compared):
     assessment = build(
         "newsbot",
         3,

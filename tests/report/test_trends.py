@@ -32,7 +32,7 @@ def test_a_steady_rise_has_a_slope_and_the_generations_that_are_left():
     assert texts(lineage([0.0, 0.1, 0.2, 0.3]))[0][3] == "beyond it now"
 
 
-def test_a_fall_is_told_as_a_fall_where_falling_is_harm():
+def test_a_fall_is_shown_as_a_fall_where_falling_is_harm():
     assert texts(lineage([0.0, 0.01, 0.02, 0.03], Direction.DOWN))[0][1:3] == ["-1.0% (-1.0% to -1.0%)", "-3.0%"]
     assert texts(lineage([0.0, 0.01, 0.02, 0.03], scale=EffectScale.SHARE))[0][2] == "+3.0 points"
 
@@ -48,7 +48,7 @@ def test_a_fall_is_told_as_a_fall_where_falling_is_harm():
     ],
     ids=["three generations", "recovery", "noise", "does not decide", "fell to nothing"],
 )
-def test_nothing_is_told_where_there_is_no_trend_toward_collapse(history):
+def test_nothing_is_shown_where_there_is_no_trend_toward_collapse(history):
     assert trends.table(history) is None
     assert "Trend" not in markdown(history)
 

@@ -187,7 +187,7 @@ def test_a_metric_that_keeps_the_contract_passes_every_check():
 
 
 @pytest.mark.parametrize("metric", BROKEN, ids=lambda metric: metric.__name__)
-def test_a_broken_metric_is_caught_and_told_what_is_required(metric):
+def test_a_broken_metric_is_caught_and_the_error_says_what_is_required(metric):
     check, rule = BROKEN[metric]
     assert rule in failures(contract_of(metric))[check]
 

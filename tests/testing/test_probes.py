@@ -179,7 +179,7 @@ def test_a_probe_that_keeps_the_contract_passes_every_check():
 
 
 @pytest.mark.parametrize("probe", BROKEN, ids=lambda probe: probe.__name__)
-def test_a_broken_probe_is_caught_and_told_what_is_required(probe):
+def test_a_broken_probe_is_caught_and_the_error_says_what_is_required(probe):
     check, rule = BROKEN[probe]
     assert rule in failures(contract_of(probe))[check]
 

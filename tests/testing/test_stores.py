@@ -161,7 +161,7 @@ def test_a_store_that_keeps_the_contract_passes_every_check():
 
 
 @pytest.mark.parametrize("store", BROKEN, ids=lambda store: store.__name__)
-def test_a_broken_store_is_caught_and_told_what_is_required(store):
+def test_a_broken_store_is_caught_and_the_error_says_what_is_required(store):
     check, rule = BROKEN[store]
     assert rule in failures(contract_of(store))[check]
 
