@@ -463,7 +463,7 @@ def test_a_source_that_is_empty_but_has_a_share_is_refused(fit):
 
 
 def test_auto_without_a_guard_is_refused(fit):
-    with pytest.raises(InputError, match='"auto": put a CollapseGuard among'):
+    with pytest.raises(InputError, match='"auto": add a CollapseGuard to'):
         fit(data_module(REAL, NEWEST))
 
 

@@ -45,7 +45,7 @@ class TaskMargin(Margin):
     """How far a task's mean score may fall, in its unit: 0.05 accepts a fall from 0.80 to 0.75.
 
     Example:
-        >>> TaskMargin().effects("absolute")
+        >>> TaskMargin().effects(EffectScale.ABSOLUTE)
         (0.05, 0.02)
     """
 
