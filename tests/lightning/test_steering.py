@@ -193,11 +193,11 @@ def test_a_run_that_was_interrupted_goes_on_with_what_was_decided(fit, guard, st
     assert rest == expected[12:]
 
 
-class TestWhenTrainingOnIsNoUse:
+class TestWhenTheRunShouldHalt:
     @pytest.mark.slow
     def test_it_is_said_with_the_ancestor_to_go_back_to(self, fit, guard):
         own = guard("collapsed", assess_every_n_steps=10)
-        with pytest.warns(CollapseGuardWarning, match=r"no use: a real share of .*go back to generation 0"):
+        with pytest.warns(CollapseGuardWarning, match=r"stop this training: a real share of .*go back to generation 0"):
             fit(own, data_module(max_passes={"real": 0.05}, when_used_up="share"))
         [decision] = own.decisions
         assert (decision.halt, decision.roll_back_to, decision.budget_left) == (True, 0, 10)
