@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_guard.corpus import duplicates
-from collapse_guard.corpus.duplicates import bands, candidates, jaccard, near_duplicates, near_matches, shingle_sets
+from collapse_guard.corpus.duplicates import bands, candidates, duplicate_labels, jaccard, near_matches, shingle_sets
 from collapse_guard.corpus.lexicon import words
 from collapse_guard.errors import InputError
 
@@ -65,13 +65,13 @@ def mutated_corpus(seed: int, n: int = 120) -> list[str]:
 def test_clusters_are_those_of_all_pairs(threshold: float, seed: int) -> None:
     texts = mutated_corpus(seed)
     expected = slow_clusters(texts, threshold)
-    assert clusters_of(near_duplicates(texts, threshold=threshold, seed=seed)) == expected
+    assert clusters_of(duplicate_labels(texts, threshold=threshold, seed=seed)) == expected
     assert 1 < len(expected) < len(texts)
 
 
 @given(st.lists(few_words, max_size=12), st.sampled_from([0.1, 0.5, 0.8, 1.0]))
 def test_nothing_below_the_threshold_is_joined(texts: list[str], threshold: float) -> None:
-    labels = near_duplicates(texts, threshold=threshold)
+    labels = duplicate_labels(texts, threshold=threshold)
     allowed = slow_clusters(texts, threshold)
     assert all(any(cluster <= whole for whole in allowed) for cluster in clusters_of(labels))
 
@@ -87,32 +87,32 @@ def test_similarity_is_that_of_the_sets(texts: list[str]) -> None:
 def test_labels_do_not_depend_on_the_order_of_documents() -> None:
     texts = mutated_corpus(7)
     order = np.random.default_rng(0).permutation(len(texts))
-    labels = near_duplicates(texts, seed=3)
-    shuffled = near_duplicates([texts[i] for i in order], seed=3)
+    labels = duplicate_labels(texts, seed=3)
+    shuffled = duplicate_labels([texts[i] for i in order], seed=3)
     assert clusters_of(labels) == {frozenset(order[list(cluster)].tolist()) for cluster in clusters_of(shuffled)}
 
 
 def test_labels_count_up_in_the_order_of_first_appearance() -> None:
-    labels = near_duplicates(mutated_corpus(1)).tolist()
+    labels = duplicate_labels(mutated_corpus(1)).tolist()
     first_seen = list(dict.fromkeys(labels))
     assert first_seen == list(range(len(first_seen)))
 
 
 def test_a_document_of_fewer_than_five_words_is_one_shingle() -> None:
     texts = ["Hear, hear!", "hear HEAR", "hear", "hear hear hear hear", "hear hear hear hear hear"]
-    assert near_duplicates(texts, threshold=0.1).tolist() == [0, 0, 1, 2, 3]
+    assert duplicate_labels(texts, threshold=0.1).tolist() == [0, 0, 1, 2, 3]
 
 
 def test_documents_without_words_are_like_no_other() -> None:
-    assert near_duplicates(["...", "", "...", "a word"], threshold=0.1).tolist() == [0, 1, 2, 3]
-    assert near_duplicates([]).tolist() == []
+    assert duplicate_labels(["...", "", "...", "a word"], threshold=0.1).tolist() == [0, 1, 2, 3]
+    assert duplicate_labels([]).tolist() == []
 
 
 def test_documents_longer_than_a_chunk_are_compared_whole() -> None:
     rng = np.random.default_rng(0)
     long = [str(number) for number in rng.integers(0, 10**6, 150_000)]
     near, far = [*long[:-9000], *reversed(long[-9000:])], [*long[:75_000], *reversed(long[75_000:])]
-    assert near_duplicates([" ".join(long), "short", " ".join(far), " ".join(near)]).tolist() == [0, 1, 2, 0]
+    assert duplicate_labels([" ".join(long), "short", " ".join(far), " ".join(near)]).tolist() == [0, 1, 2, 0]
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.2, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0])
@@ -147,7 +147,7 @@ def test_a_template_shared_by_thousands_stays_linear_and_whole() -> None:
     shingles = shingle_sets(texts)
     n_bands, _ = bands(0.8)
     assert len(candidates(shingles, 0.8, 0)) <= n_bands * 9 * len(texts)
-    assert set(near_duplicates(texts).tolist()) == {0}
+    assert set(duplicate_labels(texts).tolist()) == {0}
 
 
 def slow_matches(texts: Sequence[str], known: Sequence[str], threshold: float) -> list[tuple[str, int, float]]:
@@ -205,4 +205,4 @@ def test_a_threshold_of_matches_out_of_range_is_refused_at_once(threshold: float
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 1.5, float("nan")])
 def test_a_threshold_out_of_range_is_refused(threshold: float) -> None:
     with pytest.raises(InputError, match=r"`threshold` must be a similarity from 0\.1 to 1, but got"):
-        near_duplicates(["a"], threshold=threshold)
+        duplicate_labels(["a"], threshold=threshold)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.corpus.documents import content_hash
-from collapse_guard.corpus.duplicates import near_duplicates
+from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.errors import InputError
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.splitting import fold_slices, split_clusters
@@ -51,7 +51,7 @@ def test_near_duplicates_stay_on_one_side(corpus: Corpus) -> None:
     families = [f"{text} {ending}" for text in texts for ending in ("", "Applause", "Applause again")]
     wild_type = WildType.fit(families, evaluation_fraction=0.3, near_duplicate_threshold=0.7)
     both = wild_type.evaluation.texts + wild_type.pool.texts
-    labels = near_duplicates(both, threshold=0.7)
+    labels = duplicate_labels(both, threshold=0.7)
     on_left, on_right = labels[: len(wild_type.evaluation)], labels[len(wild_type.evaluation) :]
     assert len(set(labels.tolist())) <= 80
     assert not set(on_left.tolist()) & set(on_right.tolist())

@@ -55,7 +55,7 @@ class Match(NamedTuple):
     """Jaccard similarity of the two."""
 
 
-def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int = 0) -> IntArray:
+def duplicate_labels(texts: Iterable[str], *, threshold: float = 0.8, seed: int = 0) -> IntArray:
     """Label each document with its cluster of near duplicates.
 
     Two documents are near duplicates where the Jaccard similarity `|A ∩ B| / |A ∪ B|` of their sets of word 5-grams
@@ -87,7 +87,7 @@ def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int =
 
     Example:
         >>> duty = "it is the duty of the congress to provide for the common defense of the states"
-        >>> near_duplicates([duty, "something else", duty + " today"], threshold=0.8).tolist()
+        >>> duplicate_labels([duty, "something else", duty + " today"], threshold=0.8).tolist()
         [0, 1, 0]
     """
     usable_threshold("threshold", threshold)
@@ -99,7 +99,7 @@ def near_duplicates(texts: Iterable[str], *, threshold: float = 0.8, seed: int =
 def near_matches(texts: Iterable[str], known: Iterable[str], *, threshold: float = 0.8) -> Iterator[Match]:
     """Find the texts that are near duplicates of a known document; texts are not compared with each other.
 
-    The definition is that of `near_duplicates`, but this finds all pairs instead of 0.999 of those at the threshold,
+    The definition is that of `duplicate_labels`, but this finds all pairs instead of 0.999 of those at the threshold,
     with an inverted index of the shingles of the known documents. A text can only reach the threshold if that share of
     its own shingles is known, and hardly any text but near duplicates passes this filter (prefix filtering with the
     whole text as its prefix). For these, the shingles shared with each known document are counted.

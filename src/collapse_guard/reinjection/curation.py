@@ -38,7 +38,7 @@ from scipy import sparse
 from collapse_guard.arguments import numbers, share, whole
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.corpus.documents import content_hash
-from collapse_guard.corpus.duplicates import near_duplicates, near_matches, usable_threshold
+from collapse_guard.corpus.duplicates import duplicate_labels, near_matches, usable_threshold
 from collapse_guard.corpus.lexicon import count_words, words
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import Record
@@ -238,7 +238,7 @@ def _alike(texts: list[str], wild_type: WildType, threshold: float, seed: int) -
     like = {match.text for match in near_matches(texts, known, threshold=threshold)}
     bad = np.array([text in like for text in texts], dtype=bool)
     others = np.flatnonzero(~bad)
-    labels = near_duplicates([texts[place] for place in others], threshold=threshold, seed=seed)
+    labels = duplicate_labels([texts[place] for place in others], threshold=threshold, seed=seed)
     bad[np.delete(others, np.unique(labels, return_index=True)[1])] = True
     return _Step("near", bad, f"similarity of at least {threshold:g} to a wild-type document or an earlier sample")
 

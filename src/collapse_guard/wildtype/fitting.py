@@ -11,7 +11,7 @@ import numpy as np
 
 from collapse_guard.arrays import FloatArray, freeze
 from collapse_guard.corpus.documents import Documents
-from collapse_guard.corpus.duplicates import near_duplicates
+from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
 from collapse_guard.corpus.lexicon import count_words, rare_words
 from collapse_guard.errors import InputError, WildTypeError
@@ -102,7 +102,7 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
 
 def _split_texts(unique: Documents, settings: TextSettings) -> Split:
     _require(len(unique), "distinct documents that are not blank", "`documents`")
-    labels = near_duplicates(unique, threshold=settings.near_duplicate_threshold, seed=settings.seed)
+    labels = duplicate_labels(unique, threshold=settings.near_duplicate_threshold, seed=settings.seed)
     n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
     split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(

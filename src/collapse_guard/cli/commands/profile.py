@@ -71,12 +71,12 @@ def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
 
 def _n_alike(wild_type: WildType) -> int:
     """Number of documents that are near duplicates of another one; the first of each cluster does not count."""
-    from collapse_guard.corpus.duplicates import near_duplicates
+    from collapse_guard.corpus.duplicates import duplicate_labels
     from collapse_guard.wildtype.contents import TextSettings
 
     settings = wild_type.settings
     assert isinstance(settings, TextSettings)  # noqa: S101
-    labels = near_duplicates(
+    labels = duplicate_labels(
         chain(wild_type.evaluation, wild_type.pool), threshold=settings.near_duplicate_threshold, seed=settings.seed
     )
     return len(labels) - len(set(labels.tolist()))

@@ -66,7 +66,7 @@ def near_duplicates(*, generated: Iterable[str], training: Iterable[str], thresh
     A sample with shingles A (its set of word 5-grams) is one where a document with shingles B contains it to at least
     the threshold: Broder's containment `|A and B| / |A|`. Samples are often shorter than documents, and there the
     Jaccard similarity `|A and B| / |A or B|` fails: an exact excerpt of a third of a document has 1/3. That, found by
-    MinHash, is what `duplicates.near_duplicates` uses to keep the sides of a split apart, where "the same document
+    MinHash, is what `duplicates.duplicate_labels` uses to keep the sides of a split apart, where "the same document
     twice" is the question. Here no MinHash is needed: an inverted index finds every candidate.
 
     Unit: share of samples. Range: [0, 1]. Collapse: up. Undefined (NaN) without samples. It does not depend on the
