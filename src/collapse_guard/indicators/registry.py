@@ -190,8 +190,8 @@ def _problems(indicator: type[Indicator]) -> Iterator[str]:
     try:
         indicator.reading(value=math.nan, n=0, n_minimum=indicator.minimum_n)
     except ValidationError as error:
-        for found in error.errors():
-            yield f"`{found['loc'][0]}`: {found['msg']}, but got {found['input']!r:.80}"
+        for fault in error.errors():
+            yield f"`{fault['loc'][0]}`: {fault['msg']}, but got {fault['input']!r:.80}"
 
 
 def _path(indicator: type[Indicator]) -> str:

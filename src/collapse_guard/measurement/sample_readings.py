@@ -65,12 +65,12 @@ def _read(
     groups: Groups[Any], form: type[Any], instruments: Instruments, metrics: Sequence[type[Indicator]]
 ) -> list[Reading]:
     # A group is read by all and let go: the counts of all groups together would be far larger than the samples.
-    values: list[list[float]] = [[] for _ in metrics]
+    columns: list[list[float]] = [[] for _ in metrics]
     for member in groups.members if metrics else ():
         group = form(member, instruments)
-        for found, metric in zip(values, metrics, strict=True):
-            found.append(float(metric.read(group)))
-    readings = [groups.of_values(metric, found) for metric, found in zip(metrics, values, strict=True)]
+        for column, metric in zip(columns, metrics, strict=True):
+            column.append(float(metric.read(group)))
+    readings = [groups.of_values(metric, column) for metric, column in zip(metrics, columns, strict=True)]
     return [
         reading.model_copy(update={"drawn": form.drawn}) if metric.of_draws else reading
         for metric, reading in zip(metrics, readings, strict=True)

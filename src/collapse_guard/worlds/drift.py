@@ -62,9 +62,9 @@ def expected_fixation(fits: int, *, samples: int, workflow: Workflow, same_origi
     if workflow.fresh_share is None:
         return _fixation_of_kept(k, n, subsampled=workflow.name == "accumulate_subsample")
     stay = 1.0 - workflow.fresh_share
-    kept, fixation = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
+    retention, fixation = same_origin * stay + (1.0 - same_origin) * stay**2, 0.0
     for _ in range(k):
-        fixation = after_drift(kept * fixation, n)
+        fixation = after_drift(retention * fixation, n)
     return fixation
 
 
