@@ -62,7 +62,7 @@ def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_t
     assert (founder.generation.items, collapsed.generation.items) == (None, 40)
     assert list_pending(PENDING) == []
     again = run("assess", "--resume", "--store", world.uri)
-    assert (again.code, "there is nothing to send" in again.out) == (0, True)
+    assert (again.code, "There is nothing to send" in again.out) == (0, True)
 
 
 def test_what_was_sent_is_the_same_as_if_the_store_had_answered(run, world):
