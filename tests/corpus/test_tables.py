@@ -78,7 +78,9 @@ def test_a_name_that_stands_twice_is_refused_with_both_places(tmp_path, extensio
 def test_a_missing_column_is_answered_with_the_nearest(tmp_path, extension):
     path = tmp_path / f"scores{extension}"
     WRITERS[extension](pd.DataFrame({"item": ["a"], "scores": [1.0]}), path)
-    with pytest.raises(CorpusError, match="must have a column `score`, but has none of that name: did you mean `scores`"):
+    with pytest.raises(
+        CorpusError, match="must have a column `score`, but has none of that name: did you mean `scores`"
+    ):
         read_scores(path)
 
 

@@ -234,7 +234,9 @@ class TestArrowItems:
     @pytest.mark.parametrize("name", WRITERS)
     def test_a_column_that_is_not_there_or_holds_no_strings_is_refused(self, tmp_path, name):
         WRITERS[name](table_of(TEXTS), str(tmp_path / name))
-        with pytest.raises(CorpusError, match="must have a column `texts`, but has none of that name: did you mean `text`"):
+        with pytest.raises(
+            CorpusError, match="must have a column `texts`, but has none of that name: did you mean `text`"
+        ):
             ArrowItems(tmp_path / name, "texts")
         with pytest.raises(CorpusError, match=r"column `number` of .* must hold strings, but it holds int64"):
             ArrowItems(tmp_path / name, "number")
