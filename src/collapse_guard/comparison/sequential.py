@@ -38,16 +38,6 @@ def cusum(e_values: Sequence[float]) -> list[float]:
     return _accumulate(e_values, 0.0, lambda before: max(before, 1.0))
 
 
-def shiryaev_roberts(e_values: Sequence[float]) -> list[float]:
-    """The Shiryaev-Roberts e-detector M_t = (M_{t-1} + 1) e_t: the sum over all beginnings, where CUSUM is the largest.
-
-    Example:
-        >>> [round(m, 4) for m in shiryaev_roberts([1.2, 0.8, 1.5, 2.0, 0.9, 3.0])]
-        [1.2, 1.76, 4.14, 10.28, 10.152, 33.456]
-    """
-    return _accumulate(e_values, 0.0, lambda before: before + 1.0)
-
-
 def _accumulate(e_values: Sequence[float], before: float, stake: Callable[[float], float]) -> list[float]:
     """M_t = stake(M_{t-1}) e_t."""
     running, path = before, []
@@ -63,14 +53,12 @@ def horizon_p(statistic: float, horizon: int) -> float:
     """The level at which an e-detector alarms within `horizon` generations: min(1, T/M).
 
     P(max over t <= T of M_t >= T/a) <= a. For CUSUM, M_t is the largest of the T products e_s ... e_t that begin at
-    some s <= t; each ever reaches c with a probability of at most 1/c (Ville 1939), so any does with at most T/c. For
-    Shiryaev-Roberts, M_t is their sum. Divide each e-value by its expectation given the past, which is at most 1: no
-    sum gets smaller, M_t becomes a submartingale with E[M_T] = T, and Doob's inequality gives T/c again. The threshold
-    1/a without T bounds the mean time to a false alarm only: at a = .05, within 20 generations on folds of 200
-    documents, CUSUM gave one in 7 to 11% of lineages and Shiryaev-Roberts in 12 to 29%; T/a gave 0.5 and 1.4%.
+    some s <= t; each ever reaches c with a probability of at most 1/c (Ville 1939), so any does with at most T/c. The
+    threshold 1/a without T bounds the mean time to a false alarm only: at a = .05, within 20 generations on folds of
+    200 documents, CUSUM gave one in 7 to 11% of lineages; T/a gave 0.5%.
 
     Args:
-        statistic: M_t of `cusum` or `shiryaev_roberts`; with horizon 1 also of `product`, by Ville. NaN gives 1.
+        statistic: M_t of `cusum`; with horizon 1 also of `product`, by Ville. NaN gives 1.
         horizon: T, at least 1: number of generations before evidence starts again.
 
     Raises:

@@ -1,10 +1,9 @@
-"""Trends over generations: a slope that describes one lineage, and a test where there are several.
+"""The trend of a lineage over generations: a slope that describes it, without a p-value.
 
 Generations are chained: each is trained on what the one before wrote, so chance errors add up, and a lineage without
 any systematic change is a random walk. Trend tests take the values of a chain as exchangeable where there is no trend.
 On random walks of 5, 10 and 20 values Mann-Kendall's one-sided test at 5% finds one in 17, 27 and 37% of cases, and
-Page's test on several such chains in 11 to 18% (`tests/comparison/test_trend.py`). So one lineage gets a slope without
-a p-value, and several independent ones are the replicates of a t test, each with one slope: 4.7 to 5.7%.
+Page's test on several such chains in 11 to 18% (`tests/comparison/test_trend.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-
-from collapse_guard.comparison.contrast import studentised
-from collapse_guard.errors import InputError
-
-FEWEST_CHAINS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,36 +76,3 @@ def generations_until(level: float, newest: float, slope: float) -> float:
     if newest >= level:
         return 0.0
     return (level - newest) / slope if slope > 0.0 else math.inf
-
-
-def slope_across_chains(chains: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Mean slope of independent lineages, and a one-sided p-value against "their expected slope is at most 0".
-
-    Each chain gives one Theil-Sen slope; slopes of independent chains are independent, whatever happens within, so a t
-    test of them holds for random walks too. Lineages of one founder are not independent: what they share does not show.
-    O(m n^2).
-
-    Args:
-        chains: m times n: values of a lineage over generations; m is at least 3. Lengths may differ: slopes then have
-            different spreads, which a t test bears as long as lengths are not too different.
-
-    Returns:
-        Mean slope, and p in [0, 1]. Both are NaN where a chain has no slope (`theil_sen`).
-
-    Raises:
-        InputError: There are fewer than 3 chains.
-
-    Example:
-        >>> slope, p = slope_across_chains([[0.0, 0.1, 0.2, 0.4], [0.0, 0.2, 0.2, 0.3], [0.1, 0.1, 0.3, 0.3]])
-        >>> round(slope, 3), round(p, 3)
-        (0.1, 0.005)
-    """
-    if len(chains) < FEWEST_CHAINS:
-        raise InputError(
-            f"`chains` must be at least {FEWEST_CHAINS} independent lineages, but got {len(chains)}: "
-            "describe one lineage by `theil_sen`"
-        )
-    slopes = np.array([theil_sen(chain).slope for chain in chains])
-    mean = float(slopes.mean())
-    statistic = studentised(mean, float(slopes.std(ddof=1)) / math.sqrt(len(slopes)))
-    return mean, math.nan if math.isnan(mean) else float(stats.t.sf(statistic, len(slopes) - 1))
