@@ -1,22 +1,26 @@
-"""The stored generations of a lineage that a command is about."""
+"""The stored generations that a command judges."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
+from collapse_guard.assessment import replay
+from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import LineageError
 from collapse_guard.records import Assessment
+from collapse_guard.store import open_store
 
 
-def up_to(stored: Sequence[Assessment], lineage: str, generation: int | None) -> list[Assessment]:
-    """The generations up to the given one; without one, all generations.
-
-    Raises:
-        LineageError: The lineage has no such generation.
-    """
+def judged(
+    store: str | None, lineage: str, generation: int | None, policy: Path | None
+) -> tuple[list[Assessment], Policy | None]:
+    """The generations of a lineage up to one, oldest first, decided again by the policy where one is given."""
+    new_policy = None if policy is None else Policy.load(policy)
+    stored = open_store(store).history(lineage)
     known = [past.generation.index for past in stored]
     if generation is not None and generation not in known:
         raise LineageError(
             f"`--generation` must be one of lineage `{lineage}` ({', '.join(map(str, known))}), but got {generation}"
         )
-    return [past for past in stored if generation is None or past.generation.index <= generation]
+    history = [past for past in stored if generation is None or past.generation.index <= generation]
+    return (history if new_policy is None else replay(history, new_policy)), new_policy

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -212,18 +216,6 @@ AllowUndecided = Annotated[
     bool, typer.Option("--allow-undecided", help="Pass on UNDECIDED: exit code 0. Reports still say UNDECIDED.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole assessment as JSON.")]
-Summary = Annotated[
-    Path | None,
-    typer.Option(
-        "--summary", metavar="FILE", help='Append a summary in Markdown; on GitHub: --summary "$GITHUB_STEP_SUMMARY".'
-    ),
-]
-JUnit = Annotated[
-    Path | None,
-    typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report; it fails exactly when the exit code does."),
-]
-
-# report, ui
 PageOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]
 
@@ -270,3 +262,66 @@ Without = Annotated[list[CurationRule] | None, typer.Option("--without", help="S
 Near = Annotated[float, typer.Option("--near", help="Smallest similarity of near duplicates.")]
 Quantile = Annotated[float, typer.Option("--quantile", help="Part of the pool that each bound would leave out.")]
 AuditJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the audit as JSON.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """The options of `assess` that describe one generation; None for those not given."""
+
+    samples: Samples = None
+    wild_type: WildTypeIn = None
+    losses: LossesFile = None
+    own_losses: OwnLossesFile = None
+    founder_losses: FounderLossesFile = None
+    scores: ScoreFiles = None
+    lineage: NewLineage = None
+    generation: NewGeneration = None
+    parent: Parents = None
+    real_share: RealShare = None
+    documents: TrainedOn = None
+    policy: PolicyFile = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The options of `prescribe` that choose real documents; no number: none are chosen."""
+
+    select: Select = None
+    out: SelectionOut = None
+    wild_type: PoolOf = None
+    strategy: By = SelectionStrategy.UNIFORM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exits:
+    """The options of `assess` and `gate` that say which verdicts fail."""
+
+    strict: Strict = False
+    allow_undecided: AllowUndecided = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of its parameters that are dataclasses, in their place."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
+    options: dict[str, tuple[Any, Any]] = {}
+    for name, default in defaults.items():
+        own = {field.name: field.default for field in fields(groups[name])} if name in groups else {name: default}
+        types = get_type_hints(groups[name], include_extras=True) if name in groups else hints
+        options |= {option: (types[option], value) for option, value in own.items()}
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        parts = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **parts)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind, default=value, annotation=hint) for name, (hint, value) in options.items()]
+    )
+    run.__annotations__ = {name: hint for name, (hint, _) in options.items()}
+    return run

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from collapse_guard.cli.outputs import check_writable, write_text
+from collapse_guard.cli.options import Selection
+from collapse_guard.cli.outputs import check_writable, write_rows
 from collapse_guard.errors import FingerprintMismatchError, InputError
 
 if TYPE_CHECKING:
@@ -18,31 +16,16 @@ if TYPE_CHECKING:
     from collapse_guard.wildtype import WildType
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """The documents that `--select` asks for."""
-
-    n: int | None
-    """Documents."""
-    out: Path | None
-    """File to write."""
-    wild_type: Path | None
-    """Wild type whose pool to choose from."""
-    strategy: Literal["uniform", "tail"]
-    """How to choose."""
-
-    def check(self) -> None:
-        """Refuse arguments that do not fit together, before anything is done; raises InputError."""
-        options = [
-            option for option, path in (("--out", self.out), ("--wild-type", self.wild_type)) if path is not None
-        ]
-        if self.n is None:
-            if options:
-                raise InputError(f"`{options[0]}` goes with `--select`, but got no number: add --select N")
-            return
-        if self.out is None or self.wild_type is None:
-            raise InputError("`--select` needs `--out` and `--wild-type`, but one is missing: give both")
-        check_writable(self.out, "--out")
+def check_selection(selection: Selection) -> None:
+    """Refuse options that do not go together, before the store is asked; raises InputError."""
+    options = [f"--{name.replace('_', '-')}" for name in ("out", "wild_type") if getattr(selection, name) is not None]
+    if selection.select is None:
+        if options:
+            raise InputError(f"`{options[0]}` goes with `--select`, but got no number: add --select N")
+        return
+    if len(options) < 2:
+        raise InputError("`--select` needs `--out` and `--wild-type`, but one is missing: give both")
+    check_writable(selection.out, "--out")
 
 
 def select_into_file(selection: Selection, newest: Assessment) -> str:
@@ -52,7 +35,7 @@ def select_into_file(selection: Selection, newest: Assessment) -> str:
         FingerprintMismatchError: The lineage was measured against another wild type.
         InputError: The pool has fewer documents, or nothing was lost that `tail` could bring back.
     """
-    if selection.n is None or selection.out is None or selection.wild_type is None:
+    if selection.select is None or selection.out is None or selection.wild_type is None:
         return ""
     from collapse_guard.reinjection import select
     from collapse_guard.wildtype import WildType
@@ -65,15 +48,17 @@ def select_into_file(selection: Selection, newest: Assessment) -> str:
         )
     pool = list(wild_type.pool)
     clusters = _clusters(wild_type, pool, newest) if selection.strategy == "tail" else None
-    chosen = select(pool, newest.lost, selection.n, strategy=selection.strategy, strata=clusters, seed=newest.seed)
-    lines = [
-        json.dumps({"text": pool[place], "weight": round(float(weight), 6), "reason": reason}, ensure_ascii=False)
-        for place, weight, reason in zip(chosen.places, chosen.weights, chosen.reasons, strict=True)
-    ]
-    write_text(selection.out, "\n".join(lines) + "\n")
+    chosen = select(
+        pool, newest.lost, selection.select, strategy=selection.strategy.value, strata=clusters, seed=newest.seed
+    )
+    rows = zip(chosen.places, chosen.weights, chosen.reasons, strict=True)
+    write_rows(
+        selection.out,
+        ({"text": pool[place], "weight": round(float(weight), 6), "reason": why} for place, weight, why in rows),
+    )
     certain = sum(reason != "at random" for reason in chosen.reasons)
     carrying = f", {certain:,} of them because they carry what was lost" if certain else ""
-    return f"{selection.n:,} of {len(pool):,} documents of the pool are in {selection.out}{carrying}."
+    return f"{selection.select:,} of {len(pool):,} documents of the pool are in {selection.out}{carrying}."
 
 
 def _clusters(wild_type: WildType, pool: list[str], newest: Assessment) -> npt.NDArray[np.int64] | None:

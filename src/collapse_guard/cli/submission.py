@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.corpus.documents import read_documents
 from collapse_guard.corpus.losses import read_losses
@@ -21,63 +21,47 @@ from collapse_guard.records import Generation, Mixture
 from collapse_guard.wildtype import WildType
 
 
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """The arguments of `assess` that describe one generation; None for those not given."""
+def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
+    """Read all given files; raises InputError if one is missing or cannot be used."""
+    if submission.wild_type is None or submission.lineage is None:
+        missing = "--wild-type" if submission.wild_type is None else "--lineage"
+        raise InputError(f"`{missing}` is required, but was not given: see `collapse-guard assess --help`")
+    _check_lineage(submission.lineage)
+    policy = Policy() if submission.policy is None else Policy.load(submission.policy)
+    wild_type = WildType.load(submission.wild_type)
+    evidence = _evidence(submission, column)
+    request = PendingRequest(
+        lineage=submission.lineage,
+        index=submission.generation,
+        parents=None if submission.parent is None else tuple(sorted(set(submission.parent))),
+        mixture=None if submission.real_share is None else Mixture.with_real(submission.real_share),
+        items=submission.documents,
+        wild_type_path=str(submission.wild_type.absolute()),
+        wild_type=wild_type.fingerprint,
+        policy=policy.model_dump(mode="json"),
+        seed=seed,
+        created=datetime.now(UTC),
+    )
+    return wild_type, request, evidence
 
-    samples: Path | None
-    losses: Path | None
-    own_losses: Path | None
-    founder_losses: Path | None
-    scores: list[str] | None
-    wild_type: Path | None
-    lineage: str | None
-    generation: int | None
-    parent: list[int] | None
-    real_share: float | None
-    documents: int | None
-    policy: Path | None
 
-    def read(self, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
-        """Read all given files; raises InputError if one is missing or cannot be used."""
-        if self.wild_type is None or self.lineage is None:
-            missing = "--wild-type" if self.wild_type is None else "--lineage"
-            raise InputError(f"`{missing}` is required, but was not given: see `collapse-guard assess --help`")
-        _check_lineage(self.lineage)
-        policy = Policy() if self.policy is None else Policy.load(self.policy)
-        wild_type = WildType.load(self.wild_type)
-        evidence = self._evidence(column)
-        return wild_type, self._request(self.lineage, wild_type, self.wild_type, policy, seed), evidence
-
-    def _evidence(self, column: str) -> Evidence:
-        if not any((self.samples, self.losses, self.own_losses, self.founder_losses, self.scores)):
-            raise InputError(
-                "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
-            )
-        evidence = Evidence(
-            samples=None if self.samples is None else list(read_documents(self.samples, column=column)),
-            losses=_losses(self.losses),
-            own_losses=_losses(self.own_losses),
-            founder_losses=_losses(self.founder_losses),
-            scores=_scores(self.scores),
+def _evidence(submission: Submission, column: str) -> Evidence:
+    names = ("losses", "own_losses", "founder_losses")
+    losses: dict[str, Any] = {
+        name: read_losses(path) for name in names if (path := getattr(submission, name)) is not None
+    }
+    if not (losses or submission.samples or submission.scores):
+        raise InputError(
+            "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
         )
-        _check_samples("--own-losses", evidence.own_losses, evidence.samples)
-        _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
-        return evidence
-
-    def _request(self, lineage: str, wild_type: WildType, path: Path, policy: Policy, seed: int) -> PendingRequest:
-        return PendingRequest(
-            lineage=lineage,
-            index=self.generation,
-            parents=None if self.parent is None else tuple(sorted(set(self.parent))),
-            mixture=None if self.real_share is None else Mixture.with_real(self.real_share),
-            items=self.documents,
-            wild_type_path=str(path.absolute()),
-            wild_type=wild_type.fingerprint,
-            policy=policy.model_dump(mode="json"),
-            seed=seed,
-            created=datetime.now(UTC),
-        )
+    evidence = Evidence(
+        samples=None if submission.samples is None else list(read_documents(submission.samples, column=column)),
+        scores=_scores(submission.scores),
+        **losses,
+    )
+    _check_samples("--own-losses", evidence.own_losses, evidence.samples)
+    _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
+    return evidence
 
 
 def check_alone(*groups: Submission | ReportFiles) -> None:
@@ -88,10 +72,6 @@ def check_alone(*groups: Submission | ReportFiles) -> None:
         raise InputError(
             f"`--resume` sends what is kept with the arguments of that time, but got {named} too: leave that out"
         )
-
-
-def _losses(path: Path | None) -> Losses | None:
-    return None if path is None else read_losses(path)
 
 
 def _scores(pairs: list[str] | None) -> dict[str, Scores] | None:

@@ -8,35 +8,22 @@ from typing import TYPE_CHECKING
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
 from collapse_guard.cli.failures import exits
+from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.errors import CollapseGuardError
 
 if TYPE_CHECKING:
-    from collapse_guard.cli.submission import Submission
     from collapse_guard.lineage.enrol import Enrolled
 
 
+@options.grouped
 @exits
 def assess(
-    samples: options.Samples = None,
-    wild_type: options.WildTypeIn = None,
-    losses: options.LossesFile = None,
-    own_losses: options.OwnLossesFile = None,
-    founder_losses: options.FounderLossesFile = None,
-    scores: options.ScoreFiles = None,
-    lineage: options.NewLineage = None,
-    generation: options.NewGeneration = None,
-    parent: options.Parents = None,
-    real_share: options.RealShare = None,
-    documents: options.TrainedOn = None,
-    policy: options.PolicyFile = None,
+    submission: options.Submission,
+    reports: ReportFiles,
+    exit_rule: options.Exits,
     column: options.Column = "text",
     seed: options.Seed = 0,
     store: options.Store = None,
-    strict: options.Strict = False,
-    allow_undecided: options.AllowUndecided = False,
-    json_file: options.Json = None,
-    summary: options.Summary = None,
-    junit: options.JUnit = None,
     resume: options.Resume = False,
 ) -> ExitCode:
     """Judge a generation by its samples and its losses, and add it to its lineage.
@@ -45,43 +32,28 @@ def assess(
     does not answer, the evidence is saved in .collapse_guard/pending, and --resume sends it later.
     """
     from collapse_guard.cli.outbox import send_all
-    from collapse_guard.cli.outputs import ReportFiles
-    from collapse_guard.cli.submission import Submission, check_alone
+    from collapse_guard.cli.submission import check_alone
     from collapse_guard.cli.verdicts import show_verdict
 
-    submission = Submission(
-        samples=samples,
-        losses=losses,
-        own_losses=own_losses,
-        founder_losses=founder_losses,
-        scores=scores,
-        wild_type=wild_type,
-        lineage=lineage,
-        generation=generation,
-        parent=parent,
-        real_share=real_share,
-        documents=documents,
-        policy=policy,
-    )
-    files = ReportFiles(json=json_file, summary=summary, junit=junit)
-    code_of = partial(exit_code, strict=strict, allow_undecided=allow_undecided)
+    code_of = partial(exit_code, strict=exit_rule.strict, allow_undecided=exit_rule.allow_undecided)
     if resume:
-        check_alone(submission, files)
+        check_alone(submission, reports)
         return send_all(store, code_of)
-    files.check()
+    reports.check()
     enrolled = _enrolled(submission, store, column=column, seed=seed)
     code = code_of(enrolled.assessment.verdict.severity)
-    files.write(enrolled.history, strict=strict, allow_undecided=allow_undecided)
-    show_verdict(enrolled.assessment, code, advice=_remark(enrolled, generation))
+    reports.write(enrolled.history, **vars(exit_rule))
+    show_verdict(enrolled.assessment, code, advice=_remark(enrolled, submission.generation))
     return code
 
 
-def _enrolled(submission: Submission, store: str | None, *, column: str, seed: int) -> Enrolled:
+def _enrolled(submission: options.Submission, store: str | None, *, column: str, seed: int) -> Enrolled:
     """The generation in its lineage; raises CollapseGuardError where the store does not take it."""
+    from collapse_guard.cli.submission import read_submission
     from collapse_guard.lineage.enrol import submit
     from collapse_guard.store import open_store
 
-    wild_type, request, evidence = submission.read(column=column, seed=seed)
+    wild_type, request, evidence = read_submission(submission, column=column, seed=seed)
     enrolled = submit(open_store(store), wild_type, request, evidence)
     if enrolled.refusal:
         raise CollapseGuardError(enrolled.refusal.sentence(store)) from enrolled.refusal.error

@@ -11,7 +11,6 @@ from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import output, printable, say
-from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,18 +44,19 @@ def calibrate(
     store: options.Store = None,
 ) -> ExitCode:
     """Measure how much each indicator changes by chance alone, and write a policy with margins above that."""
+    from collapse_guard.cli.outputs import check_new, write_whole
     from collapse_guard.decision import calibration
     from collapse_guard.decision.policy import Policy
     from collapse_guard.store import open_store
 
-    _check_free(out)
+    check_new(out, "--out")
     rules, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
     founder, *controls = (lineages.history(name)[0] for name in (lineage, *(control or [])))
     result = calibration.calibrate(founder, controls, policy=rules, seed=seed)
     output().print(_table(result, rules))
     _remark(result)
     if out is not None:
-        _write(out, calibration.policy_toml(result, rules))
+        write_whole(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
     return ExitCode.PASSED
 
@@ -98,21 +98,3 @@ def _remark(calibration: Calibration) -> None:
         say(f"\nWith only {n} controls the limits are wide; eight or more are useful.")
     for name, why in calibration.skipped.items():
         say(f"{printable(name)} has no seed noise: {printable(why)}")
-
-
-def _check_free(out: Path | None) -> None:
-    from collapse_guard.cli.outputs import check_writable
-
-    if out is None:
-        return
-    check_writable(out, "--out")
-    if out.exists():
-        raise InputError(f"`--out` must not exist yet, but got {str(out)!r}: move it or name another file")
-
-
-def _write(out: Path, text: str) -> None:
-    from collapse_guard.cli.outputs import write_text
-
-    part = out.with_name(f"{out.name}.part")
-    write_text(part, text)
-    part.replace(out)

@@ -33,7 +33,7 @@ def curate(
     json_file: options.AuditJson = None,
 ) -> ExitCode:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
-    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.outputs import check_writable, write_rows, write_text
     from collapse_guard.cli.terminal import errors, say
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.reinjection import curate as choose
@@ -43,8 +43,7 @@ def curate(
     if (own_losses is None) != (real_losses is None):
         raise InputError("`--own-losses` and `--real-losses` must be given together, but got one: give both, or none")
     check_writable(out, "--out")
-    if json_file is not None:
-        check_writable(json_file, "--json")
+    check_writable(json_file, "--json")
     texts = list(read_documents(samples, column=column))
     if keep is not None and keep > len(texts):
         raise InputError(f"`--keep` must be at most the {len(texts):,} samples, but got {keep}: ask for fewer")
@@ -60,11 +59,8 @@ def curate(
             quantile=quantile,
             seed=seed,
         )
-    lines = (
-        json.dumps({"text": texts[place], "weight": round(float(weight), 6)}, ensure_ascii=False)
-        for place, weight in zip(curation.places, curation.weights, strict=True)
-    )
-    write_text(out, "\n".join(lines) + "\n")
+    rows = zip(curation.places, curation.weights, strict=True)
+    write_rows(out, ({"text": texts[place], "weight": round(float(weight), 6)} for place, weight in rows))
     if json_file is not None:
         write_text(
             json_file, json.dumps([row.to_dict() for row in curation.audit], indent=2, ensure_ascii=False) + "\n"

@@ -105,8 +105,7 @@ def simulate(
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.cli.verdicts import show_table
 
-    if json_file is not None:
-        check_writable(json_file, "--json")
+    check_writable(json_file, "--json")
     trained_on = _workflow(workflow, real_share)
     size = SAMPLES[world][0] if samples is None else samples
     settings = Settings(

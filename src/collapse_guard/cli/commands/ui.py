@@ -32,7 +32,7 @@ def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
     if address := lineages.server_address():
         say(f"This store has a user interface of its own. The dashboard: {address}{path}")
         return ExitCode.PASSED
-    _check_free(port)
+    _check_port(port)
     say(f"The dashboard: http://{_HOST}:{port}{path}\nCtrl-C ends it." if path else _nothing_yet(port))
     return _serve(lineages.server_command(port))
 
@@ -41,7 +41,7 @@ def _nothing_yet(port: int) -> str:
     return f"The store has no lineages yet. MLflow: http://{_HOST}:{port}\nPress Ctrl-C to end it."
 
 
-def _check_free(port: int) -> None:
+def _check_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
