@@ -33,6 +33,11 @@ def whole(name: str, value: Any, *, least: int) -> int:
     return int(value)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a real number: a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def above(name: str, value: Any, low: float) -> float:
     """A finite number above `low`; raises InputError.
 
@@ -40,7 +45,7 @@ def above(name: str, value: Any, low: float) -> float:
         >>> above("exponent", 2, 1.0)
         2.0
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not low < float(value) < math.inf:
+    if not is_number(value) or not low < float(value) < math.inf:
         raise InputError(f"`{name}` must be a finite number above {low:g}, but got {value!r}: give a larger one")
     return float(value)
 
@@ -62,7 +67,7 @@ def between(name: str, value: Any, low: float, high: float, *, what: str, advice
         >>> between("near", 0.8, 0.1, 1.0, what="similarity", advice="0.8 is usual")
         0.8
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+    if not is_number(value) or not low <= float(value) <= high:
         raise InputError(f"`{name}` must be a {what} from {low:g} to {high:g}, but got {value!r}: {advice}")
     return float(value)
 

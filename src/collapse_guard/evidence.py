@@ -66,6 +66,32 @@ class Losses:
         """Number of documents."""
         return len(self.documents)
 
+    @property
+    def rates(self) -> FloatArray:
+        """Nats per token of each document: d."""
+        return self.nll / self.n_tokens
+
+    def take(self, places: Any) -> Losses:
+        """The losses of some documents, by their places and in that order."""
+        columns: dict[str, Any] = {field.name: taken(getattr(self, field.name), places) for field in fields(self)}
+        return Losses(**columns)
+
+    def by_number(self) -> Losses:
+        """In the order of the samples, whose numbers are the documents."""
+        return self.take(sorted(range(len(self)), key=lambda place: int(self.documents[place])))
+
+
+def taken(column: Any, places: Any) -> Any:
+    """The entries of an array, list or tuple at some places, in that order; None of None.
+
+    Example:
+        >>> taken(("a", "b", "c"), [2, 0])
+        ('c', 'a')
+    """
+    if column is None or isinstance(column, np.ndarray):
+        return column if column is None else column[places]
+    return type(column)(column[place] for place in places)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:

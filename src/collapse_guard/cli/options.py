@@ -269,11 +269,11 @@ class Submission:
     """The options of `assess` that describe one generation; None for those not given."""
 
     samples: Samples = None
-    wild_type: WildTypeIn = None
     losses: LossesFile = None
     own_losses: OwnLossesFile = None
     founder_losses: FounderLossesFile = None
     scores: ScoreFiles = None
+    wild_type: WildTypeIn = None
     lineage: NewLineage = None
     generation: NewGeneration = None
     parent: Parents = None

@@ -12,8 +12,8 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
-from collapse_guard.corpus.tables import EXTENSIONS, check_extension, either, stream_lines, stream_texts
-from collapse_guard.errors import CorpusError, near
+from collapse_guard.corpus.tables import EXTENSIONS, check_extension, either, near_file, stream_lines, stream_texts
+from collapse_guard.errors import CorpusError
 
 _BATCH = 1024
 _EXTENSIONS = (*EXTENSIONS, ".txt")
@@ -73,8 +73,7 @@ def _files_of(path: Path) -> list[Path]:
             raise CorpusError(f"directory {path} must hold {either(_EXTENSIONS)} files, but it holds none of them")
         return files
     if not path.exists():
-        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise CorpusError(f"{path} must be a file or a directory, but it does not exist: {near(path.name, siblings)}")
+        raise CorpusError(f"{path} must be a file or a directory, but it does not exist: {near_file(path)}")
     check_extension(path, _EXTENSIONS)
     return [path]
 

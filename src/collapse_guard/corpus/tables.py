@@ -123,6 +123,11 @@ def count_texts(path: Path, column: str) -> int:
         return sum(batch.num_rows for batch in stream([]))
 
 
+def near_file(path: Path) -> str:
+    """The files nearest to one that is not there, for the end of an error message."""
+    return near(path.name, [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else [])
+
+
 def check_extension(path: Path, known: Sequence[str] = EXTENSIONS) -> None:
     """Raise CorpusError if a file has none of the `known` extensions."""
     if path.suffix.lower() not in known:

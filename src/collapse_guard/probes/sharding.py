@@ -98,17 +98,7 @@ def _merge_losses(parts: Sequence[Losses | None], documents: int | None) -> Loss
 def _merge_numbered(parts: Sequence[Losses | None]) -> Losses | None:
     """Losses on samples, in the order of their numbers: how many a rank scored depends on what it drew."""
     merged = _merge_losses(parts, None)
-    if merged is None:
-        return None
-    order = sorted(range(len(merged)), key=lambda place: int(merged.documents[place]))
-    columns: dict[str, Any] = {field.name: _taken(getattr(merged, field.name), order) for field in fields(Losses)}
-    return Losses(**columns)
-
-
-def _taken(column: Any, order: list[int]) -> Any:
-    if column is None or isinstance(column, np.ndarray):
-        return column if column is None else column[order]
-    return tuple(column[place] for place in order)
+    return None if merged is None else merged.by_number()
 
 
 def _column(parts: Sequence[Any], name: str, size: int | None) -> Any:

@@ -13,10 +13,10 @@ from torch import distributed
 from torch.utils.data import DistributedSampler
 
 from collapse_guard.arguments import whole
-from collapse_guard.errors import InputError, near
+from collapse_guard.errors import InputError
 from collapse_guard.records import Record
 from collapse_guard.reinjection.permutation import key_of, shuffled
-from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenUsedUp, by_name
+from collapse_guard.reinjection.schedule import Change, Schedule, Weights, WhenUsedUp, by_name, source_of
 
 IndexArray = npt.NDArray[np.int64]
 _FIRST, _MOST = 1 << 12, 1 << 17
@@ -116,7 +116,7 @@ class MixtureSampler(DistributedSampler[int]):
         self.length, self.batch_size = length, whole("batch_size", batch_size, least=1)
         self.num_samples = length // world
         self.total_size = self.num_samples * world
-        self.in_order = frozenset(_in_order(source, self.sizes) for source in in_order)
+        self.in_order = frozenset(source_of(source, self.sizes, "`in_order` must name sources") for source in in_order)
         self.handed_out = 0
         self._from = 0
         self._keys = [key_of(seed, source) for source in self.sizes]
@@ -254,12 +254,6 @@ def _place(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
     running = in_process_group()
     world = num_replicas if num_replicas is not None else distributed.get_world_size() if running else 1
     return world, rank if rank is not None else distributed.get_rank() if running else 0
-
-
-def _in_order(source: str, sizes: Mapping[str, int]) -> str:
-    if source not in sizes:
-        raise InputError(f"`in_order` must name sources, but got {source!r}: {near(source, sizes)}")
-    return source
 
 
 def _size(source: str, size: int) -> int:

@@ -23,7 +23,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from collapse_guard.arguments import whole
+from collapse_guard.arguments import is_number, whole
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import Mixture, Record
@@ -118,7 +118,8 @@ class Schedule:
             raise InputError(f'`when_used_up` must be "raise" or "share", but got {when_used_up!r}')
         self.sources, self.when_used_up = tuple(sources), when_used_up
         self.most = {
-            self._known(name): whole(f"most[{name}]", number, least=0) for name, number in (most or {}).items()
+            source_of(name, self.sources): whole(f"most[{name}]", number, least=0)
+            for name, number in (most or {}).items()
         }
         self._changes: list[Change] = []
         self.append(0, weights, "at the beginning")
@@ -270,9 +271,6 @@ class Schedule:
     def _limits_reached(self) -> str:
         return ", ".join(f"{source} has been drawn {self.most[source]:,} times" for source in self._used_up) or "none"
 
-    def _known(self, name: str) -> str:
-        return _known(name, self.sources)
-
 
 def by_name(weights: Weights, sources: Sequence[str]) -> dict[str, float]:
     """Weights by the names of their sources; raises InputError if they are invalid.
@@ -283,20 +281,21 @@ def by_name(weights: Weights, sources: Sequence[str]) -> dict[str, float]:
     """
     if isinstance(weights, Mixture):
         weights = {source: share for source in ("real", "earlier", "newest") if (share := getattr(weights, source))}
-    named = {_known(name, sources): _weight(name, weight) for name, weight in weights.items()}
+    named = {source_of(name, sources): _weight(name, weight) for name, weight in weights.items()}
     if not math.fsum(named.values()) > 0.0:
         raise InputError(f"`weights` must have a source with a weight above 0, but got {dict(weights)!r}: give one")
     return named
 
 
-def _known(name: str, sources: Sequence[str]) -> str:
+def source_of(name: str, sources: Iterable[str], required: str = "`weights` and limits must be of sources") -> str:
+    """The name of a source; raises InputError that says what is required and names the nearest source."""
     if name not in sources:
-        raise InputError(f"`weights` and limits must be of sources, but got {name!r}: {near(name, sources)}")
+        raise InputError(f"{required}, but got {name!r}: {near(name, sources)}")
     return name
 
 
 def _weight(name: str, weight: float) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0.0 <= weight < math.inf:
+    if not is_number(weight) or not 0.0 <= weight < math.inf:
         raise InputError(f"`weights[{name}]` must be a finite number of at least 0, but got {weight!r}: give a share")
     return float(weight)
 

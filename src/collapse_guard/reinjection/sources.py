@@ -20,8 +20,8 @@ import torch
 from torch.utils.data import Dataset
 
 from collapse_guard.arguments import whole
-from collapse_guard.corpus.tables import ARROW, arrow_errors, count_texts, either, read_arrow
-from collapse_guard.errors import CorpusError, InputError, near
+from collapse_guard.corpus.tables import ARROW, arrow_errors, count_texts, either, near_file, read_arrow
+from collapse_guard.errors import CorpusError, InputError
 
 _NUMPY = ".npy"
 _END = object()
@@ -268,11 +268,8 @@ def _file(name: str, path: Any) -> Path:
         raise InputError(f"`{name}` must be a path, but got a {type(path).__name__}: give a str or a Path")
     file = Path(path).absolute()
     if not file.is_file():
-        siblings = [sibling.name for sibling in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise InputError(
-            f"`{name}` must be a file, but {file} {'is a directory' if file.is_dir() else 'does not exist'}: "
-            f"{near(file.name, siblings)}"
-        )
+        fault = "is a directory" if file.is_dir() else "does not exist"
+        raise InputError(f"`{name}` must be a file, but {file} {fault}: {near_file(file)}")
     return file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from abc import ABC, abstractmethod
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from collapse_guard.assessment import assess
 from collapse_guard.decision.policy import Policy
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence, taken
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.measurement.measure import freeze_tail, measure
 from collapse_guard.probes import untouched
@@ -150,22 +150,11 @@ def _taken(evidence: Evidence, rng: np.random.Generator, n: int | None = None) -
     if evidence.samples is not None:
         order = rng.permutation(len(evidence.samples))[:n]
         numbers = {str(old): str(new) for new, old in enumerate(order)}
-        changed = {name: _rows(getattr(evidence, name), order) for name in ("samples", "embeddings")}
+        changed = {name: taken(getattr(evidence, name), order) for name in ("samples", "embeddings")}
     if evidence.losses is not None:
-        changed["losses"] = _documents(evidence.losses, rng.permutation(len(evidence.losses))[:n])
+        changed["losses"] = evidence.losses.take(rng.permutation(len(evidence.losses))[:n])
     for name in ("own_losses", "founder_losses"):
         if losses := getattr(evidence, name):
-            chosen = _documents(losses, [i for i, document in enumerate(losses.documents) if document in numbers])
+            chosen = losses.take([i for i, document in enumerate(losses.documents) if document in numbers])
             changed[name] = replace(chosen, documents=tuple(numbers[document] for document in chosen.documents))
     return replace(evidence, **changed)
-
-
-def _documents(losses: Losses, places: Any) -> Losses:
-    columns: dict[str, Any] = {part.name: _rows(getattr(losses, part.name), places) for part in fields(Losses)}
-    return Losses(**columns)
-
-
-def _rows(column: Any, places: Any) -> Any:
-    if column is None or isinstance(column, np.ndarray):
-        return column if column is None else column[places]
-    return type(column)(column[place] for place in places)

@@ -13,7 +13,7 @@ from collapse_guard.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from collapse_guard.arrays import FloatArray
+    from collapse_guard.evidence import Losses
     from collapse_guard.reinjection import Curation
 
 
@@ -36,6 +36,7 @@ def curate(
     from collapse_guard.cli.outputs import check_writable, write_rows, write_text
     from collapse_guard.cli.terminal import errors, say
     from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.corpus.losses import read_losses
     from collapse_guard.reinjection import curate as choose
     from collapse_guard.reinjection.curation import RULES
     from collapse_guard.wildtype import WildType
@@ -52,8 +53,8 @@ def curate(
             texts,
             WildType.load(wild_type),
             n=keep,
-            nats=_in_order(own_losses, len(texts)),
-            real_nats=_rates(real_losses),
+            nats=None if own_losses is None else _own_losses(own_losses, len(texts)).rates,
+            real_nats=None if real_losses is None else read_losses(real_losses).rates,
             rules=[rule for rule in RULES if rule not in {left_out.value for left_out in without or ()}],
             near=near,
             quantile=quantile,
@@ -70,32 +71,17 @@ def curate(
     return ExitCode.PASSED
 
 
-def _rates(path: Path | None) -> FloatArray | None:
+def _own_losses(path: Path, n: int) -> Losses:
+    """In the order of the samples, of which each must have a loss; raises InputError."""
     from collapse_guard.corpus.losses import read_losses
 
-    if path is None:
-        return None
-    losses = read_losses(path)
-    return losses.nll / losses.n_tokens
-
-
-def _in_order(path: Path | None, n: int) -> FloatArray | None:
-    """Nats per token of each sample; the documents of the file are the numbers of the samples."""
-    import numpy as np
-
-    from collapse_guard.corpus.losses import read_losses
-
-    if path is None:
-        return None
     losses = read_losses(path)
     if sorted(losses.documents) != sorted(str(number) for number in range(n)):
         raise InputError(
             f"`--own-losses` must have a row for each of the {n} samples, numbered from 0, but got {len(losses)} rows, "
             f"the first for {losses.documents[0]!r}: score every sample"
         )
-    rates = np.empty(n)
-    rates[np.array([int(name) for name in losses.documents])] = losses.nll / losses.n_tokens
-    return rates
+    return losses.by_number()
 
 
 def _show(curation: Curation) -> None:
