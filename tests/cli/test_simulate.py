@@ -129,9 +129,11 @@ def test_another_policy_judges_otherwise(simulate, tmp_path):
 
 
 @pytest.mark.parametrize("name", command.WorkflowName)
-def test_workflows_are_called_alike_here_and_in_the_worlds(name):
-    made = command._workflow(name, 0.5 if name == "mix" else None)
-    assert made.name == name.replace("-", "_")
+def test_workflows_are_called_alike_here_and_in_the_worlds(simulate, tmp_path, name):
+    path, mix = tmp_path / "out.json", ("--real-share", 0.5) if name == "mix" else ()
+    small = ("--generations", 1, "--lineages", 1, "--samples", 10, "--json", path)
+    assert simulate("gaussian", "--workflow", name, *mix, *small)[0] == 0
+    assert json.loads(path.read_text("utf-8"))["workflow"] == name.replace("-", "_")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_workflows_are_called_alike_here_and_in_the_worlds(name):
     ],
 )
 def test_a_generation_says_what_it_was_trained_on(workflow, parents, real):
-    founder, third = (command._generation(workflow, "gaussian 0", index) for index in (0, 2))
+    founder, third = (command.generation_of(workflow, "gaussian 0", index) for index in (0, 2))
     assert (founder.parents, founder.mixture.real) == ((), 1.0)
     assert third.parents == parents
     assert (third.mixture and third.mixture.real) == real

@@ -62,7 +62,7 @@ signal.pause()
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
     command = f"[sys.executable, '-c', {SERVER!r}]"
-    code = f"import sys; from collapse_guard.cli.commands.ui import _serve; sys.exit(_serve({command}))"
+    code = f"import sys; from collapse_guard.cli.commands.ui import serve; sys.exit(serve({command}))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c)
     try:
         worker = int(process.stdout.readline())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.corpus.documents import read_documents
@@ -17,7 +15,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.lineage.outbox import PendingRequest
 from collapse_guard.measurement.score_readings import check_tasks
-from collapse_guard.records import Generation, Mixture
+from collapse_guard.records import Mixture, is_lineage_name
 from collapse_guard.wildtype import WildType
 
 
@@ -26,7 +24,11 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
     if submission.wild_type is None or submission.lineage is None:
         missing = "--wild-type" if submission.wild_type is None else "--lineage"
         raise InputError(f"`{missing}` is required, but was not given: see `collapse-guard assess --help`")
-    _check_lineage(submission.lineage)
+    if not is_lineage_name(submission.lineage):
+        raise InputError(
+            "`--lineage` must be a name of 1 to 200 characters without / \\ ' \" ` and control characters, "
+            f"but got {submission.lineage!r:.220}"
+        )
     policy = Policy() if submission.policy is None else Policy.load(submission.policy)
     wild_type = WildType.load(submission.wild_type)
     evidence = _evidence(submission, column)
@@ -98,13 +100,3 @@ def _check_samples(option: str, losses: Losses | None, samples: Samples | None) 
             f"`{option}` must be losses on the given samples, numbered from 0 to {len(samples) - 1}, but got one of "
             f"sample {last}: score the same file of samples"
         )
-
-
-def _check_lineage(name: str) -> None:
-    try:
-        Generation(lineage=name, index=0)
-    except ValidationError as error:
-        raise InputError(
-            "`--lineage` must be a name of 1 to 200 characters without / \\ ' \" ` and control characters, "
-            f"but got {name!r:.220}"
-        ) from error

@@ -169,6 +169,18 @@ def evidence(noise: Noise, policy: Policy) -> str:
     )
 
 
+def cells(noise: Noise) -> tuple[str, ...]:
+    """Noise of sampling; mean, noise and limit of seeds; the policy's margin and the one in force. In words; "-": none."""
+    return (
+        "-" if noise.sampling_sd is None else size(noise, noise.sampling_sd),
+        "-" if noise.seeds is None else phrase(noise, noise.seeds.mean),
+        "-" if noise.seeds is None else size(noise, noise.seeds.sd),
+        "-" if noise.limit is None else limit(noise, noise.limit),
+        limit(noise, noise.policy_margin),
+        limit(noise, noise.margin_in_force),
+    )
+
+
 def _check(founder: Assessment, controls: Sequence[Assessment]) -> None:
     wild_type = founder.generation.wild_type
     seen = {founder.generation.lineage}

@@ -6,36 +6,7 @@ import math
 
 from collapse_guard.arguments import share, whole
 from collapse_guard.genetics.weighting import optimal_real_weight
-from collapse_guard.records import Record
-
-
-class Supply(Record):
-    """The cost of a real share in documents."""
-
-    per_generation: int
-    """Real documents in each training set."""
-    documents: int
-    """Documents in each training set."""
-    archive: int
-    """Available real documents."""
-    horizon: int
-    """Generations to train."""
-    fresh_generations: int
-    """Number of generations for which the archive has documents that no earlier one was trained on."""
-    weight: float | None
-    """Total weight of the real documents that minimises the variance passed on, if they are fresh and the loss can be
-    weighted; None: nothing is synthetic, or nothing is real."""
-
-    @property
-    def is_carried(self) -> bool:
-        """Whether there are enough different real documents for one training set."""
-        return self.per_generation <= self.archive
-
-    @property
-    def uses(self) -> float:
-        """How often each real document is trained on over all generations; infinite if there is none."""
-        used = self.per_generation * self.horizon
-        return used / self.archive if self.archive else (math.inf if used else 0.0)
+from collapse_guard.records import Supply
 
 
 def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> Supply:

@@ -3,9 +3,18 @@
 from collapse_guard.records.assessment import Assessment
 from collapse_guard.records.comparison import Baseline, Comparison
 from collapse_guard.records.decision import Decision
-from collapse_guard.records.generation import Generation, Mixture
+from collapse_guard.records.generation import Generation, Mixture, is_lineage_name
 from collapse_guard.records.lost import LostItem
-from collapse_guard.records.outlook import Course, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
+from collapse_guard.records.outlook import (
+    Course,
+    Depression,
+    Forecast,
+    Inbreeding,
+    Interval,
+    Outlook,
+    Prescription,
+    Supply,
+)
 from collapse_guard.records.readings import Direction, Reading, TailStratum
 from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
@@ -35,6 +44,8 @@ __all__ = [
     "Record",
     "Severity",
     "Share",
+    "Supply",
     "TailStratum",
     "Verdict",
+    "is_lineage_name",
 ]

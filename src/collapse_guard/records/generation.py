@@ -111,3 +111,11 @@ class Generation(Record):
         if self.parent_shares and not math.isclose(total, 1.0, abs_tol=1e-6):
             raise ValueError(f"parent_shares and the real share must sum to 1, but got {total:g}")
         return self
+
+
+def is_lineage_name(name: str) -> bool:
+    """Whether a lineage may have this name."""
+    try:
+        return bool(Generation.checked(lineage=name, index=0))
+    except InputError:
+        return False

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from collapse_guard.comparison.effects import number, relative, share
-from collapse_guard.prescription.supply import Supply
-from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
+from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription, Supply
 from collapse_guard.report.sentences import one_line
 from collapse_guard.report.tables import Cell, Table
 

@@ -15,7 +15,7 @@ from collapse_guard.cli.terminal import output, printable, say
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from collapse_guard.decision.calibration import Calibration, Noise
+    from collapse_guard.decision.calibration import Calibration
     from collapse_guard.decision.policy import Policy
 
 _FEW = 5
@@ -64,25 +64,14 @@ def calibrate(
 def _table(calibration: Calibration, policy: Policy) -> Table:
     from rich.table import Table
 
+    from collapse_guard.decision.calibration import cells
+
     table = Table("indicator", "sampling SD", "seeds: mean", "seeds: SD", "seeds stay within", "margin", "in force")
     table.box = None
     decides = [noise for noise in calibration.noise if noise.indicator in policy.decides]
     for noise in decides or calibration.noise:
-        table.add_row(printable(noise.indicator), *map(printable, _cells(noise)))
+        table.add_row(printable(noise.indicator), *map(printable, cells(noise)))
     return table
-
-
-def _cells(noise: Noise) -> tuple[str, ...]:
-    from collapse_guard.comparison.effects import limit, phrase, size
-
-    return (
-        "-" if noise.sampling_sd is None else size(noise, noise.sampling_sd),
-        "-" if noise.seeds is None else phrase(noise, noise.seeds.mean),
-        "-" if noise.seeds is None else size(noise, noise.seeds.sd),
-        "-" if noise.limit is None else limit(noise, noise.limit),
-        limit(noise, noise.policy_margin),
-        limit(noise, noise.margin_in_force),
-    )
 
 
 def _remark(calibration: Calibration) -> None:

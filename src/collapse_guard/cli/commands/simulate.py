@@ -205,7 +205,7 @@ def _severities(
 
     history: list[Assessment] = []
     for index in range(settings.generations + 1):
-        generation = _generation(settings.workflow, f"{settings.world} {lineage}", index)
+        generation = generation_of(settings.workflow, f"{settings.world} {lineage}", index)
         newest = assess(
             wild_type,
             evidence(lineage, index),
@@ -218,7 +218,8 @@ def _severities(
     return [assessment.verdict.severity for assessment in history]
 
 
-def _generation(workflow: Workflow, lineage: str, index: int) -> Generation:
+def generation_of(workflow: Workflow, lineage: str, index: int) -> Generation:
+    """The place of a simulated generation in its lineage, and what the workflow trained it on."""
     real = 1.0 if index == 0 else workflow.fresh_share
     oldest = {None: 0, 1.0: index}.get(real, index - 1)
     mixture = None if real is None else Mixture.with_real(real)

@@ -34,7 +34,7 @@ def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
         return ExitCode.PASSED
     _check_port(port)
     say(f"The dashboard: http://{_HOST}:{port}{path}\nCtrl-C ends it." if path else _nothing_yet(port))
-    return _serve(lineages.server_command(port))
+    return serve(lineages.server_command(port))
 
 
 def _nothing_yet(port: int) -> str:
@@ -52,7 +52,7 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _serve(command: Sequence[str]) -> ExitCode:
+def serve(command: Sequence[str]) -> ExitCode:
     """Run the server until it or this process ends; it never outlives this process."""
     process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own interpreter and arguments
     try:

@@ -25,11 +25,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 from packaging.version import Version
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from collapse_guard.errors import CollapseGuardWarning, InputError, LineageError
-from collapse_guard.records import Assessment, Generation
+from collapse_guard.records import Assessment, is_lineage_name
 from collapse_guard.store.base import (
     NO_ATTACHMENTS,
     LineageStore,
@@ -157,7 +156,7 @@ class MLflowStore(LineageStore):
 
     def _search(self, tags: Mapping[str, str], elsewhere: Sequence[str] = ()) -> list[Run]:
         home = self._experiment_id()
-        if home is None or not _is_name(tags.get(layout.LINEAGE, "any")):
+        if home is None or not is_lineage_name(tags.get(layout.LINEAGE, "any")):
             return []
         query = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         runs: list[Run] = []
@@ -334,13 +333,6 @@ class MLflowStore(LineageStore):
         """Beside an sqlite file; a server knows its own. MLflow's default depends on the working directory."""
         path = address.sqlite_path(self.tracking_uri)
         return None if path is None else (path.parent / "mlruns" / quote(self.experiment, safe="")).as_uri()
-
-
-def _is_name(lineage: str) -> bool:
-    try:
-        return bool(Generation(lineage=lineage, index=0))
-    except ValidationError:
-        return False
 
 
 def _experiments(parents: Sequence[Run]) -> list[str]:
