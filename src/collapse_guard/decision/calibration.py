@@ -170,7 +170,7 @@ def evidence(noise: Noise, policy: Policy) -> str:
 
 
 def cells(noise: Noise) -> tuple[str, ...]:
-    """Noise of sampling; mean, noise and limit of seeds; the policy's margin and the one in force. In words; "-": none."""
+    """Noise of sampling; mean, noise and limit of seeds; margin of the policy and in force: in words, "-" for none."""
     return (
         "-" if noise.sampling_sd is None else size(noise, noise.sampling_sd),
         "-" if noise.seeds is None else phrase(noise, noise.seeds.mean),

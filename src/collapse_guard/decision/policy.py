@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
@@ -132,15 +132,11 @@ class Policy(Setting):
     reinjection: Reinjection = Reinjection()
     """How a verdict changes the mixture."""
 
-    @field_validator("drift", mode="before")
+    @field_validator("drift", "distance", mode="before")
     @classmethod
-    def _drift_over_defaults(cls, value: Any) -> Any:
-        return {**DRIFT, **value} if isinstance(value, dict) else value
-
-    @field_validator("distance", mode="before")
-    @classmethod
-    def _distance_over_defaults(cls, value: Any) -> Any:
-        return {**DISTANCE, **value} if isinstance(value, dict) else value
+    def _over_defaults(cls, value: Any, info: ValidationInfo) -> Any:
+        built_in = DRIFT if info.field_name == "drift" else DISTANCE
+        return {**built_in, **value} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _knows_its_indicators(self) -> Self:

@@ -251,7 +251,7 @@ def _inbreeding(line: Sequence[Assessment], everyone: Sequence[Assessment]) -> I
     fitness = line[-1].readings.get("relative_fitness")
     size = None
     if len(line) > FEWEST_OF_A_SIZE:
-        size = _interval_of_size(fit_drift(fixation, real_shares=real_shares(line), reference="founder"))
+        size = _of(fit_drift(fixation, real_shares=real_shares(line), reference="founder"), "size")
     return Inbreeding(
         fixation=Interval(
             value=fixation[-1], low=fixation[-1] - _NORMAL_90 * error, high=fixation[-1] + _NORMAL_90 * error
@@ -267,10 +267,6 @@ def _relative_error(reading: Reading) -> float:
     """Standard error of the diversity of a reading, as a part of it."""
     groups = np.array(reading.replicates)
     return float(groups.std(ddof=1)) / math.sqrt(len(groups)) / (1.0 - reading.value) if len(groups) > 1 else 0.0
-
-
-def _interval_of_size(fit: DriftFit) -> Interval:
-    return Interval(value=float(fit.size), low=float(fit.size_low), high=float(fit.size_high), level=fit.level)
 
 
 def _expected(pedigree: Sequence[Generation]) -> float | None:
@@ -300,6 +296,6 @@ def _depression(line: Sequence[Assessment], courses: _Courses | None, horizon: i
     )
 
 
-def _of(fit: DepressionFit, name: str) -> Interval:
+def _of(fit: DepressionFit | DriftFit, name: str) -> Interval:
     value, low, high = (float(getattr(fit, name + end)) for end in ("", "_low", "_high"))
     return Interval(value=value, low=low, high=high, level=fit.level)

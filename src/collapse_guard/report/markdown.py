@@ -73,11 +73,7 @@ def escape(text: str) -> str:
 
 
 def _item(text: str) -> str:
-    return f"- {_BLOCK_OPENER.sub(_escaped_opener, escape(text))}"
-
-
-def _escaped_opener(match: re.Match[str]) -> str:
-    return f"{match[1]}\\{match[2]}"
+    return "- " + _BLOCK_OPENER.sub(r"\1\\\2", escape(text))
 
 
 def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,30 +29,18 @@ def profile(
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.wildtype import WildType
 
-    documents = _Counted(read_documents(real, column=column))
+    number = count()
+    documents = map(lambda document, _: document, read_documents(real, column=column), number)
     with errors().status("fitting the wild type"):
         wild_type = WildType.fit(
             documents, seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
         )
         wild_type.save(out)
-        facts, gaps = _facts(wild_type, documents.count), _gaps(wild_type)
+        facts, gaps = _facts(wild_type, next(number)), _gaps(wild_type)
     _show(facts, out)
     for gap in gaps:
         say_warning(gap)
     return ExitCode.PASSED
-
-
-class _Counted:
-    """An iterable of documents that counts them."""
-
-    def __init__(self, documents: Iterable[str]) -> None:
-        self._documents = documents
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for document in self._documents:
-            self.count += 1
-            yield document
 
 
 def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
