@@ -1,4 +1,4 @@
-"""F_ST and effective size: pairs counted one by one, the published two-allele form, and what simulated drift does."""
+"""F_ST: pairs counted one by one, the published two-allele form, and what simulated drift does."""
 
 import math
 from itertools import combinations, product
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.genetics.divergence import homozygosity, hudson_fst, pedigree_effective_size
+from collapse_guard.genetics.divergence import homozygosity, hudson_fst
 from collapse_guard.genetics.inbreeding import inbreeding
 from collapse_guard.worlds import wright_fisher
 
@@ -118,45 +118,6 @@ def test_rows_are_generations():
     assert np.isnan(homozygosity([[0, 1], [0, 0]])).all()
 
 
-@given(
-    n=st.floats(1.5, 1e5), times=st.lists(st.floats(0.5, 40.0), min_size=1, max_size=8).filter(lambda t: len(t) != 2)
-)
-def test_the_size_of_a_pedigree_inverts_inbreeding(n, times):
-    f = inbreeding(times, samples=n)
-    if (f < 1 - 1e-6).all():
-        found = pedigree_effective_size(f, times)
-        assert found.size == pytest.approx(n, rel=1e-6)
-        if len(times) > 1:
-            assert found.standard_error == pytest.approx(0.0, abs=1e-4 * n)
-
-
-def test_size_and_error_by_hand():
-    """Increases 0.05 and 0.1: n_e = 1/0.075; sd = 0.05/sqrt(2), so error = n_e^2 sd / sqrt(2)."""
-    found = pedigree_effective_size([0.05, 0.19], generations=[1, 2])
-    assert found.size == pytest.approx(1 / 0.075)
-    assert found.standard_error == pytest.approx(0.025 / 0.075**2)
-
-
-def test_the_standard_error_is_how_sizes_scatter():
-    """Independent members whose increase varies: 4000 pedigrees of 100; the sd of a sd is 1.1 percent."""
-    rng = np.random.default_rng(8)
-    increase = rng.uniform(0.01, 0.05, size=(4000, 100))
-    found = [pedigree_effective_size(1 - (1 - row) ** 3, np.full(100, 3.0)) for row in increase]
-    sizes = np.array([pedigree.size for pedigree in found])
-    assert np.mean([pedigree.standard_error for pedigree in found]) == pytest.approx(sizes.std(), rel=0.06)
-
-
-@pytest.mark.filterwarnings("error")
-def test_pedigrees_that_say_nothing_about_the_error_or_are_not_inbred():
-    alone = pedigree_effective_size([0.1], generations=[1])
-    assert alone.size == pytest.approx(10.0)
-    assert math.isnan(alone.standard_error)
-    none = pedigree_effective_size([0.0, 0.0], generations=[3, 2])
-    assert none.size == math.inf
-    assert math.isnan(none.standard_error)
-    assert pedigree_effective_size([1.0, 1.0], generations=[3, 2]).size == 1.0
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -167,16 +128,6 @@ def test_pedigrees_that_say_nothing_about_the_error_or_are_not_inbred():
         (lambda: hudson_fst([1, 1], [1, -2]), "`reference_counts` must hold finite numbers of at least 0, but got -2"),
         (lambda: hudson_fst([1, 1], [1, 2, 3]), r"`reference_counts` must hold the same types .*\(3,\) and \(2,\)"),
         (lambda: hudson_fst(np.ones((2, 2)), np.ones((3, 2))), r"in rows that broadcast.*\(3, 2\) and \(2, 2\)"),
-        (lambda: pedigree_effective_size([1.1], [1]), "`inbreeding` must hold .* at most 1, but got 1.1"),
-        (lambda: pedigree_effective_size([0.1], [0]), "`generations` must be above 0, but got 0.*leave founders out"),
-        (
-            lambda: pedigree_effective_size([0.1, 0.2], [1]),
-            r"`generations` must hold one number for each .*\(1,\) and \(2,\)",
-        ),
-        (
-            lambda: pedigree_effective_size([], []),
-            "`generations` must hold one number for each of `inbreeding`, at least",
-        ),
     ],
 )
 def test_arguments_out_of_range_are_refused(call, message):

@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.genetics.inbreeding import (
-    ancestral_inbreeding,
     expected_fitness,
-    expected_perplexity,
     inbreeding,
-    purged_asymptote,
     purged_inbreeding,
 )
 from collapse_guard.worlds import Workflow, wright_fisher
@@ -27,11 +24,6 @@ def test_inbreeding_of_purger(individuals, t, f):
     assert purged_inbreeding(t, samples=2 * individuals, purging=0.0)[t] == pytest.approx(f, abs=1e-5)
 
 
-@pytest.mark.parametrize(("individuals", "fa"), [(10, 0.9005597), (50, 0.3638145)])
-def test_ancestral_inbreeding_of_purger(individuals, fa):
-    assert ancestral_inbreeding(10, samples=2 * individuals) == pytest.approx(fa, abs=1e-5)
-
-
 @pytest.mark.parametrize(
     ("individuals", "t", "d", "g"),
     [
@@ -44,10 +36,7 @@ def test_ancestral_inbreeding_of_purger(individuals, fa):
 )
 def test_purged_inbreeding_of_purger(individuals, t, d, g):
     """It gives 1e5 generations for the last two, where g has long been its asymptote."""
-    path = purged_inbreeding(t, samples=2 * individuals, purging=d)
-    assert path[t] == pytest.approx(g, abs=1e-5)
-    if t > 50:
-        assert purged_asymptote(samples=2 * individuals, purging=d) == pytest.approx(g, abs=1e-7)
+    assert purged_inbreeding(t, samples=2 * individuals, purging=d)[t] == pytest.approx(g, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +73,9 @@ def test_paths_rise_turn_and_fall_as_in_the_table(individuals, d, g, top, lowest
 )
 def test_fitness_with_a_load_of_six(individuals, d, w):
     path = purged_inbreeding(100, samples=2 * individuals, purging=d)
-    fitness, perplexity = expected_fitness(path, load=6), expected_perplexity(path, load=6, founder=20)
+    fitness = expected_fitness(path, load=6)
     for t, expected in w.items():
         assert fitness[t] == pytest.approx(expected, abs=1e-6)
-        assert perplexity[t] == pytest.approx(20 / expected, rel=1e-4)
 
 
 def test_a_founder_of_less_than_full_fitness():
@@ -104,22 +92,12 @@ def test_inbreeding_is_what_drift_does_to_simulated_types():
 
 
 @given(t=st.integers(0, 60), n=SIZES)
-def test_ancestral_inbreeding_is_ballous_recursion(t, n):
-    """Fa_t = Fa_{t-1} + (1 - Fa_{t-1}) F_{t-1}, by hand."""
-    ancestral, plain = 0.0, 0.0
+def test_inbreeding_is_its_recursion(t, n):
+    """F_t = F_{t-1} + (1 - F_{t-1}) / n, by hand."""
+    plain = 0.0
     for _ in range(t):
-        ancestral, plain = ancestral + (1 - ancestral) * plain, plain + (1 - plain) / n
+        plain += (1 - plain) / n
     assert inbreeding(t, samples=n) == pytest.approx(plain, rel=1e-9, abs=1e-15)
-    assert ancestral_inbreeding(t, samples=n) == pytest.approx(ancestral, rel=1e-9, abs=1e-15)
-
-
-@given(n=SIZES)
-def test_both_inbreedings_are_equal_at_three_generations_only(n):
-    both = [law([2, 3, 4], samples=n) for law in (inbreeding, ancestral_inbreeding)]
-    assert both[0][1] == both[1][1]
-    if n > 1.01:
-        assert both[0][0] > both[1][0]
-        assert both[0][2] < both[1][2] or both[0][2] == 1.0
 
 
 @given(n=SIZES, d=PURGINGS, m=SHARES, steps=st.integers(0, 60))
@@ -177,14 +155,6 @@ def test_real_data_dilute_g_as_they_dilute_f(shares):
     assert purged_inbreeding(4, samples=n, purging=d, real_share=shares) == pytest.approx(expected)
 
 
-@given(n=st.floats(1.0, 1000.0), d=PURGINGS)
-def test_the_asymptote_is_where_the_law_rests_once_all_are_inbred(n, d):
-    g = float(purged_asymptote(samples=n, purging=d))
-    assert ((1 - 1 / n) * g + 1 / n) * (1 - 2 * d) == pytest.approx(g, rel=1e-9, abs=1e-15)
-    if n < 50:
-        assert purged_inbreeding(2000, samples=n, purging=d)[-1] == pytest.approx(g, abs=1e-9)
-
-
 def test_a_grid_of_paths_is_the_paths_one_by_one():
     sizes, purgings = np.array([[2.0], [30.5]]), np.array([0.0, 0.1, 0.5])
     shares = np.linspace(0.0, 0.4, 5)
@@ -196,12 +166,10 @@ def test_a_grid_of_paths_is_the_paths_one_by_one():
     each = purged_inbreeding(5, samples=9, purging=0.1, real_share=[[0.1] * 5, [0.2] * 5])
     assert each[1].tolist() == purged_inbreeding(5, samples=9, purging=0.1, real_share=0.2).tolist()
     assert inbreeding([[1], [2]], samples=[2, 4, 8]).shape == (2, 3)
-    assert purged_asymptote(samples=sizes, purging=purgings).shape == (2, 3)
 
 
 def test_one_sample_fixes_at_once_and_many_lose_little():
     assert inbreeding([0, 1, 2], samples=1).tolist() == [0.0, 1.0, 1.0]
-    assert ancestral_inbreeding([0, 0.5, 1, 2], samples=1).tolist() == [0.0, 0.0, 0.0, 1.0]
     assert inbreeding(1, samples=1e14) == pytest.approx(1e-14, rel=1e-9)
 
 
@@ -214,8 +182,8 @@ def test_one_sample_fixes_at_once_and_many_lose_little():
             lambda: inbreeding([1, 2], samples=[2, 3, 4]),
             r"`generations` and `samples` must broadcast.*\(2,\) and \(3,\)",
         ),
-        (lambda: ancestral_inbreeding("ten", samples=2), "`generations` must hold finite numbers.*'ten'"),
-        (lambda: ancestral_inbreeding([1, np.nan], samples=2), "`generations` must hold .* but got nan"),
+        (lambda: inbreeding("ten", samples=2), "`generations` must hold finite numbers.*'ten'"),
+        (lambda: inbreeding([1, np.nan], samples=2), "`generations` must hold .* but got nan"),
         (lambda: purged_inbreeding(1.5, samples=2, purging=0), "`generations` must be a whole number of at least 0"),
         (lambda: purged_inbreeding(2, samples=np.inf, purging=0), "`samples` must hold finite numbers"),
         (lambda: purged_inbreeding(2, samples=2, purging=0.6), "`purging` .* at least 0 and at most 0.5, but got 0.6"),
@@ -229,15 +197,12 @@ def test_one_sample_fixes_at_once_and_many_lose_little():
             lambda: purged_inbreeding(2, samples=[2, 3], purging=[0, 0.1, 0.2]),
             r"`samples`, `purging` and the leading axes of `real_share` must broadcast.*\(2,\), \(3,\) and \(\)",
         ),
-        (lambda: purged_asymptote(samples=0, purging=0), "`samples` must hold finite numbers of at least 1"),
-        (lambda: purged_asymptote(samples=2, purging=1), "`purging` must hold finite numbers"),
-        (lambda: purged_asymptote(samples=[2, 3], purging=[0, 0, 0]), "`samples` and `purging` must broadcast"),
         (lambda: expected_fitness([np.inf], load=1), "`path` must hold finite numbers, but got inf"),
         (lambda: expected_fitness([[0.1], [0.1, 0.2]], load=1), "`path` must hold finite numbers, .* unequal length"),
         (lambda: expected_fitness([0.1], load=-1), "`load` must hold finite numbers of at least 0, but got -1"),
-        (lambda: expected_perplexity([0.1], load=1, founder=-1), "`founder` must hold finite numbers of at least 0"),
+        (lambda: expected_fitness([0.1], load=1, founder=-1), "`founder` must hold finite numbers of at least 0"),
         (
-            lambda: expected_perplexity([0.1, 0.2], load=[1, 2, 3], founder=1),
+            lambda: expected_fitness([0.1, 0.2], load=[1, 2, 3], founder=1),
             "`path`, `load` and `founder` must broadcast",
         ),
     ],

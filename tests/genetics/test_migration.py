@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.genetics.migration import dead_beat_share, fixation_path, needed_share, stationary_fixation
+from collapse_guard.genetics.migration import fixation_path, needed_share, stationary_fixation
 from collapse_guard.worlds import Workflow, wright_fisher
 
 CENSUSES = st.sampled_from(["model", "mixture"])
@@ -126,23 +126,6 @@ def test_the_needed_share_is_the_one_that_holds_the_target(n, m, census):
     assert stationary_fixation(samples=n, real_share=found, census=census) == pytest.approx(target, rel=1e-6, abs=1e-12)
 
 
-@given(current=st.floats(-0.5, 1.0), target=SHARES, n=st.floats(1.1, 1e6))
-def test_dead_beat_reaches_the_target_in_one_step_or_needs_nothing(current, target, n):
-    assume(n * target > 1 + 1e-9)
-    m = dead_beat_share(current, target, samples=n)
-    assert 0.0 <= m <= 1.0
-    after = fixation_path(current, samples=n, real_shares=[m])[1]
-    assert after == pytest.approx(target, rel=1e-6) if m else after <= target + 1e-12
-
-
-def test_dead_beat_and_steady_shares():
-    """(1 - m)^2 = (0.05 - 0.01)/(0.99 * 0.2); at the target it is the share that holds it."""
-    assert (1 - dead_beat_share(0.2, 0.05, samples=100)) ** 2 == pytest.approx(0.04 / 0.198)
-    assert dead_beat_share(0.05, 0.05, samples=100) == pytest.approx(needed_share(0.05, samples=100))
-    assert dead_beat_share(0.03, 0.05, samples=100) == 0.0
-    assert dead_beat_share(-0.2, 0.05, samples=100) == 0.0
-
-
 def test_a_bias_adds_up_until_everything_is_lost():
     path = fixation_path(0.0, samples=100, real_shares=[0.0, 0.5, 0.0], bias=0.2)
     assert path == pytest.approx([0.0, 0.21, 0.21 + 0.99 * 0.25 * 0.21, 0.21 + 0.99 * (0.21 + 0.99 * 0.25 * 0.21)])
@@ -195,10 +178,6 @@ def test_all_real_or_no_real_data():
             lambda: fixation_path([0, 0], samples=[9, 9, 9], real_shares=[0.1]),
             r"`start`, `samples`, `bias` and the leading axes of `real_shares` must broadcast.*\(2,\), \(3,\), \(\)",
         ),
-        (lambda: dead_beat_share(1.1, 0.5, samples=9), "`current` must hold finite numbers of at most 1"),
-        (lambda: dead_beat_share(0.5, 1.5, samples=9), "`target` must be a share from 0 to 1"),
-        (lambda: dead_beat_share(0.5, 0.005, samples=100), "`target` must be above 1/n = 0.01, but got 0.005"),
-        (lambda: dead_beat_share(0.5, 0.5, samples=1.0), "`samples` must be a finite number above 1"),
     ],
 )
 def test_arguments_out_of_range_are_refused(call, message):

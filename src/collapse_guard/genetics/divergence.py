@@ -1,4 +1,4 @@
-r"""Divergence of a generation from the wild type, and effective size, computed from counts of types.
+r"""Divergence of a generation from the wild type, computed from counts of types.
 
 The formula of `homozygosity` stands here; the indicator of that name calls it. A generation may lose nothing and still
 diverge: the fixation index compares how diverse two populations are, F_ST tells whether they are the same population.
@@ -7,7 +7,6 @@ diverge: the fixation index compares how diverse two populations are, F_ST tells
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,62 +86,6 @@ def hudson_fst(counts: npt.ArrayLike, reference_counts: npt.ArrayLike) -> FloatA
     with np.errstate(invalid="ignore", divide="ignore"):
         alike = (own / own.sum(-1, keepdims=True) * (other / other.sum(-1, keepdims=True))).sum(-1)
         return np.asarray(1.0 - within / (1.0 - alike))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PedigreeSize:
-    """Effective size of a pedigree.
-
-    Example:
-        >>> PedigreeSize(size=20.0, standard_error=1.5).size
-        20.0
-    """
-
-    size: float
-    """n_e: the number of samples with which drift alone would inbreed as fast; infinite if nothing is inbred."""
-    standard_error: float
-    """Standard error of n_e, for independent members; NaN for one member, or if n_e is infinite."""
-
-
-def pedigree_effective_size(inbreeding: npt.ArrayLike, generations: npt.ArrayLike) -> PedigreeSize:
-    r"""Effective size from the inbreeding of members of a pedigree, `n_e = 1 / mean(1 - (1 - F_i)^(1/t_i))`.
-
-    It solves `genetics.inbreeding.inbreeding` for n exactly: t is counted such that F_1 = 1/n, and n_e is a number of
-    samples, the 2N_e of genetics. (purgeR has 1/(t_i - 1), since the children of two founders cannot be inbred, and
-    N_e = 1/(2 mean).) Unit: samples. Range: [1, inf]. Collapse: down. Infinite if no member is inbred. Members that
-    share ancestors are correlated, and the standard error is then too small. Cost: O(members).
-
-    Args:
-        inbreeding: F_i of each member, from 0 to 1.
-        generations: t_i: generations from the founders to it, above 0; need not be whole. Leave founders out.
-
-    Raises:
-        InputError: An argument is outside of its range, or the two do not hold the same members.
-
-    Source: Gutiérrez, Cervantes and Goyache (2009), J. Anim. Breed. Genet. 126:327, for the individual increase and its
-    standard error, here n_e^2 sd / sqrt(k); López-Cortegano (2022), Bioinformatics 38:564.
-
-    Example:
-        >>> estimate = pedigree_effective_size([0.05, 0.0975, 0.2], generations=[1, 2, 3])
-        >>> round(estimate.size, 4), round(estimate.standard_error, 4)
-        (17.4741, 2.2069)
-    """
-    f = numbers("inbreeding", inbreeding, least=0.0, most=1.0)
-    t = numbers("generations", generations)
-    if f.shape != t.shape or not f.size:
-        raise InputError(
-            f"`generations` must hold one number for each of `inbreeding`, at least one, but got the shapes "
-            f"{t.shape} and {f.shape}: give both for the same members"
-        )
-    if (t <= 0.0).any():
-        raise InputError(f"`generations` must be above 0, but got {t.min()}: leave founders out")
-    with np.errstate(divide="ignore"):
-        increase = -np.expm1(np.log1p(-f) / t)
-    mean = float(increase.mean())
-    if mean == 0.0:
-        return PedigreeSize(size=math.inf, standard_error=math.nan)
-    error = float(increase.std(ddof=1)) / math.sqrt(f.size) / mean**2 if f.size > 1 else math.nan
-    return PedigreeSize(size=1.0 / mean, standard_error=error)
 
 
 def _homozygosity(counts: FloatArray) -> FloatArray:

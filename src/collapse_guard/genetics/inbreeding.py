@@ -1,4 +1,4 @@
-r"""Expected inbreeding, ancestral inbreeding and purged inbreeding, and their effect on fitness.
+r"""Expected inbreeding and purged inbreeding, and their effect on fitness.
 
 n samples are drawn for each generation (`samples` in the code). They take the place of the 2N genes of N individuals in
 the sources, so a published value for N is the value for `samples=2 * N` here. n may be an effective size, so it need
@@ -44,30 +44,6 @@ def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatAr
     return _lost(*_time_and_size(generations, samples))
 
 
-def ancestral_inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatArray:
-    r"""Ancestral inbreeding: chance that an item was inbred in an ancestor, `1 - (1 - 1/n)^(t (t - 1) / 2)`.
-
-    It is what purging could work on. Range: [0, 1]; 0 up to t = 1, and equal to `inbreeding` at t = 3. By itself it
-    says nothing about collapse: at the same F, more of it means that inbreeding was slower. Cost: O(1) per value.
-
-    Args:
-        generations: t, at least 0, of any shape.
-        samples: n, at least 1, of a shape that broadcasts.
-
-    Raises:
-        InputError: An argument is outside of its range, or shapes do not fit.
-
-    Source: Ballou (1997), Ancestral inbreeding only minimally affects inbreeding depression in mammalian populations,
-    J. Hered. 88:169; López-Cortegano (2022), Bioinformatics 38:564, for the closed form.
-
-    Example:
-        >>> ancestral_inbreeding([1, 3, 10], samples=20).round(6).tolist()
-        [0.0, 0.142625, 0.90056]
-    """
-    t, n = _time_and_size(generations, samples)
-    return _lost(t * np.maximum(t - 1.0, 0.0) / 2.0, n)
-
-
 def purged_inbreeding(
     generations: int, *, samples: npt.ArrayLike, purging: npt.ArrayLike, real_share: npt.ArrayLike = 0.0
 ) -> FloatArray:
@@ -77,7 +53,7 @@ def purged_inbreeding(
     g_0 = F_0 = 0. The published law has no real data, m = 0. With real data, two items can only descend from one if
     both are synthetic, as in `genetics.migration`, and purging uses F of the whole previous model. Range: [0, F_t]; it
     is F_t for d = 0. Collapse: up. Without real data, and if d n is large enough, it rises, turns and falls to
-    `purged_asymptote`. With real data it can end higher than without, because only what is inbred is purged. The theory
+    (1 - 2 d) / (1 + 2 d (n - 1)). With real data it can end higher than without, because only what is inbred is purged. The theory
     holds for d n of at least 2. Cost: O(T) per path.
 
     Args:
@@ -117,34 +93,6 @@ def purged_inbreeding(
     return np.moveaxis(paths, 0, -1)
 
 
-def purged_asymptote(*, samples: npt.ArrayLike, purging: npt.ArrayLike) -> FloatArray:
-    r"""Limit of `purged_inbreeding` without real data: `(1 - 2 d) / (1 + 2 d (n - 1))`.
-
-    Range: [0, 1]; 1 without purging. Collapse: up. It is the fixed point of the recursion once F is 1, so a lineage
-    takes about n generations to reach it; purgeR returns it as soon as g rounds to it. It does not apply to lineages
-    with real data, whose F stays below 1. Cost: O(1) per value.
-
-    Args:
-        samples: n, at least 1, of any shape.
-        purging: d, from 0 to 0.5, of a shape that broadcasts.
-
-    Raises:
-        InputError: An argument is outside of its range, or shapes do not fit.
-
-    Source: García-Dorado (2012), Genetics 190:1461; López-Cortegano (2022), purgeR, Bioinformatics 38:564.
-
-    Example:
-        >>> float(purged_asymptote(samples=20, purging=0.2).round(6))
-        0.069767
-    """
-    n = numbers("samples", samples, least=1.0)
-    d = numbers("purging", purging, least=0.0, most=0.5)
-    try:
-        return np.asarray((1.0 - 2.0 * d) / (1.0 + 2.0 * d * (n - 1.0)))
-    except ValueError as error:
-        raise _misfit("samples", n, "purging", d) from error
-
-
 def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike = 1.0) -> FloatArray:
     r"""Fitness under inbreeding depression, `W_t = W_0 exp(-B g_t)`.
 
@@ -164,36 +112,9 @@ def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.A
         >>> expected_fitness([0.0, 0.1], load=6).round(6).tolist()
         [1.0, 0.548812]
     """
-    return _depress(path, load, founder, sign=-1.0)
-
-
-def expected_perplexity(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike) -> FloatArray:
-    r"""Perplexity of real text under inbreeding depression, `PPL_t = PPL_0 exp(B g_t)`: fitness upside down.
-
-    PPL_0 / PPL_t is W_t / W_0 of `expected_fitness`, and what the indicator `relative_fitness` measures. Range: [PPL_0,
-    inf) for g from 0 to 1. Collapse: up. Cost: O(1) per value.
-
-    Args:
-        path: g (`purged_inbreeding`), or F if nothing is purged; finite, of any shape.
-        load: B, at least 0: nats that full inbreeding adds to the loss; of a shape that broadcasts.
-        founder: PPL_0, at least 0; of a shape that broadcasts.
-
-    Raises:
-        InputError: An argument is outside of its range, or shapes do not fit.
-
-    Source: the mirror of García-Dorado (2012), Genetics 190:1461; this project's.
-
-    Example:
-        >>> expected_perplexity([0.0, 0.1], load=6, founder=20).round(4).tolist()
-        [20.0, 36.4424]
-    """
-    return _depress(path, load, founder, sign=1.0)
-
-
-def _depress(path: Any, load: Any, founder: Any, *, sign: float) -> FloatArray:
     g, b, start = numbers("path", path), numbers("load", load, least=0.0), numbers("founder", founder, least=0.0)
     try:
-        return np.asarray(start * np.exp(sign * b * g))
+        return np.asarray(start * np.exp(-b * g))
     except ValueError as error:
         raise InputError(
             f"`path`, `load` and `founder` must broadcast, but got the shapes {g.shape}, {b.shape} and {start.shape}: "
@@ -212,15 +133,11 @@ def _time_and_size(generations: Any, samples: Any) -> tuple[FloatArray, FloatArr
     try:
         np.broadcast_shapes(t.shape, n.shape)
     except ValueError as error:
-        raise _misfit("generations", t, "samples", n) from error
+        raise InputError(
+            f"`generations` and `samples` must broadcast, but got the shapes {t.shape} and {n.shape}: give numbers, or "
+            "arrays of one shape"
+        ) from error
     return t, n
-
-
-def _misfit(first: str, a: FloatArray, second: str, b: FloatArray) -> InputError:
-    return InputError(
-        f"`{first}` and `{second}` must broadcast, but got the shapes {a.shape} and {b.shape}: give numbers, or "
-        "arrays of one shape"
-    )
 
 
 def _by_generation(real_share: Any, steps: int) -> FloatArray:

@@ -166,36 +166,6 @@ def fixation_path(
         ) from error
 
 
-def dead_beat_share(current: float, target: float, *, samples: float) -> float:
-    """Smallest share m of fresh real data that brings F to `target` in one generation, as far as drift allows.
-
-    1 - sqrt((F_target - 1/n) / ((1 - 1/n) F_t)), counted as `model`. Range: [0, 1]; 0 if F stays at or below the
-    target without real data. It makes up for the whole past at once; `needed_share` then holds the target.
-    Cost: O(1).
-
-    Args:
-        current: F_t of the model that writes the next training set, at most 1.
-        target: F of its successor, above 1/n and at most 1.
-        samples: n, above 1.
-
-    Raises:
-        InputError: An argument is outside of its range, or no share of real data can reach the target.
-
-    Source: the law at the top of the file, solved for m.
-
-    Example:
-        >>> round(dead_beat_share(0.2, target=0.05, samples=100), 6)
-        0.550533
-    """
-    n = above("samples", samples, 1.0)
-    fixation = float(numbers("current", current, most=1.0))
-    share("target", target)
-    _refuse_what_drift_exceeds(target, n)
-    if after_drift(fixation, n) <= target:
-        return 0.0
-    return 1.0 - math.sqrt((target - 1.0 / n) / ((1.0 - 1.0 / n) * fixation))
-
-
 def _refuse_what_drift_exceeds(target: float, n: float) -> None:
     if n * target <= 1.0:
         raise InputError(
