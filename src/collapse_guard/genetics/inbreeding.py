@@ -53,8 +53,8 @@ def purged_inbreeding(
     g_0 = F_0 = 0. The published law has no real data, m = 0. With real data, two items can only descend from one if
     both are synthetic, as in `genetics.migration`, and purging uses F of the whole previous model. Range: [0, F_t]; it
     is F_t for d = 0. Collapse: up. Without real data, and if d n is large enough, it rises, turns and falls to
-    (1 - 2 d) / (1 + 2 d (n - 1)). With real data it can end higher than without, because only what is inbred is purged. The theory
-    holds for d n of at least 2. Cost: O(T) per path.
+    (1 - 2 d) / (1 + 2 d (n - 1)). With real data it can end higher than without, because only what is inbred is
+    purged. The theory holds for d n of at least 2. Cost: O(T) per path.
 
     Args:
         generations: T, at least 0.
