@@ -2,10 +2,12 @@
 
 import json
 import re
+from dataclasses import fields
 
 import pytest
 
 from collapse_guard.assessment import assess, reassess
+from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence
 from collapse_guard.genetics.ancestry import healthy_ancestor
@@ -31,6 +33,15 @@ def test_without_a_number_the_newest_generation_counts_and_the_way_back_is_named
     assert rows["vendi"] == ["✖", "collapsed"]
     healthy = run("gate", "--lineage", "bot", "--generation", 1, "--store", world.uri)
     assert "Roll back" not in healthy.out
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ReportFiles)])
+def test_a_format_that_is_declared_is_an_option_of_both_commands_and_has_a_text(run, world, tmp_path, name):
+    path = tmp_path / name
+    outcome = run("gate", "--lineage", "bot", "--generation", 0, "--store", world.uri, f"--{name}", path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "bot" in path.read_text("utf-8")
+    assert f"--{name}" in run("assess", "--help").out
 
 
 def test_the_environment_names_the_store(run, world, tmp_path, monkeypatch):
