@@ -151,7 +151,9 @@ def test_the_dashboard_is_installed_and_grows_and_is_not_rewritten_for_nothing(s
     store.append(make(index=1))
     assert client.get_experiment_by_name("collapse_guard").tags[dashboard.VIEW_TAG] == first
     store.append(make(index=2, mauve=0.5))
-    assert "distance/mauve" in dashboard.charted(client.get_experiment_by_name("collapse_guard").tags[dashboard.VIEW_TAG])
+    assert "distance/mauve" in dashboard.charted(
+        client.get_experiment_by_name("collapse_guard").tags[dashboard.VIEW_TAG]
+    )
 
 
 def test_the_notes_and_the_view_of_a_person_are_kept(store, client, make):
