@@ -7,7 +7,6 @@ import torch
 
 from collapse_guard import indicators
 from collapse_guard.indicators import tails
-from collapse_guard.indicators.tails import richness
 from contract_cases.case import ITEMS, Case
 
 N_TYPES, RARE = 7, (4, 5, 6)
@@ -90,7 +89,7 @@ CASES = {
     ),
     "missing_mass": Case(
         metric=tails.MissingMass,
-        pure=richness.missing_mass,
+        pure=indicators.missing_mass,
         items=word_documents,
         batch=joined,
         slow=slow_missing_mass,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.diversity.distinct import Distinct, Distinct1, Distinct2, distinct_n, distinct_up_to
+from collapse_guard.indicators.diversity.distinct import Distinct, Distinct1, Distinct2, distinct_n
 from collapse_guard.indicators.diversity.ngram_entropy import NgramEntropy2
 
 small_ids = st.integers(0, 5)
@@ -30,12 +30,6 @@ def slow_distinct(sequences, n):
 @given(documents(small_ids) | documents(any_ids), st.integers(1, 8))
 def test_distinct_n_is_the_share_of_different_tuples(sequences, n):
     assert distinct_n(sequences, n) == pytest.approx(slow_distinct(sequences, n), nan_ok=True)
-
-
-@given(documents(small_ids) | documents(any_ids), st.integers(1, 8))
-def test_all_orders_at_once_are_the_orders_one_by_one(sequences, n):
-    one_by_one = [distinct_n(sequences, order) for order in range(1, n + 1)]
-    assert distinct_up_to(sequences, n) == pytest.approx(tuple(one_by_one), rel=0, abs=0, nan_ok=True)
 
 
 def test_two_ngrams_whose_packed_keys_would_wrap_to_the_same_64_bits_stay_two():

@@ -13,7 +13,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators import HillIndex, MissingMass, hill_index
 from collapse_guard.indicators.tails.lost_ngrams import LostNgrams, lost_ngrams
 from collapse_guard.indicators.tails.rare import UNKNOWN, RareMass, count_types, rare_coverage, rare_mass
-from collapse_guard.indicators.tails.richness import missing_mass
+from collapse_guard.indicators.tails.words import missing_mass
 
 COUNTS = [10, 5, 3, 2, 2, 1, 1, 1, 1]
 """The counts of science.md section 4."""

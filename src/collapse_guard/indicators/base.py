@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
@@ -72,6 +72,8 @@ class Indicator(Metric, ABC):
     """Whether it is a probability of random draws: its readings say of what (`Reading.drawn`)."""
     place: ClassVar[int]
     """Where a built-in one stands in its family; those without a place come last."""
+    formula: ClassVar[Callable[..., float]]
+    """The pure function that holds the formula, of an indicator whose base computes with it."""
     cost: ClassVar[str] = ""
     """How the time grows with n."""
     misses: ClassVar[str] = ""
@@ -81,6 +83,7 @@ class Indicator(Metric, ABC):
 
     is_differentiable = False
     full_state_update = False
+    _sums: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Tell torchmetrics' trackers which way is better, from the direction of collapse."""
@@ -156,7 +159,22 @@ class Indicator(Metric, ABC):
 
     def _add_sum(self, name: str, *shape: int, dtype: torch.dtype = torch.float64) -> None:
         """Declare a state that adds up over updates, merges and ranks."""
+        self._sums = (*self._sums, name)
         self.add_state(name, torch.zeros(shape, dtype=dtype), dist_reduce_fx="sum")
+
+    def _add_count(self, name: str, *shape: int) -> None:
+        """Declare a sum of whole numbers, which does not saturate."""
+        self._add_sum(name, *shape, dtype=torch.int64)
+
+    def _add_up(self, *terms: Tensor | float) -> None:
+        """Add to each of the sums, in the order in which they were declared."""
+        for name, term in zip(self._sums, terms, strict=True):
+            setattr(self, name, getattr(self, name) + term)
+
+    @property
+    def _totals(self) -> tuple[Tensor, ...]:
+        """The sums since the last reset."""
+        return tuple(getattr(self, name) for name in self._sums)
 
     def _scalar(self, value: float) -> Tensor:
         return torch.tensor(value, dtype=torch.float64, device=self.device)

@@ -9,8 +9,20 @@ from torch import Tensor
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.exact_keys import Sequences, growing_keys, is_first, joined, key_base, within
+from collapse_guard.indicators.exact_keys import (
+    Sequences,
+    check_order,
+    growing_keys,
+    is_first,
+    joined,
+    key_base,
+    within,
+)
 from collapse_guard.indicators.ngrams import FlatStates, key_counts
+from collapse_guard.indicators.samples import TokenGroup
+
+_ORDER = 4
+"""Length of n-grams unless another is given."""
 
 
 class DocumentNgrams(NamedTuple):
@@ -52,6 +64,9 @@ class KeptSequences(FlatStates):
     """Base of metrics that need all sequences at once: the state is their ids, 8 bytes a token, and their lengths.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads).
+
+    Args:
+        n: Length of the n-grams, 1 to 8.
     """
 
     most_tokens: ClassVar[int] = 2**27
@@ -60,9 +75,16 @@ class KeptSequences(FlatStates):
     token_ids: Tensor
     token_lengths: Tensor
 
-    def __init__(self, **kwargs: Any) -> None:
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return cls.formula(*joined(group.tokens), _ORDER)
+
+    def __init__(self, n: int = _ORDER, **kwargs: Any) -> None:
         """Begin without sequences."""
         super().__init__(**kwargs)
+        check_order(n)
+        self.n = n
         self._add_flat("token_ids")
         self._add_flat("token_lengths")
 
@@ -82,6 +104,10 @@ class KeptSequences(FlatStates):
             )
         self._append("token_ids", ids)
         self._append("token_lengths", lengths)
+
+    def compute(self) -> Tensor:
+        """Value of everything since the last reset."""
+        return self._scalar(self.formula(*self.kept, self.n))
 
     @property
     def kept(self) -> tuple[IntArray, IntArray]:

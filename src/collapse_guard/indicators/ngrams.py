@@ -12,6 +12,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from collapse_guard.arrays import IntArray, mix
 from collapse_guard.indicators.base import Indicator
+from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.exact_keys import (
     DENSE,
     KEYS,
@@ -194,6 +195,12 @@ class KeyTable(FlatStates):
         """Different keys, sorted, and how often each occurred since the last reset."""
         keys, counts = _summed(_rows(getattr(self, self._table))).T
         return keys, counts
+
+    @property
+    def share_of_different(self) -> float:
+        """Different keys / occurrences since the last reset; NaN without any."""
+        keys, counts = self.table
+        return ratio(len(keys), int(counts.sum()))
 
 
 class NgramTable(KeyTable):

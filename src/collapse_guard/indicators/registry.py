@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -222,16 +222,21 @@ def _index() -> _Index:
 
 def _declared(node: ast.stmt, family: str) -> Iterator[_Declared]:
     body = node.body if isinstance(node, ast.ClassDef) else []
-    constants = {
-        target.id: statement.value.value
-        for statement in body
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    }
+    constants = dict(pair for statement in body if isinstance(statement, ast.Assign) for pair in _constants(statement))
     if isinstance(constants.get("name"), str):
         place = constants.get("place")
         yield _Declared(str(constants["name"]), family, place if isinstance(place, int) else math.inf)
+
+
+def _constants(statement: ast.Assign) -> Iterator[tuple[str, Any]]:
+    """Name -> value of an assignment of constants, of one or of several at once."""
+    target, value = statement.targets[0], statement.value
+    pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=True)
+    for name, constant in pairs:
+        if isinstance(name, ast.Name) and isinstance(constant, ast.Constant):
+            yield name.id, constant.value
 
 
 def import_built_in() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.records import Direction, EffectScale
 
 Vectors = npt.ArrayLike | Tensor
@@ -31,6 +32,11 @@ class SpreadIndicator(VectorIndicator):
     family = "spread"
     direction = Direction.DOWN
     definitions = (4, 6)
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group."""
+        return cls.formula(group.vectors)
 
 
 class DistanceIndicator(VectorIndicator):

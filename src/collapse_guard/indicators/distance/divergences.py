@@ -127,6 +127,12 @@ class _ClusterIndicator(DistanceIndicator):
     cost = "O(n c d)"
     definitions = (6, 8)
     undefined = "there are no samples"
+    misses = "what happens within a cluster, and what the embedder does not tell apart"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return cls.formula(group.counts, group.instruments.geometry.histogram)
 
     def __init__(self, codebook: Vectors, histogram: npt.ArrayLike | Tensor, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -138,8 +144,7 @@ class _ClusterIndicator(DistanceIndicator):
                 f"`histogram` must have a count for each of the {len(self.codebook)} centres of `codebook`, "
                 f"but got the shape {tuple(self.histogram.shape)}"
             )
-        self._counts = f"counts_of_clusters_{tag(self.codebook.cpu().numpy())}"
-        self._add_sum(self._counts, len(self.codebook))
+        self._add_sum(f"counts_of_clusters_{tag(self.codebook.cpu().numpy())}", len(self.codebook))
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
@@ -148,7 +153,11 @@ class _ClusterIndicator(DistanceIndicator):
         nearest = (centres.square().sum(dim=1) - 2.0 * vectors @ centres.T).argmin(dim=1)
         counts = torch.bincount(nearest, minlength=len(centres)).to(torch.float64)
         # A row that is not finite has no nearest centre: as a count that is not a number it is not hidden.
-        setattr(self, self._counts, getattr(self, self._counts) + counts + 0.0 * vectors.sum())
+        self._add_up(counts + 0.0 * vectors.sum())
+
+    def compute(self) -> Tensor:
+        """Value of everything since the last reset."""
+        return self._scalar(self.formula(*self._totals, self.histogram))
 
 
 class JensenShannon(_ClusterIndicator):
@@ -172,16 +181,7 @@ class JensenShannon(_ClusterIndicator):
     unit = "nats"
     direction = Direction.UP
     value_range = (0.0, math.log(2.0))
-    misses = "what happens within a cluster, and what the embedder does not tell apart"
-
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return jensen_shannon(group.counts, group.instruments.geometry.histogram)
-
-    def compute(self) -> Tensor:
-        """Divergence of everything since the last reset."""
-        return self._scalar(jensen_shannon(getattr(self, self._counts), self.histogram))
+    formula = staticmethod(jensen_shannon)
 
 
 class Mauve(_ClusterIndicator):
@@ -206,13 +206,4 @@ class Mauve(_ClusterIndicator):
     scale = EffectScale.LOG_RATIO
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
-    misses = "what happens within a cluster, and what the embedder does not tell apart"
-
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return mauve(group.counts, group.instruments.geometry.histogram)
-
-    def compute(self) -> Tensor:
-        """MAUVE of everything since the last reset."""
-        return self._scalar(mauve(getattr(self, self._counts), self.histogram))
+    formula = staticmethod(mauve)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.distance.manifold import Manifold, ManifoldScores, recall
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import gather_joined
@@ -22,10 +23,20 @@ from collapse_guard.records import Direction
 _MOST_ROWS = 100_000
 
 
-class _BallIndicator(DistanceIndicator):
-    """Counts of generated vectors in the balls of frozen reference vectors."""
+class _ManifoldIndicator(DistanceIndicator):
+    """One of `ManifoldScores`, by its name."""
 
     unit = "1"
+
+    @classmethod
+    def read(cls, group: VectorGroup) -> float:
+        """Value of a group, against the pool."""
+        return float(group.of(_scores)._asdict()[cls.name])
+
+
+class _BallIndicator(_ManifoldIndicator):
+    """Counts of generated vectors in the balls of frozen reference vectors."""
+
     cost = "O(n m d) for m reference vectors"
     undefined = "there are no samples"
 
@@ -34,29 +45,27 @@ class _BallIndicator(DistanceIndicator):
         super().__init__(**kwargs)
         self.manifold = Manifold(reference, radii, k)
         suffix = tag(array(reference), self.manifold.radii)
-        names = (f"{part}_of_{suffix}" for part in ("n_rows", "n_inside", "n_memberships", "covered"))
-        self._n_rows, self._n_inside, self._n_memberships, self._covered = names
-        self._add_sum(self._n_rows, dtype=torch.int64)
-        self._add_sum(self._n_inside)
-        self._add_sum(self._n_memberships)
+        self._add_count(f"n_rows_of_{suffix}")
+        self._add_sum(f"n_inside_of_{suffix}")
+        self._add_sum(f"n_memberships_of_{suffix}")
+        self._covered = f"covered_of_{suffix}"
         self.add_state(self._covered, torch.zeros(len(self.manifold), dtype=torch.float64), dist_reduce_fx="max")
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         membership = self.manifold.membership(x, recall=False)
         balls = membership.reference_balls
-        self._add(self._n_rows, len(balls))
-        self._add(self._n_inside, float(np.where(np.isnan(balls), np.nan, balls > 0).sum()))
-        self._add(self._n_memberships, float(balls.sum()))
+        inside = np.where(np.isnan(balls), np.nan, balls > 0)
+        self._add_up(len(balls), float(inside.sum()), float(balls.sum()))
         covered = getattr(self, self._covered)
         setattr(self, self._covered, torch.maximum(covered, torch.from_numpy(membership.covered).to(covered.device)))
 
-    def _add(self, name: str, number: float) -> None:
-        setattr(self, name, getattr(self, name) + number)
-
-    def _per_row(self, name: str) -> float:
-        n = int(getattr(self, self._n_rows))
-        return float(getattr(self, name)) / n if n else math.nan
+    @property
+    def _shares(self) -> tuple[float, float, float]:
+        """Vectors inside and memberships, both per row, and the share of balls that hold one; NaN without rows."""
+        n, inside, memberships = map(float, self._totals)
+        covered = float(getattr(self, self._covered).mean())
+        return ratio(inside, n), ratio(memberships, n), covered if n else math.nan
 
 
 class Precision(_BallIndicator):
@@ -83,14 +92,9 @@ class Precision(_BallIndicator):
     definitions = (8,)
     misses = "lost modes: samples that are all equal and real have a precision of 1"
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return group.of(_scores).precision
-
     def compute(self) -> Tensor:
         """Precision of everything since the last reset."""
-        return self._scalar(self._per_row(self._n_inside))
+        return self._scalar(self._shares[0])
 
 
 class Density(_BallIndicator):
@@ -117,14 +121,9 @@ class Density(_BallIndicator):
     definitions = (8,)
     misses = "lost modes, and samples outside of the data if as many crowd in its dense parts"
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return group.of(_scores).density
-
     def compute(self) -> Tensor:
         """Density of everything since the last reset."""
-        return self._scalar(self._per_row(self._n_memberships) / self.manifold.k)
+        return self._scalar(self._shares[1] / self.manifold.k)
 
 
 class Coverage(_BallIndicator):
@@ -151,18 +150,12 @@ class Coverage(_BallIndicator):
     definitions = (6, 7)
     misses = "samples outside of the data, and shares: one sample near a mode covers it"
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return group.of(_scores).coverage
-
     def compute(self) -> Tensor:
         """Coverage by everything since the last reset."""
-        seen = int(getattr(self, self._n_rows)) > 0
-        return self._scalar(float(getattr(self, self._covered).mean()) if seen else math.nan)
+        return self._scalar(self._shares[2])
 
 
-class Recall(DistanceIndicator):
+class Recall(_ManifoldIndicator):
     """Recall over batches of vectors of a frozen reference; see `recall`.
 
     As input to `update`: `x` (n, d) of any float type. The balls are those of all generated vectors together, so these
@@ -181,18 +174,12 @@ class Recall(DistanceIndicator):
 
     name = "recall"
     place = 60
-    unit = "1"
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     cost = "O(n (n + m) d) for m reference vectors"
     definitions = (6, 7)
     undefined = "there are no more than k samples"
     misses = "shares of modes, and, where samples are few, holes between them: their balls are wide"
-
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group, against the pool."""
-        return group.of(_scores).recall
 
     def __init__(self, reference: Vectors, k: int = 5, **kwargs: Any) -> None:
         """Begin without rows."""

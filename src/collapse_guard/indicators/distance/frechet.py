@@ -138,23 +138,20 @@ class Frechet(DistanceIndicator):
         self.mean, self.covariance = numbers(mean), numbers(covariance)
         dimension = len(self.mean)
         # Sums are of rows less the reference mean, beside which a generation's own mean is small.
-        names = (f"{part}_about_{tag(self.mean.cpu().numpy())}" for part in ("n_rows", "total", "products"))
-        self._n_rows, self._total, self._products = names
-        self._add_sum(self._n_rows, dtype=torch.int64)
-        self._add_sum(self._total, dimension)
-        self._add_sum(self._products, dimension, dimension)
+        centre = tag(self.mean.cpu().numpy())
+        self._add_count(f"n_rows_about_{centre}")
+        self._add_sum(f"total_about_{centre}", dimension)
+        self._add_sum(f"products_about_{centre}", dimension, dimension)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         vectors = rows(x, dimension=len(self.mean))
         shifted = vectors - self.mean.to(vectors.device)
-        setattr(self, self._n_rows, getattr(self, self._n_rows) + len(shifted))
-        setattr(self, self._total, getattr(self, self._total) + shifted.sum(dim=0))
-        setattr(self, self._products, getattr(self, self._products) + shifted.T @ shifted)
+        self._add_up(len(shifted), shifted.sum(dim=0), shifted.T @ shifted)
 
     def compute(self) -> Tensor:
         """Squared distance of everything since the last reset."""
-        n, total, products = (getattr(self, name) for name in (self._n_rows, self._total, self._products))
+        n, total, products = self._totals
         if n < 2:
             return self._scalar(math.nan)
         covariance = (products - torch.outer(total, total) / n) / (n - 1)

@@ -319,21 +319,19 @@ class Mmd(DistanceIndicator):
         self.features = RandomFeatures(points.shape[1], bandwidth, n_features, seed)
         self.n_reference, self.reference_total = len(points), self.features(points).sum(dim=0)
         suffix = tag(self.features.directions.numpy())
-        self._n_rows, self._total = f"n_rows_as_features_{suffix}", f"total_of_features_{suffix}"
-        self._add_sum(self._n_rows, dtype=torch.int64)
-        self._add_sum(self._total, 2 * n_features)
+        self._add_count(f"n_rows_as_features_{suffix}")
+        self._add_sum(f"total_of_features_{suffix}", 2 * n_features)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         features = self.features(x)
-        setattr(self, self._n_rows, getattr(self, self._n_rows) + len(features))
-        setattr(self, self._total, getattr(self, self._total) + features.sum(dim=0))
+        self._add_up(len(features), features.sum(dim=0))
 
     def compute(self) -> Tensor:
         """Squared discrepancy of everything since the last reset."""
-        total = getattr(self, self._total)
-        n_rows, reference = int(getattr(self, self._n_rows)), self.reference_total.to(total.device)
-        return self._scalar(discrepancy_of_sums(n_rows, total, self.n_reference, reference))
+        n_rows, total = self._totals
+        reference = self.reference_total.to(total.device)
+        return self._scalar(discrepancy_of_sums(int(n_rows), total, self.n_reference, reference))
 
 
 def _features(instruments: Instruments) -> tuple[RandomFeatures, Tensor]:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.base import EvidenceKind
+from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
 from collapse_guard.indicators.samples import TokenGroup
@@ -48,7 +49,7 @@ def compression_ratio(texts: Sequence[str]) -> float:
     return _ratio(_encoded(texts))
 
 
-class CompressionRatio(FlatStates):
+class CompressionRatio(DiversityIndicator, FlatStates):
     """Compression ratio over batches of texts; see `compression_ratio`.
 
     As input to `update`: `texts`, a list of strings. The state is all bytes, and at most `most_bytes` (2**30, 1 GiB)
@@ -63,17 +64,14 @@ class CompressionRatio(FlatStates):
 
     name = "compression_ratio"
     place = 150
-    family = "diversity"
     unit = "bytes per compressed byte"
     undefined = "no text has a character"
     direction = Direction.UP
     value_range = (0.0, math.inf)
-    minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "texts"
     groups_of = "tokens"
     cost = "O(bytes)"
     misses = "repeats more than 32 KiB apart, and the same said in other words"
-    definitions = (4, 6)
 
     most_bytes: ClassVar[int] = 2**30
     """Bytes that are kept at most."""

@@ -5,15 +5,11 @@ Here is distinct-n; the other members of the family stand in the modules that ar
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
-
 from torch import Tensor
 
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.counts import ratio
+from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
 from collapse_guard.indicators.ngrams import NgramTable, Sequences, different_ngrams
-from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records.readings import Direction
 
 
 def distinct_n(sequences: Sequences, n: int) -> float:
@@ -40,23 +36,10 @@ def distinct_n(sequences: Sequences, n: int) -> float:
         >>> distinct_n([[0, 1, 0, 1, 2, 0]], n=2)
         0.8
     """
-    return _share(*different_ngrams(sequences, n, lowest=n)[0])
+    return ratio(*different_ngrams(sequences, n, lowest=n)[0])
 
 
-def distinct_up_to(sequences: Sequences, n: int) -> tuple[float, ...]:
-    """`distinct_n` of the orders 1 to n; they share the work, so four take about as long as two alone.
-
-    Raises:
-        InputError: As `distinct_n`.
-
-    Example:
-        >>> distinct_up_to([[0, 1, 0, 1, 2, 0]], 3)
-        (0.5, 0.8, 1.0)
-    """
-    return tuple(_share(different, total) for different, total in different_ngrams(sequences, n))
-
-
-class Distinct(NgramTable):
+class Distinct(DiversityIndicator, NgramTable):
     """Distinct-n over batches of sequences of token ids; see `distinct_n`.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is
@@ -75,36 +58,17 @@ class Distinct(NgramTable):
         tensor(0.6667, dtype=torch.float64)
     """
 
-    family = "diversity"
     unit = "share of n-grams"
     undefined = "no sample is as long as n"
-    direction = Direction.DOWN
-    value_range = (0.0, 1.0)
-    minimum_n = MINIMUM_GROUPS
-    evidence: ClassVar[EvidenceKind] = "tokens"
-    cost = "O(N log N) for N tokens"
     misses = "rare words that are lost one by one; noise, which counts as new"
-    definitions = (4, 6)
+    formula = staticmethod(distinct_n)
 
     def compute(self) -> Tensor:
         """Distinct-n of everything since the last reset; NaN without n-grams."""
-        keys, counts = self.table
-        return self._scalar(_share(len(keys), int(counts.sum())))
+        return self._scalar(self.share_of_different)
 
 
-class _FixedOrder(Distinct):
-    order: ClassVar[int]
-
-    @classmethod
-    def read(cls, group: TokenGroup) -> float:
-        """Value of a group."""
-        return distinct_n(group.tokens, cls.order)
-
-    def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
-        super().__init__(self.order, vocabulary_size, **kwargs)
-
-
-class Distinct1(_FixedOrder):
+class Distinct1(FixedOrder, Distinct):
     """Distinct-1, the share of new tokens; see `Distinct`.
 
     Example:
@@ -115,12 +79,10 @@ class Distinct1(_FixedOrder):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "distinct_1"
-    place = 10
-    order = 1
+    name, place, order = "distinct_1", 10, 1
 
 
-class Distinct2(_FixedOrder):
+class Distinct2(FixedOrder, Distinct):
     """Distinct-2, the share of new pairs of tokens; see `Distinct`.
 
     Example:
@@ -131,12 +93,10 @@ class Distinct2(_FixedOrder):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "distinct_2"
-    place = 20
-    order = 2
+    name, place, order = "distinct_2", 20, 2
 
 
-class Distinct3(_FixedOrder):
+class Distinct3(FixedOrder, Distinct):
     """Distinct-3, the share of new triples of tokens; see `Distinct`.
 
     Example:
@@ -147,12 +107,10 @@ class Distinct3(_FixedOrder):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "distinct_3"
-    place = 30
-    order = 3
+    name, place, order = "distinct_3", 30, 3
 
 
-class Distinct4(_FixedOrder):
+class Distinct4(FixedOrder, Distinct):
     """Distinct-4, the share of new runs of four tokens; see `Distinct`.
 
     Example:
@@ -163,10 +121,4 @@ class Distinct4(_FixedOrder):
         tensor(0.3333, dtype=torch.float64)
     """
 
-    name = "distinct_4"
-    place = 40
-    order = 4
-
-
-def _share(different: int, total: int) -> float:
-    return different / total if total else math.nan
+    name, place, order = "distinct_4", 40, 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +10,8 @@ from torch import Tensor
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
 from collapse_guard.indicators.ngrams import NgramTable, Sequences, key_counts, ngram_keys
-from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -66,7 +64,7 @@ def miller_madow(counts: npt.ArrayLike) -> float:
     return _entropy(occurring) + (len(occurring) - 1) / (2 * int(occurring.sum()))
 
 
-class NgramEntropy(NgramTable):
+class NgramEntropy(DiversityIndicator, NgramTable):
     """Entropy-n over batches of sequences of token ids; see `entropy_n`.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is
@@ -85,36 +83,21 @@ class NgramEntropy(NgramTable):
         tensor(0.6365, dtype=torch.float64)
     """
 
-    family = "diversity"
     unit = "nats per n-gram"
     undefined = "no sample is as long as n"
     direction = Direction.BOTH
     value_range = (0.0, math.inf)
-    minimum_n = MINIMUM_GROUPS
-    evidence: ClassVar[EvidenceKind] = "tokens"
     scale = EffectScale.LOG
-    cost = "O(N log N) for N tokens"
     misses = "which n-grams they are: a lost one and a new one cancel, and rare ones have little weight"
     definitions = (4, 6, 8)
+    formula = staticmethod(entropy_n)
 
     def compute(self) -> Tensor:
         """Entropy-n of everything since the last reset; NaN without n-grams."""
         return self._scalar(_entropy(self.table[1]))
 
 
-class _FixedOrder(NgramEntropy):
-    order: ClassVar[int]
-
-    @classmethod
-    def read(cls, group: TokenGroup) -> float:
-        """Value of a group."""
-        return entropy_n(group.tokens, cls.order)
-
-    def __init__(self, vocabulary_size: int, **kwargs: Any) -> None:
-        super().__init__(self.order, vocabulary_size, **kwargs)
-
-
-class NgramEntropy1(_FixedOrder):
+class NgramEntropy1(FixedOrder, NgramEntropy):
     """Entropy-1, of single tokens; see `NgramEntropy`.
 
     Example:
@@ -125,12 +108,10 @@ class NgramEntropy1(_FixedOrder):
         tensor(0.6931, dtype=torch.float64)
     """
 
-    name = "entropy_1"
-    place = 90
-    order = 1
+    name, place, order = "entropy_1", 90, 1
 
 
-class NgramEntropy2(_FixedOrder):
+class NgramEntropy2(FixedOrder, NgramEntropy):
     """Entropy-2, of pairs of tokens; see `NgramEntropy`.
 
     Example:
@@ -141,12 +122,10 @@ class NgramEntropy2(_FixedOrder):
         tensor(0.6931, dtype=torch.float64)
     """
 
-    name = "entropy_2"
-    place = 100
-    order = 2
+    name, place, order = "entropy_2", 100, 2
 
 
-class NgramEntropy3(_FixedOrder):
+class NgramEntropy3(FixedOrder, NgramEntropy):
     """Entropy-3, of triples of tokens; see `NgramEntropy`.
 
     Example:
@@ -157,12 +136,10 @@ class NgramEntropy3(_FixedOrder):
         tensor(0.6931, dtype=torch.float64)
     """
 
-    name = "entropy_3"
-    place = 110
-    order = 3
+    name, place, order = "entropy_3", 110, 3
 
 
-class NgramEntropy4(_FixedOrder):
+class NgramEntropy4(FixedOrder, NgramEntropy):
     """Entropy-4, of runs of four tokens; see `NgramEntropy`.
 
     Example:
@@ -173,9 +150,7 @@ class NgramEntropy4(_FixedOrder):
         tensor(0.6365, dtype=torch.float64)
     """
 
-    name = "entropy_4"
-    place = 120
-    order = 4
+    name, place, order = "entropy_4", 120, 4
 
 
 def _entropy(counts: IntArray) -> float:

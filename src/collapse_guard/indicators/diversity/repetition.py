@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from collapse_guard.arrays import IntArray
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
-from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -44,7 +41,18 @@ def repetition(sequences: Sequences, n: int = 4) -> float:
     return _repetition(*joined(sequences), n)
 
 
-class Repetition(KeptSequences):
+def _repetition(ids: IntArray, lengths: IntArray, n: int) -> float:
+    check_order(n)
+    long_enough = lengths >= n
+    if long_enough.sum() < 2:
+        return math.nan
+    table = ngrams_by_document(ids, lengths, n)
+    others = np.repeat(table.spread - 1, table.spread)
+    repeats = np.bincount(table.documents, weights=others, minlength=len(lengths))
+    return float(np.log1p(repeats[long_enough]).mean())
+
+
+class Repetition(DiversityIndicator, KeptSequences):
     """Self-repetition over batches of sequences of token ids; see `repetition`.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is
@@ -63,40 +71,10 @@ class Repetition(KeptSequences):
 
     name = "repetition"
     place = 140
-    family = "diversity"
     unit = "log repeats"
     undefined = "fewer than two samples are as long as n"
     direction = Direction.UP
     value_range = (0.0, math.inf)
-    minimum_n = MINIMUM_GROUPS
-    evidence: ClassVar[EvidenceKind] = "tokens"
     scale = EffectScale.LOG
-    cost = "O(N log N) for N tokens"
     misses = "loops within one sample, and the same said in other words"
-    definitions = (4, 6)
-
-    @classmethod
-    def read(cls, group: TokenGroup) -> float:
-        """Value of a group."""
-        return repetition(group.tokens)
-
-    def __init__(self, n: int = 4, **kwargs: Any) -> None:
-        """Begin without sequences."""
-        super().__init__(**kwargs)
-        check_order(n)
-        self.n = n
-
-    def compute(self) -> Tensor:
-        """Self-repetition of everything since the last reset."""
-        return self._scalar(_repetition(*self.kept, self.n))
-
-
-def _repetition(ids: IntArray, lengths: IntArray, n: int) -> float:
-    check_order(n)
-    long_enough = lengths >= n
-    if long_enough.sum() < 2:
-        return math.nan
-    table = ngrams_by_document(ids, lengths, n)
-    others = np.repeat(table.spread - 1, table.spread)
-    repeats = np.bincount(table.documents, weights=others, minlength=len(lengths))
-    return float(np.log1p(repeats[long_enough]).mean())
+    formula = staticmethod(_repetition)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from collapse_guard.arrays import FloatArray, IntArray
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
-from collapse_guard.indicators.samples import TokenGroup
 from collapse_guard.records import Direction, EffectScale
 
 _EPSILON = 0.1
@@ -51,7 +48,17 @@ def self_bleu(sequences: Sequences, n: int = 4) -> float:
     return _self_bleu(*joined(sequences), n)
 
 
-class SelfBleu(KeptSequences):
+def _self_bleu(ids: IntArray, lengths: IntArray, n: int) -> float:
+    check_order(n)
+    if len(lengths) < 2:
+        return math.nan
+    matches = [_matches(ids, lengths, order) for order in range(1, n + 1)]
+    log_precisions = [_log_precision(found, lengths, order) for order, found in enumerate(matches, start=1)]
+    scores = np.exp(_log_brevity(lengths) + np.mean(log_precisions, axis=0))
+    return float(np.where(matches[0] > 0, scores, 0.0).mean())
+
+
+class SelfBleu(DiversityIndicator, KeptSequences):
     """Self-BLEU over batches of sequences of token ids; see `self_bleu`.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is
@@ -70,42 +77,12 @@ class SelfBleu(KeptSequences):
 
     name = "self_bleu"
     place = 130
-    family = "diversity"
     unit = "BLEU"
     undefined = "there are fewer than two samples"
     direction = Direction.UP
-    value_range = (0.0, 1.0)
-    minimum_n = MINIMUM_GROUPS
-    evidence: ClassVar[EvidenceKind] = "tokens"
     scale = EffectScale.ABSOLUTE
-    cost = "O(N log N) for N tokens"
     misses = "the same said in other words, and loops within one sample"
-    definitions = (4, 6)
-
-    @classmethod
-    def read(cls, group: TokenGroup) -> float:
-        """Value of a group."""
-        return self_bleu(group.tokens)
-
-    def __init__(self, n: int = 4, **kwargs: Any) -> None:
-        """Begin without sequences."""
-        super().__init__(**kwargs)
-        check_order(n)
-        self.n = n
-
-    def compute(self) -> Tensor:
-        """Self-BLEU of everything since the last reset."""
-        return self._scalar(_self_bleu(*self.kept, self.n))
-
-
-def _self_bleu(ids: IntArray, lengths: IntArray, n: int) -> float:
-    check_order(n)
-    if len(lengths) < 2:
-        return math.nan
-    matches = [_matches(ids, lengths, order) for order in range(1, n + 1)]
-    log_precisions = [_log_precision(found, lengths, order) for order, found in enumerate(matches, start=1)]
-    scores = np.exp(_log_brevity(lengths) + np.mean(log_precisions, axis=0))
-    return float(np.where(matches[0] > 0, scores, 0.0).mean())
+    formula = staticmethod(_self_bleu)
 
 
 def _matches(ids: IntArray, lengths: IntArray, n: int) -> IntArray:

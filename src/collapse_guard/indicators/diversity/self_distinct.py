@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.counts import ratio
+from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
 from collapse_guard.indicators.document_ngrams import ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
-from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records import Direction
 
 
 def self_distinct_n(sequences: Sequences, n: int) -> float:
@@ -40,10 +38,10 @@ def self_distinct_n(sequences: Sequences, n: int) -> float:
         >>> self_distinct_n([[5, 5, 5, 5], [5, 6, 7, 8], [5]], n=2)
         0.6666666666666666
     """
-    return _mean(*_shares(sequences, n))
+    return ratio(*_shares(sequences, n))
 
 
-class SelfDistinct(Indicator):
+class SelfDistinct(DiversityIndicator):
     """Self-distinct-n over batches of sequences of token ids; see `self_distinct_n`.
 
     As input to `update`: `sequences`, a list of 1-D integer tensors (or a (B, T) tensor without pads). The state is a
@@ -60,50 +58,30 @@ class SelfDistinct(Indicator):
         tensor(0.6250, dtype=torch.float64)
     """
 
-    family = "diversity"
     unit = "share of n-grams"
     undefined = "no sample is as long as n"
-    direction = Direction.DOWN
-    value_range = (0.0, 1.0)
-    minimum_n = MINIMUM_GROUPS
-    evidence: ClassVar[EvidenceKind] = "tokens"
-    cost = "O(N log N) for N tokens"
     misses = "mode collapse: each copy of one good sample is as diverse as before"
     definitions = (4,)
+    formula = staticmethod(self_distinct_n)
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         """Begin without sequences."""
         super().__init__(**kwargs)
         check_order(n)
         self.n = n
-        self._total, self._sequences = f"total_of_shares_of_{n}_grams", f"sequences_with_{n}_grams"
-        self._add_sum(self._total)
-        self._add_sum(self._sequences, dtype=torch.int64)
+        self._add_sum(f"total_of_shares_of_{n}_grams")
+        self._add_count(f"sequences_with_{n}_grams")
 
     def update(self, sequences: Sequences) -> None:
         """Add sequences."""
-        total, count = _shares(sequences, self.n)
-        setattr(self, self._total, getattr(self, self._total) + total)
-        setattr(self, self._sequences, getattr(self, self._sequences) + count)
+        self._add_up(*_shares(sequences, self.n))
 
     def compute(self) -> Tensor:
         """Self-distinct-n of everything since the last reset; NaN without n-grams."""
-        return self._scalar(_mean(float(getattr(self, self._total)), int(getattr(self, self._sequences))))
+        return self._scalar(ratio(*map(float, self._totals)))
 
 
-class _FixedOrder(SelfDistinct):
-    order: ClassVar[int]
-
-    @classmethod
-    def read(cls, group: TokenGroup) -> float:
-        """Value of a group."""
-        return self_distinct_n(group.tokens, cls.order)
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(self.order, **kwargs)
-
-
-class SelfDistinct1(_FixedOrder):
+class SelfDistinct1(FixedOrder, SelfDistinct):
     """Self-distinct-1, the mean share of new tokens in a sample; see `SelfDistinct`.
 
     Example:
@@ -114,12 +92,10 @@ class SelfDistinct1(_FixedOrder):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "self_distinct_1"
-    place = 50
-    order = 1
+    name, place, order = "self_distinct_1", 50, 1
 
 
-class SelfDistinct2(_FixedOrder):
+class SelfDistinct2(FixedOrder, SelfDistinct):
     """Self-distinct-2, the mean share of new pairs of tokens in a sample; see `SelfDistinct`.
 
     Example:
@@ -130,12 +106,10 @@ class SelfDistinct2(_FixedOrder):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "self_distinct_2"
-    place = 60
-    order = 2
+    name, place, order = "self_distinct_2", 60, 2
 
 
-class SelfDistinct3(_FixedOrder):
+class SelfDistinct3(FixedOrder, SelfDistinct):
     """Self-distinct-3, the mean share of new triples of tokens in a sample; see `SelfDistinct`.
 
     Example:
@@ -146,12 +120,10 @@ class SelfDistinct3(_FixedOrder):
         tensor(1., dtype=torch.float64)
     """
 
-    name = "self_distinct_3"
-    place = 70
-    order = 3
+    name, place, order = "self_distinct_3", 70, 3
 
 
-class SelfDistinct4(_FixedOrder):
+class SelfDistinct4(FixedOrder, SelfDistinct):
     """Self-distinct-4, the mean share of new runs of four tokens in a sample; see `SelfDistinct`.
 
     Example:
@@ -162,9 +134,7 @@ class SelfDistinct4(_FixedOrder):
         tensor(0.3333, dtype=torch.float64)
     """
 
-    name = "self_distinct_4"
-    place = 80
-    order = 4
+    name, place, order = "self_distinct_4", 80, 4
 
 
 def _shares(sequences: Sequences, n: int) -> tuple[float, int]:
@@ -174,7 +144,3 @@ def _shares(sequences: Sequences, n: int) -> tuple[float, int]:
     different = np.bincount(ngrams_by_document(ids, lengths, n).documents, minlength=len(lengths))
     long_enough = lengths >= n
     return math.fsum(different[long_enough] / (lengths[long_enough] - n + 1)), int(long_enough.sum())
-
-
-def _mean(total: float, count: int) -> float:
-    return total / count if count else math.nan

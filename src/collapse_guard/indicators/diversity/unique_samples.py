@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,10 +11,11 @@ import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.base import EvidenceKind
+from collapse_guard.indicators.counts import ratio
+from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.ngrams import KeyTable
 from collapse_guard.indicators.samples import TextGroup, VectorGroup
-from collapse_guard.records import Direction
 
 Contents = Sequence[str | bytes | npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
 """Samples of one kind: texts, bytes, or 1-D arrays of ids or numbers (the rows of a matrix)."""
@@ -41,10 +41,10 @@ def unique_samples(contents: Contents) -> float:
         >>> unique_samples(["war", "peace", "war", "war"])
         0.5
     """
-    return _share(len({_content(sample) for sample in contents}), len(contents))
+    return ratio(len({_content(sample) for sample in contents}), len(contents))
 
 
-class UniqueSamples(KeyTable):
+class UniqueSamples(DiversityIndicator, KeyTable):
     """Share of samples that are new, over batches of samples; see `unique_samples`.
 
     As input to `update`: `contents`, a list of texts, bytes or 1-D tensors, or the rows of a tensor. The state is two
@@ -62,12 +62,8 @@ class UniqueSamples(KeyTable):
 
     name = "unique_samples"
     place = 160
-    family = "diversity"
     unit = "share of samples"
     undefined = "there are no samples"
-    direction = Direction.DOWN
-    value_range = (0.0, 1.0)
-    minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "texts"
     reads_rows = True
     cost = "O(bytes)"
@@ -91,8 +87,7 @@ class UniqueSamples(KeyTable):
 
     def compute(self) -> Tensor:
         """Share of everything since the last reset; NaN without samples."""
-        keys, counts = self.table
-        return self._scalar(_share(len(keys), int(counts.sum())))
+        return self._scalar(self.share_of_different)
 
 
 def _content(sample: str | bytes | npt.ArrayLike | Tensor) -> bytes:
@@ -120,7 +115,3 @@ def _utf8(text: str) -> bytes:
             f"each of `contents` must have a UTF-8 form, but got a lone surrogate at {error.start}: decode with "
             "errors='replace'"
         ) from error
-
-
-def _share(different: int, total: int) -> float:
-    return different / total if total else math.nan

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.base import EvidenceKind, Indicator
+from collapse_guard.indicators.likelihood.nats import rate
 from collapse_guard.records.readings import Direction, Reading, Relatives, are_usable
 
 
@@ -42,7 +43,7 @@ def relative_fitness(
         >>> round(relative_fitness([math.log(32)], [1], founder_nats=[math.log(16)], founder_tokens=[1]), 6)
         0.5
     """
-    gain = _rate(founder_nats, founder_tokens) - _rate(nats, n_tokens)
+    gain = rate(founder_nats, founder_tokens) - rate(nats, n_tokens)
     return math.exp(gain) if not gain > 709.0 else math.inf
 
 
@@ -72,10 +73,6 @@ class RelativeFitness(Indicator):
     misses = "what a model writes: a model may score well and sample poorly"
     definitions = (1, 2, 3)
 
-    fitness_nats: Tensor
-    fitness_tokens: Tensor
-    fitness_founder_nats: Tensor
-
     @classmethod
     def read(cls, relatives: Relatives) -> Reading | None:
         """Value of the documents that generation and founder have scored; None where either has no perplexity."""
@@ -90,19 +87,17 @@ class RelativeFitness(Indicator):
         """Begin without documents."""
         super().__init__(**kwargs)
         self._add_sum("fitness_nats")
-        self._add_sum("fitness_tokens", dtype=torch.int64)
+        self._add_count("fitness_tokens")
         self._add_sum("fitness_founder_nats")
 
     def update(self, nats: Tensor, n_tokens: Tensor, founder_nats: Tensor) -> None:
         """Add documents."""
-        self.fitness_nats = self.fitness_nats + nats.sum(dtype=torch.float64)
-        self.fitness_tokens = self.fitness_tokens + n_tokens.sum()
-        self.fitness_founder_nats = self.fitness_founder_nats + founder_nats.sum(dtype=torch.float64)
+        self._add_up(nats.sum(dtype=torch.float64), n_tokens.sum(), founder_nats.sum(dtype=torch.float64))
 
     def compute(self) -> Tensor:
         """Relative fitness of everything since the last reset."""
-        tokens = self.fitness_tokens
-        return self._scalar(relative_fitness(self.fitness_nats, tokens, self.fitness_founder_nats, tokens))
+        nats, tokens, founder_nats = self._totals
+        return self._scalar(relative_fitness(nats, tokens, founder_nats, tokens))
 
 
 def _sums(reading: Reading, keys: Sequence[str]) -> tuple[FloatArray, FloatArray]:
@@ -111,8 +106,3 @@ def _sums(reading: Reading, keys: Sequence[str]) -> tuple[FloatArray, FloatArray
     chosen = [places[key] for key in keys]
     weights = np.array(reading.weights)[chosen]
     return np.array(reading.replicates)[chosen] * weights, weights
-
-
-def _rate(nats: npt.ArrayLike | Tensor, units: npt.ArrayLike | Tensor) -> float:
-    total = float(torch.as_tensor(units, dtype=torch.float64).sum())
-    return float(torch.as_tensor(nats, dtype=torch.float64).sum()) / total if total else math.nan

@@ -16,10 +16,10 @@ from torch import Tensor
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.counts import occurrences
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.samples import TokenGroup, VectorGroup
-from collapse_guard.indicators.tails.richness import occurrences
 from collapse_guard.records import Direction, EffectScale
 from collapse_guard.records.readings import Reading, Relatives, are_usable
 

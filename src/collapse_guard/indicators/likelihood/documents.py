@@ -47,9 +47,6 @@ class BitsPerByte(LikelihoodIndicator):
     minimum_n = 30
     undefined = "the scored text has no bytes"
 
-    nats_of_bytes: Tensor
-    n_bytes: Tensor
-
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
         """Rates of all documents; None where their bytes are not known."""
@@ -69,19 +66,26 @@ class BitsPerByte(LikelihoodIndicator):
         """Begin without documents."""
         super().__init__(**kwargs)
         self._add_sum("nats_of_bytes")
-        self._add_sum("n_bytes", dtype=torch.int64)
+        self._add_count("n_bytes")
 
     def update(self, nats: Tensor, n_bytes: Tensor) -> None:
         """Add documents."""
-        self.nats_of_bytes = self.nats_of_bytes + nats.sum(dtype=torch.float64)
-        self.n_bytes = self.n_bytes + n_bytes.sum()
+        self._add_up(nats.sum(dtype=torch.float64), n_bytes.sum())
 
     def compute(self) -> Tensor:
         """Bits per byte of everything since the last reset."""
-        return self._scalar(bits_per_byte(self.nats_of_bytes, self.n_bytes))
+        return self._scalar(bits_per_byte(*self._totals))
 
 
-class TailLoss(LikelihoodIndicator):
+class _HardestIndicator(LikelihoodIndicator):
+    """What the losses of the hardest documents and tokens declare alike."""
+
+    unit = "nats per token"
+    definitions = (2, 7)
+    scale = EffectScale.LOG
+
+
+class TailLoss(_HardestIndicator):
     """Loss over the founder's hardest documents; see `tail_loss`.
 
     As input to `update`: `nats` (d,), `n_tokens` (d,) and `in_tail` (d,) of d documents. Value: float64.
@@ -95,18 +99,12 @@ class TailLoss(LikelihoodIndicator):
 
     name = "tail_loss"
     place = 30
-    unit = "nats per token"
     cost = "O(d) for d documents"
     misses = (
         "tails that the founder knew well; later generations read low, because the founder's own loss chose the tail"
     )
-    definitions = (2, 7)
     minimum_n = 10
-    scale = EffectScale.LOG
     undefined = "no document of the tail is scored"
-
-    tail_nats: Tensor
-    tail_tokens: Tensor
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -135,19 +133,18 @@ class TailLoss(LikelihoodIndicator):
         """Begin without documents."""
         super().__init__(**kwargs)
         self._add_sum("tail_nats")
-        self._add_sum("tail_tokens", dtype=torch.int64)
+        self._add_count("tail_tokens")
 
     def update(self, nats: Tensor, n_tokens: Tensor, in_tail: Tensor) -> None:
         """Add documents."""
-        self.tail_nats = self.tail_nats + nats[in_tail].sum(dtype=torch.float64)
-        self.tail_tokens = self.tail_tokens + n_tokens[in_tail].sum()
+        self._add_up(nats[in_tail].sum(dtype=torch.float64), n_tokens[in_tail].sum())
 
     def compute(self) -> Tensor:
         """Nats per token over the tail documents since the last reset."""
-        return self._scalar(tail_loss(self.tail_nats, self.tail_tokens, in_tail=True))
+        return self._scalar(rate(*self._totals))
 
 
-class TailTokenLoss(LikelihoodIndicator):
+class TailTokenLoss(_HardestIndicator):
     """Loss over the founder's hardest tokens; see `tail_token_loss`.
 
     As input to `update`: `token_nats` and `in_tail`, of any one shape. Value: float64.
@@ -161,16 +158,10 @@ class TailTokenLoss(LikelihoodIndicator):
 
     name = "tail_token_loss"
     place = 40
-    unit = "nats per token"
     cost = "O(t) for t tokens"
     misses = "about half of the loss: the founder's hardest tokens were partly chosen by chance"
-    definitions = (2, 7)
     minimum_n = 10
-    scale = EffectScale.LOG
     undefined = "no token of the tail is scored"
-
-    hard_nats: Tensor
-    n_hard: Tensor
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -202,19 +193,18 @@ class TailTokenLoss(LikelihoodIndicator):
         """Begin without documents."""
         super().__init__(**kwargs)
         self._add_sum("hard_nats")
-        self._add_sum("n_hard", dtype=torch.int64)
+        self._add_count("n_hard")
 
     def update(self, token_nats: Tensor, in_tail: Tensor) -> None:
         """Add tokens."""
-        self.hard_nats = self.hard_nats + token_nats[in_tail].sum(dtype=torch.float64)
-        self.n_hard = self.n_hard + in_tail.sum()
+        self._add_up(token_nats[in_tail].sum(dtype=torch.float64), in_tail.sum())
 
     def compute(self) -> Tensor:
         """Mean nats over the tail tokens since the last reset."""
-        return self._scalar(rate(self.hard_nats, self.n_hard))
+        return self._scalar(rate(*self._totals))
 
 
-class CvarLoss(LikelihoodIndicator):
+class CvarLoss(_HardestIndicator):
     """Conditional value at risk over documents; see `cvar_loss`.
 
     As input to `update`: `nats` (d,) and `n_tokens` (d,) of d documents. Value: float64. The worst documents are only
@@ -235,12 +225,9 @@ class CvarLoss(LikelihoodIndicator):
 
     name = "cvar_loss"
     place = 50
-    unit = "nats per token"
     cost = "O(d log d) for d documents"
     misses = "hard documents that others replace: each generation has its own worst documents"
-    definitions = (2, 7)
     minimum_n = 100
-    scale = EffectScale.LOG
     undefined = "no document is scored"
 
     rates_of_documents: Tensor

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.counts import ratio
 
 
 def perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
@@ -237,8 +238,7 @@ def founder_perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -
 
 def rate(nats: ArrayLike | Tensor, units: ArrayLike | Tensor) -> float:
     """Sum of nats / sum of units; NaN without units."""
-    total = float(_tensor(units).sum())
-    return float(_tensor(nats).sum()) / total if total else math.nan
+    return ratio(float(_tensor(nats).sum()), float(_tensor(units).sum()))
 
 
 def _tensor(values: ArrayLike | Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -40,23 +41,24 @@ class _TokenMean(LikelihoodIndicator):
     scale: ClassVar[EffectScale] = EffectScale.EXPONENTIAL
     undefined = "no token is scored"
     _of: ClassVar[str]
+    _of_tokens: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, ignore_index: int = -100, **kwargs: Any) -> None:
         """Begin without tokens."""
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
         # The setting is part of the names: see Indicator.
-        self._nats, self._tokens = (f"{part}_{self._of}_ignoring_{ignore_index}" for part in ("nats", "n_tokens"))
-        self._add_sum(self._nats)
-        self._add_sum(self._tokens, dtype=torch.int64)
+        self._add_sum(f"nats_{self._of}_ignoring_{ignore_index}")
+        self._add_count(f"n_tokens_{self._of}_ignoring_{ignore_index}")
 
-    def _add(self, nats: Tensor, labels: Tensor) -> None:
-        setattr(self, self._nats, getattr(self, self._nats) + nats.sum(dtype=torch.float64))
-        setattr(self, self._tokens, getattr(self, self._tokens) + (labels != self.ignore_index).sum())
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        nats = self._of_tokens(logits.detach(), labels, self.ignore_index)
+        self._add_up(nats.sum(dtype=torch.float64), (labels != self.ignore_index).sum())
 
-    @property
-    def _sums(self) -> tuple[Tensor, Tensor]:
-        return getattr(self, self._nats), getattr(self, self._tokens)
+    def compute(self) -> Tensor:
+        """Value of everything since the last reset; NaN where every label was ignored."""
+        return self._scalar(self.formula(*self._totals))
 
 
 class Perplexity(_TokenMean):
@@ -80,7 +82,8 @@ class Perplexity(_TokenMean):
     place = 10
     unit = "choices per token"
     value_range = (1.0, math.inf)
-    _of = "of_real_text"
+    formula = staticmethod(perplexity)
+    _of, _of_tokens = "of_real_text", staticmethod(token_nll)
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -89,16 +92,20 @@ class Perplexity(_TokenMean):
         value = perplexity(losses.nll, losses.n_tokens)
         return Rates(value=value, documents=losses.documents, sums=losses.nll, units=losses.n_tokens)
 
-    def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch."""
-        self._add(token_nll(logits.detach(), labels, self.ignore_index), labels)
 
-    def compute(self) -> Tensor:
-        """Perplexity of everything since the last reset; NaN where every label was ignored."""
-        return self._scalar(perplexity(*self._sums))
+class _OutputPerplexity(Perplexity):
+    """Base of perplexities of the samples of a generation, under one model or another."""
+
+    direction = Direction.BOTH
+    minimum_n = MINIMUM_GROUPS
+    evidence = "outputs"
+
+    @classmethod
+    def _of_samples(cls, losses: Losses | None) -> tuple[float, Losses] | None:
+        return None if losses is None else (cls.formula(losses.nll, losses.n_tokens), losses)
 
 
-class OwnPerplexity(Perplexity):
+class OwnPerplexity(_OutputPerplexity):
     """Perplexity of a model on its own samples, over batches of logits; see `own_perplexity`.
 
     As input to `update`: `logits` (B, T, V) of the model on its samples, and the samples as `labels` (B, T), already
@@ -116,25 +123,18 @@ class OwnPerplexity(Perplexity):
 
     name = "own_perplexity"
     place = 70
-    direction = Direction.BOTH
-    minimum_n = MINIMUM_GROUPS
-    evidence = "outputs"
     definitions = (4, 7)
     misses = "whether the text is right: a model may be sure of nonsense; and narrowing and noise that cancel out"
+    formula = staticmethod(own_perplexity)
     _of = "of_own_samples"
 
     @classmethod
     def read(cls, evidence: Evidence) -> tuple[float, Losses] | None:  # type: ignore[override]
         """Value, and losses of the samples under the generation itself."""
-        own = evidence.own_losses
-        return None if own is None else (own_perplexity(own.nll, own.n_tokens), own)
-
-    def compute(self) -> Tensor:
-        """Perplexity of the model on all its samples since the last reset."""
-        return self._scalar(own_perplexity(*self._sums))
+        return cls._of_samples(evidence.own_losses)
 
 
-class FounderPerplexity(Perplexity):
+class FounderPerplexity(_OutputPerplexity):
     """Perplexity of the founder on samples of a generation, over batches of logits; see `founder_perplexity`.
 
     As input to `update`: `logits` (B, T, V) of the founder on the samples, and the samples as `labels` (B, T), already
@@ -152,22 +152,15 @@ class FounderPerplexity(Perplexity):
 
     name = "founder_perplexity"
     place = 80
-    direction = Direction.BOTH
-    minimum_n = MINIMUM_GROUPS
-    evidence = "outputs"
     definitions = (7, 8)
     misses = "lost tails and new errors at once: they cancel out in the mean"
+    formula = staticmethod(founder_perplexity)
     _of = "of_samples_at_the_founder"
 
     @classmethod
     def read(cls, evidence: Evidence) -> tuple[float, Losses] | None:  # type: ignore[override]
         """Value, and losses of the samples under the founder."""
-        founder = evidence.founder_losses
-        return None if founder is None else (founder_perplexity(founder.nll, founder.n_tokens), founder)
-
-    def compute(self) -> Tensor:
-        """Perplexity of the founder on all samples since the last reset."""
-        return self._scalar(founder_perplexity(*self._sums))
+        return cls._of_samples(evidence.founder_losses)
 
 
 class Entropy(_TokenMean):
@@ -193,7 +186,8 @@ class Entropy(_TokenMean):
     direction = Direction.BOTH
     definitions = (4, 7)
     misses = "whether the model is right: it may be as unsure as before, of other words"
-    _of = "of_entropy"
+    formula = staticmethod(entropy)
+    _of, _of_tokens = "of_entropy", staticmethod(token_entropy)
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -203,11 +197,3 @@ class Entropy(_TokenMean):
             return None
         value = entropy(nats, n_tokens)
         return Rates(value=value, documents=scored.losses.documents, sums=nats, units=n_tokens, what="entropies")
-
-    def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch."""
-        self._add(token_entropy(logits.detach(), labels, self.ignore_index), labels)
-
-    def compute(self) -> Tensor:
-        """Mean entropy of everything since the last reset; NaN where every label was ignored."""
-        return self._scalar(entropy(*self._sums))

@@ -6,16 +6,15 @@ real text of the same length, never the distance to zero.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.exact_keys import Sequences, joined, within
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import ngram_keys, unique
@@ -57,7 +56,7 @@ def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> f
     n_generated = int(within(joined(generated)[1], n).sum())
     keys = ngram_keys([*generated, *training], n)
     copied = np.isin(keys[:n_generated], unique(keys[n_generated:]), kind="sort")
-    return _share(int(copied.sum()), n_generated)
+    return ratio(int(copied.sum()), n_generated)
 
 
 def near_duplicates(*, generated: Iterable[str], training: Iterable[str], threshold: float = 0.8) -> float:
@@ -93,7 +92,7 @@ def near_duplicates(*, generated: Iterable[str], training: Iterable[str], thresh
         0.5
     """
     contained = TrainingIndex.of(training).contained(generated, threshold=threshold)
-    return _share(int(contained.sum()), len(contained))
+    return ratio(int(contained.sum()), len(contained))
 
 
 class _TrainingSetIndicator(Indicator):
@@ -106,17 +105,12 @@ class _TrainingSetIndicator(Indicator):
 
     def _add_counts(self, settings: str) -> None:
         """Declare both counts; they belong to one training set, so their names say which."""
-        self._copied, self._total = f"n_copied_{settings}", f"n_{settings}"
-        self._add_sum(self._copied, dtype=torch.int64)
-        self._add_sum(self._total, dtype=torch.int64)
-
-    def _count(self, is_copied: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
-        setattr(self, self._copied, getattr(self, self._copied) + int(is_copied.sum()))
-        setattr(self, self._total, getattr(self, self._total) + len(is_copied))
+        self._add_count(f"n_copied_{settings}")
+        self._add_count(f"n_{settings}")
 
     def compute(self) -> Tensor:
         """The share of everything since the last reset; NaN without any."""
-        return self._scalar(_share(int(getattr(self, self._copied)), int(getattr(self, self._total))))
+        return self._scalar(ratio(*map(int, self._totals)))
 
 
 class CopiedNgrams(_TrainingSetIndicator):
@@ -148,7 +142,7 @@ class CopiedNgrams(_TrainingSetIndicator):
     def read(cls, group: TokenGroup) -> float:
         """Value of a group, against the pool."""
         copied = group.instruments.of(_runs).contained(group.tokens)
-        return _share(int(copied.sum()), len(copied))
+        return ratio(int(copied.sum()), len(copied))
 
     def __init__(self, index: NgramIndex, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -160,7 +154,8 @@ class CopiedNgrams(_TrainingSetIndicator):
 
     def update(self, sequences: Sequences) -> None:
         """Add samples."""
-        self._count(self.index.contained(list(sequences)))
+        copied = self.index.contained(list(sequences))
+        self._add_up(int(copied.sum()), len(copied))
 
 
 class NearDuplicates(_TrainingSetIndicator):
@@ -192,7 +187,7 @@ class NearDuplicates(_TrainingSetIndicator):
     def read(cls, group: TextGroup) -> float:
         """Value of a group, against the pool."""
         copied = group.instruments.of(_documents).contained(group.texts)
-        return _share(int(copied.sum()), len(copied))
+        return ratio(int(copied.sum()), len(copied))
 
     def __init__(self, index: TrainingIndex, threshold: float = 0.8, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -207,7 +202,8 @@ class NearDuplicates(_TrainingSetIndicator):
 
     def update(self, texts: Iterable[str]) -> None:
         """Add samples."""
-        self._count(self.index.contained(texts, threshold=self.threshold))
+        copied = self.index.contained(texts, threshold=self.threshold)
+        self._add_up(int(copied.sum()), len(copied))
 
 
 def _runs(instruments: Instruments) -> NgramIndex:
@@ -218,7 +214,3 @@ def _runs(instruments: Instruments) -> NgramIndex:
 def _documents(instruments: Instruments) -> TrainingIndex:
     """The documents of the pool."""
     return TrainingIndex.of(instruments.pool)
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan

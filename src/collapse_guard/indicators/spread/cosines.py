@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
 from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
 
@@ -99,6 +98,11 @@ def mean_distance(x: Vectors) -> float:
 class _CosineIndicator(SpreadIndicator):
     """Sums over rows of unit length: of their products and how many there are."""
 
+    unit = "effective samples"
+    cost = "O(n d min(n, d))"
+    value_range = (1.0, math.inf)
+    undefined = "there are no samples"
+
     n_directions: Tensor
     n_zero: Tensor
     cosines: Tensor
@@ -106,16 +110,14 @@ class _CosineIndicator(SpreadIndicator):
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""
         super().__init__(**kwargs)
-        self._add_sum("n_directions", dtype=torch.int64)
-        self._add_sum("n_zero", dtype=torch.int64)
+        self._add_count("n_directions")
+        self._add_count("n_zero")
         self._add_sum("cosines", dimension, dimension)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         unit, n_zero = _directions(rows(x, dimension=len(self.cosines)))
-        self.n_directions = self.n_directions + len(unit)
-        self.n_zero = self.n_zero + n_zero
-        self.cosines = self.cosines + unit.T @ unit
+        self._add_up(len(unit), n_zero, unit.T @ unit)
 
 
 class Vendi(_CosineIndicator):
@@ -136,16 +138,8 @@ class Vendi(_CosineIndicator):
 
     name = "vendi"
     place = 30
-    unit = "effective samples"
-    cost = "O(n d min(n, d))"
     misses = "lengths: only directions count; and what the embedder does not tell apart"
-    value_range = (1.0, math.inf)
-    undefined = "there are no samples"
-
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group."""
-        return vendi(group.vectors)
+    formula = staticmethod(vendi)
 
     def __init__(self, dimension: int, q: float = 1.0, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -174,16 +168,8 @@ class Vendi2(_CosineIndicator):
 
     name = "vendi_2"
     place = 40
-    unit = "effective samples"
-    cost = "O(n d min(n, d))"
     misses = "rare directions: squares weigh common ones; lengths; and what the embedder does not tell apart"
-    value_range = (1.0, math.inf)
-    undefined = "there are no samples"
-
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group."""
-        return vendi_2(group.vectors)
+    formula = staticmethod(vendi_2)
 
     def compute(self) -> Tensor:
         """Vendi score of everything since the last reset."""
@@ -212,29 +198,23 @@ class MeanDistance(SpreadIndicator):
     misses = "lost modes among many; lengths; and what the embedder does not tell apart"
     value_range = (0.0, 2.0)
     undefined = "there are fewer than two samples"
+    formula = staticmethod(mean_distance)
 
     n_directions: Tensor
     n_zero: Tensor
     total_direction: Tensor
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group."""
-        return mean_distance(group.vectors)
-
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""
         super().__init__(**kwargs)
-        self._add_sum("n_directions", dtype=torch.int64)
-        self._add_sum("n_zero", dtype=torch.int64)
+        self._add_count("n_directions")
+        self._add_count("n_zero")
         self._add_sum("total_direction", dimension)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         unit, n_zero = _directions(rows(x, dimension=len(self.total_direction)))
-        self.n_directions = self.n_directions + len(unit)
-        self.n_zero = self.n_zero + n_zero
-        self.total_direction = self.total_direction + unit.sum(dim=0)
+        self._add_up(len(unit), n_zero, unit.sum(dim=0))
 
     def compute(self) -> Tensor:
         """Mean distance of everything since the last reset."""

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
 from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
 
@@ -78,29 +77,23 @@ class TotalVariance(SpreadIndicator):
     misses = "lost modes if the others move apart; it may rise if noise replaces text"
     value_range = (0.0, math.inf)
     undefined = "there are fewer than two samples"
+    formula = staticmethod(total_variance)
 
     n_rows: Tensor
     total: Tensor
     squares: Tensor
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group."""
-        return total_variance(group.vectors)
-
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""
         super().__init__(**kwargs)
-        self._add_sum("n_rows", dtype=torch.int64)
+        self._add_count("n_rows")
         self._add_sum("total", dimension)
         self._add_sum("squares", dimension)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         vectors = rows(x, dimension=len(self.total))
-        self.n_rows = self.n_rows + len(vectors)
-        self.total = self.total + vectors.sum(dim=0)
-        self.squares = self.squares + vectors.square().sum(dim=0)
+        self._add_up(len(vectors), vectors.sum(dim=0), vectors.square().sum(dim=0))
 
     def compute(self) -> Tensor:
         """Total variance of everything since the last reset."""
@@ -130,29 +123,23 @@ class EffectiveRank(SpreadIndicator):
     misses = "a cloud that shrinks equally in all directions, and what the embedder does not separate"
     value_range = (1.0, math.inf)
     undefined = "all samples are equal"
+    formula = staticmethod(effective_rank)
 
     n_rows: Tensor
     total: Tensor
     products: Tensor
 
-    @classmethod
-    def read(cls, group: VectorGroup) -> float:
-        """Value of a group."""
-        return effective_rank(group.vectors)
-
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""
         super().__init__(**kwargs)
-        self._add_sum("n_rows", dtype=torch.int64)
+        self._add_count("n_rows")
         self._add_sum("total", dimension)
         self._add_sum("products", dimension, dimension)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
         vectors = rows(x, dimension=len(self.total))
-        self.n_rows = self.n_rows + len(vectors)
-        self.total = self.total + vectors.sum(dim=0)
-        self.products = self.products + vectors.T @ vectors
+        self._add_up(len(vectors), vectors.sum(dim=0), vectors.T @ vectors)
 
     def compute(self) -> Tensor:
         """Effective rank of everything since the last reset."""

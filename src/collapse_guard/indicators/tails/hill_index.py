@@ -10,8 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.samples import WordGroup
-from collapse_guard.indicators.tails.richness import as_array
+from collapse_guard.indicators.counts import as_array
 from collapse_guard.indicators.tails.words import WordTable
 from collapse_guard.records.readings import Direction
 
@@ -80,11 +79,7 @@ class HillIndex(WordTable):
     undefined = "at most k different words occur, or the k + 1 commonest occur equally often"
     misses = "everything below the k commonest words: a tail that is cut off, or noise mixed in evenly"
     definitions = (5, 7)
-
-    @classmethod
-    def read(cls, group: WordGroup) -> float:
-        """Value of a group."""
-        return hill_index(group.counts)
+    formula = staticmethod(hill_index)
 
     def __init__(self, k: int = HILL_RANKS, **kwargs: Any) -> None:
         """Begin without words."""

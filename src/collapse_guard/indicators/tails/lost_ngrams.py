@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.counts import as_array
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import key_counts, ngram_keys
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator, count_types
-from collapse_guard.indicators.tails.richness import as_array
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -116,7 +115,6 @@ class LostNgrams(TailIndicator):
     definitions = (6, 7)
 
     ngram_counts: Tensor
-    n_looked_at: Tensor
 
     @classmethod
     def read(cls, group: WordGroup) -> float:
@@ -128,18 +126,18 @@ class LostNgrams(TailIndicator):
         """Begin without n-grams."""
         super().__init__(**kwargs)
         self.probabilities = _probabilities(probabilities)
-        self._add_sum("ngram_counts", len(self.probabilities), dtype=torch.int64)
-        self._add_sum("n_looked_at", dtype=torch.int64)
+        self._add_count("ngram_counts", len(self.probabilities))
+        self._add_count("n_looked_at")
 
     def update(self, indices: Tensor, m: int | None = None) -> None:
         """Add n-grams."""
         added = count_types(indices, len(self.probabilities))[:-1]
-        self.ngram_counts = self.ngram_counts + added.to(self.ngram_counts.device)
-        self.n_looked_at = self.n_looked_at + (indices.numel() if m is None else m)
+        self._add_up(added.to(self.ngram_counts.device), indices.numel() if m is None else m)
 
     def compute(self) -> Tensor:
         """Share that is lost in everything since the last reset."""
-        return self._scalar(lost_ngrams(self.ngram_counts, self.probabilities, int(self.n_looked_at)))
+        counts, n_looked_at = self._totals
+        return self._scalar(lost_ngrams(counts, self.probabilities, int(n_looked_at)))
 
 
 def _probabilities(values: npt.ArrayLike | Tensor) -> FloatArray:

@@ -17,6 +17,7 @@ from torch import Tensor
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.records.readings import Direction
@@ -65,7 +66,7 @@ def rare_coverage(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
         0.5
     """
     present = counts[torch.as_tensor(rare, dtype=torch.long)] > 0
-    return int(present.sum()) / len(present) if len(present) else math.nan
+    return ratio(int(present.sum()), len(present))
 
 
 def rare_mass(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
@@ -86,7 +87,7 @@ def rare_mass(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
         0.25
     """
     rare_counts, total = counts[torch.as_tensor(rare, dtype=torch.long)], int(counts.sum())
-    return int(rare_counts.sum()) / total if total and len(rare_counts) else math.nan
+    return ratio(int(rare_counts.sum()), total) if len(rare_counts) else math.nan
 
 
 class TailIndicator(Indicator):
@@ -108,15 +109,24 @@ class _TypeCounts(TailIndicator):
 
     type_counts: Tensor
 
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return cls.formula(torch.from_numpy(group.counts), group.instruments.of(_rare))
+
     def __init__(self, rare: npt.ArrayLike | Tensor, n_types: int, **kwargs: Any) -> None:
         """Begin without occurrences."""
         super().__init__(**kwargs)
         self.rare, self.n_types = tuple(torch.as_tensor(rare).long().tolist()), n_types
-        self._add_sum("type_counts", n_types + 1, dtype=torch.int64)
+        self._add_count("type_counts", n_types + 1)
 
     def update(self, types: Tensor) -> None:
         """Add occurrences."""
         self.type_counts = self.type_counts + count_types(types, self.n_types).to(self.type_counts.device)
+
+    def compute(self) -> Tensor:
+        """Value of everything since the last reset."""
+        return self._scalar(self.formula(self.type_counts, self.rare))
 
 
 class RareCoverage(_TypeCounts):
@@ -140,15 +150,7 @@ class RareCoverage(_TypeCounts):
     place = 10
     unit = "share of rare words"
     undefined = "no word of the wild type is rare"
-
-    @classmethod
-    def read(cls, group: WordGroup) -> float:
-        """Value of a group."""
-        return rare_coverage(torch.from_numpy(group.counts), group.instruments.of(_rare))
-
-    def compute(self) -> Tensor:
-        """Coverage of everything since the last reset."""
-        return self._scalar(rare_coverage(self.type_counts, self.rare))
+    formula = staticmethod(rare_coverage)
 
 
 class RareMass(_TypeCounts):
@@ -172,15 +174,7 @@ class RareMass(_TypeCounts):
     place = 20
     unit = "share of words"
     undefined = "no word of the wild type is rare, or there are no words"
-
-    @classmethod
-    def read(cls, group: WordGroup) -> float:
-        """Value of a group."""
-        return rare_mass(torch.from_numpy(group.counts), group.instruments.of(_rare))
-
-    def compute(self) -> Tensor:
-        """Mass of everything since the last reset."""
-        return self._scalar(rare_mass(self.type_counts, self.rare))
+    formula = staticmethod(rare_mass)
 
 
 def _rare(instruments: Instruments) -> IntArray:

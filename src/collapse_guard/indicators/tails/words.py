@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.counts import occurrences, ratio
 from collapse_guard.indicators.ngrams import KeyTable
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator
-from collapse_guard.indicators.tails.richness import missing_mass
+
+
+def missing_mass(counts: npt.ArrayLike | Tensor) -> float:
+    r"""Good-Turing missing mass: the estimated probability that the next word was never seen, `f1 / N`.
+
+    f1 is the number of words that occur exactly once, N the number of occurrences. Range: [0, 1]. Collapse: down: a
+    source that has lost its rare words repeats those it has. Undefined (NaN) without occurrences. It falls with the
+    number of occurrences for any source (its expectation is that of the unseen mass after N - 1), so compare it at
+    equal numbers only. O(V) for V words.
+
+    Args:
+        counts: Occurrences of each different word, of any shape. Each unknown word counts on its own, so the counts of
+            `tails.count_types`, which puts all of them in one place, are not what is wanted.
+
+    Raises:
+        InputError: A count is negative or no integer.
+
+    Source: Good (1953), The population frequencies of species, Biometrika 40:237.
+
+    Example:
+        >>> missing_mass([5, 3, 1, 1])
+        0.2
+    """
+    seen = occurrences(counts)
+    return ratio(int((seen == 1).sum()), int(seen.sum()))
 
 
 class WordTable(TailIndicator, KeyTable):
     """Counts of word ids. Indicators that read the same may share the state in a MetricCollection."""
 
     cost = "O(N log N) for N words"
+
+    @classmethod
+    def read(cls, group: WordGroup) -> float:
+        """Value of a group."""
+        return cls.formula(group.counts)
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without words."""
@@ -49,12 +80,8 @@ class MissingMass(WordTable):
     place = 30
     unit = "probability"
     undefined = "there are no words"
+    formula = staticmethod(missing_mass)
     misses = "which words are rare: misspellings and noise are as new as real rare words"
-
-    @classmethod
-    def read(cls, group: WordGroup) -> float:
-        """Value of a group."""
-        return missing_mass(group.counts)
 
     def compute(self) -> Tensor:
         """Missing mass of everything since the last reset."""

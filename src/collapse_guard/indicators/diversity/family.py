@@ -1,0 +1,37 @@
+"""What the indicators of the diversity family declare and do alike."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.samples import TokenGroup
+from collapse_guard.records import Direction
+
+
+class DiversityIndicator(Indicator):
+    """Base of indicators of diversity; most are read from tokens, in groups of equal size."""
+
+    family = "diversity"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    minimum_n = MINIMUM_GROUPS
+    evidence: ClassVar[EvidenceKind] = "tokens"
+    cost = "O(N log N) for N tokens"
+    definitions: ClassVar[tuple[int, ...]] = (4, 6)
+
+
+class FixedOrder(DiversityIndicator):
+    """Base of an indicator of n-grams of one length; comes before the class that takes the length as its `n`."""
+
+    order: ClassVar[int]
+    """n."""
+
+    @classmethod
+    def read(cls, group: TokenGroup) -> float:
+        """Value of a group."""
+        return cls.formula(group.tokens, cls.order)
+
+    def __init__(self, *settings: Any, **kwargs: Any) -> None:
+        """Begin without sequences."""
+        super().__init__(self.order, *settings, **kwargs)  # type: ignore[call-arg]
