@@ -5,23 +5,5 @@ obeys `S_t = 1 - (1 - 1/n)^t (1 - S_0)` exactly (Seddik et al. 2024, arXiv:2404.
 inbreeding with n for 2N. Fixation index and effective size are that law solved for F and for n.
 """
 
-from collapse_guard.indicators.genetics.fitness import RelativeFitness, relative_fitness
-from collapse_guard.indicators.genetics.inbreeding import (
-    EffectiveSize,
-    FixationIndex,
-    Homozygosity,
-    effective_size,
-    fixation_index,
-    homozygosity,
-)
-
-__all__ = [
-    "EffectiveSize",
-    "FixationIndex",
-    "Homozygosity",
-    "RelativeFitness",
-    "effective_size",
-    "fixation_index",
-    "homozygosity",
-    "relative_fitness",
-]
+from collapse_guard.indicators.genetics.fitness import *
+from collapse_guard.indicators.genetics.inbreeding import *

@@ -4,7 +4,5 @@ Real text copies too: quotations, formulas, names of offices. What counts is the
 real text of the same length, never the distance to zero.
 """
 
-from collapse_guard.indicators.novelty.copies import CopiedNgrams, NearDuplicates, copied_ngrams, near_duplicates
-from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
-
-__all__ = ["CopiedNgrams", "NearDuplicates", "NgramIndex", "TrainingIndex", "copied_ngrams", "near_duplicates"]
+from collapse_guard.indicators.novelty.copies import *
+from collapse_guard.indicators.novelty.excerpts import *
