@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 from collapse_guard.errors import InputError
 from collapse_guard.indicators import exact_keys
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
+from collapse_guard.indicators.exact_keys import joined, within
 from collapse_guard.indicators.ngrams import (
     KeyTable,
     NgramTable,
     comparable_keys,
     different_ngrams,
-    joined,
     key_counts,
     ngram_hashes,
     ngram_keys,
     unique,
-    within,
 )
 
 small_ids = st.integers(0, 5)

@@ -29,16 +29,8 @@ if TYPE_CHECKING:
     from collapse_guard.indicators.spread import *
     from collapse_guard.indicators.tails import *
 
-_HOMES = {
-    "Indicator": "base",
-    "Rates": "rates",
-    "ScoredDocuments": "rates",
-    "TextGroup": "samples",
-    "TokenGroup": "samples",
-    "VectorGroup": "samples",
-    "WordGroup": "samples",
-    "register": "registry",
-}
+_HOMES = {"Indicator": "base", "register": "registry", "Rates": "rates", "ScoredDocuments": "rates"}
+_HOMES |= dict.fromkeys(("TextGroup", "TokenGroup", "VectorGroup", "WordGroup"), "samples")
 
 
 def __getattr__(name: str) -> Any:

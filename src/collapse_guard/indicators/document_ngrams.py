@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 
 from collapse_guard.arrays import IntArray
-from collapse_guard.errors import InputError
 from collapse_guard.indicators.exact_keys import (
     Sequences,
     check_order,
@@ -97,11 +96,7 @@ class KeptSequences(FlatStates):
         """
         ids, lengths = joined(sequences)
         key_base(ids, None)
-        if len(self.token_ids) + len(ids) > self.most_tokens:
-            raise InputError(
-                f"`sequences` must be at most {self.most_tokens} tokens over all updates, but got "
-                f"{len(self.token_ids) + len(ids)}: measure groups of samples, or a random part of them"
-            )
+        self._check_room("sequences", len(self.token_ids) + len(ids), self.most_tokens, "tokens")
         self._append("token_ids", ids)
         self._append("token_lengths", lengths)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from collapse_guard.arrays import IntArray, mix
+from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.exact_keys import (
@@ -25,22 +26,6 @@ from collapse_guard.indicators.exact_keys import (
     marks_of,
     within,
 )
-
-__all__ = [
-    "FlatStates",
-    "KeyTable",
-    "NgramTable",
-    "Sequences",
-    "check_order",
-    "comparable_keys",
-    "different_ngrams",
-    "joined",
-    "key_counts",
-    "ngram_hashes",
-    "ngram_keys",
-    "unique",
-    "within",
-]
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -156,9 +141,16 @@ class FlatStates(Indicator):
         for name in self._flat:
             setattr(self, name, getattr(self, name).flatten())
 
-    def _append(self, name: str, values: npt.NDArray[Any]) -> None:
+    def _append(self, name: str, values: npt.NDArray[Any] | Tensor) -> None:
         state = getattr(self, name)
-        setattr(self, name, torch.cat([state, torch.from_numpy(values).to(state.device)]))
+        setattr(self, name, torch.cat([state, torch.as_tensor(values).to(state.device)]))
+
+    def _check_room(self, name: str, size: int, most: int, unit: str) -> None:
+        if size > most:
+            raise InputError(
+                f"`{name}` must be at most {most} {unit} over all updates, but got {size}: measure groups of samples, "
+                "or a random part of them"
+            )
 
 
 class KeyTable(FlatStates):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,28 @@ class SpreadIndicator(VectorIndicator):
     family = "spread"
     direction = Direction.DOWN
     definitions = (4, 6)
+    _states: ClassVar[tuple[tuple[str, int], ...]]
+    """Name of each sum, and how many axes of the size d it has; those without an axis are counts."""
 
     @classmethod
     def read(cls, group: VectorGroup) -> float:
         """Value of a group."""
         return cls.formula(group.vectors)
+
+    def __init__(self, dimension: int, **kwargs: Any) -> None:
+        """Begin without rows."""
+        super().__init__(**kwargs)
+        self.dimension = dimension
+        for name, axes in self._states:
+            self._add_sum(name, *[dimension] * axes, dtype=torch.float64 if axes else torch.int64)
+
+    def update(self, x: Tensor) -> None:
+        """Add rows."""
+        self._add_up(*self._terms(rows(x, dimension=self.dimension)))
+
+    def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
+        """What rows add to each of the sums."""
+        raise NotImplementedError
 
 
 class DistanceIndicator(VectorIndicator):

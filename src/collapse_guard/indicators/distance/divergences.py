@@ -176,8 +176,7 @@ class JensenShannon(_ClusterIndicator):
         tensor(0.0752, dtype=torch.float64)
     """
 
-    name = "jensen_shannon"
-    place = 10
+    name, place = "jensen_shannon", 10
     unit = "nats"
     direction = Direction.UP
     value_range = (0.0, math.log(2.0))
@@ -200,8 +199,7 @@ class Mauve(_ClusterIndicator):
         tensor(0.7497, dtype=torch.float64)
     """
 
-    name = "mauve"
-    place = 40
+    name, place = "mauve", 40
     unit = "1"
     scale = EffectScale.LOG_RATIO
     direction = Direction.DOWN

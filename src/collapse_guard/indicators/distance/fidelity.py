@@ -15,7 +15,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.distance.manifold import Manifold, ManifoldScores, recall
 from collapse_guard.indicators.instruments import Instruments
-from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.indicators.ngrams import FlatStates
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, array, rows, tag
 from collapse_guard.records import Direction
@@ -85,8 +85,7 @@ class Precision(_BallIndicator):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "precision"
-    place = 50
+    name, place = "precision", 50
     direction = Direction.BOTH
     value_range = (0.0, 1.0)
     definitions = (8,)
@@ -114,8 +113,7 @@ class Density(_BallIndicator):
         tensor(1., dtype=torch.float64)
     """
 
-    name = "density"
-    place = 70
+    name, place = "density", 70
     direction = Direction.BOTH
     value_range = (0.0, math.inf)
     definitions = (8,)
@@ -143,8 +141,7 @@ class Coverage(_BallIndicator):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "coverage"
-    place = 80
+    name, place = "coverage", 80
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     definitions = (6, 7)
@@ -155,7 +152,7 @@ class Coverage(_BallIndicator):
         return self._scalar(self._shares[2])
 
 
-class Recall(_ManifoldIndicator):
+class Recall(_ManifoldIndicator, FlatStates):
     """Recall over batches of vectors of a frozen reference; see `recall`.
 
     As input to `update`: `x` (n, d) of any float type. The balls are those of all generated vectors together, so these
@@ -172,8 +169,7 @@ class Recall(_ManifoldIndicator):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "recall"
-    place = 60
+    name, place = "recall", 60
     direction = Direction.DOWN
     value_range = (0.0, 1.0)
     cost = "O(n (n + m) d) for m reference vectors"
@@ -183,23 +179,21 @@ class Recall(_ManifoldIndicator):
 
     def __init__(self, reference: Vectors, k: int = 5, **kwargs: Any) -> None:
         """Begin without rows."""
-        # The vectors of ranks differ in number, and torchmetrics stacks what it gathers of a tensor state.
-        kwargs.setdefault("dist_sync_fn", gather_joined)
         super().__init__(**kwargs)
         self.reference: FloatArray = array(reference, name="reference")
         if k < 1:
             raise InputError(f"`k` must be at least 1, but got {k}")
         self.k = k
         self._kept = f"vectors_of_{self.reference.shape[1]}"
-        self.add_state(self._kept, torch.zeros(0, dtype=torch.float64), dist_reduce_fx="cat")
+        self._add_flat(self._kept, torch.float64)
 
     def update(self, x: Tensor) -> None:
         """Add rows."""
-        vectors, earlier = rows(x, dimension=self.reference.shape[1]), getattr(self, self._kept)
-        n = len(earlier) // self.reference.shape[1] + len(vectors)
+        vectors = rows(x, dimension=self.reference.shape[1])
+        n = len(getattr(self, self._kept)) // self.reference.shape[1] + len(vectors)
         if n > _MOST_ROWS:
             raise InputError(f"`x` must bring at most {_MOST_ROWS:,} rows together, but got {n:,}: take a sample")
-        setattr(self, self._kept, torch.cat([earlier, vectors.ravel().to(earlier.device)]))
+        self._append(self._kept, vectors.ravel())
 
     def compute(self) -> Tensor:
         """Recall by everything since the last reset."""

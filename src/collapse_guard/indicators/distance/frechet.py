@@ -116,8 +116,7 @@ class Frechet(DistanceIndicator):
         tensor(5., dtype=torch.float64)
     """
 
-    name = "frechet"
-    place = 30
+    name, place = "frechet", 30
     unit = "squared distance"
     scale = EffectScale.LOG_RATIO
     direction = Direction.UP

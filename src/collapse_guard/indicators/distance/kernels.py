@@ -293,8 +293,7 @@ class Mmd(DistanceIndicator):
         tensor(True)
     """
 
-    name = "mmd"
-    place = 20
+    name, place = "mmd", 20
     unit = "squared kernel distance"
     direction = Direction.UP
     value_range = (-2.0, 4.0)

@@ -62,8 +62,7 @@ class CompressionRatio(DiversityIndicator, FlatStates):
         tensor(True)
     """
 
-    name = "compression_ratio"
-    place = 150
+    name, place = "compression_ratio", 150
     unit = "bytes per compressed byte"
     undefined = "no text has a character"
     direction = Direction.UP
@@ -97,12 +96,7 @@ class CompressionRatio(DiversityIndicator, FlatStates):
             InputError: There would be more bytes than are kept, or a text has no UTF-8 form.
         """
         contents = _encoded(texts)
-        size = len(self.text_bytes) + sum(map(len, contents))
-        if size > self.most_bytes:
-            raise InputError(
-                f"`texts` must be at most {self.most_bytes} bytes over all updates, but got {size}: measure groups of "
-                "samples, or a random part of them"
-            )
+        self._check_room("texts", len(self.text_bytes) + sum(map(len, contents)), self.most_bytes, "bytes")
         self._append("text_bytes", np.frombuffer(bytearray(b"".join(contents)), dtype=np.uint8))
         self._append("text_lengths", np.fromiter(map(len, contents), dtype=np.int64, count=len(contents)))
 

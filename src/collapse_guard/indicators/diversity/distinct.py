@@ -9,7 +9,8 @@ from torch import Tensor
 
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
-from collapse_guard.indicators.ngrams import NgramTable, Sequences, different_ngrams
+from collapse_guard.indicators.exact_keys import Sequences
+from collapse_guard.indicators.ngrams import NgramTable, different_ngrams
 
 
 def distinct_n(sequences: Sequences, n: int) -> float:

@@ -11,7 +11,8 @@ from torch import Tensor
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
-from collapse_guard.indicators.ngrams import NgramTable, Sequences, key_counts, ngram_keys
+from collapse_guard.indicators.exact_keys import Sequences
+from collapse_guard.indicators.ngrams import NgramTable, key_counts, ngram_keys
 from collapse_guard.records import Direction, EffectScale
 
 

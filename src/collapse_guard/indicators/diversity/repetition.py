@@ -69,8 +69,7 @@ class Repetition(DiversityIndicator, KeptSequences):
         tensor(0.6931, dtype=torch.float64)
     """
 
-    name = "repetition"
-    place = 140
+    name, place = "repetition", 140
     unit = "log repeats"
     undefined = "fewer than two samples are as long as n"
     direction = Direction.UP

@@ -75,8 +75,7 @@ class SelfBleu(DiversityIndicator, KeptSequences):
         tensor(0.3976, dtype=torch.float64)
     """
 
-    name = "self_bleu"
-    place = 130
+    name, place = "self_bleu", 130
     unit = "BLEU"
     undefined = "there are fewer than two samples"
     direction = Direction.UP

@@ -60,8 +60,7 @@ class UniqueSamples(DiversityIndicator, KeyTable):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "unique_samples"
-    place = 160
+    name, place = "unique_samples", 160
     unit = "share of samples"
     undefined = "there are no samples"
     evidence: ClassVar[EvidenceKind] = "texts"

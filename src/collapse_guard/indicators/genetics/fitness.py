@@ -60,8 +60,7 @@ class RelativeFitness(Indicator):
         tensor(0.3679, dtype=torch.float64)
     """
 
-    name = "relative_fitness"
-    place = 40
+    name, place = "relative_fitness", 40
     family = "genetics"
     unit = "share of the founder's fitness"
     direction = Direction.DOWN

@@ -130,8 +130,7 @@ class Homozygosity(_TokenCounts):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "homozygosity"
-    place = 10
+    name, place = "homozygosity", 10
     unit = "probability"
     value_range = (0.0, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
@@ -171,8 +170,7 @@ class FixationIndex(_TokenCounts):
         tensor(0.3750, dtype=torch.float64)
     """
 
-    name = "fixation_index"
-    place = 20
+    name, place = "fixation_index", 20
     unit = "share of diversity"
     value_range = (-math.inf, 1.0)
     evidence: ClassVar[EvidenceKind] = "tokens"
@@ -214,8 +212,7 @@ class EffectiveSize(_TokenCounts):
         tensor(6.0000, dtype=torch.float64)
     """
 
-    name = "effective_size"
-    place = 30
+    name, place = "effective_size", 30
     unit = "tokens"
     direction = Direction.DOWN
     value_range = (1.0, math.inf)

@@ -20,7 +20,7 @@ from collapse_guard.indicators.likelihood.nats import (
     tail_token_loss,
 )
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
-from collapse_guard.indicators.ngrams import gather_joined
+from collapse_guard.indicators.ngrams import FlatStates
 from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite
 from collapse_guard.records import EffectScale
 
@@ -40,8 +40,7 @@ class BitsPerByte(LikelihoodIndicator):
         tensor(1.4427, dtype=torch.float64)
     """
 
-    name = "bits_per_byte"
-    place = 20
+    name, place = "bits_per_byte", 20
     unit = "bits per byte"
     cost = "O(d) for d documents"
     minimum_n = 30
@@ -97,8 +96,7 @@ class TailLoss(_HardestIndicator):
         tensor(3., dtype=torch.float64)
     """
 
-    name = "tail_loss"
-    place = 30
+    name, place = "tail_loss", 30
     cost = "O(d) for d documents"
     misses = (
         "tails that the founder knew well; later generations read low, because the founder's own loss chose the tail"
@@ -156,8 +154,7 @@ class TailTokenLoss(_HardestIndicator):
         tensor(7., dtype=torch.float64)
     """
 
-    name = "tail_token_loss"
-    place = 40
+    name, place = "tail_token_loss", 40
     cost = "O(t) for t tokens"
     misses = "about half of the loss: the founder's hardest tokens were partly chosen by chance"
     minimum_n = 10
@@ -204,7 +201,7 @@ class TailTokenLoss(_HardestIndicator):
         return self._scalar(rate(*self._totals))
 
 
-class CvarLoss(_HardestIndicator):
+class CvarLoss(_HardestIndicator, FlatStates):
     """Conditional value at risk over documents; see `cvar_loss`.
 
     As input to `update`: `nats` (d,) and `n_tokens` (d,) of d documents. Value: float64. The worst documents are only
@@ -223,8 +220,7 @@ class CvarLoss(_HardestIndicator):
         tensor(9.2000, dtype=torch.float64)
     """
 
-    name = "cvar_loss"
-    place = 50
+    name, place = "cvar_loss", 50
     cost = "O(d log d) for d documents"
     misses = "hard documents that others replace: each generation has its own worst documents"
     minimum_n = 100
@@ -248,12 +244,10 @@ class CvarLoss(_HardestIndicator):
 
     def __init__(self, q: float = 0.1, **kwargs: Any) -> None:
         """Begin without documents."""
-        # Ranks hold different numbers of documents, and torchmetrics stacks what it gathers: a stack of one, if joined.
-        kwargs.setdefault("dist_sync_fn", gather_joined)
         super().__init__(**kwargs)
         check_share("q", q)
         self.q = q
-        self.add_state("rates_of_documents", torch.zeros(0, dtype=torch.float64), dist_reduce_fx="cat")
+        self._add_flat("rates_of_documents", torch.float64)
 
     def update(self, nats: Tensor, n_tokens: Tensor) -> None:
         """Add documents."""
@@ -262,12 +256,11 @@ class CvarLoss(_HardestIndicator):
                 f"`nats` must be of at most {MOST_DOCUMENTS} documents in all, but got "
                 f"{len(self.rates_of_documents) + len(nats)}: score a random part of them"
             )
-        self.rates_of_documents = torch.cat([self.rates_of_documents, nats.double() / n_tokens])
+        self._append("rates_of_documents", nats.double() / n_tokens)
 
     def compute(self) -> Tensor:
         """Conditional value at risk of all documents since the last reset."""
-        rates = self.rates_of_documents.flatten()
-        return self._scalar(cvar_loss(rates, torch.ones_like(rates), self.q))
+        return self._scalar(cvar_loss(self.rates_of_documents, torch.ones_like(self.rates_of_documents), self.q))
 
 
 def _missing(present: tuple[str, ...], required: tuple[str, ...]) -> str:

@@ -78,8 +78,7 @@ class Perplexity(_TokenMean):
         tensor(50.0000, dtype=torch.float64)
     """
 
-    name = "perplexity"
-    place = 10
+    name, place = "perplexity", 10
     unit = "choices per token"
     value_range = (1.0, math.inf)
     formula = staticmethod(perplexity)
@@ -121,8 +120,7 @@ class OwnPerplexity(_OutputPerplexity):
         tensor(50.0000, dtype=torch.float64)
     """
 
-    name = "own_perplexity"
-    place = 70
+    name, place = "own_perplexity", 70
     definitions = (4, 7)
     misses = "whether the text is right: a model may be sure of nonsense; and narrowing and noise that cancel out"
     formula = staticmethod(own_perplexity)
@@ -150,8 +148,7 @@ class FounderPerplexity(_OutputPerplexity):
         tensor(50.0000, dtype=torch.float64)
     """
 
-    name = "founder_perplexity"
-    place = 80
+    name, place = "founder_perplexity", 80
     definitions = (7, 8)
     misses = "lost tails and new errors at once: they cancel out in the mean"
     formula = staticmethod(founder_perplexity)
@@ -179,8 +176,7 @@ class Entropy(_TokenMean):
         tensor(3.9120, dtype=torch.float64)
     """
 
-    name = "entropy"
-    place = 60
+    name, place = "entropy", 60
     unit = "nats"
     scale = EffectScale.LOG_RATIO
     direction = Direction.BOTH

@@ -124,14 +124,14 @@ class CopiedNgrams(_TrainingSetIndicator):
         index: The n-grams of the training set; its n is that of the metric.
 
     Example:
+        >>> import torch
         >>> metric = CopiedNgrams(NgramIndex.of([[0, 1, 2, 3]], n=2))
         >>> metric.update([torch.tensor([1, 2, 3, 9])])
         >>> metric.compute()
         tensor(0.6667, dtype=torch.float64)
     """
 
-    name = "copied_ngrams"
-    place = 10
+    name, place = "copied_ngrams", 10
     unit = "share of n-grams"
     evidence: ClassVar[EvidenceKind] = "tokens"
     undefined = "no sample is as long as n"
@@ -175,8 +175,7 @@ class NearDuplicates(_TrainingSetIndicator):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "near_duplicates"
-    place = 20
+    name, place = "near_duplicates", 20
     unit = "share of samples"
     evidence: ClassVar[EvidenceKind] = "texts"
     undefined = "there are no samples"

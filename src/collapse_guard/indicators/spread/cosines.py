@@ -47,7 +47,7 @@ def vendi(x: Vectors, q: float = 1.0) -> float:
         (1.0, 1.9)
     """
     unit, n_zero = _directions(rows(x))
-    return _vendi(squared_singular_values(unit), n_zero, len(unit), _order(q))
+    return _vendi(len(unit), n_zero, squared_singular_values(unit), _order(q))
 
 
 def vendi_2(x: Vectors) -> float:
@@ -71,7 +71,7 @@ def vendi_2(x: Vectors) -> float:
     """
     unit, n_zero = _directions(rows(x))
     cosines = unit @ unit.T if unit.shape[0] < unit.shape[1] else unit.T @ unit
-    return _order_2(cosines, n_zero, len(unit))
+    return _order_2(len(unit), n_zero, cosines)
 
 
 def mean_distance(x: Vectors) -> float:
@@ -92,7 +92,7 @@ def mean_distance(x: Vectors) -> float:
         0.666667
     """
     unit, n_zero = _directions(rows(x))
-    return _mean_distance(unit.sum(dim=0), n_zero, len(unit))
+    return _mean_distance(len(unit), n_zero, unit.sum(dim=0))
 
 
 class _CosineIndicator(SpreadIndicator):
@@ -102,22 +102,11 @@ class _CosineIndicator(SpreadIndicator):
     cost = "O(n d min(n, d))"
     value_range = (1.0, math.inf)
     undefined = "there are no samples"
+    _states = (("n_directions", 0), ("n_zero", 0), ("cosines", 2))
 
-    n_directions: Tensor
-    n_zero: Tensor
-    cosines: Tensor
-
-    def __init__(self, dimension: int, **kwargs: Any) -> None:
-        """Begin without rows."""
-        super().__init__(**kwargs)
-        self._add_count("n_directions")
-        self._add_count("n_zero")
-        self._add_sum("cosines", dimension, dimension)
-
-    def update(self, x: Tensor) -> None:
-        """Add rows."""
-        unit, n_zero = _directions(rows(x, dimension=len(self.cosines)))
-        self._add_up(len(unit), n_zero, unit.T @ unit)
+    def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
+        unit, n_zero = _directions(x)
+        return len(unit), n_zero, unit.T @ unit
 
 
 class Vendi(_CosineIndicator):
@@ -136,8 +125,7 @@ class Vendi(_CosineIndicator):
         tensor(2., dtype=torch.float64)
     """
 
-    name = "vendi"
-    place = 30
+    name, place = "vendi", 30
     misses = "lengths: only directions count; and what the embedder does not tell apart"
     formula = staticmethod(vendi)
 
@@ -148,7 +136,8 @@ class Vendi(_CosineIndicator):
 
     def compute(self) -> Tensor:
         """Vendi score of everything since the last reset."""
-        return self._scalar(_vendi(eigenvalues(self.cosines), int(self.n_zero), int(self.n_directions), self.q))
+        n_directions, n_zero, cosines = self._totals
+        return self._scalar(_vendi(int(n_directions), int(n_zero), eigenvalues(cosines), self.q))
 
 
 class Vendi2(_CosineIndicator):
@@ -166,14 +155,14 @@ class Vendi2(_CosineIndicator):
         tensor(2., dtype=torch.float64)
     """
 
-    name = "vendi_2"
-    place = 40
+    name, place = "vendi_2", 40
     misses = "rare directions: squares weigh common ones; lengths; and what the embedder does not tell apart"
     formula = staticmethod(vendi_2)
 
     def compute(self) -> Tensor:
         """Vendi score of everything since the last reset."""
-        return self._scalar(_order_2(self.cosines, int(self.n_zero), int(self.n_directions)))
+        n_directions, n_zero, cosines = self._totals
+        return self._scalar(_order_2(int(n_directions), int(n_zero), cosines))
 
 
 class MeanDistance(SpreadIndicator):
@@ -191,42 +180,31 @@ class MeanDistance(SpreadIndicator):
         tensor(0.6667, dtype=torch.float64)
     """
 
-    name = "mean_distance"
-    place = 50
+    name, place = "mean_distance", 50
     unit = "cosine distance"
     cost = "O(n d)"
     misses = "lost modes among many; lengths; and what the embedder does not tell apart"
     value_range = (0.0, 2.0)
     undefined = "there are fewer than two samples"
     formula = staticmethod(mean_distance)
+    _states = (("n_directions", 0), ("n_zero", 0), ("total_direction", 1))
 
-    n_directions: Tensor
-    n_zero: Tensor
-    total_direction: Tensor
-
-    def __init__(self, dimension: int, **kwargs: Any) -> None:
-        """Begin without rows."""
-        super().__init__(**kwargs)
-        self._add_count("n_directions")
-        self._add_count("n_zero")
-        self._add_sum("total_direction", dimension)
-
-    def update(self, x: Tensor) -> None:
-        """Add rows."""
-        unit, n_zero = _directions(rows(x, dimension=len(self.total_direction)))
-        self._add_up(len(unit), n_zero, unit.sum(dim=0))
+    def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
+        unit, n_zero = _directions(x)
+        return len(unit), n_zero, unit.sum(dim=0)
 
     def compute(self) -> Tensor:
         """Mean distance of everything since the last reset."""
-        return self._scalar(_mean_distance(self.total_direction, int(self.n_zero), int(self.n_directions)))
+        n_directions, n_zero, total = self._totals
+        return self._scalar(_mean_distance(int(n_directions), int(n_zero), total))
 
 
-def _vendi(values: Tensor, n_zero: int, n_directions: int, q: float) -> float:
+def _vendi(n_directions: int, n_zero: int, values: Tensor, q: float) -> float:
     shares = torch.cat([values, values.new_tensor([n_zero])]) / (n_directions + n_zero)
     return hill_number(shares[shares > EPSILON * len(shares)], q) if shares.isfinite().all() else math.nan
 
 
-def _order_2(cosines: Tensor, n_zero: int, n_directions: int) -> float:
+def _order_2(n_directions: int, n_zero: int, cosines: Tensor) -> float:
     n = n_zero + n_directions
     if not n:
         return math.nan
@@ -234,7 +212,7 @@ def _order_2(cosines: Tensor, n_zero: int, n_directions: int) -> float:
     return max(1.0, number) if math.isfinite(number) else math.nan
 
 
-def _mean_distance(total: Tensor, n_zero: int, n_directions: int) -> float:
+def _mean_distance(n_directions: int, n_zero: int, total: Tensor) -> float:
     n = n_zero + n_directions
     if n < 2:
         return math.nan

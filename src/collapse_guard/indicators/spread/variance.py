@@ -7,7 +7,6 @@ undefined.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,34 +69,22 @@ class TotalVariance(SpreadIndicator):
         tensor(10., dtype=torch.float64)
     """
 
-    name = "total_variance"
-    place = 10
+    name, place = "total_variance", 10
     unit = "squared distance"
     cost = "O(n d)"
     misses = "lost modes if the others move apart; it may rise if noise replaces text"
     value_range = (0.0, math.inf)
     undefined = "there are fewer than two samples"
     formula = staticmethod(total_variance)
+    _states = (("n_rows", 0), ("total", 1), ("squares", 1))
 
-    n_rows: Tensor
-    total: Tensor
-    squares: Tensor
-
-    def __init__(self, dimension: int, **kwargs: Any) -> None:
-        """Begin without rows."""
-        super().__init__(**kwargs)
-        self._add_count("n_rows")
-        self._add_sum("total", dimension)
-        self._add_sum("squares", dimension)
-
-    def update(self, x: Tensor) -> None:
-        """Add rows."""
-        vectors = rows(x, dimension=len(self.total))
-        self._add_up(len(vectors), vectors.sum(dim=0), vectors.square().sum(dim=0))
+    def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
+        return len(x), x.sum(dim=0), x.square().sum(dim=0)
 
     def compute(self) -> Tensor:
         """Total variance of everything since the last reset."""
-        return self._scalar(_trace_of_covariance(int(self.n_rows), self.total, self.squares))
+        n, total, squares = self._totals
+        return self._scalar(_trace_of_covariance(int(n), total, squares))
 
 
 class EffectiveRank(SpreadIndicator):
@@ -116,35 +103,23 @@ class EffectiveRank(SpreadIndicator):
         tensor(2., dtype=torch.float64)
     """
 
-    name = "effective_rank"
-    place = 20
+    name, place = "effective_rank", 20
     unit = "dimensions"
     cost = "O(n d min(n, d))"
     misses = "a cloud that shrinks equally in all directions, and what the embedder does not separate"
     value_range = (1.0, math.inf)
     undefined = "all samples are equal"
     formula = staticmethod(effective_rank)
+    _states = (("n_rows", 0), ("total", 1), ("products", 2))
 
-    n_rows: Tensor
-    total: Tensor
-    products: Tensor
-
-    def __init__(self, dimension: int, **kwargs: Any) -> None:
-        """Begin without rows."""
-        super().__init__(**kwargs)
-        self._add_count("n_rows")
-        self._add_sum("total", dimension)
-        self._add_sum("products", dimension, dimension)
-
-    def update(self, x: Tensor) -> None:
-        """Add rows."""
-        vectors = rows(x, dimension=len(self.total))
-        self._add_up(len(vectors), vectors.sum(dim=0), vectors.T @ vectors)
+    def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
+        return len(x), x.sum(dim=0), x.T @ x
 
     def compute(self) -> Tensor:
         """Effective rank of everything since the last reset."""
-        scatter = self.products - torch.outer(self.total, self.total) / self.n_rows.clamp(min=1)
-        return self._scalar(_effective_rank(eigenvalues(scatter), size=float(self.products.trace())))
+        n, total, products = self._totals
+        scatter = products - torch.outer(total, total) / n.clamp(min=1)
+        return self._scalar(_effective_rank(eigenvalues(scatter), size=float(products.trace())))
 
 
 def _trace_of_covariance(n: int, total: Tensor, squares: Tensor) -> float:

@@ -71,8 +71,7 @@ class HillIndex(WordTable):
         tensor(1.4427, dtype=torch.float64)
     """
 
-    name = "hill_index"
-    place = 50
+    name, place = "hill_index", 50
     unit = "tail index"
     direction = Direction.BOTH
     value_range = (0.0, math.inf)

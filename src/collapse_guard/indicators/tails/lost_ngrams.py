@@ -97,14 +97,14 @@ class LostNgrams(TailIndicator):
         probabilities: K: the share of the wild type's units that are or hold each frozen n-gram.
 
     Example:
+        >>> import torch
         >>> metric = LostNgrams([0.25, 0.25, 0.25, 0.25])
         >>> metric.update(torch.tensor([0, 0, 0]))
         >>> metric.compute()
         tensor(0.5676, dtype=torch.float64)
     """
 
-    name = "lost_ngrams"
-    place = 40
+    name, place = "lost_ngrams", 40
     unit = "share of recurring n-grams"
     direction = Direction.UP
     value_range = (-math.inf, 1.0)

@@ -146,8 +146,7 @@ class RareCoverage(_TypeCounts):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "rare_coverage"
-    place = 10
+    name, place = "rare_coverage", 10
     unit = "share of rare words"
     undefined = "no word of the wild type is rare"
     formula = staticmethod(rare_coverage)
@@ -170,8 +169,7 @@ class RareMass(_TypeCounts):
         tensor(0.2500, dtype=torch.float64)
     """
 
-    name = "rare_mass"
-    place = 20
+    name, place = "rare_mass", 20
     unit = "share of words"
     undefined = "no word of the wild type is rare, or there are no words"
     formula = staticmethod(rare_mass)

@@ -76,8 +76,7 @@ class MissingMass(WordTable):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    name = "missing_mass"
-    place = 30
+    name, place = "missing_mass", 30
     unit = "probability"
     undefined = "there are no words"
     formula = staticmethod(missing_mass)
