@@ -84,6 +84,21 @@ def several(name: str, texts: TextsT) -> TextsT:
     return texts
 
 
+def utf8(what: str, text: str) -> bytes:
+    """The bytes of a text; raises InputError where it has none.
+
+    Example:
+        >>> utf8("`text`", "war")
+        b'war'
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{what} must have a UTF-8 form, but got a lone surrogate at {error.start}: decode with errors='replace'"
+        ) from error
+
+
 def numbers(name: str, values: Any, *, least: float = -math.inf, most: float = math.inf) -> npt.NDArray[np.float64]:
     """Finite numbers from `least` to `most`, of any shape; raises InputError.
 

@@ -44,6 +44,11 @@ class Rates:
     """Documents that a comparison needs at least; None: as the class declares."""
 
 
+def too_few(n: int, minimum: int, what: str = "documents") -> str:
+    """Say that fewer were scored than a comparison needs, as a clause; empty where there are enough."""
+    return f"{n} {what} were scored, {minimum} are needed" if n < minimum else ""
+
+
 def not_finite(documents: Sequence[str], values: FloatArray, what: str = "losses", *, of: str = "document") -> str:
     """Say how many values are NaN or infinite, as a clause; empty where none is.
 

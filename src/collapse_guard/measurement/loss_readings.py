@@ -14,7 +14,7 @@ import numpy as np
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import Indicator, reading_of
 from collapse_guard.indicators.groups import content_order
-from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite
+from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite, too_few
 from collapse_guard.records import Reading, TailStratum
 
 
@@ -58,7 +58,7 @@ def _of_samples(metric: type[Indicator], value: float, losses: Losses, *, size: 
         n_minimum=n_minimum,
         replicates=tuple(replicates.tolist()),
         group=f"{size} samples",
-        problem=problem or (f"{n} samples were scored, {n_minimum} are needed" if n < n_minimum else ""),
+        problem=problem or too_few(n, n_minimum, "samples"),
     )
 
 
@@ -76,7 +76,5 @@ def _of_documents(metric: type[Indicator], rates: Rates) -> Reading:
         weights=tuple(rates.units.astype(np.float64).tolist()),
         keys=rates.documents,
         group="document",
-        problem=rates.problem
-        or problem
-        or (f"{n} documents were scored, {n_minimum} are needed" if n < n_minimum else ""),
+        problem=rates.problem or problem or too_few(n, n_minimum),
     )

@@ -9,7 +9,7 @@ from functools import partial
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Scores
 from collapse_guard.indicators.base import reading_of
-from collapse_guard.indicators.rates import not_finite
+from collapse_guard.indicators.rates import not_finite, too_few
 from collapse_guard.indicators.registry import names
 from collapse_guard.records import Direction, EffectScale, Reading
 
@@ -65,5 +65,5 @@ def _reading(make: Callable[..., Reading], scores: Scores, n_minimum: int) -> Re
         weights=(1.0,) * len(items),
         keys=items,
         group="item",
-        problem=problem or (f"{n} items were scored, {n_minimum} are needed" if n < n_minimum else ""),
+        problem=problem or too_few(n, n_minimum, "items"),
     )

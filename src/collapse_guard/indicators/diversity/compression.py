@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from collapse_guard.arguments import utf8
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import EvidenceKind
 from collapse_guard.indicators.diversity.family import DiversityIndicator
@@ -118,9 +119,4 @@ def _ratio(contents: Sequence[bytes]) -> float:
 def _encoded(texts: Sequence[str]) -> list[bytes]:
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"`texts` must be a sequence of strings, but got {type(texts).__name__}: give a list of texts")
-    try:
-        return [text.encode() for text in texts]
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"`texts` must have a UTF-8 form, but got a lone surrogate at {error.start}: decode with errors='replace'"
-        ) from error
+    return [utf8("`texts`", text) for text in texts]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from collapse_guard.arguments import utf8
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import EvidenceKind
 from collapse_guard.indicators.counts import ratio
@@ -93,7 +94,7 @@ def _content(sample: str | bytes | npt.ArrayLike | Tensor) -> bytes:
     if isinstance(sample, bytes):
         return sample
     if isinstance(sample, str):
-        return _utf8(sample)
+        return utf8("each of `contents`", sample)
     if isinstance(sample, Tensor):
         # NumPy has no bfloat16.
         sample = sample.detach().cpu().double() if sample.is_floating_point() else sample.detach().cpu()
@@ -104,13 +105,3 @@ def _content(sample: str | bytes | npt.ArrayLike | Tensor) -> bytes:
         )
     # Adding zero makes -0.0 the same bytes as 0.0.
     return (array.astype(np.float64) + 0.0 if array.dtype.kind == "f" else array.astype(np.int64)).tobytes()
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"each of `contents` must have a UTF-8 form, but got a lone surrogate at {error.start}: decode with "
-            "errors='replace'"
-        ) from error
