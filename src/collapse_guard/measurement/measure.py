@@ -189,12 +189,12 @@ def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str]
 
 @_one_thread()
 def _of_embeddings(
-    wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str]
+    wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str], source: str = "samples"
 ) -> list[Reading]:
     n = None if samples is None else len(samples.texts)
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
     contents = None if samples is None else samples.contents
-    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents)
+    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
     return vector_readings(groups, instruments(wild_type), only)
 
 
@@ -214,11 +214,8 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
     if not wild_type.can_embed:
         return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER, only)
     order = content_order(samples.contents)[: _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples]
-    contents = [samples.contents[i] for i in order]
-    vectors = wild_type.embed([texts[i] for i in order])
-    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
-    with _one_thread():
-        return written + vector_readings(groups, instruments(wild_type), only)
+    chosen = TextSamples([texts[i] for i in order], [tokens[i] for i in order])
+    return written + _of_embeddings(wild_type, wild_type.embed(chosen.texts), chosen, only, source)
 
 
 def _in_order(readings: Sequence[Reading], only: Collection[str]) -> dict[str, Reading]:
