@@ -147,10 +147,10 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
     ]
     for table, content in settings.items():
         if isinstance(content, dict):
-            lines += ["", f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in content.items())]
+            lines += ["", f"[{table}]", *(f"{_key(key)} = {_toml(value)}" for key, value in content.items())]
     lines += ["", "[seed_noise]  # the effect of another seed alone; margins are never below its limit"]
     for name, one in noise.items():
-        lines += [f"# {' '.join(evidence(one, policy).split())}", f"{name} = {_toml(_dumped(one.seeds))}"]
+        lines += [f"# {' '.join(evidence(one, policy).split())}", f"{_key(name)} = {_toml(_dumped(one.seeds))}"]
     return "\n".join(lines) + "\n"
 
 
@@ -268,9 +268,13 @@ def _dumped(setting: Setting | None) -> Mapping[str, float]:
     return setting.model_dump() if setting else {}
 
 
+def _key(name: str) -> str:
+    return f'"{name}"' if "." in name else name  # a task's name; without quotes a dot begins a table
+
+
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+    return f'"{value}"' if isinstance(value, str) else repr(value)
