@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from building import make_assessment
+from building import make_assessment, make_comparison
 from collapse_guard.comparison import compare
 from collapse_guard.decision.calibration import Noise, evidence
 from collapse_guard.decision.margins import SeedNoise
@@ -163,3 +163,104 @@ def test_the_sentence_the_table_and_the_calibration_tell_the_same_change(name, e
     of = comparison.model_dump(include={"indicator", "scale", "effect_unit", "direction"})
     assert f"by {change} on average" in evidence(Noise.model_construct(**of, **fields), Policy())
     assert not {"nan", "inf", "+infinite"} & set(re.findall(r"[+\w]+", change))
+
+
+def told(comparison, kind=ReasonKind.NOT_SHOWN, *, p=0.5, generation=1):
+    return sentence(comparison, kind, p=p, level=0.05, generation=generation)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "index", "name"),
+    [("founder", 0, "the founder's"), ("wild_type", None, "the wild type's"), ("parent", 7, "generation 7's")],
+)
+def test_a_sentence_names_the_baseline(baseline, index, name):
+    of = make_comparison(effect=0.3, baseline=baseline, baseline_generation=index)
+    assert f"is 135.0 against {name} 100.0: it changed by +35.0% (95% interval +32.4% to +37.7%)" in told(of)
+
+
+def test_distance_is_said_of_the_founder_in_its_own_generation_only():
+    for baseline, generation, is_of_founder in (
+        ("wild_type", 0, True),
+        ("wild_type", 1, False),
+        ("founder", 0, False),
+        ("founder", 1, False),
+    ):
+        of = make_comparison(effect=0.3, baseline=baseline)
+        for kind in KINDS:
+            text = told(of, kind, generation=generation)
+            assert text.endswith("not charged to later generations") == is_of_founder
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [(0.95, "(95% interval"), (0.9999, "(99.99% interval"), (2 / 3, "(66.6667% int")]
+)
+def test_the_level_of_an_interval_is_told_to_six_digits(level, text):
+    assert text in told(make_comparison(effect=0.3, level=level))
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0312, "(p = 0.03 over"), (2e-99, "p = 2e-99 "), (1e-99, "p = 1e-99 "), (9e-100, "p < 1e-99 ")]
+)
+def test_a_p_value_has_one_digit_and_none_is_told_where_no_distribution_is_known(p, text):
+    sentence = told(make_comparison(effect=0.3), ReasonKind.BEYOND_MARGIN, p=p)
+    assert text in sentence
+    assert "over the lineage, level 0.05;" in sentence
+
+
+@pytest.mark.parametrize(
+    ("replicate", "text"),
+    [
+        ("document", "1,234 documents"),
+        ("item", "1,234 items"),
+        ("64 samples", "1,234 groups of 64 samples"),
+        ("", "1,234 repl"),
+    ],
+)
+def test_what_n_counts_is_told_with_every_verdict(replicate, text):
+    for kind in KINDS:
+        assert f" {text}" in told(make_comparison(effect=0.3, n=1234, replicate=replicate), kind)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not ReasonKind.BEYOND_MARGIN])
+def test_what_would_be_found_is_told_on_the_side_of_the_effect(kind):
+    """Harm on both sides: of an effect below 0 the margin, the watch level and what would be found are below it too."""
+    limits = {"margin": 0.2, "watch": 0.1, "seed_limit": 0.05, "detectable": 0.3}
+    for direction, effect, numbers in (
+        ("up", -0.3, ("+22.1%", "+10.5%", "+5.1%", "+35.0%")),
+        ("down", -0.3, ("-18.1%", "-9.5%", "-4.9%", "-25.9%")),
+        ("both", -0.3, ("-18.1%", "-9.5%", "-4.9%", "-25.9%")),
+        ("both", 0.3, ("+22.1%", "+10.5%", "+5.1%", "+35.0%")),
+    ):
+        text = told(make_comparison(effect=effect, direction=direction, **limits), kind)
+        margin, watch, seeds, found = numbers
+        assert f"the margin of {margin}" in text
+        assert f"would find a collapse from {found} on (80% power)" in text
+        assert (f"beyond the watch level of {watch};" in text) == (kind is ReasonKind.BEYOND_WATCH)
+        assert (f"another seed alone does, {seeds};" in text) == (kind is ReasonKind.BEYOND_SEEDS)
+    assert "would find" not in told(make_comparison(effect=0.3), kind)
+
+
+@pytest.mark.parametrize("kind", [ReasonKind.BEYOND_MARGIN, ReasonKind.BEYOND_WATCH, ReasonKind.BEYOND_SEEDS])
+def test_harm_is_a_rise_or_a_fall_by_its_direction(kind):
+    for direction, effect, word in (
+        ("up", 0.3, "rise"),
+        ("down", -0.3, "fall"),
+        ("both", 0.3, "rise"),
+        ("both", -0.3, "fall"),
+    ):
+        of = make_comparison(effect=effect, direction=direction, seed_limit=0.01)
+        assert f"; a {word} " in told(of, kind)
+
+
+def test_how_many_would_decide_is_told_where_nothing_is_shown():
+    of = make_comparison(effect=0.1, n_needed=12345)
+    assert told(of).endswith("; about 12,345 documents or samples would decide")
+    assert all("would decide" not in told(of, kind) for kind in KINDS if kind is not ReasonKind.NOT_SHOWN)
+    assert "would decide" not in told(make_comparison(effect=0.1))
+
+
+def test_a_margin_that_seeds_set_is_told_as_theirs():
+    for seed_limit, is_theirs in ((0.3, True), (0.2, True), (0.1, False), (None, False)):
+        of = make_comparison(effect=0.1, margin=0.2, seed_limit=seed_limit)
+        for kind in KINDS:
+            assert ("margin of +22.1%, which is what another seed alone does" in told(of, kind)) == is_theirs
