@@ -112,7 +112,12 @@ def test_of_a_limit_on_both_sides_that_of_the_effect_is_shown_beside_it():
 def test_an_interval_has_its_unit_once_and_says_where_it_has_no_end():
     assert with_interval(NATS, 0.05, 0.01, 0.09) == "+0.05000 nats per token (+0.01000 to +0.09000)"
     assert with_interval(Of(), 0.0, -math.inf, math.inf) == "±0.0% (-100% to infinite)"
-    assert size(Of(), 0.0198) == "2.0%"
+    assert with_interval(NATS, math.nan, math.nan, math.nan) == "not a number"
+
+
+def test_a_spread_has_no_sign():
+    assert [size(Of(), effect) for effect in (0.0198, -0.0198, 0.0, 5e-5)] == ["2.0%", "2.0%", "0.0%", "0.0%"]
+    assert (size(WORDS, -2.5), size(SHARES, 0.0)) == ("2.500 words", "0.0 points")
 
 
 @given(st.sampled_from(list(EffectScale)), st.floats(0.01, 5.0), st.floats(-2.0, 2.0), st.floats(0.01, 2.0))
