@@ -58,6 +58,30 @@ def test_before_every_place_each_source_has_had_its_share_to_within_half_an_item
             assert abs(had[name] - due[name]) <= bound + Fraction(1, 10**6)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [(0, (5, 3, 2))],
+        [(0, (0, 1, 7, 0))],
+        [(0, (1, 1, 1)), (10, (0, 9, 1)), (10, (2, 0, 5)), (91, (1, 4, 1))],
+        [(0, (1, 2, 3, 4)), (33, (4, 3, 2, 1))],
+    ],
+)
+def test_the_shares_of_more_than_two_sources_are_kept_across_changes(changes):
+    """As the slow test, on a few schedules; the first source is never more than half an item off."""
+    names = NAMES[: len(changes[0][1])]
+    schedule = Schedule(names, dict(zip(names, changes[0][1], strict=True)))
+    for place, weights in changes[1:]:
+        schedule.append(place, dict(zip(names, weights, strict=True)))
+    due, had = Counter(), Counter()
+    for source, shares in zip(filled(schedule, 200), exact_shares(schedule, 200), strict=True):
+        due.update(shares)
+        had[source] += 1
+        for level, name in enumerate(names):
+            bound = Fraction(min(level + 1, len(names) - 1) + level * (len(changes) - 1), 2)
+            assert abs(had[name] - due[name]) <= bound + Fraction(1, 10**6)
+
+
 @given(schedule=schedules(sources=2), start=st.integers(0, 250), size=st.integers(0, 200))
 @settings(max_examples=200)
 def test_of_two_sources_every_window_is_exact_to_within_one_item_also_across_changes(schedule, start, size):
@@ -167,6 +191,43 @@ class TestLimits:
         with pytest.raises(InputError, match="a has been drawn 10 times, b has been drawn 30 times"):
             schedule.filled(40, 41)
 
+    def test_without_limits_no_source_is_used_up_and_a_run_has_no_end(self):
+        for most in (None, {}, {"c": 0}, {"b": 3}):
+            schedule = Schedule(("a", "b", "c"), {"a": 1}, most=most)
+            assert (schedule.end, schedule.used_up, schedule.counts(10**9)["a"]) == (None, {}, 10**9)
+
+    @pytest.mark.parametrize("weights", [{"a": 1, "b": 1, "c": 1}, {"a": 1, "b": 2, "c": 5}, {"c": 1, "a": 3}])
+    @pytest.mark.parametrize("limit", [0, 1, 7])
+    @pytest.mark.parametrize("source", ["a", "c"])
+    def test_a_run_ends_at_the_place_that_would_exceed_a_limit(self, weights, limit, source):
+        """The place is read from the same run without limits."""
+        free = filled(Schedule(("a", "b", "c"), weights), 300)
+        place = [i for i, name in enumerate(free) if name == source][limit]
+        schedule = Schedule(("a", "b", "c"), weights, most={source: limit})
+        assert (schedule.end, schedule.used_up) == (place, {source: place})
+        assert filled(schedule, place) == free[:place]
+        with pytest.raises(InputError, match=f"from place {place} on: {source} has been drawn {limit} times: add"):
+            schedule.filled(place, place + 1)
+
+    def test_the_earlier_of_two_limits_ends_a_run(self):
+        schedule = Schedule(("a", "b"), {"a": 1, "b": 1}, most={"a": 10, "b": 3})
+        assert schedule.used_up.keys() == {"b"}
+        assert schedule.counts(schedule.end)["b"] == 3
+        shared = Schedule(("a", "b"), {"a": 1, "b": 1}, most={"a": 10, "b": 3}, when_used_up="share")
+        assert (shared.end, shared.counts(13)) == (13, {"a": 10, "b": 3})
+
+    def test_a_limit_that_is_reached_where_the_weights_change_holds_from_there_on(self):
+        """The eleventh draw of a would fill place 20, and the new weights, which ask for none of it, begin there."""
+        schedule = Schedule(("a", "b"), {"a": 1, "b": 1}, most={"a": 10})
+        assert schedule.end == 20
+        schedule.append(20, {"b": 1})
+        assert (schedule.end, schedule.used_up, schedule.counts(50)) == (None, {}, {"a": 10, "b": 40})
+
+    def test_limits_must_be_whole_numbers_of_at_least_0_for_known_sources(self):
+        for most, got in (({"a": -1}, "-1"), ({"a": 1.5}, "1.5"), ({"a": True}, "True")):
+            with pytest.raises(InputError, match=rf"`most\[a\]` .*{got}"):
+                Schedule(("a", "b"), {"a": 1}, most=most)
+
     @given(schedule=schedules(sources=3), limits=st.lists(st.integers(0, 60), min_size=3, max_size=3))
     @settings(max_examples=150)
     def test_no_source_is_drawn_more_often_than_it_may_be(self, schedule, limits):
@@ -206,6 +267,8 @@ def test_a_change_before_the_last_one_is_refused_and_changes_nothing():
         with pytest.raises(InputError):
             schedule.append(place, weights)
     assert len(schedule.changes) == 2
+    with pytest.raises(InputError, match=r"`from_index` .*-1"):
+        schedule.append(-1, {"a": 1})
     with pytest.raises(InputError, match="must not be before the last change, which is at 100, but got 99"):
         schedule.append(99, {"b": 1})
 
@@ -233,3 +296,8 @@ def test_limits_hold_for_a_run_that_was_taken_over_too():
     other.restore(schedule.changes)
     assert filled(other, 100) == filled(schedule, 100)
     assert other.used_up == schedule.used_up == {"a": 20}
+    ending = Schedule(("a", "b"), {"b": 1}, most={"a": 10})
+    ending.restore(schedule.changes)
+    assert ending.end == 20, "what happens at a limit is of the run that takes over"
+    ending.append(20, {"b": 1})
+    assert ending.end is None

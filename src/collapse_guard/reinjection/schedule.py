@@ -269,7 +269,7 @@ class Schedule:
         return bool(own) and all(share < _ONE for share in stretch.shares[:level])
 
     def _limits_reached(self) -> str:
-        return ", ".join(f"{source} has been drawn {self.most[source]:,} times" for source in self._used_up) or "none"
+        return ", ".join(f"{source} has been drawn {self.most[source]:,} times" for source in self._used_up)
 
 
 def by_name(weights: Weights, sources: Sequence[str]) -> dict[str, float]:
