@@ -45,9 +45,12 @@ def test_one_odd_generation_makes_no_trend_and_a_missing_one_keeps_its_place():
     assert (with_gap.slope, with_gap.n) == (pytest.approx(0.1), 8)
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [math.nan, 1.0, math.nan], [1.0, math.inf, 2.0]])
-def test_no_slope_is_not_a_slope_of_nothing(values):
+@pytest.mark.parametrize(
+    ("values", "n"), [([], 0), ([1.0], 1), ([math.nan, 1.0, math.nan], 1), ([1.0, math.inf, 2.0], 3)]
+)
+def test_no_slope_is_not_a_slope_of_nothing(values, n):
     trend = theil_sen(values)
+    assert trend.n == n
     assert math.isnan(trend.slope)
     assert math.isnan(trend.low)
     assert math.isnan(trend.high)

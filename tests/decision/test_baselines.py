@@ -102,6 +102,27 @@ class TestFolds:
         assert on_fold({"": on_documents(90)}, None, self.policy)[""] == on_documents(90)
         assert on_fold({"": on_documents(90)}, 1, POLICY)[""] == on_documents(90)
 
+    def test_a_lineage_without_a_founder_is_compared_with_the_wild_type_on_all_documents(self):
+        policy = Policy(decides=("perplexity",), rotate_folds=3)
+        [found] = compared([on_documents(90)], [on_documents(90)], policy=policy)
+        assert (found.baseline, found.n, found.decides) == ("wild_type", 90, True)
+
+    def test_are_the_same_in_every_version(self):
+        """A document in another fold would be judged on twice in one cycle. The hashes are from `b2sum -l 64`."""
+        hashes = {
+            "a": 0x40F89E395B66422F,
+            "document 1": 0x7788837D85191A92,
+            "ü": 0x55F19DF5C1392F37,
+            "news/2024": 0x91C954DC7B42EBE0,
+        }
+        rates = dict.fromkeys(("weights", "values"), (1.0,) * len(hashes))
+        documents = reading("perplexity", keys=tuple(hashes), group="document", **rates)
+        for folds in (2, 3, 10):
+            policy = Policy(rotate_folds=folds)
+            for key, number in hashes.items():
+                for t in (1 + number % folds, 1 + number % folds + 5 * folds):
+                    assert key in on_fold({"": documents}, t, policy)[""].keys
+
     def test_begin_with_the_first_generation_and_come_back_after_the_last(self):
         folds = [on_fold({"": on_documents(90)}, t, self.policy)[""].keys for t in range(1, 8)]
         assert folds[:3] == folds[3:6]
@@ -149,8 +170,9 @@ class TestWhatKeepsAnIndicatorFromDeciding:
         assert "vendi was measured at the founder, but not in this generation" in found[0].sentence
 
     @pytest.mark.parametrize("readings", [[], [reading("distinct_4")]], ids=["none", "what does not decide"])
-    def test_nothing_that_decides_was_measured(self, readings):
-        [found] = obstacles(readings, [reading("distinct_4")])
+    @pytest.mark.parametrize("reference", [[reading("distinct_4")], [reading()]], ids=["nor there", "only there"])
+    def test_nothing_that_decides_was_measured(self, readings, reference):
+        [found] = obstacles(readings, reference)
         assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "")
         assert "give losses or samples" in found.sentence
 
@@ -191,6 +213,8 @@ class TestWhatKeepsAnIndicatorFromDeciding:
             "distinct_2",
         )
         assert found.sentence.startswith("distinct_2 is 0.6")
+        [found] = obstacles([reading(scale="share")], generation=FIRST, policy=Policy(decides=("distinct_2",)))
+        assert found.sentence.startswith("distinct_2 is 60.00%"), "in the unit that its changes are told in"
         [found] = obstacles([reading(), reading("vendi")], [reading("vendi")])
         assert (found.kind, found.severity, found.indicator) == (
             ReasonKind.MISSING,
