@@ -297,3 +297,14 @@ def test_what_is_not_a_comparison_is_refused_by_name(wrong, message):
 def test_contrasts_are_one_row():
     with pytest.raises(InputError, match=r"`contrasts` must be one row of numbers, but got an array of shape \(2, 2\)"):
         betting_e_value(np.zeros((2, 2)))
+
+
+def test_a_document_of_no_weight_counts_for_nothing():
+    founder, harder = np.linspace(3.0, 5.0, 30), np.linspace(3.3, 5.2, 30)
+    weights = np.linspace(10.0, 40.0, 30)
+    alone = {"observed": harder, "reference": founder, "weights": weights}
+    more = {name: np.append(part, extra) for (name, part), extra in zip(alone.items(), (9.0, 1.0, 0.0), strict=True)}
+    fixed = {"hypothesis": 0.1, "mean_weight": 25.0}
+    assert paired_e_value(**more, **fixed) == pytest.approx(paired_e_value(**alone, **fixed))
+    with pytest.raises(InputError, match="not all 0"):
+        paired_e_value(observed=[1.0], reference=[1.0], weights=[0.0], hypothesis=0.1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from collapse_guard.comparison.effects import limit, number, percent, phrase, shown, size, with_interval
+from collapse_guard.comparison.effects import limit, number, percent, phrase, share, shown, size, with_interval
 from collapse_guard.records import Comparison, Direction, EffectScale, Reading
 
 LN_1_1 = math.log(1.1)
@@ -34,6 +34,7 @@ NATS = Of(EffectScale.LOG, "nats per token")
         (-1234567.0, "-1,234,567"),
         (1.5e7, "1.500e+07"),
         (0.00012346, "0.0001235"),
+        (1e-4, "0.0001000"),
         (9.9e-5, "9.900e-05"),
         (math.inf, "infinite"),
         (-math.inf, "minus infinite"),
@@ -67,6 +68,8 @@ def test_an_effect_on_an_amount_is_shown_in_percent(of):
     assert phrase(of, math.log(1.5)) == "+50.0%"
     assert phrase(of, math.log(0.25)) == "-75.0%"
     assert phrase(of, -math.inf) == "-100%"
+    assert phrase(of, math.log(3.78)) == "+278%"
+    assert phrase(of, math.log(2.0)) == "+100%"
     assert phrase(of, math.log(3e6)) == "×3,000,000"
     assert phrase(of, 800.0) == "infinite"
 
@@ -113,6 +116,10 @@ def test_an_interval_has_its_unit_once_and_says_where_it_has_no_end():
     assert with_interval(NATS, 0.05, 0.01, 0.09) == "+0.05000 nats per token (+0.01000 to +0.09000)"
     assert with_interval(Of(), 0.0, -math.inf, math.inf) == "±0.0% (-100% to infinite)"
     assert with_interval(NATS, math.nan, math.nan, math.nan) == "not a number"
+
+
+def test_a_share_has_three_digits_unless_more_are_asked_for():
+    assert [share(1 / 3), share(0.05), share(0.99995, digits=6)] == ["33.3%", "5%", "99.995%"]
 
 
 def test_a_spread_has_no_sign():

@@ -72,3 +72,10 @@ def test_an_event_is_shown_exactly_where_the_state_changes(severities, rule):
 def test_the_state_is_never_calmer_than_a_collapse_that_was_not_followed_by_enough_healthy_ones(severities, rule):
     ended = alert_after([*severities, *[H] * rule.warm_up, C, *[H] * (rule.recover_after - 1)], rule)
     assert ended.state is C
+
+
+@given(LINEAGES, RULES)
+def test_healthy_verdicts_in_a_row_are_counted_after_the_warm_up(severities, rule):
+    counted = severities[rule.warm_up :]
+    in_a_row = next((i for i, severity in enumerate(reversed(counted)) if severity is not H), len(counted))
+    assert alert_after(severities, rule).healthy_in_a_row == in_a_row
