@@ -139,7 +139,7 @@ def test_the_margins_that_calibration_speaks_of_are_those_against_the_founder():
     spread = {"vendi": 0.4, "perplexity": 0.003}
     controls = [founder(f"c{i}", spread["perplexity"] * i, mean=20.0 * math.exp(spread["vendi"] * i)) for i in range(6)]
     calibration = calibrate(founder("bot"), controls, policy=policy)
-    for name, margin, force in (("vendi", 0.3, "is raised to that"), ("perplexity", 3.0, "stands")):
+    for name, margin, force in (("vendi", 0.3, "is raised to that"), ("perplexity", 3.0, "stays")):
         noise = of(calibration, name)
         assert noise.policy_margin == pytest.approx(math.log1p(margin))
         assert (
@@ -159,7 +159,7 @@ def test_evidence_says_where_there_is_none():
     assert evidence(of(alone, "vendi"), Policy()) == "vendi: no seed noise was measured"
     alike = calibrate(founder("bot"), [founder("a"), founder("b")])
     assert of(alike, "perplexity").limit is None
-    assert "2 controls are all alike in perplexity" in evidence(of(alike, "perplexity"), Policy())
+    assert "all 2 controls have the same perplexity: that gives no limit" in evidence(of(alike, "perplexity"), Policy())
 
 
 def test_an_indicator_is_split_where_its_wild_type_is_known_and_usable_only():
