@@ -129,10 +129,9 @@ def test_both_sides_and_both_scales_are_mirrors():
     assert up == pytest.approx(down)
     assert up > 1000 > 1 > paired_e_value(observed=easier, reference=founder, hypothesis=0.1)
     ratio = paired_e_value(observed=1.4 * founder, reference=founder, hypothesis=math.log(1.1), log_ratio=True)
-    same_in_bits = paired_e_value(
-        observed=2.8 * founder, reference=2.0 * founder, hypothesis=math.log(1.1), log_ratio=True
-    )
-    assert ratio == pytest.approx(same_in_bits)
+    for unit in (2.0, 1e-3):
+        rescaled = {"observed": 1.4 * unit * founder, "reference": unit * founder}
+        assert ratio == pytest.approx(paired_e_value(**rescaled, hypothesis=math.log(1.1), log_ratio=True))
     assert ratio > 100
 
 
