@@ -167,3 +167,10 @@ def test_group_values_in_nats_of_a_perplexity_are_compared_by_difference_and_are
     assert (found.effect, found.effect_unit) == (pytest.approx(-1.0), "log ratio")
     assert (found.observed, found.reference) == pytest.approx((math.exp(2.04), math.exp(3.04)))
     assert found.margin == pytest.approx(math.log(1.1))
+
+
+def test_what_fell_to_nothing_is_infinitely_far_below_its_baseline():
+    gone = two_sample_log_ratio(observed=[0.0, 0.0, 0.0], reference=[1.0, 1.2, 0.9])
+    assert gone.effect == -math.inf
+    assert math.isnan(gone.standard_error)
+    assert gone.statistic(-1.0) < 0.0
