@@ -111,3 +111,14 @@ def test_harm_downwards_and_to_both_sides_is_measured_toward_its_own_margin():
     assert needed == samples_needed(fell, MARGIN, Direction.DOWN, 4, 0.001, 0.05)
     assert needed == samples_needed(fell, MARGIN, Direction.BOTH, 4, 0.001, 0.05)
     assert beyond(rose, MARGIN, Direction.UP) > 0.001, "undecided so far"
+
+
+def test_what_is_decided_already_needs_one_sample_more_and_what_a_thousandfold_does_not_decide_has_no_number():
+    clear = paired_difference(observed=[1.0, 1.01, 0.99, 1.0], reference=[0.0] * 4)
+    assert samples_needed(clear, MARGIN, Direction.UP, 400, 0.05, 0.05) == 401
+    distance = clear.standard_error * (stats.t(3).isf(0.05) + stats.t(3).ppf(0.8))
+    for factor, is_known in ((999.0, True), (1001.0, False)):
+        margin = clear.effect + distance / math.sqrt(factor)
+        needed = samples_needed(clear, margin, Direction.UP, 400, 0.05, 0.05)
+        assert (needed is not None) == is_known
+        assert needed is None or needed == pytest.approx(400 * factor, rel=1e-3)
