@@ -132,10 +132,12 @@ def test_places_far_out_are_exact_and_as_quick_to_ask_for():
     assert far.draws[far.sources == 0].min() == third.counts(10**12)["real"]
 
 
-def test_a_million_places_that_begin_anywhere_do_not_overflow():
+def test_millions_of_places_that_begin_anywhere_do_not_overflow():
+    """Sums over more than 2^23 places at once would not fit into 63 bits."""
     schedule = Schedule(("a", "b"), {"a": 0.999, "b": 0.001})
-    found = schedule.filled(7 * 10**11, 7 * 10**11 + 3_000_000)
-    assert (found.sources == 1).sum() == pytest.approx(3000, abs=1)
+    found = schedule.filled(7 * 10**11, 7 * 10**11 + 9_000_000)
+    assert (found.sources == 1).sum() == pytest.approx(9000, abs=1)
+    assert found.sources.dtype == found.draws.dtype == np.int64
 
 
 def test_weights_need_not_sum_to_one_and_a_source_without_a_weight_never_comes():
