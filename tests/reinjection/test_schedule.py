@@ -252,6 +252,7 @@ class TestLimits:
     [
         (lambda: Schedule(("a", "b"), {"a": -1, "b": 2}), r"`weights\[a\]` must be a finite number of at least 0"),
         (lambda: Schedule(("a", "b"), {"a": float("nan")}), r"`weights\[a\]` must be a finite number"),
+        (lambda: Schedule(("a", "b"), {"a": float("inf")}), r"`weights\[a\]` must be a finite number .*got inf"),
         (lambda: Schedule(("a", "b"), {"a": True}), r"`weights\[a\]` must be a finite number .*got True"),
         (lambda: Schedule(("a", "b"), {"a": 0}), "`weights` must have a source with a weight above 0"),
         (lambda: Schedule(("real", "b"), {"rael": 1}), "got 'rael': did you mean `real`"),
