@@ -79,9 +79,10 @@ def _entries(room: str) -> Any:
 
 def _modules(room: str) -> list[str]:
     """Names of the modules of a room, without the package: "comparison", "comparison.paired"."""
-    if (PACKAGE / f"{room}.py").exists():
+    home = PACKAGE.joinpath(*room.split("."))
+    if home.with_suffix(".py").exists():
         return [room]
-    paths = sorted((PACKAGE / room).rglob("*.py"), key=lambda path: path.with_suffix("").parts)
+    paths = home.rglob("*.py")
     names = (path.parent if path.stem == "__init__" else path.with_suffix("") for path in paths)
     return sorted(".".join(name.relative_to(PACKAGE).parts) for name in names)
 
@@ -99,11 +100,11 @@ def _public_names() -> str:
         "| name | what it is |",
         "|---|---|",
     ]
-    lines += [f"| [`{name}`][collapse_guard.{where}.{name}] | {what} |" for name, where, what in _found()]
+    lines += [f"| [`{name}`][collapse_guard.{where}.{name}] | {what} |" for name, where, what in _public()]
     return "\n".join(lines) + "\n"
 
 
-def _found() -> Iterator[tuple[str, str, str]]:
+def _public() -> Iterator[tuple[str, str, str]]:
     """Name, module that defines it and first line of its docstring, of each public name."""
     homes = next(node for node in _tree("").body if isinstance(node, ast.Assign) and _defined(node) == "_HOMES")
     for name, room in ast.literal_eval(homes.value).items():
