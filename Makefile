@@ -25,14 +25,14 @@ demo: $(READY)  ## the main job, end to end, on real text
 test: $(READY)  ## all tests, doctests and structure checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
-test-fast: $(READY)  ## all but the slow tests, for daily work: under two minutes
+test-fast: $(READY)  ## all but the slow tests, for daily work
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
 
 $(MUTANTS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
 	touch $(MUTANTS_READY)
 
-mutants: $(MUTANTS_READY)  ## the share of small faults in the deciding code that the tests notice; about an hour
+mutants: $(MUTANTS_READY)  ## the share of small faults in the deciding code that the tests notice
 	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 machines: $(READY)  ## all tests as other machines run them: other kernels, threads, order, habits, work beside; an hour or two
