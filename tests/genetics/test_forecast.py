@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import forecast
-from collapse_guard.genetics.forecast import MIXINGS, Law, diluted, learn, passed
+from collapse_guard.genetics.forecast import MIXINGS, Law, concentrated, diluted, learn, passed
 from collapse_guard.worlds import Workflow, gaussian, wright_fisher
 
 SHARES = {
@@ -202,7 +202,7 @@ class TestDilution:
         for u in (-0.5, 0.2, 2.0):
             for share in (0.1, 0.6, 1.0):
                 effect = np.array(slow_dilution(u, share, mixing))
-                found, slope = forecast._concentrated(effect, np.array(share), np.array(mixing))
+                found, slope = concentrated(effect, np.array(share), np.array(mixing))
                 assert float(found) == pytest.approx(u)
                 rise = slow_dilution(u + 1e-6, share, mixing) - slow_dilution(u - 1e-6, share, mixing)
                 assert float(slope) == pytest.approx(rise / 2e-6, rel=1e-6)

@@ -11,11 +11,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from collapse_guard.errors import InputError, WildTypeError
-from collapse_guard.lightning import ReinjectionDataModule
+from collapse_guard.lightning import ReinjectionDataModule, datamodule
 from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
+from collapse_guard.reinjection import MixtureSampler
 from collapse_guard.reinjection import loader as room
 
+FIRST_OF_TWO = partial(MixtureSampler, num_replicas=2, rank=0)
 REAL, EARLIER, NEWEST = list(range(40)), list(range(100, 120)), list(range(200, 240))
 
 
@@ -317,7 +319,7 @@ class TestInterrupted:
     def test_ranks_that_get_nothing_of_a_last_batch_go_on_with_the_next_epoch(self, fit, kept, monkeypatch, step):
         whole, checkpoint = kept("whole", self.data(length=41))
         assert [len(numbers) for numbers in whole.values()] == [41, 41]
-        monkeypatch.setattr("collapse_guard.reinjection.sampler._place", lambda *_: (2, 0))
+        monkeypatch.setattr(datamodule, "MixtureSampler", FIRST_OF_TWO)
         own = [number for start in range(0, 40, 4) for number in whole[1][start : start + 2]]
         resumed = fit(self.data(length=41, batch_size=2), ckpt_path=checkpoint(step)).seen
         assert resumed == ({0: whole[0][36:38], 1: own} if step == 9 else {1: own})
@@ -325,7 +327,7 @@ class TestInterrupted:
     def test_one_rank_after_several_that_got_nothing_of_a_last_batch(self, fit, kept, monkeypatch):
         whole, _ = kept("whole", self.data(length=41))
         with monkeypatch.context() as patched:
-            patched.setattr("collapse_guard.reinjection.sampler._place", lambda *_: (2, 0))
+            patched.setattr(datamodule, "MixtureSampler", FIRST_OF_TWO)
             half, checkpoint = kept("half", self.data(length=41, batch_size=2))
         assert [len(numbers) for numbers in half.values()] == [20, 20]
         assert fit(self.data(length=41), ckpt_path=checkpoint(10)).seen == {1: whole[1]}

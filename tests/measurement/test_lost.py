@@ -119,12 +119,17 @@ def test_a_word_that_is_seen_half_as_often_is_not_lost_however_sure_that_is(wild
     assert not [item for item in what_was_lost(wild_type, halved) if item.kind == "word"]
 
 
-def test_the_chance_is_that_of_the_exact_conditional_test_in_bursts():
-    losses = lost_module._Deficits(np.array([12, 30]), np.array([0, 4]), 0.5, np.array([1.0, 3.0]))
-    expected = [stats.binom.cdf(0, 12, 1 / 3), stats.binom.cdf(2, 12, 1 / 3)]
-    np.testing.assert_allclose(losses.chance, expected, rtol=1e-12)
-    few = lost_module._Deficits(np.array([5000]), np.array([0]), 1e-3, np.ones(1))
-    assert few.chance[0] == pytest.approx(math.exp(-few.expected[0]), rel=0.01)
+def test_the_chance_is_that_of_the_exact_conditional_test_in_bursts(wild_type):
+    samples = [without(text, "w20") if i % 50 == 0 else without(text, "w1", "w20") for i, text in enumerate(corpus(1))]
+    texts = [*wild_type.evaluation, *wild_type.pool]
+    counts, documents = slow_counts(texts, 1), slow_documents(texts, 1)
+    items = of_kind(what_was_lost(wild_type, [text for text in samples if "blue" not in text], most=1000), "word")
+    for item in items:
+        scale, burst = item.expected / item.real_count, counts[item.what] / documents[item.what]
+        fallen = math.ceil(item.observed / burst)
+        by_hand = stats.binom.cdf(fallen, documents[item.what] + fallen, scale / (1.0 + scale))
+        np.testing.assert_allclose(item.chance, by_hand, rtol=1e-11)
+    assert {item.observed > 0 for item in items} == {True, False}
 
 
 def test_a_word_that_one_document_repeats_is_not_missed():
@@ -192,19 +197,30 @@ def test_vectors_have_clusters_and_rows(rng):
 
 
 def test_the_ball_of_a_document_is_counted_as_by_hand(rng):
-    real, samples = rng.normal(size=(60, 3)) + 100.0, rng.normal(size=(200, 3)) + 100.0
-    radii, nearest, inside = lost_module._balls(real - 100.0, samples - 100.0, 5)
+    wild_type = WildType.fit_arrays(rng.normal(size=(400, 3)) + 100.0)
+    real, samples = wild_type.evaluation_vectors, rng.normal(size=(2000, 3)) + 100.0
+    samples = samples[rng.random(2000) < np.select([samples[:, 0] < 100.3, samples[:, 0] < 100.7], [1.0, 0.1])]
+    items = of_kind(what_was_lost(wild_type, samples, most=1000), "document")
+    found = {int(item.what.removeprefix("row ")): item for item in items}
+    [k], farness = {item.real_count for item in items}, {}
+    scale = len(samples) / (len(real) - 1)
     for i, point in enumerate(real):
-        among = np.sort(np.linalg.norm(np.delete(real, i, axis=0) - point, axis=1))
+        radius = np.sort(np.linalg.norm(np.delete(real, i, axis=0) - point, axis=1))[k - 1]
         distances = np.linalg.norm(samples - point, axis=1)
-        assert math.sqrt(radii[i]) == pytest.approx(among[4])
-        assert math.sqrt(nearest[i]) == pytest.approx(distances.min())
-        assert inside[i] == (distances <= among[4]).sum()
+        inside, farness[i] = (distances <= radius).sum(), distances.min() / radius
+        chance = stats.binom.cdf(inside, k + inside, scale / (1.0 + scale))
+        assert (i in found) == (inside <= k * scale / 4 and chance <= 0.05 / len(real))
+        assert i not in found or found[i].observed == inside
+    absent = [farness[i] for i, item in found.items() if not item.observed]
+    assert absent == sorted(absent, reverse=True)
+    assert 3 < len(absent) < len(items)
 
 
-def test_equal_points_are_at_distance_zero_far_from_the_origin():
-    points = np.full((3, 4), 1e8) + np.arange(3)[:, None]
-    assert (np.diag(lost_module._squared_distances(points, points)) == 0).all()
+def test_equal_points_are_at_distance_zero_far_from_the_origin(rng):
+    """Their balls have no radius, so none of them is farther from the samples than another: they keep their order."""
+    wild_type = WildType.fit_arrays(np.repeat(1e8 * rng.normal(size=(40, 67)), 30, axis=0))
+    rows = of_kind(what_was_lost(wild_type, rng.normal(size=(1200, 67)), most=1000), "document")
+    assert [item.what for item in rows] == [f"row {i}" for i in range(len(wild_type.evaluation_vectors))]
 
 
 def test_rows_that_are_not_finite_are_left_out_and_no_samples_lose_nothing(wild_type, rng):
@@ -233,12 +249,17 @@ def test_the_counts_of_a_wild_type_are_made_once(wild_type, monkeypatch):
 
 
 def test_a_long_document_is_shortened_on_one_line_between_words():
-    shortened = lost_module._shortened("a\n\tword " * 100)
-    assert len(shortened) <= lost_module.SHOWN_CHARACTERS + 1
-    assert shortened.endswith("…")
-    assert set(shortened[:-1].split()) == {"a", "word"}
-    assert lost_module._shortened("x" * 500) == "x" * lost_module.SHOWN_CHARACTERS + "…"
-    assert lost_module._shortened(" short\n") == "short"
+    kinds = {"long": "a\n\tlonger " * 100, "whole": "x" * 500, "short": " short\n"}
+    texts = [text + str(i) if name == "short" else f"{text}{i}" for name, text in kinds.items() for i in range(40)]
+    wild_type = WildType.fit(texts, embedder=lambda texts: np.ones((len(texts), 1)), near_duplicate_threshold=1.0)
+    items = of_kind(what_was_lost(wild_type, None, embeddings=np.zeros((400, 1)), most=1000), "document")
+    shown = {item.what for item in items}
+    long, whole = ({text for text in shown if text.startswith(start)} for start in "ax")
+    assert max(map(len, shown)) <= lost_module.SHOWN_CHARACTERS + 1
+    assert {word for text in long for word in text.removesuffix("…").split()} == {"a", "longer"}
+    assert all(text.endswith("…") for text in long)
+    assert whole == {"x" * lost_module.SHOWN_CHARACTERS + "…"}
+    assert shown - long - whole <= {f"short {i}" for i in range(40)} != set()
 
 
 @pytest.mark.parametrize("most", [0, -1])

@@ -193,19 +193,23 @@ def test_the_reference_is_cut_to_the_length_of_the_samples(wild_type):
 def test_the_reference_is_read_once_and_cannot_be_changed_from_outside(wild_type, monkeypatch):
     first = reference_readings(wild_type, sample_tokens=33)
     first.clear()
-    monkeypatch.setattr(measure_module, "_of_wild_type", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(WildType, "encode", lambda *_: pytest.fail("read again"))
     assert tuple(reference_readings(wild_type, sample_tokens=33)) == OUTPUT
 
 
 def test_the_cache_of_references_is_bounded_and_keeps_the_newest(wild_type, monkeypatch):
-    monkeypatch.setattr(measure_module, "_of_wild_type", lambda *_: [])
-    monkeypatch.setattr(
-        measure_module, "_references", type(measure_module._references)(measure_module._references.most)
-    )
-    for length in range(1, 40):
-        reference_readings(wild_type, sample_tokens=length)
-        reference_readings(wild_type, sample_tokens=1)
-    assert [length for _, length, *_ in measure_module._references] == [*range(25, 40), 1]
+    encode, read = WildType.encode, []
+
+    def reads(*lengths):
+        read.clear()
+        for length in lengths:
+            reference_readings(wild_type, sample_tokens=length, only=["distinct_1"])
+        return len(read)
+
+    monkeypatch.setattr(WildType, "encode", lambda *arguments: read.append(arguments) or encode(*arguments))
+    assert reads(*(place for length in range(101, 140) for place in (length, 101))) == 39
+    assert reads(*range(125, 140), 101) == 0
+    assert reads(124) == 1
 
 
 def test_vectors_give_spread_distance_and_what_is_the_same_for_rows(rng):

@@ -113,8 +113,19 @@ def diluted(effect: npt.ArrayLike, share: npt.ArrayLike, mixing: npt.ArrayLike) 
     return np.where(sign == 0.0, np.where(kind == "pair", s * s, s) * u, np.where(s == 1.0, u, logarithm))
 
 
-def _concentrated(effect: FloatArray, share: FloatArray, mixing: npt.NDArray[np.str_]) -> tuple[FloatArray, FloatArray]:
-    """u of h = D_s(u), and the slope of D_s there; for shares above 0."""
+def concentrated(effect: FloatArray, share: FloatArray, mixing: npt.NDArray[np.str_]) -> tuple[FloatArray, FloatArray]:
+    """The inverse of `diluted`: u of h = D_s(u), and the slope of D_s there. O(1).
+
+    Args:
+        effect: h, of any shape.
+        share: s, above 0, of a shape that broadcasts.
+        mixing: One of `MIXINGS`, or one for each effect.
+
+    Example:
+        >>> u, slope = concentrated(np.array(0.2), np.array(0.5), np.array("amount"))
+        >>> float(u), float(slope)
+        (0.4, 0.5)
+    """
     sign = _sign(mixing)
     slope = np.where(mixing == "pair", share * share, share)
     inside = np.where(sign == 0.0, 0.0, np.expm1(np.minimum(sign * effect, _LARGEST)) / share)
@@ -187,10 +198,10 @@ def _alone(
 ) -> tuple[npt.NDArray[np.str_], FloatArray, FloatArray]:
     """The kinds that fit, u of each generation after the founder, and how much of an error in u shows in h."""
     some = np.maximum(shares, _SMALLEST)
-    u, slope = _concentrated(values[..., 1:], some, mixing[..., None])
+    u, slope = concentrated(values[..., 1:], some, mixing[..., None])
     fits = (np.isfinite(u) & (slope > 0.1 * some)).all(-1) | np.isin(mixing, ("amount", "pair"))
     kinds = np.where(fits, mixing, "amount")
-    u, slope = _concentrated(values[..., 1:], some, kinds[..., None])
+    u, slope = concentrated(values[..., 1:], some, kinds[..., None])
     return kinds, u, np.where(shares > 0.0, slope, 0.0)
 
 
