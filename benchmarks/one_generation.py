@@ -54,7 +54,7 @@ def wild_type(documents: int, held_out: int) -> WildType:
 def setting(n: int, documents: int = DOCUMENTS, held_out: int = HELD_OUT) -> Setting:
     """n samples of 128 tokens, their embeddings, and losses with those of each token on the held-out documents."""
     from collapse_guard.evidence import Evidence
-    from collapse_guard.measurement.measure import freeze_tail
+    from collapse_guard.measurement.stratum import freeze_tail
 
     real = wild_type(documents, held_out)
     samples = _samples(real, n)

@@ -14,7 +14,8 @@ import numpy as np
 
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.likelihood.nats import tail_loss
-from collapse_guard.measurement.measure import freeze_tail, measure
+from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.stratum import freeze_tail
 from detecting.corpora import Real, real
 from detecting.decoding import write
 from detecting.ngram_model import Floats, NgramModel

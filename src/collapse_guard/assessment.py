@@ -11,8 +11,9 @@ from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
-from collapse_guard.measurement.measure import freeze_tail, measure, reference_readings, sample_tokens
+from collapse_guard.measurement.measure import measure, reference_readings, sample_tokens
 from collapse_guard.measurement.samples import prepared
+from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
 from collapse_guard.records import Assessment, Generation, Reading, TailStratum

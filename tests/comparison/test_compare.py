@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from building import make_reading
-from collapse_guard.comparison import compare, contrast_of, obstacle
 from collapse_guard.comparison.betting import BETS, CLIP
+from collapse_guard.comparison.compare import compare, contrast_of, obstacle
 from collapse_guard.comparison.power import POWER, detectable, detectable_by_betting, samples_needed
 from collapse_guard.errors import InputError
 from collapse_guard.records import Direction, EffectScale

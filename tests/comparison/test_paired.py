@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from collapse_guard.comparison import paired_difference, paired_log_ratio
 from collapse_guard.comparison.contrast import beyond, interval, within
+from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.records import Direction
 
 # science.md 5.3 (c): paired differences of nats with a margin of 5% and of 1% in perplexity

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from collapse_guard.comparison import paired_difference
 from collapse_guard.comparison.betting import BETS, CLIP, betting_e_value, paired_e_value
 from collapse_guard.comparison.contrast import beyond
+from collapse_guard.comparison.paired import paired_difference
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
 from collapse_guard.records import Direction
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from building import make_reading
-from collapse_guard.comparison import compare, obstacle, two_sample_difference, two_sample_log_ratio
+from collapse_guard.comparison.compare import compare, obstacle
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.power import samples_needed
+from collapse_guard.comparison.two_sample import two_sample_difference, two_sample_log_ratio
 from collapse_guard.decision.policy import Margin
 from collapse_guard.records import Direction, EffectScale
 

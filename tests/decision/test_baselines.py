@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from building import make_reading
-from collapse_guard.comparison import compare
+from collapse_guard.comparison.compare import compare
 from collapse_guard.decision.baselines import SMALLEST_FOLD, comparisons_of, obstacles_of, on_fold
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from building import make_assessment, make_comparison
-from collapse_guard.comparison import compare
+from collapse_guard.comparison.compare import compare
 from collapse_guard.decision.calibration import Noise, evidence
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy

@@ -10,7 +10,7 @@ from scipy import stats
 
 from building import make_assessment, make_comparison, make_reading
 from collapse_guard.assessment import conclude
-from collapse_guard.comparison import compare
+from collapse_guard.comparison.compare import compare
 from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.margins import SeedNoise

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collapse_guard.comparison import obstacle
+from collapse_guard.comparison.compare import obstacle
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.likelihood.nats import cvar_loss

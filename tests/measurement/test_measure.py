@@ -13,7 +13,8 @@ from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.measurement import measure as measure_module
-from collapse_guard.measurement.measure import freeze_tail, measure, reference_readings, sample_tokens
+from collapse_guard.measurement.measure import measure, reference_readings, sample_tokens
+from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.wildtype import WildType
 
 OUTPUT = tuple(

@@ -9,7 +9,7 @@ from collapse_guard.indicators.instruments import instruments
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
-from collapse_guard.measurement.sample_readings import text_readings, token_readings, vector_readings, word_readings
+from collapse_guard.measurement.sample_readings import group_readings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.wildtype import WildType
 
@@ -46,23 +46,24 @@ def of_outputs(_, rng, n):
 def of_tokens(wild_type, rng, n):
     samples = [rng.integers(2, 300, size=SIZE // 5) for _ in range(5 * n)]
     groups = groups_of_units(samples, SIZE, "tokens", "samples")
-    return token_readings(groups, instruments(wild_type), EVERY)
+    return group_readings("tokens", groups, instruments(wild_type), EVERY)
 
 
 def of_words(wild_type, rng, n):
     groups = groups_of_units([rng.integers(300, size=SIZE) for _ in range(n)], SIZE, "words", "samples")
-    return word_readings(groups, instruments(wild_type), EVERY)
+    return group_readings("words", groups, instruments(wild_type), EVERY)
 
 
 def of_texts(wild_type, rng, n):
     samples = texts(rng, n * SIZE, 8)
     groups = groups_of_samples([text.encode() for text in samples], SIZE, "samples")
-    return [*text_readings(groups, samples, instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
+    groups = groups.of([[samples[i] for i in group] for group in groups.members])
+    return [*group_readings("samples", groups, instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
 
 
 def of_vectors(wild_type, rng, n):
     rows = rng.normal(size=(n * SIZE, wild_type.geometry.dimension))
-    return vector_readings(groups_of_vectors(rows, SIZE), instruments(wild_type), EVERY)
+    return group_readings("vectors", groups_of_vectors(rows, SIZE), instruments(wild_type), EVERY)
 
 
 READINGS = {
@@ -96,7 +97,7 @@ def test_lineage_readings_need_readings_that_are_usable_and_have_no_replicates(w
         scored = losses(rng, n)
         scored = Losses(documents=scored.documents, nll=scored.nll + 4 * shift, n_tokens=scored.n_tokens)
         groups = groups_of_units([rng.integers(2, 60 - 9 * shift, size=SIZE) for _ in range(9)], SIZE, "tokens", "")
-        found = [*loss_readings(scored, None), *token_readings(groups, instruments(wild_type), EVERY)]
+        found = [*loss_readings(scored, None), *group_readings("tokens", groups, instruments(wild_type), EVERY)]
         return {reading.indicator: reading for reading in found}
 
     founder, child = readings(0, 40), readings(1, 40)

@@ -15,7 +15,7 @@ from scipy.special import betainc
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Samples
-from collapse_guard.measurement.phrases import Phrases, PhraseTable
+from collapse_guard.measurement.phrases import Phrases
 from collapse_guard.measurement.samples import sample_texts, vector_samples
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
@@ -127,7 +127,13 @@ class _Deficits(NamedTuple):
 
 
 def _items(
-    kind: Kind, deficits: _Deficits, name: Callable[[int], str], most: int, *, order: FloatArray | None = None
+    kind: Kind,
+    deficits: _Deficits,
+    name: Callable[[int], str],
+    most: int,
+    *,
+    order: FloatArray | None = None,
+    clusters: IntArray | None = None,
 ) -> Iterator[LostItem]:
     """The worst losses: absent ones by `order`, largest first (expected bursts unless given), then by chance."""
     chance, expected, is_lost = deficits.chance, deficits.expected, deficits.is_lost
@@ -144,20 +150,22 @@ def _items(
             observed=int(deficits.observed[i]),
             chance=float(chance[i]),
             lost_in_all=len(lost),
+            cluster=None if clusters is None else int(clusters[i]),
         )
 
 
 def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[LostItem]:
     if not texts:
         return
-    phrases = _phrases_of(wild_type)
+    phrases = _phrases.of(wild_type.fingerprint, lambda: Phrases.of(chain(wild_type.evaluation, wild_type.pool)))
     was_lost: BoolArray = np.zeros(0, np.bool_)
     for n, (table, (observed, total)) in enumerate(zip(phrases.tables, phrases.count(texts), strict=True), 1):
         is_lost = np.zeros(len(observed), np.bool_)
         if n > 1:
             is_lost |= was_lost[table.parts].any(axis=1)
         whole = np.flatnonzero(~is_lost)
-        deficits = _deficits(table, observed, total, whole)
+        counts, scale = table.counts[whole], total / table.total if table.total else 0.0
+        deficits = _Deficits(counts, observed[whole], scale, counts / table.documents[whole])
         yield from _items(_KINDS[n - 1], deficits, partial(_phrase, phrases, n, whole), most)
         is_lost[whole] = deficits.is_lost
         was_lost = is_lost
@@ -165,12 +173,6 @@ def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[Lost
 
 def _phrase(phrases: Phrases, n: int, numbers: IntArray, i: int) -> str:
     return phrases.text(n, int(numbers[i]))
-
-
-def _deficits(table: PhraseTable, observed: IntArray, total: int, worst: IntArray) -> _Deficits:
-    counts = table.counts[worst]
-    scale = total / table.total if table.total else 0.0
-    return _Deficits(counts, observed[worst], scale, counts / table.documents[worst])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -203,17 +205,12 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
         np.ones(len(occurring)),
     )
 
-    numbers: dict[str, int] = {}
-
     def name(i: int) -> str:
         members = np.flatnonzero(owners == occurring[i])
         distances = np.square(real.vectors[members] - geometry.codebook[occurring[i]]).sum(axis=1)
-        nearest = real.names[int(members[distances.argmin()])]
-        numbers[nearest] = int(occurring[i])
-        return nearest
+        return real.names[int(members[distances.argmin()])]
 
-    for item in _items("cluster", deficits, name, most):
-        yield item.model_copy(update={"cluster": numbers[item.what]})
+    yield from _items("cluster", deficits, name, most, clusters=occurring)
 
 
 def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostItem]:
@@ -252,22 +249,14 @@ def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
     return distances
 
 
-def _phrases_of(wild_type: WildType) -> Phrases:
-    return _phrases.of(wild_type.fingerprint, lambda: Phrases.of(chain(wild_type.evaluation, wild_type.pool)))
-
-
 def _real_points(wild_type: WildType, length: int | None) -> _Points | None:
     """Evaluation vectors, or embeddings of the openings of evaluation documents; None where nothing can embed them."""
     if wild_type.kind == "vectors":
-        return _points.of((wild_type.fingerprint, None), lambda: _vectors(wild_type))
+        vectors = wild_type.evaluation_vectors[:LARGEST_REFERENCE]
+        return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
     if not wild_type.can_embed:
         return None
     return _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
-
-
-def _vectors(wild_type: WildType) -> _Points:
-    vectors = wild_type.evaluation_vectors[:LARGEST_REFERENCE]
-    return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
 
 
 def _openings(wild_type: WildType, length: int | None) -> _Points:

@@ -17,24 +17,13 @@ from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
 from collapse_guard.indicators.registry import names
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
-from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
-from collapse_guard.measurement.sample_readings import (
-    missing_vector_readings,
-    need_vectors,
-    row_readings,
-    text_readings,
-    token_readings,
-    vector_readings,
-    word_readings,
-)
+from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
+from collapse_guard.measurement.sample_readings import group_readings, need_vectors, row_readings
 from collapse_guard.measurement.samples import TextSamples, text_samples, vector_samples, with_embeddings
 from collapse_guard.measurement.score_readings import score_readings
-from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
-
-__all__ = ["freeze_tail", "measure", "reference_readings", "sample_tokens"]
 
 NO_EMBEDDER = (
     "the wild type does not store its custom embedder: give it on loading, `WildType.load(path, embedder=...)`"
@@ -169,10 +158,7 @@ def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) ->
     written = _of_written(wild_type, samples, only, "samples")
     if not need_vectors(only):
         return written
-    embeddings = with_embeddings(wild_type, evidence).embeddings
-    if embeddings is None:
-        return written + missing_vector_readings(len(samples.texts), wild_type.group_samples, NO_EMBEDDER, only)
-    return written + _of_embeddings(wild_type, embeddings, samples, only)
+    return written + _of_embeddings(wild_type, with_embeddings(wild_type, evidence).embeddings, samples, only)
 
 
 @_one_thread()
@@ -180,10 +166,11 @@ def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str]
     frozen, budget = instruments(wild_type), wild_type.group_tokens
     types = frozen.types(samples.texts)
     numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
+    texts = numbers.of([[samples.texts[i] for i in group] for group in numbers.members])
     return [
-        *token_readings(groups_of_units(samples.tokens, budget, "tokens", source), frozen, only),
-        *word_readings(groups_of_units(types, budget, "words", source), frozen, only),
-        *text_readings(numbers, samples.texts, frozen, only),
+        *group_readings("tokens", groups_of_units(samples.tokens, budget, "tokens", source), frozen, only),
+        *group_readings("words", groups_of_units(types, budget, "words", source), frozen, only),
+        *group_readings("samples", texts, frozen, only),
     ]
 
 
@@ -191,11 +178,15 @@ def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str]
 def _of_embeddings(
     wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str], source: str = "samples"
 ) -> list[Reading]:
-    n = None if samples is None else len(samples.texts)
+    """Readings of the vectors of texts; embeddings are None where nothing can make them."""
+    n, contents, size = None, None, wild_type.group_samples
+    if samples is not None:
+        n, contents = len(samples), samples.contents
+    if n is not None and embeddings is None:
+        return group_readings("vectors", no_groups(n, size, NO_EMBEDDER), instruments(wild_type), only)
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
-    contents = None if samples is None else samples.contents
-    groups = groups_of_vectors(vectors, wild_type.group_samples, contents=contents, source=source)
-    return vector_readings(groups, instruments(wild_type), only)
+    groups = groups_of_vectors(vectors, size, contents=contents, source=source)
+    return group_readings("vectors", groups, instruments(wild_type), only)
 
 
 def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> list[Reading]:
@@ -212,7 +203,7 @@ def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collecti
     if not need_vectors(only):
         return written
     if not wild_type.can_embed:
-        return written + missing_vector_readings(len(texts), wild_type.group_samples, NO_EMBEDDER, only)
+        return written + _of_embeddings(wild_type, None, samples, only)
     order = content_order(samples.contents)[: _EMBEDDED_REFERENCE_GROUPS * wild_type.group_samples]
     chosen = TextSamples([texts[i] for i in order], [tokens[i] for i in order])
     return written + _of_embeddings(wild_type, wild_type.embed(chosen.texts), chosen, only, source)

@@ -42,7 +42,7 @@ class Groups(Generic[Member]):
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return Groups(**(parts | {"members": members}))
 
-    def of_values(self, metric: type[Indicator], values: Sequence[float]) -> Reading:
+    def of_values(self, metric: type[Indicator], values: Sequence[float], *, drawn: str = "") -> Reading:
         """A reading whose replicates are these values, one for each group."""
         undefined = sum(math.isnan(value) for value in values)
         why = f"{metric.name} is undefined in {undefined} of {len(values)} groups of {self.label}: {metric.undefined}"
@@ -52,6 +52,7 @@ class Groups(Generic[Member]):
             n_minimum=self.needed(metric.minimum_n),
             replicates=tuple(values),
             group=self.label,
+            drawn=drawn,
             problem=self.problem or self._too_few(metric.minimum_n) or (why if undefined else ""),
         )
 

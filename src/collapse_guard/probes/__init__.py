@@ -1,18 +1,10 @@
 """Probes collect evidence from a module. No trainer is imported here."""
 
-from collapse_guard.probes.causal_lm import CausalLMProbe
-from collapse_guard.probes.isolation import untouched
-from collapse_guard.probes.probe import MergingProbe, OneKindProbe, Probe
-from collapse_guard.probes.sharding import batch_generator, merge
-from collapse_guard.probes.vectors import EmbeddingProbe
-
-__all__ = [
-    "CausalLMProbe",
-    "EmbeddingProbe",
-    "MergingProbe",
-    "OneKindProbe",
-    "Probe",
-    "batch_generator",
-    "merge",
-    "untouched",
-]
+from collapse_guard.probes.causal_lm import CausalLMProbe as CausalLMProbe
+from collapse_guard.probes.isolation import untouched as untouched
+from collapse_guard.probes.probe import MergingProbe as MergingProbe
+from collapse_guard.probes.probe import OneKindProbe as OneKindProbe
+from collapse_guard.probes.probe import Probe as Probe
+from collapse_guard.probes.sharding import batch_generator as batch_generator
+from collapse_guard.probes.sharding import merge as merge
+from collapse_guard.probes.vectors import EmbeddingProbe as EmbeddingProbe

@@ -1,51 +1,29 @@
 """Records that are passed between rooms: frozen, keyword-only, validated when read, versioned when written."""
 
-from collapse_guard.records.assessment import Assessment
-from collapse_guard.records.comparison import Baseline, Comparison
-from collapse_guard.records.decision import Decision
-from collapse_guard.records.generation import Generation, Mixture, is_lineage_name
-from collapse_guard.records.lost import LostItem
-from collapse_guard.records.outlook import (
-    Course,
-    Depression,
-    Forecast,
-    Inbreeding,
-    Interval,
-    Outlook,
-    Prescription,
-    Supply,
-)
-from collapse_guard.records.readings import Direction, Reading, TailStratum
-from collapse_guard.records.record import Record, Share
-from collapse_guard.records.scale import EffectScale
-from collapse_guard.records.verdict import Alert, Reason, ReasonKind, Severity, Verdict
-
-__all__ = [
-    "Alert",
-    "Assessment",
-    "Baseline",
-    "Comparison",
-    "Course",
-    "Decision",
-    "Depression",
-    "Direction",
-    "EffectScale",
-    "Forecast",
-    "Generation",
-    "Inbreeding",
-    "Interval",
-    "LostItem",
-    "Mixture",
-    "Outlook",
-    "Prescription",
-    "Reading",
-    "Reason",
-    "ReasonKind",
-    "Record",
-    "Severity",
-    "Share",
-    "Supply",
-    "TailStratum",
-    "Verdict",
-    "is_lineage_name",
-]
+from collapse_guard.records.assessment import Assessment as Assessment
+from collapse_guard.records.comparison import Baseline as Baseline
+from collapse_guard.records.comparison import Comparison as Comparison
+from collapse_guard.records.decision import Decision as Decision
+from collapse_guard.records.generation import Generation as Generation
+from collapse_guard.records.generation import Mixture as Mixture
+from collapse_guard.records.generation import is_lineage_name as is_lineage_name
+from collapse_guard.records.lost import LostItem as LostItem
+from collapse_guard.records.outlook import Course as Course
+from collapse_guard.records.outlook import Depression as Depression
+from collapse_guard.records.outlook import Forecast as Forecast
+from collapse_guard.records.outlook import Inbreeding as Inbreeding
+from collapse_guard.records.outlook import Interval as Interval
+from collapse_guard.records.outlook import Outlook as Outlook
+from collapse_guard.records.outlook import Prescription as Prescription
+from collapse_guard.records.outlook import Supply as Supply
+from collapse_guard.records.readings import Direction as Direction
+from collapse_guard.records.readings import Reading as Reading
+from collapse_guard.records.readings import TailStratum as TailStratum
+from collapse_guard.records.record import Record as Record
+from collapse_guard.records.record import Share as Share
+from collapse_guard.records.scale import EffectScale as EffectScale
+from collapse_guard.records.verdict import Alert as Alert
+from collapse_guard.records.verdict import Reason as Reason
+from collapse_guard.records.verdict import ReasonKind as ReasonKind
+from collapse_guard.records.verdict import Severity as Severity
+from collapse_guard.records.verdict import Verdict as Verdict

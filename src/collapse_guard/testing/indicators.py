@@ -17,7 +17,8 @@ from collapse_guard.assessment import assess
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence, taken
 from collapse_guard.indicators.base import Indicator, all_indicators
-from collapse_guard.measurement.measure import freeze_tail, measure
+from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.probes import untouched
 from collapse_guard.records import Reading, Severity, Verdict
 from collapse_guard.testing.metrics import LEAST_MOVE, ROUNDING, moved
