@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collapse_guard.decision.baselines import Readings, comparisons_of, obstacles_of
+from collapse_guard.decision.baselines import comparisons_of, obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
@@ -17,6 +17,7 @@ from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
 from collapse_guard.records import Assessment, Generation, Reading, TailStratum
+from collapse_guard.records.readings import Readings
 from collapse_guard.wildtype import WildType
 
 

@@ -76,17 +76,17 @@ def test_three_sources_keep_their_shares_and_the_largest_parent_is_the_newest(fi
     assert sum(number < 100 for number in seen) == 20
     assert sum(100 <= number < 200 for number in seen) == 10
     assert sum(number >= 200 for number in seen) == 10
-    assert data.parents == (2, 3, 5)
+    assert data.training_set().parents == (2, 3, 5)
 
 
 def test_parents_are_those_whose_samples_are_in_use(fit):
     data = data_module(REAL, {5: NEWEST, 2: EARLIER}, mixture=0.5)
-    assert data.parents is None
+    assert data.training_set() is None
     fit(data, max_epochs=1)
-    assert data.parents == (5,)
+    assert data.training_set().parents == (5,)
     unnamed = data_module(REAL, NEWEST, mixture=0.5)
     fit(unnamed, max_epochs=1)
-    assert unnamed.parents is None
+    assert unnamed.training_set().parents is None
 
 
 @pytest.mark.parametrize(

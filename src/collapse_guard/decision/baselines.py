@@ -8,14 +8,14 @@ decoding. Drift decides if the founder was measured, otherwise distance; both ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from collapse_guard.comparison.compare import compare, obstacle
 from collapse_guard.comparison.effects import shown
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Baseline, Comparison, Generation, Reading, Reason, ReasonKind, Severity
+from collapse_guard.records.readings import Readings
 
-Readings = Mapping[str, Reading]
 SMALLEST_FOLD = 20
 """Smallest number of documents to judge a generation on, if folds rotate."""
 

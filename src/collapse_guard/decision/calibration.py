@@ -14,7 +14,7 @@ import numpy as np
 
 from collapse_guard.comparison.compare import contrast_of, effect_unit, obstacle
 from collapse_guard.comparison.effects import limit, phrase, share, size
-from collapse_guard.decision.margins import SeedNoise, Setting
+from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.records import Assessment, Direction, EffectScale, Reading, Record
@@ -137,7 +137,6 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
         calibration: The measured noise.
         policy: All other settings of the file.
     """
-    noise = {one.indicator: one for one in calibration.noise if one.seeds is not None}
     settings = policy.model_dump(mode="json", exclude={"seed_noise"}, exclude_none=True)
     plain = {name: value for name, value in settings.items() if not isinstance(value, dict)}
     lines = [
@@ -148,8 +147,10 @@ def policy_toml(calibration: Calibration, policy: Policy) -> str:
         if isinstance(content, dict):
             lines += ["", f"[{table}]", *(f"{_key(key)} = {_toml(value)}" for key, value in content.items())]
     lines += ["", "[seed_noise]  # the effect of another seed alone; margins are never below its limit"]
-    for name, one in noise.items():
-        lines += [f"# {' '.join(evidence(one, policy).split())}", f"{_key(name)} = {_toml(_dumped(one.seeds))}"]
+    for noise in calibration.noise:
+        if noise.seeds is not None:
+            setting = f"{_key(noise.indicator)} = {_toml(noise.seeds.model_dump())}"
+            lines += [f"# {' '.join(evidence(noise, policy).split())}", setting]
     return "\n".join(lines) + "\n"
 
 
@@ -261,10 +262,6 @@ def _noise(
         policy_margin=margin,
         limit=limits.seeds,
     )
-
-
-def _dumped(setting: Setting | None) -> Mapping[str, float]:
-    return setting.model_dump() if setting else {}
 
 
 def _key(name: str) -> str:

@@ -22,10 +22,9 @@ from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, TaskMargin
 from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
-from collapse_guard.records import Direction, EffectScale
+from collapse_guard.records import Direction, EffectScale, Share
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 DECIDES = (
     "perplexity",

@@ -21,8 +21,10 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
     """
     position = {
         ReasonKind.BEYOND_MARGIN: _beyond(comparison, p, level),
-        ReasonKind.BEYOND_WATCH: _watched(comparison),
-        ReasonKind.BEYOND_SEEDS: _unlike_seeds(comparison),
+        ReasonKind.BEYOND_WATCH: _within_but(comparison, "beyond the watch level of ", comparison.watch),
+        ReasonKind.BEYOND_SEEDS: _within_but(
+            comparison, "more than another seed alone does, ", comparison.seed_limit or 0.0
+        ),
         ReasonKind.WITHIN_MARGIN: f"within the margin of {_margin(comparison)}; {_power(comparison)}",
     }.get(kind, _unshown(comparison))
     return f"{_movement(comparison)}; {position}{_whose(comparison, generation)}"
@@ -48,18 +50,9 @@ def _beyond(comparison: Comparison, p: float, level: float) -> str:
     return f"{_side(comparison)} beyond the margin of {_margin(comparison)} ({sure})"
 
 
-def _watched(comparison: Comparison) -> str:
-    return (
-        f"{_side(comparison)} within the margin of {_margin(comparison)}, but beyond the watch level of "
-        f"{_limit(comparison, comparison.watch)}; {_power(comparison)}"
-    )
-
-
-def _unlike_seeds(comparison: Comparison) -> str:
-    return (
-        f"{_side(comparison)} within the margin of {_margin(comparison)}, but more than another seed alone does, "
-        f"{_limit(comparison, comparison.seed_limit or 0.0)}; {_power(comparison)}"
-    )
+def _within_but(comparison: Comparison, more_than: str, harm: float) -> str:
+    beyond = f"{more_than}{_limit(comparison, harm)}"
+    return f"{_side(comparison)} within the margin of {_margin(comparison)}, but {beyond}; {_power(comparison)}"
 
 
 def _unshown(comparison: Comparison) -> str:

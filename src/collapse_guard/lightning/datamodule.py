@@ -21,7 +21,6 @@ from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
-from collapse_guard.reinjection.sources import OrderedItems
 
 Items = Sequence[Any] | Dataset[Any]
 """A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
@@ -146,24 +145,18 @@ class ReinjectionDataModule(DataModuleBase):
         is_over = batches >= trainer.num_training_batches
         return first + (self.sampler.length if is_over else batches * self.sampler.global_batch)
 
-    @property
-    def items(self) -> int | None:
-        """Items that the generation is trained on in an epoch, over all ranks; None before training."""
-        return None if self.sampler is None else self.sampler.length
-
-    @property
-    def parents(self) -> tuple[int, ...] | None:
-        """Generations whose samples are in use; None before training, and where `synthetic` does not name them."""
-        applied = self.applied
-        if applied is None or self._indices is None:
-            return None
-        earlier = self._indices[:-1] if applied.earlier else ()
-        return (*earlier, *(self._indices[-1:] if applied.newest else ()))
-
     def training_set(self) -> TrainingSet | None:
-        """What the generation is trained on: `applied`, `items` and `parents`; None before training starts."""
-        applied = self.applied
-        return None if applied is None else TrainingSet(mixture=applied, items=self.items, parents=self.parents)
+        """What the generation is trained on; None before training starts.
+
+        Its parents are the generations whose samples are in use; None where `synthetic` does not name them.
+        """
+        applied, indices = self.applied, self._indices
+        if self.sampler is None or applied is None:
+            return None
+        parents = None
+        if indices is not None:
+            parents = (indices[:-1] if applied.earlier else ()) + (indices[-1:] if applied.newest else ())
+        return TrainingSet(mixture=applied, items=self.sampler.length, parents=parents)
 
     def prepare_data(self) -> None:
         """Prepare the data of `datamodule`."""
@@ -318,7 +311,7 @@ class _Encoded(Dataset[Any]):
         return _size(self.items)
 
     def __getitem__(self, place: int) -> Any:
-        item = _read(self.items, place)
+        item = self.items[place]
         return item if self.encode is None else self.encode(item)
 
 
@@ -377,7 +370,7 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
 
 
 def _is_in_order(items: Items) -> bool:
-    return isinstance(items, OrderedItems) and items.in_order
+    return bool(getattr(items, "in_order", False))
 
 
 def _size(items: Items) -> int:
@@ -386,9 +379,5 @@ def _size(items: Items) -> int:
 
 def _texts(items: Items) -> Iterator[str]:
     """The items, where they are texts."""
-    if _size(items) and isinstance(_read(items, 0), str):
-        yield from (_read(items, place) for place in range(_size(items)))
-
-
-def _read(items: Items, place: int) -> Any:
-    return items[place]
+    if _size(items) and isinstance(items[0], str):
+        yield from (items[place] for place in range(_size(items)))

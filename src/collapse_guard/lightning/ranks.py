@@ -15,13 +15,7 @@ Result = TypeVar("Result")
 
 def on_rank_zero(trainer: Trainer, action: Callable[[], Result]) -> Result:
     """Run `action` on rank 0 and return its result on all ranks; if it raises, all ranks raise."""
-    result: Result | None = None
-    own: Exception | None = None
-    if trainer.is_global_zero:
-        try:
-            result = action()
-        except Exception as error:
-            own = error
+    result, own = _attempt(action) if trainer.is_global_zero else (None, None)
     result, remote = trainer.strategy.broadcast((result, own and _portable(own, 0)))
     if failure := own or remote:
         raise failure
@@ -35,12 +29,7 @@ def gather(trainer: Trainer, action: Callable[[], Result]) -> list[Result]:
     """
     if trainer.world_size == 1:
         return [action()]
-    own: Exception | None = None
-    part: Result | None = None
-    try:
-        part = action()
-    except Exception as error:
-        own = error
+    part, own = _attempt(action)
     failures: list[CollapseGuardError | None] = [None] * trainer.world_size
     distributed.all_gather_object(failures, own and _portable(own, trainer.global_rank))
     if failure := own or next(filter(None, failures), None):
@@ -48,6 +37,13 @@ def gather(trainer: Trainer, action: Callable[[], Result]) -> list[Result]:
     parts: list[Any] = [None] * trainer.world_size if trainer.is_global_zero else []
     distributed.gather_object(part, parts or None)
     return parts
+
+
+def _attempt(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    try:
+        return action(), None
+    except Exception as error:
+        return None, error
 
 
 def _portable(error: Exception, rank: int) -> CollapseGuardError:

@@ -95,14 +95,10 @@ class Generation(Record):
     """Fingerprint of the wild type that it is measured against."""
 
     @model_validator(mode="after")
-    def _parents_come_before(self) -> Self:
+    def _parents_and_shares_fit(self) -> Self:
         late = [parent for parent in self.parents if not 0 <= parent < self.index]
         if late:
             raise ValueError(f"parents must be earlier generations than {self.index}, but got {late}")
-        return self
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> Self:
         if self.parent_shares and len(self.parent_shares) != len(self.parents):
             raise ValueError(
                 f"parent_shares must be one for each of {len(self.parents)} parents, but got {len(self.parent_shares)}"

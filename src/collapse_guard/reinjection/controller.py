@@ -22,7 +22,7 @@ from collapse_guard.decision.policy import Reinjection
 from collapse_guard.genetics.ancestry import healthy_ancestor
 from collapse_guard.prescription.control import worst_end
 from collapse_guard.prescription.prescribe import budget_left
-from collapse_guard.records import Assessment, Decision, Severity
+from collapse_guard.records import Assessment, Decision, Prescription, Severity
 
 _MILDER = {Severity.HEALTHY: 0, Severity.UNDECIDED: 0, Severity.WATCH: 1, Severity.COLLAPSED: 2}
 
@@ -68,12 +68,12 @@ def steer(
     severity = look.verdict.severity
     if _MILDER[severity] <= (_MILDER[before] if before else 0):
         return None
-    needed = _needed_share(look)
+    target = look.outlook.prescription if look.outlook else None
     left = _items_left(run, history, rule)
     affordable = _affordable_share(left, run)
     goal = max(run.real_share, look.prescription.real if look.prescription else run.real_share)
     after = max(run.real_share, min(goal, affordable))
-    fault = _fault(look, needed, affordable)
+    fault = _fault(target, affordable)
     ancestor = healthy_ancestor([*history, look]) if fault else None
     bad_end, worst = worst_end(look.comparisons)
     return Decision(
@@ -81,7 +81,7 @@ def steer(
         severity=severity,
         indicator=worst.indicator if worst else "",
         bad_end=bad_end if math.isfinite(bad_end) else 0.0,
-        needed=needed,
+        needed=target.real_share if target else None,
         real_before=run.real_share,
         real_after=after,
         from_index=None if dry_run or after == run.real_share else run.fetched,
@@ -92,11 +92,6 @@ def steer(
         dry_run=dry_run,
         rule=fault or _rule(severity, run.real_share, after, goal),
     )
-
-
-def _needed_share(look: Assessment) -> float | None:
-    target = look.outlook.prescription if look.outlook else None
-    return target.real_share if target else None
 
 
 def _items_left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | None:
@@ -115,17 +110,17 @@ def _affordable_share(left: int | None, run: Run) -> float:
     return min(1.0, left / (run.end - run.fetched))
 
 
-def _fault(look: Assessment, needed: float | None, affordable: float) -> str:
+def _fault(target: Prescription | None, affordable: float) -> str:
     """Why the run should halt, as a sentence; empty if it should go on."""
-    target = look.outlook.prescription if look.outlook else None
-    if target is not None and target.infeasible:
-        return target.infeasible
-    if needed is not None and affordable < needed:
+    if target is None:
+        return ""
+    needed = target.real_share
+    if needed is not None and affordable < needed and not target.infeasible:
         return (
             f"a real share of {needed:.0%} is needed, but budget and passes leave enough for {affordable:.0%} "
             "of the rest of the run"
         )
-    return ""
+    return target.infeasible
 
 
 def _rule(severity: Severity, before: float, after: float, goal: float) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -229,10 +228,10 @@ def _cover(
 def _lost_phrases(text: str, phrases: dict[str, float]) -> tuple[str, ...]:
     """The lost phrases that a document has."""
     tokens = words(text)
-    grams: Counter[str] = Counter()
+    grams: set[str] = set()
     for length in range(1, _LONGEST + 1):
         grams.update(" ".join(tokens[i : i + length]) for i in range(len(tokens) - length + 1))
-    return tuple(sorted(grams.keys() & phrases.keys()))
+    return tuple(sorted(grams & phrases.keys()))
 
 
 def _gain(phrases: tuple[str, ...], missing: dict[str, float]) -> float:

@@ -130,7 +130,10 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
     saved wild type keeps its fingerprint.
     """
     digest = hashlib.blake2b(digest_size=16)
-    parts = _text_parts(contents) if isinstance(contents, TextContents) else _vector_parts(contents)
+    if isinstance(contents, TextContents):
+        parts = _text_parts(contents)
+    else:
+        parts = _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
     geometry = _array_parts(contents.geometry.arrays())
     for part in (_json({"schema": SCHEMA, **settings.model_dump(mode="json")}), *parts, *geometry):
         digest.update(len(part).to_bytes(8, "little"))
@@ -157,10 +160,6 @@ def _embedder_parts(contents: TextContents) -> Iterable[bytes]:
     elif isinstance(contents.embedder, TfidfEmbedder):
         yield _json({"embedder": contents.embedder.name, "terms": contents.embedder.terms})
         yield from _array_parts(contents.embedder.arrays())
-
-
-def _vector_parts(contents: VectorContents) -> Iterable[bytes]:
-    yield from _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
 
 
 def _array_parts(arrays: Mapping[str, FloatArray]) -> Iterable[bytes]:

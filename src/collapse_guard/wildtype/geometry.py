@@ -97,12 +97,7 @@ class Geometry:
 
     def arrays(self) -> dict[str, FloatArray]:
         """All parts by name, for `from_arrays`."""
-        return {
-            "reference": self.reference,
-            "radii": self.radii,
-            "codebook": self.codebook,
-            "bandwidth": np.array([self.bandwidth]),
-        }
+        return {name: np.atleast_1d(getattr(self, name)) for name in _NAMES}
 
     @property
     def dimension(self) -> int:
