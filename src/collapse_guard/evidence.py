@@ -42,16 +42,12 @@ class Losses:
 
     def __post_init__(self) -> None:
         """Check that all parts describe the same documents."""
-        for name, dtype in (
-            ("nll", np.float64),
-            ("n_tokens", np.int64),
-            ("n_bytes", np.int64),
-            ("entropy", np.float64),
-        ):
+        numbers = {"nll": np.float64, "n_tokens": np.int64, "n_bytes": np.int64, "entropy": np.float64}
+        for name, dtype in numbers.items():
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
         count = len(self.documents)
-        for name in ("nll", "n_tokens", "n_bytes", "token_nll", "entropy"):
+        for name in (*numbers, "token_nll"):
             part = getattr(self, name)
             if part is not None and len(part) != count:
                 raise InputError(f"`{name}` must have one entry per document ({count}), but got {len(part)}")

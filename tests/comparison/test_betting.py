@@ -244,28 +244,24 @@ def test_it_is_what_its_formula_says(side, log_ratio, rng):
     """The slow definition, document by document, with rises and falls beyond the clip."""
     y, w = rng.uniform(2.0, 6.0, 30), rng.uniform(1.0, 9.0, 30)
     x = y + rng.normal(0.0, 2.0, 30)
-    h, s, contrasts = side * 0.4, 0.7, []
+    h, contrasts = side * 0.4, []
     baseline = sum(wi * yi for wi, yi in zip(w, y, strict=True)) / sum(w)
     for xi, yi, wi in zip(x, y, w, strict=True):
         distance = (xi - math.exp(h) * yi) / baseline if log_ratio else xi - yi - h
-        contrasts.append(max(-1.0, min(1.0, side * wi / 10.0 * distance / s)))
-    design = {"weights": w, "scale": s, "mean_weight": 10.0}
-    found = paired_e_value(observed=x, reference=y, hypothesis=h, side=side, log_ratio=log_ratio, **design)
+        contrasts.append(max(-1.0, min(1.0, side * wi * len(w) / sum(w) * distance / CLIP)))
+    found = paired_e_value(observed=x, reference=y, weights=w, hypothesis=h, side=side, log_ratio=log_ratio)
     fortunes = [math.prod(1 + bet * c for c in contrasts) for bet in BETS]
     assert found == pytest.approx(math.fsum(fortunes) / len(BETS), rel=1e-9)
 
 
-def test_a_document_counts_as_at_most_the_scale_beyond_the_hypothesis():
+def test_a_document_counts_as_at_most_the_clip_beyond_the_hypothesis():
     founder = np.full(5, 4.0)
 
-    def with_first(x, scale):
-        return paired_e_value(observed=[x, 4.1, 4.0, 4.2, 4.1], reference=founder, hypothesis=0.1, scale=scale)
+    def with_first(x):
+        return paired_e_value(observed=[x, 4.1, 4.0, 4.2, 4.1], reference=founder, hypothesis=0.1)
 
-    assert with_first(4.1 + 0.25, 0.25) == pytest.approx(with_first(90.0, 0.25)) == with_first(math.inf, 0.25)
-    assert with_first(4.1 + 0.25, 0.5) < with_first(90.0, 0.5)
-    assert with_first(4.3, CLIP) == paired_e_value(
-        observed=[4.3, 4.1, 4.0, 4.2, 4.1], reference=founder, hypothesis=0.1
-    )
+    assert with_first(4.1 + CLIP) == pytest.approx(with_first(90.0)) == with_first(math.inf)
+    assert with_first(4.1 + 0.9 * CLIP) < with_first(90.0)
 
 
 def test_no_documents_are_no_evidence_and_a_rate_that_is_not_a_number_gives_none():
@@ -277,8 +273,6 @@ def test_no_documents_are_no_evidence_and_a_rate_that_is_not_a_number_gives_none
     ("wrong", "message"),
     [
         ({"side": 2}, r"`side` must be 1 \(rises\) or -1 \(falls\), but got 2"),
-        ({"scale": 0.0}, "`scale` must be above 0, but got 0.0"),
-        ({"scale": math.nan}, "`scale` must be above 0, but got nan"),
         ({"observed": [1.0]}, "`observed` and `reference` must be of the same documents, but got 1 and 2"),
         ({"weights": [1.0]}, "`weights` must be one for each of 2 documents, but got 1"),
         ({"weights": [1.0, -1.0]}, "`weights` must be finite, at least 0 and not all 0, but got -1 to 1"),
@@ -299,11 +293,11 @@ def test_contrasts_are_one_row():
 
 
 def test_a_document_of_no_weight_counts_for_nothing():
-    founder, harder = np.linspace(3.0, 5.0, 30), np.linspace(3.3, 5.2, 30)
-    weights = np.linspace(10.0, 40.0, 30)
-    alone = {"observed": harder, "reference": founder, "weights": weights}
-    more = {name: np.append(part, extra) for (name, part), extra in zip(alone.items(), (9.0, 1.0, 0.0), strict=True)}
-    fixed = {"hypothesis": 0.1, "mean_weight": 25.0}
-    assert paired_e_value(**more, **fixed) == pytest.approx(paired_e_value(**alone, **fixed))
+    founder, weights = np.linspace(3.0, 5.0, 30), np.append(np.linspace(10.0, 40.0, 29), 0.0)
+    harder, milder = (np.append(np.linspace(3.3, 5.2, 29), last) for last in (9.0, 0.1))
+    one, other = (
+        paired_e_value(observed=x, reference=founder, weights=weights, hypothesis=0.1) for x in (harder, milder)
+    )
+    assert one == pytest.approx(other)
     with pytest.raises(InputError, match="not all 0"):
         paired_e_value(observed=[1.0], reference=[1.0], weights=[0.0], hypothesis=0.1)

@@ -14,7 +14,7 @@ from collapse_guard.corpus.documents import content_hash
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.errors import InputError
 from collapse_guard.wildtype import WildType
-from collapse_guard.wildtype.splitting import fold_slices, split_clusters
+from collapse_guard.wildtype.splitting import split_clusters
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -31,12 +31,6 @@ def test_evaluation_and_pool_are_disjoint_and_complete(wild_type: WildType, corp
 def test_folds_are_near_equal_disjoint_parts_of_evaluation(wild_type: WildType) -> None:
     assert [len(fold) for fold in wild_type.folds] == [8, 8, 7, 7]
     assert [text for fold in wild_type.folds for text in fold] == wild_type.evaluation.texts
-
-
-@given(st.integers(0, 50), st.integers(1, 9))
-def test_fold_slices_cut_as_numpy_does(n: int, n_folds: int) -> None:
-    parts = [list(range(n)[part]) for part in fold_slices(n, n_folds)]
-    assert parts == [part.tolist() for part in np.array_split(np.arange(n), n_folds)]
 
 
 def test_exact_duplicates_and_blanks_are_dropped(corpus: Corpus) -> None:

@@ -74,8 +74,6 @@ def paired_e_value(
     hypothesis: float,
     side: int = 1,
     log_ratio: bool = False,
-    scale: float = CLIP,
-    mean_weight: float | None = None,
 ) -> float:
     r"""e-value against "the effect is at most `hypothesis`" of paired documents; of a fall, for side -1.
 
@@ -83,10 +81,10 @@ def paired_e_value(
               \quad\text{or, for ratios,}\quad
               \pm \mathrm{clip}\left(\frac{w_i}{\bar w} \cdot \frac{x_i - e^h y_i}{s \bar y}, -1, 1\right)
 
-    with the baseline's weighted mean in the second. The test is about the mean of the *clipped* contributions: a
-    document of mean weight counts for at most s + h nats per token, one twice as long for at most s/2 + h. Documents
-    that became that much easier are clipped too. So if a few of them gain far more than s, or are far longer than the
-    others, the clipped mean is above the plain one: cut a corpus into passages.
+    with s = `CLIP`, and the baseline's weighted mean in the second. The test is about the mean of the *clipped*
+    contributions: a document of mean weight counts for at most s + h nats per token, one twice as long for at most
+    s/2 + h. Documents that became that much easier are clipped too. So if a few of them gain far more than s, or are
+    far longer than the others, the clipped mean is above the plain one: cut a corpus into passages.
 
     Documents are independent draws; their weights are part of the design, known before anything is scored. O(n).
 
@@ -97,15 +95,13 @@ def paired_e_value(
         hypothesis: Largest effect, or for side -1 smallest, that the hypothesis allows: a difference, or a log ratio.
         side: 1: evidence that the effect is above it; -1: below it.
         log_ratio: Whether the effect is the log ratio of the means instead of their difference.
-        scale: s, above 0: nats per token, or multiples of the baseline's mean. Fixed in advance.
-        mean_weight: Of the documents that these were drawn from; None: of these.
 
     Returns:
         As `betting_e_value`: NaN where a rate is NaN.
 
     Raises:
-        InputError: Lengths differ, a weight is negative or all are 0, the side is not 1 or -1, the scale is not above
-            0, or the baseline of a ratio has a mean that is not above 0.
+        InputError: Lengths differ, a weight is negative or all are 0, the side is not 1 or -1, or the baseline of a
+            ratio has a mean that is not above 0.
 
     Example:
         >>> founder = [4.0, 5.0, 3.0] * 20
@@ -116,17 +112,15 @@ def paired_e_value(
     """
     if side not in (1, -1):
         raise InputError(f"`side` must be 1 (rises) or -1 (falls), but got {side}")
-    if not scale > 0.0:
-        raise InputError(f"`scale` must be above 0, but got {scale}: leave it out for {CLIP:g} nats per token")
     x, y = np.asarray(observed, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if x.shape != y.shape:
         raise InputError(f"`observed` and `reference` must be of the same documents, but got {len(x)} and {len(y)}")
-    w = _relative_weights(weights, len(x), mean_weight)
+    w = _relative_weights(weights, len(x))
     distance = (x - math.exp(hypothesis) * y) / _mean_above_0(y, w) if log_ratio else x - y - hypothesis
-    return betting_e_value(side * np.clip(w * distance / scale, -1.0, 1.0))
+    return betting_e_value(side * np.clip(w * distance / CLIP, -1.0, 1.0))
 
 
-def _relative_weights(weights: Sequence[float], n: int, mean: float | None) -> FloatArray:
+def _relative_weights(weights: Sequence[float], n: int) -> FloatArray:
     """Weights as multiples of their mean; all 1 where they are equal."""
     w = np.asarray(weights, dtype=np.float64) if len(weights) else np.ones(n)
     if len(w) != n:
@@ -136,7 +130,7 @@ def _relative_weights(weights: Sequence[float], n: int, mean: float | None) -> F
     if not (np.all(w >= 0.0) and np.any(w > 0.0) and w.max() < math.inf):
         got = f"{w.min():g} to {w.max():g}"
         raise InputError(f"`weights` must be finite, at least 0 and not all 0, but got {got}: drop documents")
-    return w / (float(w.mean()) if mean is None else mean)
+    return w / float(w.mean())
 
 
 def _mean_above_0(rates: FloatArray, weights: FloatArray) -> float:

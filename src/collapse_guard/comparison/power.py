@@ -37,9 +37,7 @@ def detectable(standard_error: float, degrees_of_freedom: float, *, level: float
     return margin + quantiles * standard_error
 
 
-def detectable_by_betting(
-    standard_error: float, degrees_of_freedom: float, *, level: float, margin: float, scale: float = CLIP
-) -> float:
+def detectable_by_betting(standard_error: float, degrees_of_freedom: float, *, level: float, margin: float) -> float:
     r"""Smallest harm that `betting.paired_e_value` of a difference or ratio finds with 80% power: margin + d.
 
     Where noise is normal and documents weigh the same, the logarithm of the fortune of a bet b on n documents has
@@ -58,10 +56,9 @@ def detectable_by_betting(
         degrees_of_freedom: Number of documents less one, for any weights.
         level: Level of the test.
         margin: Harm that the hypothesis allows.
-        scale: The argument of `paired_e_value`.
 
     Returns:
-        At most margin + scale; infinity if even harm of that size would be found less often, since every document
+        At most margin + `CLIP`; infinity if even harm of that size would be found less often, since every document
         counts as at most one; NaN if the standard error is NaN.
 
     Example:
@@ -75,12 +72,12 @@ def detectable_by_betting(
     n = degrees_of_freedom + 1.0
 
     def shortfall(distance: float) -> float:
-        contrasts = np.clip((distance + math.sqrt(n) * standard_error * _NORMAL) / scale, -1.0, 1.0)
+        contrasts = np.clip((distance + math.sqrt(n) * standard_error * _NORMAL) / CLIP, -1.0, 1.0)
         logs = np.log1p(BETS[:, None] * contrasts)
         low = n * logs.mean(axis=1) - float(ndtri(POWER)) * math.sqrt(n) * logs.std(axis=1)
         return math.log(len(BETS) / level) - float(logsumexp(low))
 
-    return margin + (float(brentq(shortfall, 0.0, scale)) if shortfall(scale) <= 0.0 else math.inf)
+    return margin + (float(brentq(shortfall, 0.0, CLIP)) if shortfall(CLIP) <= 0.0 else math.inf)
 
 
 def samples_needed(
@@ -99,8 +96,7 @@ def samples_needed(
     the effect is infinite, or so near the margin that a thousand times as many would not do. Where a bet decides on
     harm beyond the margin, 1.5 to 1.6 times as many documents are needed at the levels of an alert (`bets`).
     """
-    signed = {Direction.UP: contrast.effect, Direction.DOWN: -contrast.effect, Direction.BOTH: abs(contrast.effect)}
-    distance = margin - signed[direction]
+    distance = margin - direction.sign(contrast.effect) * contrast.effect
     if not math.isfinite(distance) or abs(distance) < 1e-9 or not math.isfinite(contrast.standard_error):
         return None
     level = pass_level if distance > 0 else alert_level

@@ -7,6 +7,7 @@ more documents do not reveal the rest. It goes into `Policy.seed_noise`, which r
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -212,17 +213,14 @@ def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[
     for name, reference in founder.readings.items():
         readings = [_reading(control, name, reference) for control in controls]
         why_not = ["a control lacks it" if reading is None else obstacle(reading, reference) for reading in readings]
-        values = [
-            contrast_of(reading, reference).effect
-            for reading, problem in zip(readings, why_not, strict=True)
-            if reading is not None and not problem
-        ]
         if any(why_not):
             skipped[name] = next(problem for problem in why_not if problem)
-        elif not all(map(math.isfinite, values)):
-            skipped[name] = "an effect is infinite: a control has none of it"
-        else:
+            continue
+        values = [contrast_of(reading, reference).effect for reading in readings if reading is not None]
+        if all(map(math.isfinite, values)):
             effects[name] = values
+        else:
+            skipped[name] = "an effect is infinite: a control has none of it"
     return effects, skipped
 
 
@@ -271,6 +269,4 @@ def _key(name: str) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value)  # the TOML of texts, numbers and lists too

@@ -360,13 +360,11 @@ def _by_parent(synthetic: Any) -> tuple[tuple[int, ...] | None, list[Items]]:
 
 def _mixture(mixture: Mixture | float | str) -> Mixture | None:
     """The mixture; None for "auto"."""
-    if isinstance(mixture, Mixture):
-        return mixture
+    if mixture == "auto":
+        return None
     if isinstance(mixture, str):
-        if mixture == "auto":
-            return None
         raise InputError(f'`mixture` must be "auto", a real share or a Mixture, but got {mixture!r}')
-    return Mixture.with_real(mixture)
+    return mixture if isinstance(mixture, Mixture) else Mixture.with_real(mixture)
 
 
 def _is_in_order(items: Items) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -44,8 +43,8 @@ class Phrases:
     (Agrawal and Srikant 1994). A key of two kept numbers fits into int64, so all counts are exact.
     """
 
-    vocabulary: Mapping[str, int]
-    """Kept word -> its number."""
+    vocabulary: tuple[str, ...]
+    """Kept words, by their numbers."""
     tables: tuple[PhraseTable, ...]
     """Phrases of one word, of two, of three."""
 
@@ -68,7 +67,7 @@ class Phrases:
             positions = _pairs(_renumbered(positions, tables[-1]), base)
             tables.append(_table(positions, base, n))
         names = list(numbers)
-        return cls(vocabulary={names[key]: i for i, key in enumerate(tables[0].keys.tolist())}, tables=tuple(tables))
+        return cls(vocabulary=tuple(names[key] for key in tables[0].keys.tolist()), tables=tuple(tables))
 
     def count(self, texts: Iterable[str]) -> list[tuple[IntArray, int]]:
         """How often the kept phrases of each length occur in other texts, and how many runs of that length there are.
@@ -78,7 +77,7 @@ class Phrases:
             >>> [(counts.tolist(), total) for counts, total in phrases.count(["let it be", "to be"])]
             [([1, 2], 5), ([1], 3), ([], 1)]
         """
-        positions = _positions(texts, dict(self.vocabulary), grow=False)
+        positions = _positions(texts, {word: i for i, word in enumerate(self.vocabulary)}, grow=False)
         counts_by_length, base = [], 0
         for n, table in enumerate(self.tables, 1):
             positions = positions if n == 1 else _renumbered(_pairs(positions, base), table)
@@ -90,13 +89,9 @@ class Phrases:
     def text(self, n: int, number: int) -> str:
         """The words of a phrase."""
         if n == 1:
-            return self._words[number]
+            return self.vocabulary[number]
         first, last = self.tables[n - 1].parts[number].tolist()
         return f"{self.text(n - 1, first)} {self.text(n - 1, last).rsplit(' ', 1)[-1]}"
-
-    @cached_property
-    def _words(self) -> Sequence[str]:
-        return list(self.vocabulary)
 
 
 class _Positions(NamedTuple):
@@ -158,9 +153,8 @@ def _summary(keys: IntArray, owners: IntArray) -> tuple[IntArray, IntArray, IntA
     """Different keys, sorted, how often each occurs, and in how many documents."""
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
-    is_new_key = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
-    is_new_pair = is_new_key | np.append(True, owners[1:] != owners[:-1])[: len(keys)]
-    starts = np.flatnonzero(is_new_key)
-    if not len(starts):
-        return keys, starts, starts
-    return keys[starts], np.diff(starts, append=len(keys)), np.add.reduceat(is_new_pair.astype(np.int64), starts)
+    different, starts, counts = np.unique(keys, return_index=True, return_counts=True)
+    if not len(keys):
+        return different, counts, counts
+    is_new_pair = np.append(True, (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1]))
+    return different, counts, np.add.reduceat(is_new_pair.astype(np.int64), starts)

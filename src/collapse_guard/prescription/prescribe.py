@@ -27,6 +27,7 @@ which is cut by the factor that brings the worst deciding indicator back to its 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from collapse_guard.decision.policy import Reinjection
 from collapse_guard.genetics.ancestry import line_of_descent
@@ -132,9 +133,4 @@ def _cut(comparisons: Sequence[Comparison]) -> float:
 
 def _healthy_in_a_row(assessment: Assessment, history: Sequence[Assessment]) -> int:
     past = [past.verdict.severity for past in (*history, assessment) if past.generation.index]
-    count = 0
-    for severity in reversed(past):
-        if severity is not Severity.HEALTHY:
-            break
-        count += 1
-    return count
+    return len(list(takewhile(lambda severity: severity is Severity.HEALTHY, reversed(past))))

@@ -62,11 +62,11 @@ class MixtureLoader(RestingLoader):
     sampler: MixtureSampler
 
     def __init__(self, dataset: Dataset[Any], sampler: MixtureSampler, **settings: Any) -> None:
-        total = sum(sampler.sizes.values())
-        if len(dataset) != total:  # type: ignore[arg-type]
+        total, got = sum(sampler.sizes.values()), len(dataset)  # type: ignore[arg-type]
+        if got != total:
             raise InputError(
-                f"`dataset` must have the {total} items of the sampler's sources, but got "
-                f"{len(dataset)}: concatenate them in its order"  # type: ignore[arg-type]
+                f"`dataset` must have the {total} items of the sampler's sources, but got {got}: "
+                "concatenate them in its order"
             )
         # With a generator of its own the loader draws nothing from the global one.
         settings.setdefault("generator", torch.Generator().manual_seed(sampler.seed))

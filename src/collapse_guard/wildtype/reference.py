@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
@@ -31,7 +32,6 @@ from collapse_guard.wildtype.contents import (
 from collapse_guard.wildtype.fitting import fit_texts, fit_vectors, with_embedder
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.leaks import refuse_leaks
-from collapse_guard.wildtype.splitting import fold_slices
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
 
@@ -105,7 +105,7 @@ class WildType:
         Cost: linear in the words; 2 million take about 8 s on one core and 200 MB.
         """
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
-        settings = TextSettings.from_dict({"schema": TextSettings.schema_version, **options})
+        settings = TextSettings.checked(**options)
         return cls._of(settings, fit_texts(documents, settings, embedder))
 
     @classmethod
@@ -138,7 +138,7 @@ class WildType:
             ('vectors', (5, 2), (20, 2))
         """
         options = {name: value for name, value in locals().items() if name in VectorSettings.model_fields}
-        settings = VectorSettings.from_dict({"schema": VectorSettings.schema_version, **options})
+        settings = VectorSettings.checked(**options)
         return cls._of(settings, fit_vectors(x, settings))
 
     @classmethod
@@ -188,7 +188,7 @@ class WildType:
     def folds(self) -> tuple[Documents, ...]:
         """Disjoint parts of `evaluation`, of nearly equal size."""
         documents = self._texts.evaluation
-        return tuple(documents[part] for part in fold_slices(len(documents), self._text_settings.n_folds))
+        return tuple(map(documents.select, np.array_split(range(len(documents)), self._text_settings.n_folds)))
 
     @property
     def pool(self) -> Documents:

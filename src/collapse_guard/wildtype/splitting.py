@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,18 +44,6 @@ def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, 
         side = evaluation if len(evaluation) + len(members) <= n_evaluation else pool
         side.extend(members)
     return Split(np.array(evaluation, np.int64), np.array(pool, np.int64))
-
-
-def fold_slices(n: int, n_folds: int) -> list[slice]:
-    """Cut n items into `n_folds` runs whose sizes differ by at most one.
-
-    Example:
-        >>> fold_slices(5, 2)
-        [slice(0, 3, None), slice(3, 5, None)]
-    """
-    size, more = divmod(n, n_folds)
-    edges = [fold * size + min(fold, more) for fold in range(n_folds + 1)]
-    return [slice(low, high) for low, high in pairwise(edges)]
 
 
 def row_keys(rows: npt.NDArray[np.float64]) -> list[str]:
