@@ -99,13 +99,11 @@ def compare(
     e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
     p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
     p_within = within(contrast, margin, direction)
-    smallest = (
-        detectable(contrast.standard_error, contrast.degrees_of_freedom, level=alert_level, margin=margin)
-        if e_margin is None
-        else detectable_by_betting(contrast.standard_error, len(reference.keys) - 1.0, level=alert_level, margin=margin)
-    )
-    undecided = p_beyond > alert_level and p_within > 1 - level
     bets = e_margin is not None
+    find = detectable_by_betting if bets else detectable
+    freedom = len(reference.keys) - 1.0 if bets else contrast.degrees_of_freedom
+    smallest = find(contrast.standard_error, freedom, level=alert_level, margin=margin)
+    undecided = p_beyond > alert_level and p_within > 1 - level
     needed = samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level, bets=bets)
     return Comparison(
         indicator=reading.indicator,
@@ -144,11 +142,11 @@ def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
     """Evidence against "harm is at most `harm`" of paired documents; two-sided harm takes the mean of both sides."""
     if not reading.keys:
         return None
-    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    observed = _observed(reading, reference)
     sides = {Direction.UP: (1,), Direction.DOWN: (-1,), Direction.BOTH: (1, -1)}[reading.direction]
     e_values = [
         paired_e_value(
-            observed=[here[key] for key in reference.keys],
+            observed=observed,
             reference=reference.replicates,
             weights=reference.weights,
             hypothesis=side * harm,
@@ -180,7 +178,12 @@ def contrast_of(reading: Reading, reference: Reading) -> Contrast:
     if not reading.keys:
         two_sample = two_sample_log_ratio if reading.scale is EffectScale.LOG_RATIO else two_sample_difference
         return two_sample(observed=reading.replicates, reference=reference.replicates)
-    here = dict(zip(reading.keys, reading.replicates, strict=True))
-    observed = [here[key] for key in reference.keys]
     paired = paired_log_ratio if reading.scale is EffectScale.LOG_RATIO else paired_difference
+    observed = _observed(reading, reference)
     return paired(observed=observed, reference=reference.replicates, weights=reference.weights)
+
+
+def _observed(reading: Reading, reference: Reading) -> list[float]:
+    """What was observed for each key of the reference, in its order."""
+    here = dict(zip(reading.keys, reading.replicates, strict=True))
+    return [here[key] for key in reference.keys]
