@@ -166,7 +166,7 @@ class Policy(Setting):
             >>> Policy.preset("strict").margin("perplexity", "founder").margin
             0.05
         """
-        return cls.model_validate(PRESETS[cls._preset_name(name)])
+        return cls.from_dict({"preset": name})
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
@@ -198,22 +198,17 @@ class Policy(Setting):
     def from_dict(cls, data: dict[str, Any]) -> Policy:
         """Validate settings, on top of a `preset` if one is named; raises a PolicyError that names the key."""
         settings = dict(data)
-        base = PRESETS[cls._preset_name(settings.pop("preset", "default"))]
+        name = settings.pop("preset", "default")
+        if name not in PRESETS:
+            what = f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}"
+            raise PolicyError(what, ("preset",))
         try:
-            return cls.model_validate(_merged(base, settings))
+            return cls.model_validate(_merged(PRESETS[name], settings))
         except ValidationError as error:
             # An unknown key says more than the one that is missing in its place.
             problem = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
             loc = problem.get("ctx", {}).get("loc", problem["loc"])
             raise PolicyError(_fault(loc, problem["type"], problem["msg"], problem["input"]), loc) from error
-
-    @staticmethod
-    def _preset_name(name: Any) -> str:
-        if name in PRESETS:
-            return str(name)
-        raise PolicyError(
-            f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}", ("preset",)
-        )
 
     @property
     def fingerprint(self) -> str:

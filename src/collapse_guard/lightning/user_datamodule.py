@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
@@ -20,24 +21,21 @@ class UserDataModule:
         if datamodule is not None and not all(callable(getattr(datamodule, hook, None)) for hook in _HOOKS):
             raise InputError(f"`datamodule` must be a LightningDataModule, but got {datamodule!r:.80}")
         self.datamodule: Any = datamodule
-        self._training: DataLoader[Any] | None = None
 
-    @property
+    @cached_property
     def training(self) -> DataLoader[Any]:
         """Its training loader.
 
         Raises:
             InputError: It has several loaders, or a dataset without items by number.
         """
-        if self._training is None:
-            loader = self.datamodule.train_dataloader()
-            if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
-                raise InputError(
-                    f"`datamodule` must have one training DataLoader over a map-style dataset, but got {loader!r:.80}: "
-                    "give `real` and `collate_fn` instead"
-                )
-            self._training = loader
-        return self._training
+        loader = self.datamodule.train_dataloader()
+        if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+            raise InputError(
+                f"`datamodule` must have one training DataLoader over a map-style dataset, but got {loader!r:.80}: "
+                "give `real` and `collate_fn` instead"
+            )
+        return loader
 
     def settings(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of its training loader; the defaults without a data module."""
@@ -52,7 +50,7 @@ class UserDataModule:
 
     def setup(self, trainer: Any, stage: str) -> None:
         """As the trainer would call it; the training data are read again."""
-        self._training = None
+        vars(self).pop("training", None)
         if self.datamodule is not None:
             self.datamodule.trainer = trainer
             self.datamodule.setup(stage)

@@ -88,13 +88,15 @@ def what_was_lost(
         raise InputError(f"`most` must be at least 1, but got {most!r}")
     if wild_type.kind == "vectors":
         values = samples if embeddings is None else embeddings
-        points = _real_points(wild_type, None)
-        return () if values is None or points is None else tuple(_of_points(wild_type, points, values, most))
+        return () if values is None else tuple(_of_points(wild_type, _rows(wild_type), values, most))
     texts = [] if samples is None else sample_texts(wild_type, samples)
-    points = _real_points(wild_type, _median_length(texts)) if embeddings is not None or texts else None
-    vectors = wild_type.embed(texts) if points is not None and embeddings is None else embeddings
-    located = () if points is None or vectors is None else _of_points(wild_type, points, vectors, most)
-    return tuple(chain(_of_words(wild_type, texts, most), located))
+    phrases = _of_words(wild_type, texts, most)
+    if not wild_type.can_embed or (embeddings is None and not texts):
+        return tuple(phrases)
+    length = _median_length(texts)
+    openings = _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
+    vectors = wild_type.embed(texts) if embeddings is None else embeddings
+    return (*phrases, *_of_points(wild_type, openings, vectors, most))
 
 
 class _Deficits(NamedTuple):
@@ -249,14 +251,9 @@ def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
     return distances
 
 
-def _real_points(wild_type: WildType, length: int | None) -> _Points | None:
-    """Evaluation vectors, or embeddings of the openings of evaluation documents; None where nothing can embed them."""
-    if wild_type.kind == "vectors":
-        vectors = wild_type.evaluation_vectors[:LARGEST_REFERENCE]
-        return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
-    if not wild_type.can_embed:
-        return None
-    return _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
+def _rows(wild_type: WildType) -> _Points:
+    vectors = wild_type.evaluation_vectors[:LARGEST_REFERENCE]
+    return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
 
 
 def _openings(wild_type: WildType, length: int | None) -> _Points:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,7 @@ class Groups(Generic[Member]):
 
     def of(self, members: Sequence[Other]) -> Groups[Other]:
         """The same groups in another form."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Groups(**(parts | {"members": members}))
+        return replace(cast("Groups[Any]", self), members=members)
 
     def of_values(self, metric: type[Indicator], values: Sequence[float], *, drawn: str = "") -> Reading:
         """A reading whose replicates are these values, one for each group."""

@@ -23,6 +23,7 @@ from collapse_guard.genetics.estimation import DriftFit, fit_drift
 from collapse_guard.genetics.forecast import Law, learn, passed
 from collapse_guard.genetics.migration import needed_share
 from collapse_guard.genetics.pedigree import expected_inbreeding
+from collapse_guard.prescription.prescribe import real_share
 from collapse_guard.records import (
     Assessment,
     Comparison,
@@ -75,8 +76,7 @@ def outlook(assessment: Assessment, history: Sequence[Assessment], policy: Polic
 
 def real_shares(line: Sequence[Assessment]) -> FloatArray:
     """m of each generation after the founder; an unknown mixture counts as no real data."""
-    mixtures = (past.generation.mixture for past in line[1:])
-    return np.array([mixture.real if mixture else 0.0 for mixture in mixtures], dtype=np.float64)
+    return np.array([real_share(past) for past in line[1:]], dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -114,8 +114,6 @@ class MixtureSampler(DistributedSampler[int]):
         items: Any = range(length)
         super().__init__(items, num_replicas=world, rank=own, shuffle=False, seed=seed, drop_last=True)
         self.length, self.batch_size = length, whole("batch_size", batch_size, least=1)
-        self.num_samples = length // world
-        self.total_size = self.num_samples * world
         self.in_order = frozenset(source_of(source, self.sizes, "`in_order` must name sources") for source in in_order)
         self.handed_out = 0
         self._from = 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from collapse_guard.corpus.documents import Documents, content_hash
 from collapse_guard.corpus.duplicates import near_matches, usable_threshold
@@ -12,19 +11,6 @@ from collapse_guard.errors import WildTypeError
 
 _EXAMPLES = 3
 _SHOWN = 60
-
-
-@dataclass
-class _Leaks:
-    """Number of exact and near duplicates, and the first few examples of both."""
-
-    same: int = 0
-    alike: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def show(self, text: str, how: str) -> None:
-        if len(self.examples) < _EXAMPLES:
-            self.examples.append(f"{text[:_SHOWN]!r} ({how})")
 
 
 def refuse_leaks(texts: Iterable[str], evaluation: Documents, pool: Documents, *, near: float | None) -> None:
@@ -43,31 +29,33 @@ def refuse_leaks(texts: Iterable[str], evaluation: Documents, pool: Documents, *
         5-grams of both): 'We, the people!' (similarity 1.00): train on `wild_type.pool`, or leave these out
     """
     threshold = None if near is None else usable_threshold("near", near)
-    leaks, near_count = _Leaks(), ""
-    others = _others(texts, frozenset(evaluation.hashes), frozenset(pool.hashes), leaks)
+    held, allowed = frozenset(evaluation.hashes), frozenset(pool.hashes)
+    counts, examples, near_count = Counter[str](), list[str](), ""
+
+    def leak(kind: str, text: str, how: str) -> None:
+        counts[kind] += 1
+        if len(examples) < _EXAMPLES:
+            examples.append(f"{text[:_SHOWN]!r} ({how})")
+
+    def others() -> Iterator[str]:
+        for text in texts:
+            key = content_hash(text)
+            if key in held:
+                leak("same", text, "the same content")
+            elif key not in allowed:
+                yield text
+
     if threshold is None:
-        deque(others, maxlen=0)
+        deque(others(), maxlen=0)
     else:
-        for match in near_matches(others, evaluation, threshold=threshold):
-            leaks.alike += 1
-            leaks.show(match.text, f"similarity {match.similarity:.2f}")
+        for match in near_matches(others(), evaluation, threshold=threshold):
+            leak("alike", match.text, f"similarity {match.similarity:.2f}")
         near_count = (
-            f" and {leaks.alike} are near duplicates (they share {threshold:g} or more of the word 5-grams of both)"
+            f" and {counts['alike']} are near duplicates (they share {threshold:g} or more of the word 5-grams of both)"
         )
-    if leaks.same or leaks.alike:
+    if counts:
         raise WildTypeError(
             "training texts must not be evaluation documents of the wild type or near duplicates of them, "
-            f"but {leaks.same} have the same content{near_count}: {'; '.join(leaks.examples)}: "
+            f"but {counts['same']} have the same content{near_count}: {'; '.join(examples)}: "
             "train on `wild_type.pool`, or leave these out"
         )
-
-
-def _others(texts: Iterable[str], held: frozenset[str], allowed: frozenset[str], leaks: _Leaks) -> Iterator[str]:
-    """The texts that are neither held out nor allowed; counts those that are held out."""
-    for text in texts:
-        key = content_hash(text)
-        if key in held:
-            leaks.same += 1
-            leaks.show(text, "the same content")
-        elif key not in allowed:
-            yield text
