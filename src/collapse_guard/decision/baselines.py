@@ -34,9 +34,11 @@ def comparisons_of(
     Drift decides if the founder was measured, otherwise distance to the wild type, which is always shown.
     """
     fold = generation.index if drift else None
+    level = policy.alert_level(generation.index, look) / max(1, len(policy.decides))
+    here, there = on_fold(readings, fold, policy), on_fold(drift, fold, policy)
     return [
-        *_against(generation, on_fold(readings, fold, policy), on_fold(drift, fold, policy), "founder", policy, look),
-        *_against(generation, readings, reference, "wild_type", policy, look, deciding=reference.keys() - drift.keys()),
+        *_against(here, there, "founder", policy, level, drift.keys()),
+        *_against(readings, reference, "wild_type", policy, level, reference.keys() - drift.keys()),
     ]
 
 
@@ -69,16 +71,8 @@ def _fold_of(document: str, folds: int) -> int:
 
 
 def _against(
-    generation: Generation,
-    readings: Readings,
-    baseline: Readings,
-    kind: Baseline,
-    policy: Policy,
-    look: int | None,
-    *,
-    deciding: Collection[str] | None = None,
+    readings: Readings, baseline: Readings, kind: Baseline, policy: Policy, level: float, deciding: Collection[str]
 ) -> list[Comparison]:
-    level = policy.alert_level(generation.index, look) / max(1, len(policy.decides))
     comparisons = []
     for name, reading in readings.items():
         if name not in baseline or obstacle(reading, baseline[name]):
@@ -94,7 +88,7 @@ def _against(
                 watch=limits.watch,
                 level=policy.confidence,
                 alert_level=level,
-                decides=name in policy.decides and (deciding is None or name in deciding),
+                decides=name in policy.decides and name in deciding,
                 seed_limit=limits.seeds,
             )
         )
@@ -107,11 +101,14 @@ def obstacles_of(
     """Reasons why indicators that should decide cannot: UNDECIDED, or HEALTHY where the founder is the baseline."""
     fold = generation.index if drift else None
     readings, baseline = on_fold(readings, fold, policy), {**reference, **on_fold(drift, fold, policy)}
-    names = dict.fromkeys((*policy.decides, *policy.required))
-    obstacles = [
-        _obstacle(generation, name, readings.get(name), baseline.get(name), name in drift, policy) for name in names
-    ]
-    reasons = [reason for reason in obstacles if reason]
+    reasons = []
+    for name in dict.fromkeys((*policy.decides, *policy.required)):
+        if name in readings:
+            reason = _obstacle(generation, readings[name], baseline.get(name))
+        else:
+            reason = _absence(name, name in drift, policy)
+        if reason:
+            reasons.append(reason)
     nothing = not any(name in readings and name in baseline for name in policy.decides)
     if nothing and not reasons:
         sentence = "no deciding indicator was measured: give losses or samples"
@@ -119,17 +116,9 @@ def obstacles_of(
     return reasons
 
 
-def _obstacle(
-    generation: Generation,
-    name: str,
-    reading: Reading | None,
-    reference: Reading | None,
-    founder_has_it: bool,
-    policy: Policy,
-) -> Reason | None:
-    """Why `name` cannot decide, as a reason; None if it can, or is not expected to."""
-    if reading is None:
-        return _absence(name, founder_has_it, policy)
+def _obstacle(generation: Generation, reading: Reading, reference: Reading | None) -> Reason | None:
+    """Why an indicator that was measured cannot decide, as a reason; None if it can."""
+    name = reading.indicator
     if not reading.is_usable:
         kind = ReasonKind.TOO_FEW if 0 < reading.n < reading.n_minimum else ReasonKind.NOT_A_NUMBER
         return _undecided(kind, name, f"{name}: {reading.problem}" if reading.problem else f"{name} is not a number")
@@ -148,6 +137,7 @@ def _obstacle(
 
 
 def _absence(name: str, founder_has_it: bool, policy: Policy) -> Reason | None:
+    """Why an indicator that was not measured should have been; None if nobody expects it."""
     if name in policy.required:
         return _undecided(ReasonKind.MISSING, name, f"{name} is required by the policy, but was not measured")
     if founder_has_it:

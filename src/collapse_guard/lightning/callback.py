@@ -141,14 +141,7 @@ class CollapseGuard(CallbackBase):
         if not trainer.fast_dev_run:
             self.generation, self.prescription = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Assess in the run after every n-th step, before checkpoints are saved."""
         every = self.assess_every_n_steps
         if every and trainer.global_step and trainer.global_step % every == 0 and not _is_over(trainer):

@@ -123,27 +123,10 @@ class ReinjectionDataModule(DataModuleBase):
         if self.sampler is None:
             return None
         schedule = self.sampler.schedule
-        place = self.position if len(schedule.changes) > 1 else 0
+        place = self._position(self.sampler) if len(schedule.changes) > 1 else 0
         drawn = schedule.counts(place) if place else schedule.weights_at(0)
         total = sum(drawn.values())
         return Mixture(**{source: count / total for source, count in drawn.items()})
-
-    @property
-    def position(self) -> int:
-        """The first place of the run that has not been trained on, over all ranks and epochs."""
-        if self.sampler is None:
-            return 0
-        trainer: Trainer = self.trainer
-        if trainer is None:
-            return self.sampler.coming
-        epochs = trainer.fit_loop.epoch_progress.current
-        batches = int(trainer.fit_loop.epoch_loop.batch_progress.current.processed)
-        first = int(epochs.processed) * self.sampler.length
-        # Between two epochs Lightning still counts the batches of the last.
-        if epochs.started == epochs.processed:
-            return first
-        is_over = batches >= trainer.num_training_batches
-        return first + (self.sampler.length if is_over else batches * self.sampler.global_batch)
 
     def training_set(self) -> TrainingSet | None:
         """What the generation is trained on; None before training starts.
@@ -236,12 +219,26 @@ class ReinjectionDataModule(DataModuleBase):
 
     def state_dict(self) -> dict[str, Any]:
         """The place of the run, and the schedule of its shares."""
-        return {} if self.sampler is None else {"sampler": self.sampler.state_dict(self.position)}
+        return {} if self.sampler is None else {"sampler": self.sampler.state_dict(self._position(self.sampler))}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Resume an interrupted run."""
         if "sampler" in state_dict:
             self._interrupted = SamplerState.from_dict(state_dict["sampler"])
+
+    def _position(self, sampler: MixtureSampler) -> int:
+        """The first place of the run that has not been trained on, over all ranks and epochs."""
+        trainer: Trainer = self.trainer
+        if trainer is None:
+            return sampler.coming
+        epochs = trainer.fit_loop.epoch_progress.current
+        batches = int(trainer.fit_loop.epoch_loop.batch_progress.current.processed)
+        first = int(epochs.processed) * sampler.length
+        # Between two epochs Lightning still counts the batches of the last.
+        if epochs.started == epochs.processed:
+            return first
+        is_over = batches >= trainer.num_training_batches
+        return first + (sampler.length if is_over else batches * sampler.global_batch)
 
     def _guard(self) -> CollapseGuard | None:
         trainer: Trainer = self.trainer

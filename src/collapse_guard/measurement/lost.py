@@ -110,6 +110,10 @@ class _Deficits(NamedTuple):
     """Size of the samples over size of the real data."""
     burst: FloatArray
     """Occurrences that come together."""
+    order: FloatArray | None = None
+    """The absent ones come in this order, the largest first; None: in that of their expected bursts."""
+    clusters: IntArray | None = None
+    """Their numbers in the codebook, if they are clusters."""
 
     @property
     def expected(self) -> FloatArray:
@@ -128,19 +132,11 @@ class _Deficits(NamedTuple):
         return np.asarray(is_rare & (self.chance * len(self.real) <= _LEVEL), dtype=np.bool_)
 
 
-def _items(
-    kind: Kind,
-    deficits: _Deficits,
-    name: Callable[[int], str],
-    most: int,
-    *,
-    order: FloatArray | None = None,
-    clusters: IntArray | None = None,
-) -> Iterator[LostItem]:
-    """The worst losses: absent ones by `order`, largest first (expected bursts unless given), then by chance."""
+def _items(kind: Kind, deficits: _Deficits, name: Callable[[int], str], most: int) -> Iterator[LostItem]:
+    """The worst losses: absent ones in their order, then the others by chance."""
     chance, expected, is_lost = deficits.chance, deficits.expected, deficits.is_lost
     lost = np.flatnonzero(is_lost)
-    surprise = expected / deficits.burst if order is None else order
+    surprise = expected / deficits.burst if deficits.order is None else deficits.order
     by_chance = np.where(deficits.observed[lost] > 0, chance[lost], -1.0)
     ranked = lost[np.lexsort((-surprise[lost], by_chance))]
     for i in ranked[:most].tolist():
@@ -152,7 +148,7 @@ def _items(
             observed=int(deficits.observed[i]),
             chance=float(chance[i]),
             lost_in_all=len(lost),
-            cluster=None if clusters is None else int(clusters[i]),
+            cluster=None if deficits.clusters is None else int(deficits.clusters[i]),
         )
 
 
@@ -205,6 +201,7 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
         np.bincount(geometry.assign(vectors), minlength=n_clusters)[occurring],
         len(vectors) / len(real.vectors),
         np.ones(len(occurring)),
+        clusters=occurring,
     )
 
     def name(i: int) -> str:
@@ -212,7 +209,7 @@ def _clusters(wild_type: WildType, real: _Points, vectors: FloatArray, most: int
         distances = np.square(real.vectors[members] - geometry.codebook[occurring[i]]).sum(axis=1)
         return real.names[int(members[distances.argmin()])]
 
-    yield from _items("cluster", deficits, name, most, clusters=occurring)
+    yield from _items("cluster", deficits, name, most)
 
 
 def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostItem]:
@@ -225,9 +222,9 @@ def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostIt
         return
     centre = real.vectors.mean(axis=0)
     radii, nearest, inside = _balls(real.vectors - centre, vectors - centre, k)
-    deficits = _Deficits(np.full(n, k), inside, scale, np.ones(n))
     farness = np.divide(nearest, radii, out=np.full(n, np.inf), where=radii > 0)
-    yield from _items("document", deficits, real.names.__getitem__, most, order=farness)
+    deficits = _Deficits(np.full(n, k), inside, scale, np.ones(n), order=farness)
+    yield from _items("document", deficits, real.names.__getitem__, most)
 
 
 def _balls(real: FloatArray, samples: FloatArray, k: int) -> tuple[FloatArray, FloatArray, IntArray]:

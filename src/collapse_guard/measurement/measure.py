@@ -29,19 +29,13 @@ NO_EMBEDDER = (
     "the wild type does not store its custom embedder: give it on loading, `WildType.load(path, embedder=...)`"
 )
 """Why there are no vectors of texts."""
-_CACHED_REFERENCES = 16
 _EMBEDDED_REFERENCE_GROUPS = 50
-_references: Cache[tuple[str, int | None, bool, frozenset[type[Indicator]]], dict[str, Reading]] = Cache(
-    _CACHED_REFERENCES
-)
+_Key = tuple[str, int | None, bool, frozenset[type[Indicator]]]
+_references: Cache[_Key, dict[str, Reading]] = Cache(most=16)
 
 
 def measure(
-    wild_type: WildType,
-    evidence: Evidence,
-    *,
-    stratum: TailStratum | None = None,
-    only: Collection[str] | None = None,
+    wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | None = None, only: Collection[str] | None = None
 ) -> dict[str, Reading]:
     """Read every indicator that the evidence allows.
 

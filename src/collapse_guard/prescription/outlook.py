@@ -94,13 +94,10 @@ class _Courses:
     synthetic: FloatArray
     """[generations]: synthetic share of each training set after the founder's."""
 
-    @property
-    def margins(self) -> FloatArray:
-        return np.array([comparison.margin for comparison in self.newest])
-
     def beyond(self, paths: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether harm has passed its margin by then: [draws, indicators, generations]."""
-        return passed(paths, self.margins, [comparison.direction is Direction.BOTH for comparison in self.newest])
+        margins = np.array([comparison.margin for comparison in self.newest])
+        return passed(paths, margins, [comparison.direction is Direction.BOTH for comparison in self.newest])
 
 
 def _courses(line: Sequence[Assessment]) -> _Courses | None:

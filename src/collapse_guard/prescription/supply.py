@@ -26,11 +26,8 @@ def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> 
         >>> needs.per_generation, needs.fresh_generations, round(needs.uses, 2), round(needs.weight, 3)
         (250, 2, 4.17, 0.434)
     """
-    n, available, coming = (
-        whole("documents", documents, least=1),
-        whole("archive", archive, least=0),
-        whole("horizon", horizon, least=1),
-    )
+    n, available = whole("documents", documents, least=1), whole("archive", archive, least=0)
+    coming = whole("horizon", horizon, least=1)
     real = math.ceil(share("real_share", real_share) * n - 1e-9)
     synthetic = n - real
     return Supply(

@@ -116,13 +116,7 @@ class TokenWindows(Dataset[torch.Tensor]):
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        window: int,
-        *,
-        dtype: npt.DTypeLike = "uint16",
-        offset: int = 0,
-        overlap: int = 0,
+        self, path: str | Path, window: int, *, dtype: npt.DTypeLike = "uint16", offset: int = 0, overlap: int = 0
     ) -> None:
         self.path = _file("path", path)
         self.window, self.overlap = whole("window", window, least=1), whole("overlap", overlap, least=0)
