@@ -4,6 +4,7 @@ import io
 import os
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -49,7 +50,7 @@ def test_tables_are_folded_and_never_cut(capsys, monkeypatch):
 
 def test_items_are_indented_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(console._PatientConsole, "is_terminal", True)
+    monkeypatch.setattr(Console, "is_terminal", True)
     say_item(Text("*"), LONG)
     first, *others = capsys.readouterr().out.splitlines()
     assert first.startswith("  * a sentence")

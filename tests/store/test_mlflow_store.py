@@ -232,17 +232,19 @@ def test_damaged_and_missing_artifacts_are_named(store, client, make, uri, datab
         MLflowStore(uri).history("newsbot")
 
 
-def test_two_processes_that_append_the_same_generation_do_not_both_count(store, client, make, uri):
-    """The other one commits between our check and our commit."""
+def test_two_processes_that_append_the_same_generation_do_not_both_count(store, make, uri, monkeypatch):
+    """The other one appends when ours has written its files, and before it makes them count."""
+    log_artifacts = MlflowClient.log_artifacts
 
-    class Overtaken(MLflowStore):
-        def _record(self, child, assessment, attachments):
-            super()._record(child, assessment, attachments)
-            MLflowStore(uri).append(make(index=1, vendi=1.0))
+    def overtaken(client, run_id, folder):
+        log_artifacts(client, run_id, folder)
+        monkeypatch.setattr(MlflowClient, "log_artifacts", log_artifacts)
+        MLflowStore(uri).append(make(index=1, vendi=1.0))
 
     store.append(make())
+    monkeypatch.setattr(MlflowClient, "log_artifacts", overtaken)
     with pytest.raises(LineageError, match="must have one run per generation, but generation 1 has"):
-        Overtaken(uri).append(make(index=1, vendi=2.0))
+        MLflowStore(uri).append(make(index=1, vendi=2.0))
     assert [item.readings["vendi"].value for item in store.history("newsbot")] == [21.4, 1.0]
 
 
@@ -350,7 +352,10 @@ def test_what_mlflow_refuses_is_said_and_is_not_an_unreachable_store(make, uri):
 def test_long_lineages_are_read_page_by_page(store, make, monkeypatch):
     for index in range(4):
         store.append(make(index=index))
-    monkeypatch.setattr("collapse_guard.store.mlflow.store._PAGE", 3)
+    search = MlflowClient.search_runs
+    monkeypatch.setattr(
+        MlflowClient, "search_runs", lambda self, *found, **kw: search(self, *found, **{**kw, "max_results": 3})
+    )
     assert len(store.history("newsbot")) == 4
 
 

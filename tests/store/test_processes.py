@@ -13,11 +13,18 @@ from waiting import PATIENCE
 
 KILLED = """
 import json, os, sys
+from mlflow import MlflowClient
 from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow.store import MlflowClient, MLflowStore
+from collapse_guard.store.mlflow.store import MLflowStore
 
-uri, assessment, step = sys.argv[1:]
-setattr(MLflowStore if step.startswith("_") else MlflowClient, step, lambda *_, **__: os._exit(9))
+uri, assessment, request, nth = sys.argv[1:]
+send, sent = getattr(MlflowClient, request), []
+
+def killed(*arguments, **settings):
+    sent.append(arguments)
+    return os._exit(9) if len(sent) == int(nth) else send(*arguments, **settings)
+
+setattr(MlflowClient, request, killed)
 MLflowStore(uri).append(Assessment.from_dict(json.loads(assessment)))
 """
 
@@ -36,13 +43,20 @@ def text_of(assessment):
     return json.dumps(assessment.to_dict())
 
 
+def append_and_be_killed_at(request, nth, uri, assessment):
+    """Append in a process that dies when it is about to send MLflow a request of this kind for the nth time."""
+    command = [sys.executable, "-c", KILLED, uri, text_of(assessment), request, str(nth)]
+    assert subprocess.run(command, timeout=PATIENCE, check=False).returncode == 9
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "counts"), [("log_artifacts", False), ("_commit", False), ("_project", True)])
-def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the_curves(uri, make, step, counts):
+@pytest.mark.parametrize(
+    ("step", "nth", "counts"), [("log_artifacts", 1, False), ("set_tag", 1, False), ("log_batch", 2, True)]
+)
+def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the_curves(uri, make, step, nth, counts):
     MLflowStore(uri).append(make())
     killed = make(index=1, severity=Severity.COLLAPSED)
-    process = subprocess.run([sys.executable, "-c", KILLED, uri, text_of(killed), step], timeout=PATIENCE, check=False)
-    assert process.returncode == 9
+    append_and_be_killed_at(step, nth, uri, killed)
 
     store = MLflowStore(uri)
     assert [item.generation.index for item in store.history("newsbot")] == ([0, 1] if counts else [0])
@@ -59,10 +73,7 @@ def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the
 
 
 def test_a_first_append_that_is_killed_leaves_no_lineage(uri, make):
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED, uri, text_of(make()), "_commit"], timeout=PATIENCE, check=False
-    )
-    assert process.returncode == 9
+    append_and_be_killed_at("set_tag", 1, uri, make())
     assert MLflowStore(uri).lineages() == []
 
 

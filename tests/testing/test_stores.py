@@ -63,11 +63,12 @@ class ListStore(MemoryStore):
         self.items.append(assessment)
 
 
-class Overwrites(MemoryStore):
+class Overwrites(ListStore):
     """Keeps the newest content of a generation."""
 
     def append(self, assessment, **settings):
-        self._texts[assessment.generation.lineage].pop(assessment.generation.index, None)
+        place = (assessment.generation.lineage, assessment.generation.index)
+        self.items = [item for item in self.items if (item.generation.lineage, item.generation.index) != place]
         super().append(assessment, **settings)
 
 
@@ -84,7 +85,7 @@ class RefusesTwice(MemoryStore):
 
 class IgnoresCase(MemoryStore):
     def history(self, lineage):
-        return super().history(next((name for name in self._texts if name.lower() == lineage.lower()), lineage))
+        return super().history(next((name for name in self.lineages() if name.lower() == lineage.lower()), lineage))
 
 
 class LosesInfinity(MemoryStore):
