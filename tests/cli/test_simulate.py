@@ -4,16 +4,12 @@ import json
 import re
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from collapse_guard.cli.app import app
 from collapse_guard.cli.commands import simulate as command
 from collapse_guard.records import Severity
 from collapse_guard.worlds import Workflow, gaussian
-
-APP = typer.Typer()
-APP.command()(command.simulate)
-APP.callback()(lambda: None)
 
 
 @pytest.fixture
@@ -22,7 +18,7 @@ def simulate():
 
     def run(*arguments):
         piped = {"COLUMNS": None, "FORCE_COLOR": None}
-        done = CliRunner().invoke(APP, ["simulate", *map(str, arguments)], env=piped)
+        done = CliRunner().invoke(app, ["simulate", *map(str, arguments)], env=piped)
         return done.exit_code, done.stdout, done.stderr
 
     return run

@@ -12,13 +12,14 @@ from collapse_guard.cli.commands.calibrate import calibrate
 from collapse_guard.cli.commands.curate import curate
 from collapse_guard.cli.commands.demo import demo
 from collapse_guard.cli.commands.gate import gate
-from collapse_guard.cli.commands.lineage import lineage
+from collapse_guard.cli.commands.lineage import list_lineages, show_lineage
 from collapse_guard.cli.commands.prescribe import prescribe
 from collapse_guard.cli.commands.profile import profile
 from collapse_guard.cli.commands.report import report
 from collapse_guard.cli.commands.simulate import simulate
 from collapse_guard.cli.commands.ui import ui
-from collapse_guard.cli.options import current_name
+from collapse_guard.cli.failures import exits
+from collapse_guard.cli.options import current_name, grouped
 from collapse_guard.cli.terminal import make_streams_forgiving, say
 
 app = typer.Typer(
@@ -31,7 +32,10 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (demo, profile, assess, gate, prescribe, curate, report, calibrate, simulate, ui):
-    app.command()(command)
+    app.command()(grouped(exits(command)))
+lineage = typer.Typer(help="List and show the lineages of the store.", no_args_is_help=True)
+lineage.command("list")(grouped(exits(list_lineages)))
+lineage.command("show")(grouped(exits(show_lineage)))
 app.add_typer(lineage, name="lineage")
 
 

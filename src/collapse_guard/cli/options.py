@@ -1,4 +1,4 @@
-"""The arguments of all commands: each is named and explained once."""
+"""The arguments of all commands: each is explained once, and named as its parameter unless it says otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -26,36 +26,37 @@ def current_name(name: str) -> str:
     return OLD_NAMES.get(name, name)
 
 
-Lineage = Annotated[str, typer.Option("--lineage", help="Name of the lineage.", show_default=False)]
+def file(text: str, *names: str) -> Any:
+    """An option that is the path of a file."""
+    return typer.Option(*names, metavar="FILE", help=text)
+
+
+def _generation(text: str) -> Any:
+    return typer.Option(min=0, metavar="T", help=text)
+
+
+Lineage = Annotated[str, typer.Option(help="Name of the lineage.", show_default=False)]
 Lineages = Annotated[
-    list[str], typer.Option("--lineage", help="Name of a lineage; repeat it to compare several.", show_default=False)
+    list[str], typer.Option(help="Name of a lineage; repeat it to compare several.", show_default=False)
 ]
 Store = Annotated[
     str | None,
     typer.Option(
-        "--store",
         metavar="URI",
         help="Lineage store: an MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else mlflow.db in this directory.",
     ),
 ]
-Column = Annotated[str, typer.Option("--column", help="Column with the text, in files that have columns.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random; it is recorded.")]
+Column = Annotated[str, typer.Option(help="Column with the text, in files that have columns.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; it is recorded.")]
 
 # profile
 Real = Annotated[
     list[Path],
     typer.Argument(metavar="REAL...", help="Real documents: parquet, arrow, jsonl, csv, txt files or directories."),
 ]
-WildTypeOut = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Where to write the wild type.", show_default=False)
-]
-GroupTokens = Annotated[
-    int, typer.Option("--group-tokens", help="Tokens in a group, the sample size of all comparisons.")
-]
-EvaluationFraction = Annotated[
-    float,
-    typer.Option("--evaluation-fraction", help="Share of the documents to measure on. Never train on them."),
-]
+WildTypeOut = Annotated[Path, typer.Option(metavar="DIR", help="Where to write the wild type.", show_default=False)]
+GroupTokens = Annotated[int, typer.Option(help="Tokens in a group, the sample size of all comparisons.")]
+EvaluationFraction = Annotated[float, typer.Option(help="Share of the documents to measure on. Never train on them.")]
 
 # assess
 Samples = Annotated[
@@ -66,70 +67,45 @@ Samples = Annotated[
     ),
 ]
 WildTypeIn = Annotated[
-    Path | None,
-    typer.Option("--wild-type", metavar="DIR", help="Wild type that `profile` wrote. Required.", show_default=False),
+    Path | None, typer.Option(metavar="DIR", help="Wild type that `profile` wrote. Required.", show_default=False)
 ]
 LossesFile = Annotated[
     Path | None,
-    typer.Option(
-        "--losses",
-        metavar="FILE",
-        help="Losses on wild-type documents, the same in every generation. Columns: document, nll (nats, summed over "
-        "the document), n_tokens, and optionally n_bytes and entropy (nats, summed).",
+    file(
+        "Losses on wild-type documents, the same in every generation. Columns: document, nll (nats, summed over "
+        "the document), n_tokens, and optionally n_bytes and entropy (nats, summed)."
     ),
 ]
 OwnLossesFile = Annotated[
     Path | None,
-    typer.Option(
-        "--own-losses",
-        metavar="FILE",
-        help="Losses of the generation on its own samples. Columns as in --losses; the document is the number of the "
-        "sample, from 0.",
+    file(
+        "Losses of the generation on its own samples. Columns as in --losses; the document is the number of the "
+        "sample, from 0."
     ),
 ]
 FounderLossesFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--founder-losses",
-        metavar="FILE",
-        help="Losses of the founder on the samples of this generation. Columns as in --own-losses.",
-    ),
+    Path | None, file("Losses of the founder on the samples of this generation. Columns as in --own-losses.")
 ]
 ScoreFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--scores",
         metavar="NAME=FILE",
         help="Scores of a task, such as facts=FILE: columns item and score (from 0 to 1); the same items in every "
         "generation. Repeat it for each task.",
         show_default=False,
     ),
 ]
-NewLineage = Annotated[
-    str | None, typer.Option("--lineage", help="Name of the lineage; a new name starts a new lineage. Required.")
-]
+NewLineage = Annotated[str | None, typer.Option(help="Name of the lineage; a new name starts a new lineage. Required.")]
 NewGeneration = Annotated[
-    int | None,
-    typer.Option(
-        "--generation",
-        min=0,
-        metavar="T",
-        help="Number of the generation; 0 is the founder. Default: one after the newest.",
-    ),
+    int | None, _generation("Number of the generation; 0 is the founder. Default: one after the newest.")
 ]
 Parents = Annotated[
     list[int] | None,
-    typer.Option(
-        "--parent",
-        min=0,
-        metavar="T",
-        help="Generation whose samples it was trained on; may be repeated. Default: the newest earlier one.",
-    ),
+    _generation("Generation whose samples it was trained on; may be repeated. Default: the newest earlier one."),
 ]
 RealShare = Annotated[
     float | None,
     typer.Option(
-        "--real-share",
         min=0.0,
         max=1.0,
         metavar="X",
@@ -139,53 +115,33 @@ RealShare = Annotated[
 TrainedOn = Annotated[
     int | None,
     typer.Option(
-        "--documents",
         min=1,
         metavar="N",
         help="Number of documents that it was trained on; it sets the expected inbreeding.",
     ),
 ]
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--policy", metavar="FILE", help="Policy in TOML, or one of strict, default, lenient. Default: default."
-    ),
-]
+PolicyFile = Annotated[Path | None, file("Policy in TOML, or one of strict, default, lenient. Default: default.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Send the evidence that was saved here while the store did not answer.")
 ]
 
 # gate
-Generation = Annotated[
-    int | None, typer.Option("--generation", min=0, metavar="T", help="Generation to judge. Default: the newest.")
-]
+Generation = Annotated[int | None, _generation("Generation to judge. Default: the newest.")]
 NewPolicy = Annotated[
     Path | None,
-    typer.Option(
-        "--policy",
-        metavar="FILE",
-        help="Decide again by this policy: TOML, or strict, default, lenient. Default: use the stored verdict.",
-    ),
+    file("Decide again by this policy: TOML, or strict, default, lenient. Default: use the stored verdict."),
 ]
 
 # prescribe
-PrescribedGeneration = Annotated[
-    int | None,
-    typer.Option("--generation", min=0, metavar="T", help="Generation to forecast from. Default: the newest."),
-]
+PrescribedGeneration = Annotated[int | None, _generation("Generation to forecast from. Default: the newest.")]
 Target = Annotated[
     float | None,
-    typer.Option("--target", metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's."),
+    typer.Option(metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's."),
 ]
-Documents = Annotated[
-    int | None,
-    typer.Option("--documents", min=1, metavar="N", help="Documents in a training set; with --archive."),
-]
+Documents = Annotated[int | None, typer.Option(min=1, metavar="N", help="Documents in a training set; with --archive.")]
 Archive = Annotated[
     int | None,
-    typer.Option(
-        "--archive", min=0, metavar="N", help="Number of your real documents, to check whether they are enough."
-    ),
+    typer.Option(min=0, metavar="N", help="Number of your real documents, to check whether they are enough."),
 ]
 
 
@@ -197,17 +153,12 @@ class SelectionStrategy(StrEnum):
 
 
 Select = Annotated[
-    int | None,
-    typer.Option("--select", min=1, metavar="N", help="Choose N real documents; with --out and --wild-type."),
+    int | None, typer.Option(min=1, metavar="N", help="Choose N real documents; with --out and --wild-type.")
 ]
-SelectionOut = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="FILE", help="Write the chosen documents here, as jsonl: text, weight, reason."),
-]
-PoolOf = Annotated[Path | None, typer.Option("--wild-type", metavar="DIR", help="Wild type whose pool to choose from.")]
+SelectionOut = Annotated[Path | None, file("Write the chosen documents here, as jsonl: text, weight, reason.")]
+PoolOf = Annotated[Path | None, typer.Option(metavar="DIR", help="Wild type whose pool to choose from.")]
 By = Annotated[
-    SelectionStrategy,
-    typer.Option("--strategy", help="uniform: at random; tail: half of them with what was lost, half at random."),
+    SelectionStrategy, typer.Option(help="uniform: at random; tail: half of them with what was lost, half at random.")
 ]
 
 # assess and gate
@@ -215,9 +166,9 @@ Strict = Annotated[bool, typer.Option("--strict", help="Fail on WATCH too: exit 
 AllowUndecided = Annotated[
     bool, typer.Option("--allow-undecided", help="Pass on UNDECIDED: exit code 0. Reports still say UNDECIDED.")
 ]
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole assessment as JSON.")]
-PageOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the page.")]
-Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")]
+Json = Annotated[Path | None, file("Write the whole assessment as JSON.", "--json")]
+PageOut = Annotated[Path, file("Where to write the page.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")]
 
 # curate
 CuratedSamples = Annotated[
@@ -226,25 +177,15 @@ CuratedSamples = Annotated[
         metavar="SAMPLES...", help="Samples of a model: parquet, arrow, jsonl, csv, txt files or directories."
     ),
 ]
-CuratedOut = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="Write the kept samples here, as jsonl: text, weight.")
-]
-CuratedBy = Annotated[
-    Path, typer.Option("--wild-type", metavar="DIR", help="Wild type whose pool defines what is usual.")
-]
+CuratedOut = Annotated[Path, file("Write the kept samples here, as jsonl: text, weight.")]
+CuratedBy = Annotated[Path, typer.Option(metavar="DIR", help="Wild type whose pool defines what is usual.")]
 Keep = Annotated[
     int | None,
-    typer.Option(
-        "--keep", metavar="N", min=1, help="Draw N of the remaining samples toward the pool. Default: weight all."
-    ),
+    typer.Option(metavar="N", min=1, help="Draw N of the remaining samples toward the pool. Default: weight all."),
 ]
 RealLossesFile = Annotated[
     Path | None,
-    typer.Option(
-        "--real-losses",
-        metavar="FILE",
-        help="Losses of the same model on real documents, to leave out samples more probable than nearly all of them.",
-    ),
+    file("Losses of the same model on real documents, to leave out samples more probable than nearly all of them."),
 ]
 
 
@@ -258,10 +199,10 @@ class CurationRule(StrEnum):
     TOWARD = "toward"
 
 
-Without = Annotated[list[CurationRule] | None, typer.Option("--without", help="Skip a rule; may be repeated.")]
-Near = Annotated[float, typer.Option("--near", help="Smallest similarity of near duplicates.")]
-Quantile = Annotated[float, typer.Option("--quantile", help="Part of the pool that each bound would leave out.")]
-AuditJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the audit as JSON.")]
+Without = Annotated[list[CurationRule] | None, typer.Option(help="Skip a rule; may be repeated.")]
+Near = Annotated[float, typer.Option(help="Smallest similarity of near duplicates.")]
+Quantile = Annotated[float, typer.Option(help="Part of the pool that each bound would leave out.")]
+AuditJson = Annotated[Path | None, file("Write the audit as JSON.", "--json")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,14 +243,15 @@ class Exits:
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each field of its parameters that are dataclasses, in their place."""
-    hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
-    defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
-    options: dict[str, tuple[Any, Any]] = {}
-    for name, default in defaults.items():
-        own = {field.name: field.default for field in fields(groups[name])} if name in groups else {name: default}
-        types = get_type_hints(groups[name], include_extras=True) if name in groups else hints
-        options |= {option: (types[option], value) for option, value in own.items()}
+    options: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for parameter in _parameters(command):
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            groups[parameter.name] = kind
+            options += _parameters(kind)
+        else:
+            options.append(parameter)
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
@@ -319,9 +261,12 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         }
         command(**given, **parts)
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind, default=value, annotation=hint) for name, (hint, value) in options.items()]
-    )
-    run.__annotations__ = {name: hint for name, (hint, _) in options.items()}
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    run.__annotations__ = {option.name: option.annotation for option in options}
     return run
+
+
+def _parameters(of: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a command or the fields of a dataclass, given by name, with their types."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [one.replace(kind=kind) for one in inspect.signature(of, eval_str=True).parameters.values()]

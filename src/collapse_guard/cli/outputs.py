@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from collapse_guard.cli import options
 from collapse_guard.errors import InputError
 from collapse_guard.records import Assessment
@@ -21,18 +19,10 @@ class ReportFiles:
 
     json: options.Json = None
     summary: Annotated[
-        Path | None,
-        typer.Option(
-            "--summary",
-            metavar="FILE",
-            help='Append a summary in Markdown; on GitHub: --summary "$GITHUB_STEP_SUMMARY".',
-        ),
+        Path | None, options.file('Append a summary in Markdown; on GitHub: --summary "$GITHUB_STEP_SUMMARY".')
     ] = None
     junit: Annotated[
-        Path | None,
-        typer.Option(
-            "--junit", metavar="FILE", help="Write a JUnit XML report; it fails exactly when the exit code does."
-        ),
+        Path | None, options.file("Write a JUnit XML report; it fails exactly when the exit code does.")
     ] = None
 
     def check(self) -> None:
@@ -87,6 +77,11 @@ def write_whole(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.part")
     write_text(part, text)
     part.replace(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """`write_text` of a value as JSON."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

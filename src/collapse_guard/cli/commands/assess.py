@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.errors import CollapseGuardError
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from collapse_guard.lineage.enrol import Enrolled
 
 
-@options.grouped
-@exits
 def assess(
     submission: options.Submission,
     reports: ReportFiles,

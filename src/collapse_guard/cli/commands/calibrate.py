@@ -9,7 +9,6 @@ import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import output, printable, say
 
 if TYPE_CHECKING:
@@ -29,12 +28,9 @@ Controls = Annotated[
         "Repeat the option: at least two are needed, eight or more are useful.",
     ),
 ]
-Out = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write the policy here, as TOML. It must not exist yet.")
-]
+Out = Annotated[Path | None, options.file("Write the policy here, as TOML. It must not exist yet.")]
 
 
-@exits
 def calibrate(
     lineage: options.Lineage,
     control: Controls = None,

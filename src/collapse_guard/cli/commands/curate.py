@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from collapse_guard.reinjection import Curation
 
 
-@exits
 def curate(
     samples: options.CuratedSamples,
     out: options.CuratedOut,
@@ -33,7 +30,7 @@ def curate(
     json_file: options.AuditJson = None,
 ) -> ExitCode:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
-    from collapse_guard.cli.outputs import check_writable, write_rows, write_text
+    from collapse_guard.cli.outputs import check_writable, write_json, write_rows
     from collapse_guard.cli.terminal import errors, say
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.corpus.losses import read_losses
@@ -63,9 +60,7 @@ def curate(
     rows = zip(curation.places, curation.weights, strict=True)
     write_rows(out, ({"text": texts[place], "weight": round(float(weight), 6)} for place, weight in rows))
     if json_file is not None:
-        write_text(
-            json_file, json.dumps([row.to_dict() for row in curation.audit], indent=2, ensure_ascii=False) + "\n"
-        )
+        write_json(json_file, [row.to_dict() for row in curation.audit])
     _show(curation)
     say(f"{len(curation.places):,} of {len(texts):,} samples are in {out}.")
     return ExitCode.PASSED

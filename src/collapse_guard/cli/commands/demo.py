@@ -10,7 +10,6 @@ import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import output
 
 
@@ -21,7 +20,6 @@ class Sampling(StrEnum):
     TOP_K = "top-k"
 
 
-@exits
 def demo(
     seed: options.Seed = 0,
     sampling: Annotated[

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.genetics.ancestry import healthy_ancestor
 from collapse_guard.records import Assessment, Severity
 
 
-@options.grouped
-@exits
 def gate(
     lineage: options.Lineage,
     reports: ReportFiles,

@@ -8,14 +8,9 @@ import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import output, printable, say
 
-lineage = typer.Typer(help="List and show the lineages of the store.", no_args_is_help=True)
 
-
-@lineage.command("list")
-@exits
 def list_lineages(store: options.Store = None) -> ExitCode:
     """List the lineages with their newest verdict."""
     from rich.table import Table
@@ -39,8 +34,6 @@ def list_lineages(store: options.Store = None) -> ExitCode:
     return ExitCode.PASSED
 
 
-@lineage.command("show")
-@exits
 def show_lineage(
     name: Annotated[str, typer.Argument(metavar="LINEAGE", help="Name of the lineage.")], store: options.Store = None
 ) -> ExitCode:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from collapse_guard.records import Assessment, Outlook
 
 
-@options.grouped
-@exits
 def prescribe(
     lineage: options.Lineage,
     selection: options.Selection,

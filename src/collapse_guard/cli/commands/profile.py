@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import errors, output, say, say_warning
 
 if TYPE_CHECKING:
     from collapse_guard.wildtype import WildType
 
 
-@exits
 def profile(
     real: options.Real,
     out: options.WildTypeOut,

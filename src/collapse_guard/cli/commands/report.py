@@ -6,11 +6,9 @@ from pathlib import Path
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import say
 
 
-@exits
 def report(
     lineage: options.Lineages,
     out: options.PageOut = Path("report.html"),

@@ -13,7 +13,6 @@ import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import errors, say
 from collapse_guard.errors import InputError
 from collapse_guard.records import Assessment, Generation, Mixture, Severity
@@ -61,138 +60,125 @@ _VECTORS, _DOCUMENTS = 2048, 2000
 _SHOWN = 2
 """Observables in the table; the file has all."""
 
-Samples = Annotated[
-    int | None,
-    typer.Option(
-        "--samples",
-        metavar="N",
-        help="Items (documents in zipf-text) that each generation writes. Default: "
-        + ", ".join(f"{number} in {world}" for world, (number, _) in SAMPLES.items())
-        + ".",
-    ),
-]
-RealShare = Annotated[
-    float | None,
-    typer.Option("--real-share", metavar="M", min=0.0, max=1.0, help="Share of fresh real data; with --workflow mix."),
-]
-Judge = Annotated[
-    int,
-    typer.Option(
-        "--judge", metavar="K", min=0, help="Let the guard judge the first K lineages; gaussian and zipf-text only."
-    ),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options that say what is simulated and judged."""
+
+    world: Annotated[World, typer.Argument(metavar="WORLD", help=f"One of {', '.join(World)}.")]
+    workflow: Annotated[WorkflowName, typer.Option(help="What each generation is trained on.")] = WorkflowName.REPLACE
+    real_share: Annotated[
+        float | None, typer.Option(metavar="M", min=0.0, max=1.0, help="Share of fresh real data; with --workflow mix.")
+    ] = None
+    generations: Annotated[int, typer.Option(min=0, help="Generations after the founder.")] = 10
+    lineages: Annotated[int, typer.Option(min=1, help="Independent repetitions.")] = 200
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Items (documents in zipf-text) that each generation writes. Default: "
+            + ", ".join(f"{number} in {world}" for world, (number, _) in SAMPLES.items())
+            + ".",
+        ),
+    ] = None
+    seed: options.Seed = 0
+    judge: Annotated[
+        int,
+        typer.Option(metavar="K", min=0, help="Let the guard judge the first K lineages; gaussian and zipf-text only."),
+    ] = 0
+    policy: options.PolicyFile = None
+
+    @property
+    def size(self) -> int:
+        """Items that each generation writes."""
+        return SAMPLES[self.world][0] if self.samples is None else self.samples
+
+    @property
+    def trained_on(self) -> Workflow:
+        """What each generation is trained on; raises InputError where a share is missing or too much."""
+        from collapse_guard.worlds import WORKFLOWS, Workflow
+
+        if (self.workflow is WorkflowName.MIX) != (self.real_share is not None):
+            raise InputError(
+                "`--real-share` must be given with `--workflow mix` and with no other workflow, but got "
+                f"{self.real_share} with `--workflow {self.workflow}`: "
+                "give `--workflow mix --real-share 0.1` for a tenth"
+            )
+        name = dict(zip(WorkflowName, WORKFLOWS, strict=True))[self.workflow]
+        return Workflow(name=name, real_share=self.real_share)
 
 
-@exits
 def simulate(
-    world: Annotated[World, typer.Argument(metavar="WORLD", help=f"One of {', '.join(World)}.")],
-    workflow: Annotated[
-        WorkflowName, typer.Option("--workflow", help="What each generation is trained on.")
-    ] = WorkflowName.REPLACE,
-    real_share: RealShare = None,
-    generations: Annotated[int, typer.Option("--generations", min=0, help="Generations after the founder.")] = 10,
-    lineages: Annotated[int, typer.Option("--lineages", min=1, help="Independent repetitions.")] = 200,
-    samples: Samples = None,
-    seed: options.Seed = 0,
-    judge: Judge = 0,
-    policy: options.PolicyFile = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all results as JSON.")] = None,
+    settings: Settings, json_file: Annotated[Path | None, options.file("Write all results as JSON.", "--json")] = None
 ) -> ExitCode:
     """Simulate lineages with a known collapse, compare them with the closed form, and try a policy on them.
 
     The exit code is 0 for any verdict: a simulated collapse is not a failure.
     """
-    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.outputs import check_writable, write_json
     from collapse_guard.cli.verdicts import show_table
 
     check_writable(json_file, "--json")
-    trained_on = _workflow(workflow, real_share)
-    size = SAMPLES[world][0] if samples is None else samples
-    settings = Settings(
-        world=world, workflow=trained_on, generations=generations, lineages=lineages, samples=size, seed=seed
-    )
-    rule = _checked_policy(judge, policy, settings)
-    simulation = _simulated(settings, judge)
-    verdicts = _judged(simulation, settings, judge, rule) if rule else []
+    rule = _checked_policy(settings)
+    simulation = _simulated(settings)
+    verdicts = _judged(simulation, settings, rule) if rule else []
     if json_file is not None:
-        write_text(json_file, _as_json(settings, simulation, verdicts))
+        write_json(json_file, _results(settings, simulation, verdicts))
     show_table(_table(settings, simulation.observables[:_SHOWN], verdicts))
-    _say_more(settings, simulation.observables, judge)
+    _say_more(settings, simulation.observables)
     return ExitCode.PASSED
 
 
-def _workflow(name: WorkflowName, real_share: float | None) -> Workflow:
-    from collapse_guard.worlds import WORKFLOWS, Workflow
-
-    if (name is WorkflowName.MIX) != (real_share is not None):
-        raise InputError(
-            f"`--real-share` must be given with `--workflow mix` and with no other workflow, but got {real_share} with "
-            f"`--workflow {name}`: give `--workflow mix --real-share 0.1` for a tenth"
-        )
-    return Workflow(name=dict(zip(WorkflowName, WORKFLOWS, strict=True))[name], real_share=real_share)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The arguments of a simulation."""
-
-    world: World
-    workflow: Workflow
-    generations: int
-    lineages: int
-    samples: int
-    seed: int
-
-
-def _simulated(settings: Settings, judge: int) -> Lineages:
+def _simulated(settings: Settings) -> Lineages:
     from collapse_guard import worlds
 
     arguments: dict[str, Any] = {
-        "workflow": settings.workflow,
+        "workflow": settings.trained_on,
         "generations": settings.generations,
         "lineages": settings.lineages,
         "seed": settings.seed,
     }
     if settings.world is World.ZIPF_TEXT:
-        return worlds.zipf_text.simulate(documents=settings.samples, kept=judge, scored=_DOCUMENTS, **arguments)
+        return worlds.zipf_text.simulate(documents=settings.size, kept=settings.judge, scored=_DOCUMENTS, **arguments)
     if settings.world is World.GAUSSIAN:
-        return worlds.gaussian.simulate(samples=settings.samples, dimensions=DIMENSIONS, **arguments)
+        return worlds.gaussian.simulate(samples=settings.size, dimensions=DIMENSIONS, **arguments)
     world = {
         World.WRIGHT_FISHER: worlds.wright_fisher,
         World.REGRESSION: worlds.regression,
         World.HUTTER: worlds.hutter,
     }[settings.world]
-    lineages: Lineages = world.simulate(samples=settings.samples, **arguments)
+    lineages: Lineages = world.simulate(samples=settings.size, **arguments)
     return lineages
 
 
-def _checked_policy(judge: int, policy: Path | None, settings: Settings) -> Policy | None:
+def _checked_policy(settings: Settings) -> Policy | None:
     """The policy to judge by; None if nothing is judged."""
-    if not judge:
-        if policy is not None:
+    if not settings.judge:
+        if settings.policy is not None:
             raise InputError("`--policy` must come with `--judge K`, but got no K: give the number of lineages")
         return None
     if settings.world not in (World.GAUSSIAN, World.ZIPF_TEXT):
         raise InputError(
-            f"`--judge` must be 0 in the world {settings.world}, which writes nothing to judge, but got {judge}: take "
-            "gaussian or zipf-text"
+            f"`--judge` must be 0 in the world {settings.world}, which writes nothing to judge, but got "
+            f"{settings.judge}: take gaussian or zipf-text"
         )
-    if judge > settings.lineages:
+    if settings.judge > settings.lineages:
         raise InputError(
-            f"`--judge` must be at most `--lineages` = {settings.lineages}, but got {judge}: simulate more lineages"
+            f"`--judge` must be at most `--lineages` = {settings.lineages}, but got {settings.judge}: "
+            "simulate more lineages"
         )
     from collapse_guard.decision.policy import Policy
 
-    return Policy() if policy is None else Policy.load(policy)
+    return Policy() if settings.policy is None else Policy.load(settings.policy)
 
 
-def _judged(simulation: Any, settings: Settings, judge: int, policy: Policy) -> list[Counter[Severity]]:
+def _judged(simulation: Any, settings: Settings, policy: Policy) -> list[Counter[Severity]]:
     """How many lineages have which verdict, by generation."""
     wild_type, evidence = (_of_vectors if settings.world is World.GAUSSIAN else _of_texts)(simulation, settings)
     verdicts: list[Counter[Severity]] = [Counter() for _ in range(settings.generations + 1)]
     with errors().status("") as status:
-        for lineage in range(judge):
-            status.update(f"judging lineage {lineage + 1} of {judge}")
+        for lineage in range(settings.judge):
+            status.update(f"judging lineage {lineage + 1} of {settings.judge}")
             for generation, severity in enumerate(_severities(wild_type, evidence, lineage, settings, policy)):
                 verdicts[generation][severity] += 1
     return verdicts
@@ -205,7 +191,7 @@ def _severities(
 
     history: list[Assessment] = []
     for index in range(settings.generations + 1):
-        generation = generation_of(settings.workflow, f"{settings.world} {lineage}", index)
+        generation = generation_of(settings.trained_on, f"{settings.world} {lineage}", index)
         newest = assess(
             wild_type,
             evidence(lineage, index),
@@ -274,8 +260,8 @@ def _table(settings: Settings, observables: Sequence[Observable], verdicts: Sequ
     for severity in Severity if verdicts else ():
         columns.append(str(severity))
         cells.append([_share(counts, severity) for counts in verdicts])
-    what = f"{settings.world} under {settings.workflow}: {settings.lineages:,} lineages"
-    size = f"{settings.samples:,} {SAMPLES[settings.world][1]} per generation"
+    what = f"{settings.world} under {settings.trained_on}: {settings.lineages:,} lineages"
+    size = f"{settings.size:,} {SAMPLES[settings.world][1]} per generation"
     return Table(
         caption=f"{what}, {size}, seed {settings.seed}; generation 0 is the founder",
         columns=tuple(columns),
@@ -294,27 +280,24 @@ def _share(counts: Counter[Severity], severity: Severity) -> Cell:
     return Cell(text=f"{counts[severity] / counts.total():.0%}", severity=severity if counts[severity] else None)
 
 
-def _say_more(settings: Settings, observables: Sequence[Observable], judge: int) -> None:
+def _say_more(settings: Settings, observables: Sequence[Observable]) -> None:
     """What the table does not say."""
     unknown = [seen.name for seen in observables[:_SHOWN] if seen.expected is None]
     if unknown:
-        say(f"No closed form is known for {' and '.join(unknown)} under {settings.workflow}.")
-    if judge:
-        say(f"Verdicts are shares of the first {judge} lineages.")
+        say(f"No closed form is known for {' and '.join(unknown)} under {settings.trained_on}.")
+    if settings.judge:
+        say(f"Verdicts are shares of the first {settings.judge} lineages.")
 
 
-def _as_json(settings: Settings, simulation: Lineages, verdicts: Sequence[Counter[Severity]]) -> str:
-    import json
-
-    body = {
+def _results(settings: Settings, simulation: Lineages, verdicts: Sequence[Counter[Severity]]) -> dict[str, object]:
+    return {
         "world": settings.world,
-        "workflow": settings.workflow.name,
-        "real_share": settings.workflow.real_share,
+        "workflow": settings.trained_on.name,
+        "real_share": settings.real_share,
         "generations": settings.generations,
         "lineages": settings.lineages,
-        "samples": settings.samples,
+        "samples": settings.size,
         "seed": settings.seed,
         "observables": [seen.to_dict() for seen in simulation.observables],
         "verdicts": [{str(severity): counts[severity] for severity in Severity} for counts in verdicts],
     }
-    return json.dumps(body, indent=2, allow_nan=False) + "\n"

@@ -12,7 +12,6 @@ from typing import Any
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
-from collapse_guard.cli.failures import exits
 from collapse_guard.cli.terminal import say
 from collapse_guard.errors import CollapseGuardError, InputError
 
@@ -20,7 +19,6 @@ _HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 10
 
 
-@exits
 def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
     """Serve MLflow's user interface on this machine until Ctrl-C."""
     from collapse_guard.store import BrowsableStore, open_store
