@@ -20,7 +20,7 @@ from collapse_guard.cli.commands.simulate import simulate
 from collapse_guard.cli.commands.ui import ui
 from collapse_guard.cli.failures import exits
 from collapse_guard.cli.options import current_name, grouped
-from collapse_guard.cli.terminal import make_streams_forgiving, say
+from collapse_guard.cli.terminal import make_streams_forgiving, quiet_libraries, say
 
 app = typer.Typer(
     name="collapse-guard",
@@ -52,3 +52,4 @@ def _every_command(
     ] = False,
 ) -> None:
     make_streams_forgiving()
+    quiet_libraries()

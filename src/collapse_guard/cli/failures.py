@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ def exits(command: Callable[P, ExitCode]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        with _own_warnings(), _quiet_libraries():
+        with _own_warnings():
             raise typer.Exit(_code(functools.partial(command, *args, **kwargs)))
 
     return run
@@ -64,17 +63,3 @@ def _own_warnings() -> Iterator[None]:
 
         warnings.showwarning = showwarning
         yield
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Silence MLflow's notes about its tables; importing MLflow resets the level of "mlflow" itself."""
-    loggers = [logging.getLogger(name) for name in ("mlflow.store", "alembic")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 
@@ -80,6 +81,12 @@ def _as_printable(character: str) -> str:
     if character.isprintable() or character == "\n":
         return character
     return " " if character.isspace() else ""
+
+
+def quiet_libraries() -> None:
+    """Silence MLflow's notes about its tables; importing MLflow resets the level of "mlflow" itself."""
+    for name in ("mlflow.store", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def make_streams_forgiving() -> None:

@@ -25,14 +25,13 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
     """Print the evidence of the verdict, what to do, and the exit code."""
     show_headline(assessment)
     show_reasons(assessment)
-    deciding, gone = tables.deciding(assessment), lost.summary(assessment)
-    if deciding:
+    deciding = tables.deciding(assessment)
+    compared = _shortened(tables.comparisons(assessment, deciding)) if deciding else None
+    shown = [table for table in (compared, lost.summary(assessment)) if table]
+    for table in shown:
         say("")
-        show_table(_shortened(tables.comparisons(assessment, deciding)))
-    if gone:
-        say("")
-        show_table(gone)
-    if deciding or gone:
+        show_table(table)
+    if shown:
         say("")
     notes = (*sentences.decisions(assessment), *outlook.sentences(assessment), sentences.prescription(assessment))
     for sentence in (*notes, advice):

@@ -122,7 +122,7 @@ def run_demo(
     store: str | None = None,
     console: Console | None = None,
     sizes: Sizes | None = None,
-) -> int:
+) -> None:
     """Retrain both lineages, write `report.html` and `collapse.png` under `out`, and print how to look at them.
 
     Args:
@@ -135,9 +135,6 @@ def run_demo(
         store: MLflow tracking URI; None: `mlflow.db` under `out`.
         console: Where to print; None: standard output.
         sizes: Size of the demo.
-
-    Returns:
-        0: the demo ran to its end.
     """
     console, began = console or Console(), time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
@@ -161,7 +158,6 @@ def run_demo(
                 one_generation(bench, lineage, generation, progress)
                 console.print(row(bench.store.latest(lineage.name)))
     _conclude(console, bench, [lineage.name for lineage in lineages], time.monotonic() - began)
-    return 0
 
 
 def _fit_wild_type(out: Path, seed: int, progress: Progress) -> WildType:

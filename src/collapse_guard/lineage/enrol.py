@@ -222,7 +222,8 @@ def submit(
         return Enrolled(history=(), refusal=_refusal(error, keep))
     candidate = _candidate(stored, wild_type, request)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
-    if path and request.index is None and stored and _reads_the_same(assessment, stored[-1]):
+    may_be_there = path and request.index is None and stored
+    if may_be_there and assessment.to_dict()["readings"] == stored[-1].to_dict()["readings"]:
         return Enrolled(history=stored)
     return _append(store, candidate, assessment, keep=keep)
 
@@ -290,7 +291,3 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         decisions=assessment.decisions,
         created=datetime.now(UTC),
     )
-
-
-def _reads_the_same(one: Assessment, other: Assessment) -> bool:
-    return bool(one.to_dict()["readings"] == other.to_dict()["readings"])

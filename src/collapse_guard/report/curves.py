@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from collapse_guard.comparison.effects import number, share
 from collapse_guard.records import Assessment, Comparison, Depression, Forecast, Severity
-from collapse_guard.report.figures import DOTS, house_style, marks, number_generations
+from collapse_guard.report.figures import DOTS, head, house_style, marks, number_generations
 from collapse_guard.report.palette import BAND, LINEAGES, MUTED, PAPER
 from collapse_guard.report.tables import compared_with, in_order
 
@@ -120,10 +120,7 @@ def _draw(axes: Axes, series: Curves, *, title: str, way: str, scale: float, sig
     steps, (in_use, *others) = _ahead(series), series.forecasts
     last, generations = series.generations[-1], [*series.generations]
     coming = [last, *in_use.generations[:steps]]
-    axes.set_facecolor(PAPER.light)
-    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
-    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light)
-    axes.grid(axis="y")
+    head(axes, title, way=way)
     axes.axhspan(*shown([0.0, series.margin]), facecolor=BAND.light, edgecolor="none", label="within the margin")
     axes.axhline(scale, color=MUTED.light, linewidth=0.9, linestyle=DOTS, label="founder")
     axes.axvline(last, color=MUTED.light, linewidth=0.6)

@@ -103,15 +103,20 @@ def lineage_figure(
 
 def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:
     lines = {name: series(history, indicator) for name, history in histories.items()}
-    axes.set_facecolor(PAPER.light)
-    axes.set_title(sentences.title(indicator), loc="left", fontsize=10.5, fontweight="bold")
-    axes.set_title(_which_way(histories, indicator), loc="right", fontsize=8.5, color=MUTED.light)
-    axes.grid(axis="y")
+    head(axes, sentences.title(indicator), way=_which_way(histories, indicator))
     _draw_founders(axes, histories, indicator)
     for place, points in enumerate(lines.values()):
         _draw_line(axes, points, lineage_look(place))
     number_generations(axes, [past.generation.index for history in histories.values() for past in history])
     _scale_values(axes, [point.value for points in lines.values() for point in points], indicator)
+
+
+def head(axes: Axes, title: str, *, way: str) -> None:
+    """Give a panel its paper, its lines, its title, and which way is worse."""
+    axes.set_facecolor(PAPER.light)
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
+    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light)
+    axes.grid(axis="y")
 
 
 def _which_way(histories: Histories, indicator: str) -> str:

@@ -13,8 +13,9 @@ from importlib import resources
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from collapse_guard.records import Assessment, Comparison, Reason, Severity
+from collapse_guard.records import Assessment, Comparison, Severity
 from collapse_guard.report import lost, outlook, sentences, tables, trends
 from collapse_guard.report.curves import curves_figure
 from collapse_guard.report.curves import description as curves_description
@@ -24,7 +25,6 @@ from collapse_guard.report.series import REAL_SHARE, Histories, description, has
 from collapse_guard.report.tables import Table
 
 _CHART_INCHES = (4.2, 2.7)
-_REASONS_UP_FRONT = 3
 _CHARTS_UP_FRONT = 5
 _CHARTS_FOLDED = 12
 
@@ -70,16 +70,6 @@ class LineageView:
     """What stands over the folded comparisons of a family that decide nothing, and these."""
     lost: tuple[Table, ...]
     """What the newest generation lost, a table for each kind."""
-
-    @property
-    def first_reasons(self) -> tuple[Reason, ...]:
-        """The worst reasons, which are always in view."""
-        return self.newest.verdict.reasons[:_REASONS_UP_FRONT]
-
-    @property
-    def other_reasons(self) -> tuple[Reason, ...]:
-        """The rest of the reasons."""
-        return self.newest.verdict.reasons[_REASONS_UP_FRONT:]
 
 
 def html(histories: Histories, *, title: str = "Lineage report") -> str:
@@ -127,14 +117,9 @@ def _printable(value: object) -> object:
 def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
     ordered = tables.in_order(history)
     newest, founder = ordered[-1], ordered[0]
-    deciding = tables.deciding(newest)
-    trend, ahead = trends.table(ordered), outlook.table(newest)
-    shown = [
-        tables.generations(ordered),
-        *([trend] if trend else []),
-        *([ahead] if ahead else []),
-        *([tables.comparisons(newest, deciding)] if deciding else []),
-    ]
+    deciding, curves = tables.deciding(newest), curves_figure(ordered)
+    compared = tables.comparisons(newest, deciding) if deciding else None
+    shown = (tables.generations(ordered), trends.table(ordered), outlook.table(newest), compared)
     return LineageView(
         name=sentences.one_line(name),
         look=lineage_look(place),
@@ -143,8 +128,8 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         prescription=sentences.prescription(newest),
         outlook=(*sentences.decisions(newest), *outlook.sentences(newest)),
         needed=tuple(sentences.deciding_samples(newest)),
-        curves=_curves(ordered, place),
-        tables=tuple(shown),
+        curves=_chart(curves, curves_description(ordered), prefix=f"curves-{place}-") if curves else None,
+        tables=tuple(table for table in shown if table),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
         lost=lost.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
     )
@@ -168,21 +153,17 @@ def _worth_a_chart(histories: Histories, indicators: Sequence[str]) -> tuple[lis
     return ordered[:n_kept], ordered[n_kept:]
 
 
-def _curves(history: Sequence[Assessment], place: int) -> Chart | None:
-    figure = curves_figure(history)
-    if figure is None:
-        return None
-    svg = inline_svg(figure_svg(figure), prefix=f"curves-{place}-")
-    return Chart(svg=Markup(svg), alternative=curves_description(history))  # noqa: S704 - our own SVG
-
-
 def _charts(histories: Histories, indicators: Sequence[str], *, prefix: str) -> list[Chart]:
     charts = []
     for place, indicator in enumerate(indicators):
         figure = lineage_figure(histories, [indicator], size=_CHART_INCHES, with_legend=False)
-        svg = inline_svg(figure_svg(figure), prefix=f"{prefix}-{place}-")
-        charts.append(Chart(svg=Markup(svg), alternative=description(histories, indicator)))  # noqa: S704 - our own SVG
+        charts.append(_chart(figure, description(histories, indicator), prefix=f"{prefix}-{place}-"))
     return charts
+
+
+def _chart(figure: Figure, alternative: str, *, prefix: str) -> Chart:
+    svg = inline_svg(figure_svg(figure), prefix=prefix)
+    return Chart(svg=Markup(svg), alternative=alternative)  # noqa: S704 - our own SVG
 
 
 def inline_svg(svg: str, *, prefix: str) -> str:

@@ -35,27 +35,18 @@ def junit(assessment: Assessment, *, strict: bool = False, allow_undecided: bool
         del results[Severity.UNDECIDED]
     name = f"{sentences.one_line(generation.lineage)}, generation {generation.index}"
     suite = TestSuite(name)
-    for key, value in _properties(assessment).items():
-        suite.add_property(key, sentences.one_line(value))
+    for key in ("lineage", "generation", "wild_type", "policy"):
+        suite.add_property(key, sentences.one_line(str(getattr(verdict, key))))
     for indicator in _judged(assessment):
         about = [reason for reason in verdict.reasons if reason.indicator == indicator]
         suite.add_testcase(_case(indicator, about, generation.lineage, results))
     if not len(suite):
-        suite.add_testcase(_case("", [_bare(assessment)], generation.lineage, results))
+        bare = Reason(kind="baseline", severity=verdict.severity, sentence="the verdict comes without reasons")
+        suite.add_testcase(_case("", [bare], generation.lineage, results))
     document: Any = JUnitXml("collapse_guard")
     document.add_testsuite(suite)
     document.update_statistics()
     return str(document.tostring().decode("utf-8"))
-
-
-def _properties(assessment: Assessment) -> dict[str, str]:
-    verdict = assessment.verdict
-    return {
-        "lineage": verdict.lineage,
-        "generation": str(verdict.generation),
-        "wild_type": verdict.wild_type,
-        "policy": verdict.policy,
-    }
 
 
 def _judged(assessment: Assessment) -> list[str]:
@@ -63,11 +54,6 @@ def _judged(assessment: Assessment) -> list[str]:
     reasons = sorted(assessment.verdict.reasons, key=lambda reason: -reason.severity.rank)
     deciding = (comparison.indicator for comparison in assessment.comparisons if comparison.decides)
     return list(dict.fromkeys([*(reason.indicator for reason in reasons), *deciding]))
-
-
-def _bare(assessment: Assessment) -> Reason:
-    verdict = assessment.verdict
-    return Reason(kind="baseline", severity=verdict.severity, sentence="the verdict comes without reasons")
 
 
 def _case(

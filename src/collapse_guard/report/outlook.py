@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 
 from collapse_guard.comparison.effects import number, relative, share
-from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription, Supply
+from collapse_guard.records import (
+    Assessment,
+    Course,
+    Depression,
+    Forecast,
+    Inbreeding,
+    Interval,
+    Outlook,
+    Prescription,
+    Supply,
+)
 from collapse_guard.report.sentences import one_line
 from collapse_guard.report.tables import Cell, Table
 
@@ -32,16 +42,16 @@ def table(assessment: Assessment) -> Table | None:
     outlook = assessment.outlook
     if outlook is None or not outlook.forecasts:
         return None
-    last = outlook.forecasts[0].generations[-1]
+    in_use = outlook.forecasts[0]
+    first, last = in_use.generations[0], in_use.generations[-1]
     return Table(
-        caption=f"If each generation from {outlook.forecasts[0].generations[0]} on had this much real data "
-        "(90% bands; a description)",
+        caption=f"If each generation from {first} on had this much real data (90% bands; a description)",
         columns=(
             "real data",
             "more likely than not to fail by",
             f"chance of failing by {last}",
             "asks first",
-            *_shown(outlook),
+            *([f"perplexity in {first} and {last}"] if "perplexity" in in_use.courses else []),
         ),
         rows=tuple(_row(outlook, forecast) for forecast in outlook.forecasts),
     )
@@ -163,21 +173,11 @@ def _row(outlook: Outlook, forecast: Forecast) -> tuple[Cell, ...]:
         Cell(text="none" if failing is None else f"generation {failing}"),
         Cell(text=_chance(forecast.crossed[-1])),
         Cell(text=worst if forecast.crossed[-1] > 0.0 else "none", is_name=forecast.crossed[-1] > 0.0),
-        *(_band(forecast, name) for name in _names(outlook)),
+        *([_band(forecast.courses["perplexity"])] if "perplexity" in outlook.forecasts[0].courses else []),
     )
 
 
-def _names(outlook: Outlook) -> tuple[str, ...]:
-    return ("perplexity",) if "perplexity" in outlook.forecasts[0].courses else ()
-
-
-def _shown(outlook: Outlook) -> tuple[str, ...]:
-    forecast = outlook.forecasts[0]
-    return tuple(f"{name} in {forecast.generations[0]} and {forecast.generations[-1]}" for name in _names(outlook))
-
-
-def _band(forecast: Forecast, name: str) -> Cell:
-    course = forecast.courses[name]
+def _band(course: Course) -> Cell:
     ends = [
         f"{relative(course.median[at])} ({relative(course.low[at])} to {relative(course.high[at])})" for at in (0, -1)
     ]

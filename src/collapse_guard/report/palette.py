@@ -33,12 +33,12 @@ class SeverityLook:
     """The same shape as a Matplotlib marker."""
     size: float
     """Size of the marker in points: shapes of equal weight to the eye differ in it."""
-    is_hollow: bool
-    """Whether the marker is an outline."""
     ink: Ink
     """Its colour."""
     terminal: str
     """Its style in a terminal, as rich names it."""
+    is_hollow: bool = False
+    """Whether the marker is an outline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,36 +59,21 @@ BAND = Ink(name="band", light="#e6edf3", dark="#242c36")
 
 SEVERITIES = {
     Severity.HEALTHY: SeverityLook(
-        mark="●",
-        marker="o",
-        size=7.5,
-        is_hollow=False,
-        ink=Ink(name="healthy", light="#0a7a5c", dark="#4fcba5"),
-        terminal="green",
+        mark="●", marker="o", size=7.5, ink=Ink(name="healthy", light="#0a7a5c", dark="#4fcba5"), terminal="green"
     ),
     Severity.WATCH: SeverityLook(
-        mark="▲",
-        marker="^",
-        size=8.5,
-        is_hollow=False,
-        ink=Ink(name="watch", light="#9a5b00", dark="#f2b84b"),
-        terminal="yellow",
+        mark="▲", marker="^", size=8.5, ink=Ink(name="watch", light="#9a5b00", dark="#f2b84b"), terminal="yellow"
     ),
     Severity.UNDECIDED: SeverityLook(
         mark="◇",
         marker="D",
         size=6.0,
-        is_hollow=True,
         ink=Ink(name="undecided", light="#57606c", dark="#a9b3bf"),
         terminal="magenta",
+        is_hollow=True,
     ),
     Severity.COLLAPSED: SeverityLook(
-        mark="✖",
-        marker="X",
-        size=9.0,
-        is_hollow=False,
-        ink=Ink(name="collapsed", light="#b3261e", dark="#ff8577"),
-        terminal="bold red",
+        mark="✖", marker="X", size=9.0, ink=Ink(name="collapsed", light="#b3261e", dark="#ff8577"), terminal="bold red"
     ),
 }
 

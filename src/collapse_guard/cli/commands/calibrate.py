@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import output, printable, say
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from collapse_guard.decision.calibration import Calibration
     from collapse_guard.decision.policy import Policy
 
@@ -58,12 +57,11 @@ def calibrate(
 
 
 def _table(calibration: Calibration, policy: Policy) -> Table:
-    from rich.table import Table
-
     from collapse_guard.decision.calibration import cells
 
-    table = Table("indicator", "sampling SD", "seeds: mean", "seeds: SD", "seeds stay within", "margin", "in force")
-    table.box = None
+    table = Table(
+        "indicator", "sampling SD", "seeds: mean", "seeds: SD", "seeds stay within", "margin", "in force", box=None
+    )
     decides = [noise for noise in calibration.noise if noise.indicator in policy.decides]
     for noise in decides or calibration.noise:
         table.add_row(printable(noise.indicator), *map(printable, cells(noise)))

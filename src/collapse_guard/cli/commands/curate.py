@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.terminal import errors, output, printable, say
 from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +35,6 @@ def curate(
 ) -> ExitCode:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_writable, write_json, write_rows
-    from collapse_guard.cli.terminal import errors, say
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.corpus.losses import read_losses
     from collapse_guard.reinjection import curate as choose
@@ -80,11 +83,6 @@ def _own_losses(path: Path, n: int) -> Losses:
 
 
 def _show(curation: Curation) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from collapse_guard.cli.terminal import output, printable
-
     table = Table("rule", "left out", "left", "bound", "example", box=None)
     for row in curation.audit:
         example = row.examples[0] if row.examples else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
@@ -13,9 +15,6 @@ from collapse_guard.cli.terminal import output, printable, say
 
 def list_lineages(store: options.Store = None) -> ExitCode:
     """List the lineages with their newest verdict."""
-    from rich.table import Table
-    from rich.text import Text
-
     from collapse_guard.cli.verdicts import severity_text
     from collapse_guard.store import open_store
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
+from collapse_guard.cli.terminal import say
 from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ def prescribe(
     from collapse_guard.cli.generations import judged
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.cli.selection import check_selection, select_into_file
-    from collapse_guard.cli.terminal import say
     from collapse_guard.cli.verdicts import show_headline
     from collapse_guard.report import json_text
 
@@ -59,7 +59,6 @@ def prescribe(
 
 
 def _tell(newest: Assessment, outlook: Outlook, documents: int | None, archive: int | None) -> None:
-    from collapse_guard.cli.terminal import say
     from collapse_guard.cli.verdicts import show_outlook
     from collapse_guard.prescription.supply import supply
     from collapse_guard.report import outlook as words

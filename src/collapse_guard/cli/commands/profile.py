@@ -7,6 +7,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import errors, output, say, say_warning
@@ -83,8 +85,6 @@ def _gaps(wild_type: WildType) -> list[str]:
 
 
 def _show(facts: dict[str, str], out: Path) -> None:
-    from rich.table import Table
-
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

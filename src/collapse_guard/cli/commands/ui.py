@@ -31,12 +31,12 @@ def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
         say(f"This store has a user interface of its own. The dashboard: {address}{path}")
         return ExitCode.PASSED
     _check_port(port)
-    say(f"The dashboard: http://{_HOST}:{port}{path}\nCtrl-C ends it." if path else _nothing_yet(port))
+    address = f"http://{_HOST}:{port}"
+    if path:
+        say(f"The dashboard: {address}{path}\nCtrl-C ends it.")
+    else:
+        say(f"The store has no lineages yet. MLflow: {address}\nPress Ctrl-C to end it.")
     return serve(lineages.server_command(port))
-
-
-def _nothing_yet(port: int) -> str:
-    return f"The store has no lineages yet. MLflow: http://{_HOST}:{port}\nPress Ctrl-C to end it."
 
 
 def _check_port(port: int) -> None:

@@ -34,21 +34,15 @@ def absolute(uri: str) -> str:
             f"`tracking_uri` must be a database or a server, but got {uri!r}, a directory, in which MLflow no longer "
             "keeps runs: use sqlite:///mlflow.db (`mlflow migrate-filestore` moves old runs)"
         )
-    if uri.startswith("sqlite") and not _SQLITE.match(uri):
-        raise _in_memory(uri)
-    return _SQLITE.sub(lambda match: match[1] + _absolute_path(match[2], uri) + match[3], uri)
-
-
-def _absolute_path(path: str, uri: str) -> str:
-    if path in ("", ":memory:"):
-        raise _in_memory(uri)
-    return str(Path(path).absolute())
-
-
-def _in_memory(uri: str) -> InputError:
-    return InputError(
-        f"`tracking_uri` must name an sqlite file, but got {uri!r}: use sqlite:///mlflow.db, or memory: for a dry run"
-    )
+    if not uri.startswith("sqlite"):
+        return uri
+    match = _SQLITE.match(uri)
+    if match is None or match[2] in ("", ":memory:"):
+        raise InputError(
+            f"`tracking_uri` must name an sqlite file, but got {uri!r}: "
+            "use sqlite:///mlflow.db, or memory: for a dry run"
+        )
+    return f"{match[1]}{Path(match[2]).absolute()}{match[3]}"
 
 
 def sqlite_path(uri: str) -> Path | None:

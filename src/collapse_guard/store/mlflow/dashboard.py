@@ -17,7 +17,7 @@ from typing import Any
 
 from collapse_guard.errors import InputError
 from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow.layout import KIND, REAL_FRACTION_METRIC, SEVERITY_METRIC, TAG_LIMIT, cut
+from collapse_guard.store.mlflow.layout import KIND, SEVERITY_METRIC, TAG_LIMIT, cut
 
 VIEW_ID = "collapse-guard"
 VIEW_NAME = "Collapse guard"
@@ -123,15 +123,9 @@ def _family(metric: str) -> str:
 
 def _place(metric: str) -> tuple[int, str, bool, str]:
     """Sections in the order of `_SECTION_NAMES`, then the others; the severity before the real share."""
-    family = _family(metric)
-    names = list(_SECTION_NAMES)
+    family, names = _family(metric), list(_SECTION_NAMES)
     place = names.index(family) if family in names else len(names)
-    return (
-        place,
-        family,
-        metric not in (SEVERITY_METRIC, REAL_FRACTION_METRIC),
-        "" if metric == SEVERITY_METRIC else metric,
-    )
+    return place, family, metric != SEVERITY_METRIC, metric
 
 
 def _identity(name: str) -> str:

@@ -98,14 +98,16 @@ class MLflowStore(LineageStore):
     def lineages(self) -> list[str]:
         """Return the names of all lineages with at least one complete generation, sorted."""
         with self._reaching():
-            return self._lineages()
+            elsewhere = _experiments(self._search({layout.KIND: "lineage"}))
+            runs = self._search({layout.KIND: "generation", layout.COMPLETE: "true"}, elsewhere)
+            return sorted({run.data.tags[layout.LINEAGE] for run in runs})
 
     def history(self, lineage: str) -> list[Assessment]:
         """Return the generations of a lineage, sorted by index; see `LineageStore.history`."""
         with self._reaching():
             history = self._history(lineage)
             if not history:
-                raise lineage_not_found(lineage, self._lineages())
+                raise lineage_not_found(lineage, self.lineages())
             return history
 
     def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
@@ -126,11 +128,6 @@ class MLflowStore(LineageStore):
             self._install_dashboard(history)
 
     # Reading
-
-    def _lineages(self) -> list[str]:
-        elsewhere = _experiments(self._search({layout.KIND: "lineage"}))
-        runs = self._search({layout.KIND: "generation", layout.COMPLETE: "true"}, elsewhere)
-        return sorted({run.data.tags[layout.LINEAGE] for run in runs})
 
     def _history(self, lineage: str) -> list[Assessment]:
         return [self._assessment(lineage, index, run) for index, run in self._generations(lineage).items()]
