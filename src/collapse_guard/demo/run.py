@@ -177,12 +177,11 @@ def _free_path(path: Path, wild_type: WildType) -> Path:
 
 def _lineages(store: LineageStore) -> list[Lineage]:
     """Both lineages, under free names: an earlier demo, finished or interrupted, stays as it is."""
-    known, number = set(store.lineages()), 1
-    while known & {name if number == 1 else f"{name}-{number}" for name in ACTIONS}:
+    known, number, ending = set(store.lineages()), 1, ""
+    while known & {name + ending for name in ACTIONS}:
         number += 1
-    return [
-        Lineage(name=name if number == 1 else f"{name}-{number}", actions=actions) for name, actions in ACTIONS.items()
-    ]
+        ending = f"-{number}"
+    return [Lineage(name=name + ending, actions=actions) for name, actions in ACTIONS.items()]
 
 
 def one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Progress) -> None:

@@ -104,7 +104,6 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_printable
     )
-    environment.filters["one_line"] = sentences.one_line
     source = resources.files("collapse_guard.report").joinpath("report.html.j2")
     return environment.from_string(source.read_text(encoding="utf-8"))
 

@@ -6,7 +6,6 @@ The reasons of a verdict come with it as sentences and are not phrased again.
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 from collapse_guard.comparison.effects import share
 from collapse_guard.records import Assessment, Comparison, Decision, Direction, Mixture, Reason, Severity, Verdict
@@ -20,40 +19,25 @@ _UNPRINTABLE = re.compile(
 )
 
 
-class Status(StrEnum):
-    """What the verdict says of one comparison."""
-
-    COLLAPSED = "collapsed"
-    NOT_SHOWN = "not shown"
-    WATCH = "watch"
-    WITHIN = "within"
-    INFORMATIVE = "informative"
-    """The verdict does not rest on it."""
-
-    @property
-    def severity(self) -> Severity | None:
-        """The severity that it stands for; None where the verdict does not rest on it."""
-        return _SEVERITY_OF_STATUS.get(self)
-
-
-_SEVERITY_OF_STATUS = {
-    Status.COLLAPSED: Severity.COLLAPSED,
-    Status.NOT_SHOWN: Severity.UNDECIDED,
-    Status.WATCH: Severity.WATCH,
-    Status.WITHIN: Severity.HEALTHY,
+STATUSES = {
+    Severity.COLLAPSED: "collapsed",
+    Severity.UNDECIDED: "not shown",
+    Severity.WATCH: "watch",
+    Severity.HEALTHY: "within",
+    None: "informative",
 }
-_STATUS_OF_SEVERITY = {severity: status for status, severity in _SEVERITY_OF_STATUS.items()}
+"""What the verdict says of one comparison, worst first: its severity, None where the verdict does not rest on it."""
 
 
-def status(comparison: Comparison, verdict: Verdict) -> Status:
+def status(comparison: Comparison, verdict: Verdict) -> Severity | None:
     """What the verdict says of a comparison: the severity of its own reason, never a second look at the p-values.
 
-    A deciding comparison that the verdict gives no reason for is `NOT_SHOWN`.
+    UNDECIDED for a deciding comparison that the verdict gives no reason for; None for one that does not decide.
     """
     if not comparison.decides:
-        return Status.INFORMATIVE
+        return None
     reason = reason_for(comparison.indicator, verdict)
-    return _STATUS_OF_SEVERITY[reason.severity] if reason else Status.NOT_SHOWN
+    return reason.severity if reason else Severity.UNDECIDED
 
 
 def reason_for(indicator: str, verdict: Verdict) -> Reason | None:
@@ -145,7 +129,7 @@ def deciding_samples(assessment: Assessment) -> list[str]:
     lines = []
     for comparison in assessment.comparisons:
         reading, is_open = assessment.readings.get(comparison.indicator), comparison.n_needed is not None
-        if reading and is_open and status(comparison, assessment.verdict) is Status.NOT_SHOWN:
+        if reading and is_open and status(comparison, assessment.verdict) is Severity.UNDECIDED:
             lines.append(
                 f"{title(comparison.indicator)}: about {comparison.n_needed:,} would decide; there are {reading.n:,}."
             )

@@ -12,7 +12,7 @@ from collapse_guard.comparison.effects import limit, phrase, share, shown, with_
 from collapse_guard.indicators.registry import FAMILIES, built_in
 from collapse_guard.records import Assessment, Comparison, Direction, Severity
 from collapse_guard.report import sentences
-from collapse_guard.report.sentences import MISSING, Status
+from collapse_guard.report.sentences import MISSING, STATUSES
 
 HEADLINE = {
     "perplexity": "perplexity",
@@ -24,7 +24,7 @@ HEADLINE = {
 """Indicators that come first, with their headings in the table of generations."""
 
 _COLUMNS = 5
-_ORDER = list(Status)
+_ORDER = list(STATUSES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ def _comparison_row(comparison: Comparison, assessment: Assessment) -> tuple[Cel
     status = sentences.status(comparison, assessment.verdict)
     return (
         Cell(text=comparison.indicator, is_name=True),
-        Cell(text=str(status), severity=status.severity, detail=_beyond(comparison)),
+        Cell(text=STATUSES[status], severity=status, detail=_beyond(comparison)),
         Cell(text=shown(comparison.observed, comparison.scale)),
         Cell(text=shown(comparison.reference, comparison.scale), detail=sentences.baseline(comparison)),
         Cell(text=with_interval(comparison, comparison.effect, comparison.low, comparison.high)),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
@@ -21,7 +23,9 @@ def assess(
     column: options.Column = "text",
     seed: options.Seed = 0,
     store: options.Store = None,
-    resume: options.Resume = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Send the evidence that was saved here while the store did not answer.")
+    ] = False,
 ) -> ExitCode:
     """Judge a generation by its samples and its losses, and add it to its lineage.
 

@@ -18,23 +18,19 @@ if TYPE_CHECKING:
 
 _FEW = 5
 
-Controls = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--control",
-        metavar="LINEAGE",
-        help="Lineage whose generation 0 is a control retrain: the founder's training on real data with another seed. "
-        "Repeat the option: at least two are needed, eight or more are useful.",
-    ),
-]
-Out = Annotated[Path | None, options.file("Write the policy here, as TOML. It must not exist yet.")]
-
 
 def calibrate(
     lineage: options.Lineage,
-    control: Controls = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LINEAGE",
+            help="Lineage whose generation 0 is a control retrain: the founder's training on real data with another "
+            "seed. Repeat the option: at least two are needed, eight or more are useful.",
+        ),
+    ] = None,
     policy: options.PolicyFile = None,
-    out: Out = None,
+    out: Annotated[Path | None, options.file("Write the policy here, as TOML. It must not exist yet.")] = None,
     seed: options.Seed = 0,
     store: options.Store = None,
 ) -> ExitCode:

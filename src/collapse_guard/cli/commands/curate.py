@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -13,25 +16,46 @@ from collapse_guard.cli.terminal import errors, output, printable, say
 from collapse_guard.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from collapse_guard.evidence import Losses
     from collapse_guard.reinjection import Curation
 
 
+class CurationRule(StrEnum):
+    """Rules of `curate` that can be left out."""
+
+    EXACT = "exact"
+    NEAR = "near"
+    QUALITY = "quality"
+    PROBABLE = "probable"
+    TOWARD = "toward"
+
+
 def curate(
-    samples: options.CuratedSamples,
-    out: options.CuratedOut,
-    wild_type: options.CuratedBy,
-    keep: options.Keep = None,
+    samples: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SAMPLES...", help="Samples of a model: parquet, arrow, jsonl, csv, txt files or directories."
+        ),
+    ],
+    out: Annotated[Path, options.file("Write the kept samples here, as jsonl: text, weight.")],
+    wild_type: Annotated[Path, typer.Option(metavar="DIR", help="Wild type whose pool defines what is usual.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Draw N of the remaining samples toward the pool. Default: weight all."),
+    ] = None,
     own_losses: options.OwnLossesFile = None,
-    real_losses: options.RealLossesFile = None,
-    without: options.Without = None,
-    near: options.Near = 0.8,
-    quantile: options.Quantile = 0.005,
+    real_losses: Annotated[
+        Path | None,
+        options.file(
+            "Losses of the same model on real documents, to leave out samples more probable than nearly all of them."
+        ),
+    ] = None,
+    without: Annotated[list[CurationRule] | None, typer.Option(help="Skip a rule; may be repeated.")] = None,
+    near: Annotated[float, typer.Option(help="Smallest similarity of near duplicates.")] = 0.8,
+    quantile: Annotated[float, typer.Option(help="Part of the pool that each bound would leave out.")] = 0.005,
     column: options.Column = "text",
     seed: options.Seed = 0,
-    json_file: options.AuditJson = None,
+    json_file: Annotated[Path | None, options.file("Write the audit as JSON.", "--json")] = None,
 ) -> ExitCode:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_writable, write_json, write_rows

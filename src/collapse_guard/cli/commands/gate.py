@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode, exit_code
@@ -15,7 +16,7 @@ def gate(
     lineage: options.Lineage,
     reports: ReportFiles,
     exit_rule: options.Exits,
-    generation: options.Generation = None,
+    generation: Annotated[int | None, options.generation("Generation to judge. Default: the newest.")] = None,
     policy: options.NewPolicy = None,
     store: options.Store = None,
 ) -> ExitCode:

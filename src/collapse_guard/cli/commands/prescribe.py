@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
@@ -19,11 +21,19 @@ if TYPE_CHECKING:
 def prescribe(
     lineage: options.Lineage,
     selection: options.Selection,
-    generation: options.PrescribedGeneration = None,
-    target: options.Target = None,
+    generation: Annotated[int | None, options.generation("Generation to forecast from. Default: the newest.")] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's."),
+    ] = None,
     policy: options.NewPolicy = None,
-    documents: options.Documents = None,
-    archive: options.Archive = None,
+    documents: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Documents in a training set; with --archive.")
+    ] = None,
+    archive: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Number of your real documents, to check whether they are enough."),
+    ] = None,
     json_file: options.Json = None,
     store: options.Store = None,
 ) -> ExitCode:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.table import Table
 
 from collapse_guard.cli import options
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 
 def profile(
-    real: options.Real,
-    out: options.WildTypeOut,
+    real: Annotated[
+        list[Path],
+        typer.Argument(metavar="REAL...", help="Real documents: parquet, arrow, jsonl, csv, txt files or directories."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the wild type.", show_default=False)],
     column: options.Column = "text",
     seed: options.Seed = 0,
-    group_tokens: options.GroupTokens = 4096,
-    evaluation_fraction: options.EvaluationFraction = 0.2,
+    group_tokens: Annotated[int, typer.Option(help="Tokens in a group, the sample size of all comparisons.")] = 4096,
+    evaluation_fraction: Annotated[
+        float, typer.Option(help="Share of the documents to measure on. Never train on them.")
+    ] = 0.2,
 ) -> ExitCode:
     """Freeze real documents into a wild type: what every generation is measured against."""
     from collapse_guard.corpus.documents import read_documents

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
@@ -10,8 +13,10 @@ from collapse_guard.cli.terminal import say
 
 
 def report(
-    lineage: options.Lineages,
-    out: options.PageOut = Path("report.html"),
+    lineage: Annotated[
+        list[str], typer.Option(help="Name of a lineage; repeat it to compare several.", show_default=False)
+    ],
+    out: Annotated[Path, options.file("Where to write the page.")] = Path("report.html"),
     store: options.Store = None,
 ) -> ExitCode:
     """Write lineages as one self-contained HTML page: curves, verdicts, and their evidence."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ from collapse_guard.records import Assessment, Generation, Mixture, Severity
 if TYPE_CHECKING:
     from collapse_guard.decision.policy import Policy
     from collapse_guard.evidence import Evidence
-    from collapse_guard.report.tables import Cell, Table
+    from collapse_guard.report.tables import Table
     from collapse_guard.wildtype import WildType
     from collapse_guard.worlds import GaussianLineages, Lineages, Observable, TextLineages, Workflow
 
@@ -132,22 +133,18 @@ def simulate(
 def _simulated(settings: Settings) -> Lineages:
     from collapse_guard import worlds
 
-    arguments: dict[str, Any] = {
-        "workflow": settings.trained_on,
-        "generations": settings.generations,
-        "lineages": settings.lineages,
-        "seed": settings.seed,
-    }
-    if settings.world is World.ZIPF_TEXT:
-        return worlds.zipf_text.simulate(documents=settings.size, kept=settings.judge, scored=_DOCUMENTS, **arguments)
-    if settings.world is World.GAUSSIAN:
-        return worlds.gaussian.simulate(samples=settings.size, dimensions=DIMENSIONS, **arguments)
-    world = {
-        World.WRIGHT_FISHER: worlds.wright_fisher,
-        World.REGRESSION: worlds.regression,
-        World.HUTTER: worlds.hutter,
-    }[settings.world]
-    lineages: Lineages = world.simulate(samples=settings.size, **arguments)
+    size: dict[str, int] = {
+        World.GAUSSIAN: {"samples": settings.size, "dimensions": DIMENSIONS},
+        World.ZIPF_TEXT: {"documents": settings.size, "kept": settings.judge, "scored": _DOCUMENTS},
+    }.get(settings.world, {"samples": settings.size})
+    world: Any = getattr(worlds, settings.world.replace("-", "_"))
+    lineages: Lineages = world.simulate(
+        workflow=settings.trained_on,
+        generations=settings.generations,
+        lineages=settings.lineages,
+        seed=settings.seed,
+        **size,
+    )
     return lineages
 
 
@@ -174,34 +171,20 @@ def _checked_policy(settings: Settings) -> Policy | None:
 
 def _judged(simulation: Any, settings: Settings, policy: Policy) -> list[Counter[Severity]]:
     """How many lineages have which verdict, by generation."""
+    from collapse_guard.assessment import assess
+
     wild_type, evidence = (_of_vectors if settings.world is World.GAUSSIAN else _of_texts)(simulation, settings)
+    judge = partial(assess, wild_type, policy=policy, seed=settings.seed)
     verdicts: list[Counter[Severity]] = [Counter() for _ in range(settings.generations + 1)]
     with errors().status("") as status:
         for lineage in range(settings.judge):
             status.update(f"judging lineage {lineage + 1} of {settings.judge}")
-            for generation, severity in enumerate(_severities(wild_type, evidence, lineage, settings, policy)):
-                verdicts[generation][severity] += 1
+            history: list[Assessment] = []
+            for index, counts in enumerate(verdicts):
+                generation = generation_of(settings.trained_on, f"{settings.world} {lineage}", index)
+                history.append(judge(evidence(lineage, index), history=history, generation=generation))
+                counts[history[-1].verdict.severity] += 1
     return verdicts
-
-
-def _severities(
-    wild_type: WildType, evidence: Callable[[int, int], Evidence], lineage: int, settings: Settings, policy: Policy
-) -> list[Severity]:
-    from collapse_guard.assessment import assess
-
-    history: list[Assessment] = []
-    for index in range(settings.generations + 1):
-        generation = generation_of(settings.trained_on, f"{settings.world} {lineage}", index)
-        newest = assess(
-            wild_type,
-            evidence(lineage, index),
-            history=history,
-            policy=policy,
-            seed=settings.seed,
-            generation=generation,
-        )
-        history.append(newest)
-    return [assessment.verdict.severity for assessment in history]
 
 
 def generation_of(workflow: Workflow, lineage: str, index: int) -> Generation:
@@ -253,13 +236,15 @@ def _table(settings: Settings, observables: Sequence[Observable], verdicts: Sequ
     columns, cells = ["generation"], [[Cell(text=str(t)) for t in range(settings.generations + 1)]]
     for seen in observables:
         columns.append(f"{seen.name}: mean (10-90%)")
-        cells.append([Cell(text=text) for text in _ranges(seen)])
+        ranges = zip(seen.mean, seen.quantile(0.1), seen.quantile(0.9), strict=True)
+        cells.append([Cell(text=f"{mean:.4g} ({low:.4g} to {high:.4g})") for mean, low, high in ranges])
         if seen.expected is not None:
             columns.append("limit for large N" if seen.is_limit else "closed form")
             cells.append([Cell(text=f"{value:.4g}") for value in seen.expected])
     for severity in Severity if verdicts else ():
         columns.append(str(severity))
-        cells.append([_share(counts, severity) for counts in verdicts])
+        shares = ((counts[severity], counts[severity] / counts.total()) for counts in verdicts)
+        cells.append([Cell(text=f"{share:.0%}", severity=severity if count else None) for count, share in shares])
     what = f"{settings.world} under {settings.trained_on}: {settings.lineages:,} lineages"
     size = f"{settings.size:,} {SAMPLES[settings.world][1]} per generation"
     return Table(
@@ -267,17 +252,6 @@ def _table(settings: Settings, observables: Sequence[Observable], verdicts: Sequ
         columns=tuple(columns),
         rows=tuple(zip(*cells, strict=True)),
     )
-
-
-def _ranges(seen: Observable) -> list[str]:
-    low, high = seen.quantile(0.1), seen.quantile(0.9)
-    return [f"{m:.4g} ({a:.4g} to {b:.4g})" for m, a, b in zip(seen.mean, low, high, strict=True)]
-
-
-def _share(counts: Counter[Severity], severity: Severity) -> Cell:
-    from collapse_guard.report.tables import Cell
-
-    return Cell(text=f"{counts[severity] / counts.total():.0%}", severity=severity if counts[severity] else None)
 
 
 def _say_more(settings: Settings, observables: Sequence[Observable]) -> None:

@@ -8,7 +8,9 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from collapse_guard.cli import options
 from collapse_guard.cli.exit_codes import ExitCode
@@ -19,7 +21,10 @@ _HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 10
 
 
-def ui(store: options.Store = None, port: options.Port = 5000) -> ExitCode:
+def ui(
+    store: options.Store = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+) -> ExitCode:
     """Serve MLflow's user interface on this machine until Ctrl-C."""
     from collapse_guard.store import BrowsableStore, open_store
 
