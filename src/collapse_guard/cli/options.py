@@ -120,9 +120,7 @@ class Submission:
     documents: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="Number of documents that it was trained on; it sets the expected inbreeding.",
+            min=1, metavar="N", help="Number of documents that it was trained on; it sets the expected inbreeding."
         ),
     ] = None
     policy: PolicyFile = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.cli.options import Selection
 from collapse_guard.cli.outputs import check_writable, write_rows
+from collapse_guard.cli.terminal import say
 from collapse_guard.errors import FingerprintMismatchError, InputError
 
 if TYPE_CHECKING:
@@ -28,15 +29,15 @@ def check_selection(selection: Selection) -> None:
     check_writable(selection.out, "--out")
 
 
-def select_into_file(selection: Selection, newest: Assessment) -> str:
-    """Choose and write; returns what to tell, empty where nothing is to be selected.
+def select_into_file(selection: Selection, newest: Assessment) -> None:
+    """Choose, write and tell, where documents are to be selected.
 
     Raises:
         FingerprintMismatchError: The lineage was measured against another wild type.
         InputError: The pool has fewer documents, or nothing was lost that `tail` could bring back.
     """
     if selection.select is None or selection.out is None or selection.wild_type is None:
-        return ""
+        return
     from collapse_guard.reinjection import select
     from collapse_guard.wildtype import WildType
 
@@ -58,7 +59,7 @@ def select_into_file(selection: Selection, newest: Assessment) -> str:
     )
     certain = sum(reason != "at random" for reason in chosen.reasons)
     carrying = f", {certain:,} of them because they carry what was lost" if certain else ""
-    return f"{selection.select:,} of {len(pool):,} documents of the pool are in {selection.out}{carrying}."
+    say(f"{selection.select:,} of {len(pool):,} documents of the pool are in {selection.out}{carrying}.")
 
 
 def _clusters(wild_type: WildType, pool: list[str], newest: Assessment) -> npt.NDArray[np.int64] | None:

@@ -185,7 +185,9 @@ def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evi
     Raises:
         LineageError: The generation was stored with another content when it was planned.
     """
-    return _append(store, candidate, assessment, keep=lambda: _keep(_request_of(candidate, assessment), evidence))
+    return _append(
+        store, candidate, assessment, lambda error: _kept(error, _request_of(candidate, assessment), evidence)
+    )
 
 
 def submit(
@@ -213,45 +215,40 @@ def submit(
         LineageError: The generation is stored with another content, or a parent is not stored.
     """
 
-    def keep() -> tuple[Path | None, str]:
-        return (path, "") if path else _keep(request, evidence)
+    def refuse(error: CollapseGuardError) -> Refusal:
+        return Refusal(error=error, path=path) if path else _kept(error, request, evidence)
 
     try:
         stored = store.history_so_far(request.lineage)
     except StoreUnreachableError as error:
-        return Enrolled(history=(), refusal=_refusal(error, keep))
+        return Enrolled(history=(), refusal=refuse(error))
     candidate = _candidate(stored, wild_type, request)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
     may_be_there = path and request.index is None and stored
     if may_be_there and assessment.to_dict()["readings"] == stored[-1].to_dict()["readings"]:
         return Enrolled(history=stored)
-    return _append(store, candidate, assessment, keep=keep)
+    return _append(store, candidate, assessment, refuse)
 
 
-Keep = Callable[[], tuple[Path | None, str]]
-"""Keeps the evidence: where it is, or why it could not be kept."""
+Refuse = Callable[[CollapseGuardError], Refusal]
+"""Keeps the evidence of a generation that the store does not take."""
 
 
-def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, *, keep: Keep) -> Enrolled:
+def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, refuse: Refuse) -> Enrolled:
     is_new = check_append(candidate.history, assessment)
     history = [*candidate.earlier, assessment]
     try:
         store.append(assessment, attachments=attachments(assessment.generation.lineage, history))
     except (StoreUnreachableError, LineageError, FingerprintMismatchError) as error:
-        return Enrolled(history=history, refusal=_refusal(error, keep))
+        return Enrolled(history=history, refusal=refuse(error))
     return Enrolled(history=history, is_new=is_new)
 
 
-def _refusal(error: CollapseGuardError, keep: Keep) -> Refusal:
-    path, fault = keep()
-    return Refusal(error=error, path=path, fault=fault)
-
-
-def _keep(request: PendingRequest, evidence: Evidence) -> tuple[Path | None, str]:
+def _kept(error: CollapseGuardError, request: PendingRequest, evidence: Evidence) -> Refusal:
     try:
-        return save_pending(PENDING, evidence=evidence, request=request), ""
-    except OSError as error:
-        return None, str(error)
+        return Refusal(error=error, path=save_pending(PENDING, evidence=evidence, request=request))
+    except OSError as fault:
+        return Refusal(error=error, path=None, fault=str(fault))
 
 
 def _candidate(stored: Sequence[Assessment], wild_type: WildType, request: PendingRequest) -> Candidate:

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -29,8 +29,6 @@ from collapse_guard.report.tables import compared_with, in_order
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
-
-LegendPlace = Literal["outside upper left", "outside lower left"]
 
 PANELS = ("perplexity", "tail_loss", "rare_coverage", REAL_SHARE)
 """The panels of the picture in the README."""
@@ -205,35 +203,22 @@ def _scale_values(axes: Axes, values: Sequence[float], indicator: str) -> None:
 
 
 def _draw_legends(figure: Figure, histories: Histories) -> None:
-    lines: list[tuple[Artist, str]] = []
+    lines: list[Artist] = []
     for place, (name, history) in enumerate(histories.items()):
         look, newest = lineage_look(place), in_order(history)[-1:]
         verdict = f"now {newest[0].verdict.severity}" if newest else "not assessed yet"
-        lines.append(
-            (Line2D([], [], color=look.ink.light, linewidth=2.0, linestyle=_dashes(look)), f"{name}: {verdict}")
-        )
+        label = sentences.one_line(f"{name}: {verdict}")
+        lines.append(Line2D([], [], color=look.ink.light, linewidth=2.0, linestyle=_dashes(look), label=label))
     seen = {assessment.verdict.severity for history in histories.values() for assessment in history}
-    explained: list[tuple[Artist, str]] = [
-        (marks(severity, [], []), str(severity)) for severity in Severity if severity in seen
-    ]
-    explained.append((Line2D([], [], color=MUTED.light, linewidth=0.9, linestyle=DOTS), "founder"))
-    explained.append((Patch(facecolor=BAND.light, edgecolor="none"), "within the margin"))
-    _draw_legend(figure, lines, place="outside upper left", fontsize=10.5, columns=3)
-    _draw_legend(figure, explained, place="outside lower left", fontsize=9.0, columns=6)
-
-
-def _draw_legend(
-    figure: Figure, entries: Sequence[tuple[Artist, str]], *, place: LegendPlace, fontsize: float, columns: int
-) -> None:
-    figure.legend(
-        [key for key, _ in entries],
-        [sentences.one_line(name) for _, name in entries],
-        loc=place,
-        ncols=columns,
-        frameon=False,
-        fontsize=fontsize,
-        borderaxespad=0.2,
-    )
+    explained: list[Artist] = []
+    for severity in Severity:
+        if severity in seen:
+            explained.append(marks(severity, [], []))
+            explained[-1].set_label(str(severity))
+    explained.append(Line2D([], [], color=MUTED.light, linewidth=0.9, linestyle=DOTS, label="founder"))
+    explained.append(Patch(facecolor=BAND.light, edgecolor="none", label="within the margin"))
+    figure.legend(handles=lines, loc="outside upper left", ncols=3, fontsize=10.5, frameon=False, borderaxespad=0.2)
+    figure.legend(handles=explained, loc="outside lower left", ncols=6, fontsize=9.0, frameon=False, borderaxespad=0.2)
 
 
 def figure_svg(figure: Figure) -> str:

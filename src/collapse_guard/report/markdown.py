@@ -79,11 +79,7 @@ def _item(text: str) -> str:
 def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
     newest = history[-1]
     yield _Block(head=(f"## {escape(sentences.headline(newest))}", "", *_asked(newest)))
-    yield _Block(
-        head=(),
-        rows=tuple(_item(reason.sentence) for reason in newest.verdict.reasons),
-        noun="reasons",
-    )
+    yield _Block(head=(), rows=tuple(_item(reason.sentence) for reason in newest.verdict.reasons), noun="reasons")
     needed = sentences.deciding_samples(newest)
     if needed:
         yield _Block(head=("", "**What would decide**", ""), rows=tuple(map(_item, needed)))

@@ -206,7 +206,10 @@ def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
         LineageError: the text is not an assessment of that generation.
     """
     try:
-        assessment = Assessment.from_dict(_object(text))
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise InputError(f"a JSON object is required, but got {type(fields).__name__}")
+        assessment = Assessment.from_dict(fields)
     except (ValueError, RecursionError) as error:
         raise LineageError(
             f"{where} must be an assessment of generation {index} of lineage `{lineage}`, but it cannot be read: "
@@ -219,10 +222,3 @@ def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
             f"but got one of generation {actual.index} of `{actual.lineage}`: restore the file, or delete the run"
         )
     return assessment
-
-
-def _object(text: str) -> dict[str, object]:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise InputError(f"a JSON object is required, but got {type(value).__name__}")
-    return value

@@ -21,7 +21,7 @@ from collapse_guard.measurement.measure import measure
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.probes import untouched
 from collapse_guard.records import Reading, Severity, Verdict
-from collapse_guard.testing.metrics import LEAST_MOVE, ROUNDING, moved
+from collapse_guard.testing.metrics import ROUNDING, require_collapse
 from collapse_guard.testing.requirements import require, require_success
 from collapse_guard.wildtype import WildType
 
@@ -111,8 +111,7 @@ class IndicatorContract(ABC):
         metric = self.indicator()
         for seed in range(3):
             before, after = (self._reading(one).value for one in (self._healthy(seed), self._collapsed(seed)))
-            rule = f"a collapse must move {metric.name} {metric.direction} by more than {LEAST_MOVE}"
-            require(moved(metric, before, after) > LEAST_MOVE, rule, (before, after))
+            require_collapse(metric, before, after)
 
     def test_a_verdict_can_rest_on_it(self) -> None:
         """With a policy by which it decides alone, the known collapse is COLLAPSED, and the reason names it."""

@@ -155,8 +155,7 @@ class MetricContract(ABC):
         for seed in range(5):
             items = self._items(seed)
             before, after = self._value(items), self._value(self.collapse(items))
-            rule = f"a collapse must move {metric.name} {metric.direction} by more than {LEAST_MOVE}"
-            require(moved(metric, before, after) > LEAST_MOVE, rule, (before, after))
+            require_collapse(metric, before, after)
 
     def test_states_and_value_are_on_the_device_of_the_metric(self) -> None:
         """On the CPU and, where there is one, on a GPU."""
@@ -194,11 +193,13 @@ class MetricContract(ABC):
         _require_close(value, self.definition(items), self.tolerance, rule)
 
 
-def moved(indicator: Indicator | type[Indicator], before: float, after: float) -> float:
-    """How far a value went towards collapse: as a log ratio, or as a difference, as the indicator is compared."""
+def require_collapse(indicator: Indicator | type[Indicator], before: float, after: float) -> None:
+    """A value must have gone towards collapse: as a log ratio, or as a difference, as the indicator is compared."""
     is_ratio = EffectScale(indicator.scale).is_relative
     change = math.log((after + ROUNDING) / (before + ROUNDING)) if is_ratio else after - before
-    return {Direction.UP: change, Direction.DOWN: -change, Direction.BOTH: abs(change)}[indicator.direction]
+    move = {Direction.UP: change, Direction.DOWN: -change, Direction.BOTH: abs(change)}[indicator.direction]
+    rule = f"a collapse must move {indicator.name} {indicator.direction} by more than {LEAST_MOVE}"
+    require(move > LEAST_MOVE, rule, (before, after))
 
 
 def _require_close(value: torch.Tensor, expected: float, tolerance: float, rule: str) -> None:

@@ -23,8 +23,7 @@ def prescribe(
     selection: options.Selection,
     generation: Annotated[int | None, options.generation("Generation to forecast from. Default: the newest.")] = None,
     target: Annotated[
-        float | None,
-        typer.Option(metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's."),
+        float | None, typer.Option(metavar="F", help="Fixation index to hold too, such as 0.05. Default: the policy's.")
     ] = None,
     policy: options.NewPolicy = None,
     documents: Annotated[
@@ -62,9 +61,7 @@ def prescribe(
         _tell(newest, newest.outlook, documents, archive)
         if json_file is not None:
             write_text(json_file, json_text(newest.outlook))
-    summary = select_into_file(selection, newest)
-    if summary:
-        say(summary)
+    select_into_file(selection, newest)
     return ExitCode.PASSED
 
 
