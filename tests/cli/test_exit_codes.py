@@ -53,6 +53,12 @@ def _run_command(body):
     return CliRunner().invoke(app, [])
 
 
+def test_a_command_that_returns_no_code_has_passed():
+    def command() -> None: ...
+
+    assert _run_command(command).exit_code == 0
+
+
 def test_an_error_of_ours_is_one_block_on_standard_error_without_a_traceback():
     def command() -> ExitCode:
         raise LineageError("no [red]such[/red] lineage\x1b[31m: did you mean `bot`?")

@@ -18,8 +18,8 @@ from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
 P = ParamSpec("P")
 
 
-def exits(command: Callable[P, ExitCode]) -> Callable[P, None]:
-    """Exit with the code that a command returns, or with a readable message if it raises.
+def exits(command: Callable[P, ExitCode | None]) -> Callable[P, None]:
+    """Exit with the code that a command returns (None: it passed), or with a readable message if it raises.
 
     A `CollapseGuardError` is a sentence for people and exits with 2. Any other error keeps its traceback and exits with
     70, so a defect is never taken for a verdict.
@@ -33,9 +33,9 @@ def exits(command: Callable[P, ExitCode]) -> Callable[P, None]:
     return run
 
 
-def _code(command: Callable[[], ExitCode]) -> ExitCode:
+def _code(command: Callable[[], ExitCode | None]) -> ExitCode:
     try:
-        return command()
+        return command() or ExitCode.PASSED
     except CollapseGuardError as error:
         say_error(str(error))
         return ExitCode.UNUSABLE

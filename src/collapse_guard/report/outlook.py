@@ -5,17 +5,7 @@ from __future__ import annotations
 import math
 
 from collapse_guard.comparison.effects import number, relative, share
-from collapse_guard.records import (
-    Assessment,
-    Course,
-    Depression,
-    Forecast,
-    Inbreeding,
-    Interval,
-    Outlook,
-    Prescription,
-    Supply,
-)
+from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription, Supply
 from collapse_guard.report.sentences import one_line
 from collapse_guard.report.tables import Cell, Table
 
@@ -173,11 +163,12 @@ def _row(outlook: Outlook, forecast: Forecast) -> tuple[Cell, ...]:
         Cell(text="none" if failing is None else f"generation {failing}"),
         Cell(text=_chance(forecast.crossed[-1])),
         Cell(text=worst if forecast.crossed[-1] > 0.0 else "none", is_name=forecast.crossed[-1] > 0.0),
-        *([_band(forecast.courses["perplexity"])] if "perplexity" in outlook.forecasts[0].courses else []),
+        *([_band(forecast)] if "perplexity" in outlook.forecasts[0].courses else []),
     )
 
 
-def _band(course: Course) -> Cell:
+def _band(forecast: Forecast) -> Cell:
+    course = forecast.courses["perplexity"]
     ends = [
         f"{relative(course.median[at])} ({relative(course.low[at])} to {relative(course.high[at])})" for at in (0, -1)
     ]

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import output, printable, say
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def calibrate(
     out: Annotated[Path | None, options.file("Write the policy here, as TOML. It must not exist yet.")] = None,
     seed: options.Seed = 0,
     store: options.Store = None,
-) -> ExitCode:
+) -> None:
     """Measure how much each indicator changes by chance alone, and write a policy with margins above that."""
     from collapse_guard.cli.outputs import check_new, write_whole
     from collapse_guard.decision import calibration
@@ -49,7 +48,6 @@ def calibrate(
     if out is not None:
         write_whole(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
-    return ExitCode.PASSED
 
 
 def _table(calibration: Calibration, policy: Policy) -> Table:

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import errors, output, printable, say
 from collapse_guard.errors import InputError
 
@@ -56,7 +55,7 @@ def curate(
     column: options.Column = "text",
     seed: options.Seed = 0,
     json_file: Annotated[Path | None, options.file("Write the audit as JSON.", "--json")] = None,
-) -> ExitCode:
+) -> None:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_writable, write_json, write_rows
     from collapse_guard.corpus.documents import read_documents
@@ -90,7 +89,6 @@ def curate(
         write_json(json_file, [row.to_dict() for row in curation.audit])
     _show(curation)
     say(f"{len(curation.places):,} of {len(texts):,} samples are in {out}.")
-    return ExitCode.PASSED
 
 
 def _own_losses(path: Path, n: int) -> Losses:

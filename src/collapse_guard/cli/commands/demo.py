@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import output
 
 
@@ -30,9 +29,8 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Directory for the store, the wild type and the report.")
     ] = Path(),
     store: options.Store = None,
-) -> ExitCode:
+) -> None:
     """Watch one small language model collapse on real text, and a second one caught and brought back."""
     from collapse_guard.demo.run import run_demo
 
     run_demo(seed=seed, sampling=sampling.value, generations=generations, out=out, store=store, console=output())
-    return ExitCode.PASSED

@@ -9,11 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import output, printable, say
 
 
-def list_lineages(store: options.Store = None) -> ExitCode:
+def list_lineages(store: options.Store = None) -> None:
     """List the lineages with their newest verdict."""
     from collapse_guard.cli.verdicts import severity_text
     from collapse_guard.store import open_store
@@ -30,12 +29,11 @@ def list_lineages(store: options.Store = None) -> ExitCode:
         output().print(table)
     else:
         say("The store has no lineages yet: `collapse-guard assess` adds the first generation of one.")
-    return ExitCode.PASSED
 
 
 def show_lineage(
     name: Annotated[str, typer.Argument(metavar="LINEAGE", help="Name of the lineage.")], store: options.Store = None
-) -> ExitCode:
+) -> None:
     """Show the generations of a lineage, newest first, and the reasons of the newest verdict."""
     from collapse_guard.cli.verdicts import show_headline, show_reasons, show_table
     from collapse_guard.report import tables, trends
@@ -50,4 +48,3 @@ def show_lineage(
         say("")
     show_headline(history[-1])
     show_reasons(history[-1])
-    return ExitCode.PASSED

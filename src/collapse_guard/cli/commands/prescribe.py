@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import say
 from collapse_guard.errors import InputError
 
@@ -35,7 +34,7 @@ def prescribe(
     ] = None,
     json_file: options.Json = None,
     store: options.Store = None,
-) -> ExitCode:
+) -> None:
     """Show how inbred a lineage is, when it fails if nothing changes, and how much real data prevents that."""
     from collapse_guard.arguments import above, share
     from collapse_guard.cli.generations import judged
@@ -62,7 +61,6 @@ def prescribe(
         if json_file is not None:
             write_text(json_file, json_text(newest.outlook))
     select_into_file(selection, newest)
-    return ExitCode.PASSED
 
 
 def _tell(newest: Assessment, outlook: Outlook, documents: int | None, archive: int | None) -> None:

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import errors, output, say, say_warning
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def profile(
     evaluation_fraction: Annotated[
         float, typer.Option(help="Share of the documents to measure on. Never train on them.")
     ] = 0.2,
-) -> ExitCode:
+) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.wildtype import WildType
@@ -46,7 +45,6 @@ def profile(
     _show(facts, out)
     for gap in gaps:
         say_warning(gap)
-    return ExitCode.PASSED
 
 
 def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import say
 
 
@@ -18,7 +17,7 @@ def report(
     ],
     out: Annotated[Path, options.file("Where to write the page.")] = Path("report.html"),
     store: options.Store = None,
-) -> ExitCode:
+) -> None:
     """Write lineages as one self-contained HTML page: curves, verdicts, and their evidence."""
     from collapse_guard.cli.outputs import check_writable, write_text
     from collapse_guard.report import html
@@ -28,4 +27,3 @@ def report(
     lineages = open_store(store)
     write_text(out, html({name: lineages.history(name) for name in lineage}))
     say(f"The report is in {out}.")
-    return ExitCode.PASSED

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from collapse_guard.cli import options
-from collapse_guard.cli.exit_codes import ExitCode
 from collapse_guard.cli.terminal import errors, say
 from collapse_guard.errors import InputError
 from collapse_guard.records import Assessment, Generation, Mixture, Severity
@@ -111,7 +110,7 @@ class Settings:
 
 def simulate(
     settings: Settings, json_file: Annotated[Path | None, options.file("Write all results as JSON.", "--json")] = None
-) -> ExitCode:
+) -> None:
     """Simulate lineages with a known collapse, compare them with the closed form, and try a policy on them.
 
     The exit code is 0 for any verdict: a simulated collapse is not a failure.
@@ -127,7 +126,6 @@ def simulate(
         write_json(json_file, _results(settings, simulation, verdicts))
     show_table(_table(settings, simulation.observables[:_SHOWN], verdicts))
     _say_more(settings, simulation.observables)
-    return ExitCode.PASSED
 
 
 def _simulated(settings: Settings) -> Lineages:
