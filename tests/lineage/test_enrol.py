@@ -203,14 +203,15 @@ class TestEnrol:
         with pytest.raises(ZeroDivisionError, match="a bug"):
             enrol(Store(ZeroDivisionError("a bug")), own, own.assess(evidence()), evidence())
 
-    def test_where_it_cannot_be_kept_both_errors_are_said(self, candidate):
-        Path(".collapse_guard").mkdir()
-        PENDING.write_text("in the way")
+    @pytest.mark.parametrize(("in_the_way", "said"), [(PENDING, "exists"), (PENDING.parent, "directory")])
+    def test_where_it_cannot_be_kept_both_errors_are_said(self, candidate, in_the_way, said):
+        in_the_way.parent.mkdir(exist_ok=True)
+        in_the_way.write_text("in the way")
         own = candidate()
         refusal = enrol(Store(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
         assert refusal.path is None
         assert refusal.sentence().startswith("the network is down\nThe evidence could not be kept in ")
-        assert "exists" in refusal.sentence()
+        assert said in refusal.sentence().rpartition("either: ")[2]
 
     def test_the_sentence_says_where_it_is_and_how_to_send_it_without_a_password(self, candidate):
         own = candidate()

@@ -185,9 +185,11 @@ def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evi
     Raises:
         LineageError: The generation was stored with another content when it was planned.
     """
-    return _append(
-        store, candidate, assessment, lambda error: _kept(error, _request_of(candidate, assessment), evidence)
-    )
+
+    def save() -> Path:
+        return save_pending(PENDING, evidence=evidence, request=_request_of(candidate, assessment))
+
+    return _append(store, candidate, assessment, save)
 
 
 def submit(
@@ -215,38 +217,38 @@ def submit(
         LineageError: The generation is stored with another content, or a parent is not stored.
     """
 
-    def refuse(error: CollapseGuardError) -> Refusal:
-        return Refusal(error=error, path=path) if path else _kept(error, request, evidence)
+    def save() -> Path:
+        return path or save_pending(PENDING, evidence=evidence, request=request)
 
     try:
         stored = store.history_so_far(request.lineage)
     except StoreUnreachableError as error:
-        return Enrolled(history=(), refusal=refuse(error))
+        return Enrolled(history=(), refusal=_refusal(error, save))
     candidate = _candidate(stored, wild_type, request)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
     may_be_there = path and request.index is None and stored
     if may_be_there and assessment.to_dict()["readings"] == stored[-1].to_dict()["readings"]:
         return Enrolled(history=stored)
-    return _append(store, candidate, assessment, refuse)
+    return _append(store, candidate, assessment, save)
 
 
-Refuse = Callable[[CollapseGuardError], Refusal]
-"""Keeps the evidence of a generation that the store does not take."""
+Save = Callable[[], Path]
+"""Keeps the evidence, and returns its directory; raises OSError where the system refuses."""
 
 
-def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, refuse: Refuse) -> Enrolled:
+def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, save: Save) -> Enrolled:
     is_new = check_append(candidate.history, assessment)
     history = [*candidate.earlier, assessment]
     try:
         store.append(assessment, attachments=attachments(assessment.generation.lineage, history))
     except (StoreUnreachableError, LineageError, FingerprintMismatchError) as error:
-        return Enrolled(history=history, refusal=refuse(error))
+        return Enrolled(history=history, refusal=_refusal(error, save))
     return Enrolled(history=history, is_new=is_new)
 
 
-def _kept(error: CollapseGuardError, request: PendingRequest, evidence: Evidence) -> Refusal:
+def _refusal(error: CollapseGuardError, save: Save) -> Refusal:
     try:
-        return Refusal(error=error, path=save_pending(PENDING, evidence=evidence, request=request))
+        return Refusal(error=error, path=save())
     except OSError as fault:
         return Refusal(error=error, path=None, fault=str(fault))
 
