@@ -197,7 +197,8 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
     for written in folder.iterdir():
-        _flush(written)
+        with written.open("rb+") as handle:
+            os.fsync(handle.fileno())
 
 
 def _normal(samples: Samples | None) -> tuple[SampleKind, Any]:
@@ -246,11 +247,6 @@ def _score_table(tasks: Mapping[str, Scores]) -> pa.Table:
     ]
     columns = zip(_SCORE_COLUMNS.items(), zip(*rows, strict=True), strict=True) if rows else ()
     return pa.table({name: pa.array(values, kind, from_pandas=False) for (name, kind), values in columns})
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb+") as handle:
-        os.fsync(handle.fileno())
 
 
 def _digest(folder: Path) -> str:

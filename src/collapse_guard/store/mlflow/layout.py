@@ -29,17 +29,13 @@ TAG_LIMIT = 8000
 _DIGEST_BYTES = 16
 
 
-def generation_name(assessment: Assessment) -> str:
-    """Name of the run of a generation, as people say it: "newsbot generation 3"."""
-    return f"{assessment.generation.lineage} generation {assessment.generation.index}"
-
-
 def tags(assessment: Assessment) -> dict[str, str]:
     """Tags of the run of a generation, cut to MLflow's limit; what is not known has no tag."""
     generation, verdict = assessment.generation, assessment.verdict
+    undefined = sorted(name for name, reading in assessment.readings.items() if not math.isfinite(reading.value))
     optional = {
         "collapse_guard.real_fraction": "" if generation.mixture is None else f"{generation.mixture.real:g}",
-        "collapse_guard.not_a_number": ",".join(not_a_number(assessment)),
+        "collapse_guard.not_a_number": ",".join(undefined),
     }
     return {
         KIND: "generation",
@@ -62,11 +58,6 @@ def metrics(assessment: Assessment) -> dict[str, float]:
     mixture = assessment.generation.mixture
     shares = {} if mixture is None else {REAL_FRACTION_METRIC: mixture.real}
     return readings | shares | {SEVERITY_METRIC: float(assessment.verdict.severity.rank)}
-
-
-def not_a_number(assessment: Assessment) -> list[str]:
-    """Names of the indicators whose value is not finite, sorted."""
-    return sorted(name for name, reading in assessment.readings.items() if not math.isfinite(reading.value))
 
 
 def files(assessment: Assessment) -> dict[str, str]:

@@ -198,7 +198,7 @@ class MLflowStore(LineageStore):
         """The run of a generation: that of `in_run`, unless there is none or it holds another generation."""
         run = None if self._run_id is None else self._given_run(self._run_id)
         if run is None:
-            name = layout.generation_name(assessment)
+            name = f"{assessment.generation.lineage} generation {assessment.generation.index}"
             return self._client.create_run(self._made_experiment(), tags={layout.PARENT_RUN: parent}, run_name=name)
         self._client.set_tag(run.info.run_id, layout.PARENT_RUN, parent)
         self._remember_experiment(parent, run.info.experiment_id)
