@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from collapse_guard.genetics.depression import fit_depression
-from collapse_guard.genetics.inbreeding import expected_fitness, purged_inbreeding
+from collapse_guard.genetics.inbreeding import purged_inbreeding
 from collapse_guard.worlds import Workflow, wright_fisher, zipf_text
 
 INDIVIDUALS, LOAD, PURGING = 50, 6.0, 0.25
@@ -38,9 +38,9 @@ def population(*, generations, lineages, seed):
     children = np.random.SeedSequence(seed).spawn(lineages)
     herds = [herd(np.random.default_rng(child), generations=generations) for child in children]
     return {
-        "simulated": expected_fitness(drift, load=LOAD),
+        "simulated": np.exp(-LOAD * drift),
         "selected": np.array(herds),
-        **{d: expected_fitness(path, load=LOAD) for d, path in paths.items()},
+        **{d: np.exp(-LOAD * path) for d, path in paths.items()},
     }
 
 

@@ -41,7 +41,11 @@ def inbreeding(generations: npt.ArrayLike, *, samples: npt.ArrayLike) -> FloatAr
         >>> inbreeding([0, 1, 50], samples=20).round(6).tolist()
         [0.0, 0.05, 0.923055]
     """
-    return _lost(*_time_and_size(generations, samples))
+    t, n = numbers("generations", generations, least=0.0), numbers("samples", samples, least=1.0)
+    _common_shape("`generations` and `samples`", t.shape, n.shape)
+    # Exact for large n too.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(t == 0.0, 0.0, -np.expm1(t * np.log1p(-1.0 / n)))
 
 
 def purged_inbreeding(
@@ -78,13 +82,8 @@ def purged_inbreeding(
     steps = whole("generations", generations, least=0)
     n, d = numbers("samples", samples, least=1.0), numbers("purging", purging, least=0.0, most=0.5)
     shares = _by_generation(real_share, steps)
-    try:
-        plain = np.zeros(np.broadcast_shapes(n.shape, d.shape, shares.shape[:-1]))
-    except ValueError as error:
-        raise InputError(
-            "`samples`, `purging` and the leading axes of `real_share` must broadcast, but got the shapes "
-            f"{n.shape}, {d.shape} and {shares.shape[:-1]}: give numbers, or arrays of one shape"
-        ) from error
+    names = "`samples`, `purging` and the leading axes of `real_share`"
+    plain = np.zeros(_common_shape(names, n.shape, d.shape, shares.shape[:-1]))
     paths = np.zeros((steps + 1, *plain.shape))
     for step in range(steps):
         m = shares[..., step]
@@ -93,51 +92,14 @@ def purged_inbreeding(
     return np.moveaxis(paths, 0, -1)
 
 
-def expected_fitness(path: npt.ArrayLike, *, load: npt.ArrayLike, founder: npt.ArrayLike = 1.0) -> FloatArray:
-    r"""Fitness under inbreeding depression, `W_t = W_0 exp(-B g_t)`.
-
-    Range: [0, W_0] for g from 0 to 1. Collapse: down. Cost: O(1) per value.
-
-    Args:
-        path: g (`purged_inbreeding`), or F if nothing is purged; finite, of any shape.
-        load: B, the inbreeding load, at least 0: nats that full inbreeding costs; of a shape that broadcasts.
-        founder: W_0, at least 0; of a shape that broadcasts.
-
-    Raises:
-        InputError: An argument is outside of its range, or shapes do not fit.
-
-    Source: Morton, Crow and Muller (1956), PNAS 42:855, for the exponent; García-Dorado (2012), Genetics 190:1461.
-
-    Example:
-        >>> expected_fitness([0.0, 0.1], load=6).round(6).tolist()
-        [1.0, 0.548812]
-    """
-    g, b, start = numbers("path", path), numbers("load", load, least=0.0), numbers("founder", founder, least=0.0)
+def _common_shape(names: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        return np.asarray(start * np.exp(-b * g))
+        return np.broadcast_shapes(*shapes)
     except ValueError as error:
         raise InputError(
-            f"`path`, `load` and `founder` must broadcast, but got the shapes {g.shape}, {b.shape} and {start.shape}: "
-            "give one load, or load[:, None] for a path per load"
+            f"{names} must broadcast, but got the shapes {', '.join(map(str, shapes))}: give numbers, or arrays of one "
+            "shape"
         ) from error
-
-
-def _lost(times: FloatArray, n: FloatArray) -> FloatArray:
-    """1 - (1 - 1/n)^times, exact for large n too."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(times == 0.0, 0.0, -np.expm1(times * np.log1p(-1.0 / n)))
-
-
-def _time_and_size(generations: Any, samples: Any) -> tuple[FloatArray, FloatArray]:
-    t, n = numbers("generations", generations, least=0.0), numbers("samples", samples, least=1.0)
-    try:
-        np.broadcast_shapes(t.shape, n.shape)
-    except ValueError as error:
-        raise InputError(
-            f"`generations` and `samples` must broadcast, but got the shapes {t.shape} and {n.shape}: give numbers, or "
-            "arrays of one shape"
-        ) from error
-    return t, n
 
 
 def _by_generation(real_share: Any, steps: int) -> FloatArray:

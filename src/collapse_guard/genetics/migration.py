@@ -24,9 +24,6 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
-
 from collapse_guard.arguments import above, numbers, share
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
@@ -111,59 +108,6 @@ def needed_share(target: float, *, samples: float, census: Census = "model") -> 
         return 1.0 - math.sqrt(target / after_drift(target, n))
     _refuse_what_drift_exceeds(target, n)
     return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
-
-
-def fixation_path(
-    start: npt.ArrayLike,
-    *,
-    samples: npt.ArrayLike,
-    real_shares: npt.ArrayLike,
-    bias: npt.ArrayLike = 0.0,
-    census: Census = "model",
-) -> FloatArray:
-    r"""F_0 to F_T under real data that change from generation to generation.
-
-    F_{t+1} = 1/n + b + (1 - 1/n) (1 - m_{t+1})^2 F_t; as `mixture`, (1 - m_{t+1})^2 [1/n + b + (1 - 1/n) F_t].
-    Range: up to 1, where it is cut: a lasting bias would exceed it. Collapse: up. Cost: O(T) per path.
-
-    Args:
-        start: F_0, finite and at most 1, of any shape.
-        samples: n, at least 1, of a shape that broadcasts with that of `start`.
-        real_shares: [..., T]: m of each generation after the first, from 0 to 1.
-        bias: b: what decoding or selection adds to F in each generation beyond drift; finite, negative if it widens.
-        census: Where F is counted; see the top of the file.
-
-    Returns:
-        [..., T + 1]: F_0 first.
-
-    Raises:
-        InputError: An argument is outside of its range, or shapes do not fit.
-
-    Source: Wright (1931), Genetics 16:97; the bias term is this project's.
-
-    Example:
-        >>> fixation_path(0.01, samples=100, real_shares=[0, 0, 0.5, 0.5]).round(6).tolist()
-        [0.01, 0.0199, 0.029701, 0.017351, 0.014294]
-    """
-    shares = numbers("real_shares", real_shares, least=0.0, most=1.0)
-    if shares.ndim == 0:
-        raise InputError(
-            f"`real_shares` must hold one share for each generation, but got the number {real_shares!r}: give "
-            "[0.1] * generations for the same share in each"
-        )
-    n, b = numbers("samples", samples, least=1.0), numbers("bias", bias)
-    path = [numbers("start", start, most=1.0)]
-    mixed = _checked_census(census) == "mixture"
-    try:
-        for m in np.moveaxis(shares, -1, 0):
-            drawn = after_drift(path[-1] if mixed else after_immigration(path[-1], m), n) + b
-            path.append(np.minimum(after_immigration(drawn, m) if mixed else drawn, 1.0))
-        return np.stack(np.broadcast_arrays(*path), axis=-1)
-    except ValueError as error:
-        raise InputError(
-            "`start`, `samples`, `bias` and the leading axes of `real_shares` must broadcast, but got the shapes "
-            f"{path[0].shape}, {n.shape}, {b.shape} and {shares.shape[:-1]}: give numbers, or arrays of one shape"
-        ) from error
 
 
 def _refuse_what_drift_exceeds(target: float, n: float) -> None:

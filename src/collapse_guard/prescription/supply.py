@@ -36,5 +36,5 @@ def supply(real_share: float, *, documents: int, archive: int, horizon: int) -> 
         archive=available,
         horizon=coming,
         fresh_generations=min(coming, available // real) if real else coming,
-        weight=float(optimal_real_weight(real / synthetic)) if real and synthetic else None,
+        weight=optimal_real_weight(real / synthetic) if real and synthetic else None,
     )
