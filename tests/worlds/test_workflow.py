@@ -9,7 +9,7 @@ import pytest
 from collapse_guard import worlds
 from collapse_guard.errors import InputError
 from collapse_guard.worlds import WORKFLOWS, Workflow, gaussian, hutter, regression, wright_fisher, zipf_text
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.subsets import blocks, subsets
 
 WORLDS = {
@@ -99,8 +99,9 @@ def test_no_generation_after_the_founder_is_a_lineage_too():
 
 
 def test_a_law_that_is_not_known_everywhere_is_not_half_shown():
-    assert over_generations(lambda fits: None if fits > 1 else 1.0, 2) is None
-    assert over_generations(float, 2).tolist() == [1.0, 2.0, 3.0]
+    values = np.zeros((2, 3))
+    assert Observable.with_law("x", values, lambda fits: None if fits > 1 else 1.0).expected is None
+    assert Observable.with_law("x", values, float).expected.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_quantile_is_the_value_of_a_lineage():

@@ -11,9 +11,7 @@ from collapse_guard.indicators.genetics.inbreeding import fixation_index
 from collapse_guard.worlds import Workflow, wright_fisher
 from collapse_guard.worlds.wright_fisher import (
     expected_fixation,
-    expected_homozygosity,
     expected_types,
-    loss_probability,
     needed_share,
     stationary_fixation,
     survival,
@@ -115,7 +113,7 @@ def test_survival_is_the_limit_of_the_exact_chain_for_many_samples():
 
 
 def test_oracles_of_science_md_1_5():
-    assert loss_probability(0.0005, samples=1000) == pytest.approx(0.606455, abs=1e-6)
+    assert expected_types([0.0005], samples=1000) == pytest.approx(1 - 0.606455, abs=1e-6)
     for types, n, kept in ((1000, 1000, 333.747), (10_000, 10_000, 2813.491), (50_000, 100_000, 19726.178)):
         assert expected_types(zipf(types), samples=n) == pytest.approx(kept, abs=1e-3)
     once = {1: 0.36787944, 2: 0.53146361, 3: 0.62591769, 5: 0.73192318, 10: 0.84176481, 20: 0.91242903, 50: 0.96235038}
@@ -128,8 +126,9 @@ def test_oracles_of_science_md_1_5():
 
 
 def test_oracles_of_science_md_6_1():
-    source = zipf(200)
-    assert expected_homozygosity(0, source, samples=100, workflow=REPLACE) == pytest.approx(0.04746418, abs=1e-8)
+    start = (zipf(200) ** 2).sum()
+    assert start == pytest.approx(0.04746418, abs=1e-8)
+    assert expected_fixation(0, samples=100, workflow=REPLACE) == 0.0
     for n, workflow, fits, s in (
         (100, REPLACE, 1, 0.056990),
         (100, REPLACE, 5, 0.094148),
@@ -138,7 +137,8 @@ def test_oracles_of_science_md_6_1():
         (100, mix(0.1), 20, 0.094966),
         (1000, mix(0.1), 20, 0.052384),
     ):
-        assert expected_homozygosity(fits, source, samples=n, workflow=workflow) == pytest.approx(s, abs=1e-6)
+        fixation = expected_fixation(fits, samples=n, workflow=workflow)
+        assert start + (1 - start) * fixation == pytest.approx(s, abs=1e-6)
     for n, m, f in ((100, 0.05, 0.093875), (100, 0.1, 0.05048), (100, 0.3, 0.019421), (1000, 0.1, 0.005241)):
         assert stationary_fixation(samples=n, real_share=m) == pytest.approx(f, abs=1e-6)
     for n, f, m in (
@@ -221,8 +221,8 @@ def test_laws_refuse_what_they_are_not_made_for():
         needed_share(0.01, samples=100)
     with pytest.raises(InputError, match="`target`"):
         needed_share(1.5, samples=100)
-    with pytest.raises(InputError, match=r"`shares` must hold finite numbers of .* at most 1, but got 1\.1"):
-        loss_probability([0.5, 1.1], samples=3)
+    with pytest.raises(InputError, match=r"`source` must hold finite numbers of .* at most 1, but got 1\.1"):
+        expected_types([0.5, 1.1], samples=3)
     with pytest.raises(InputError, match="`counts` must hold finite numbers of at least 0"):
         survival([-1], fits=2)
     with pytest.raises(InputError, match="`fits` must be a whole number of at least 1"):

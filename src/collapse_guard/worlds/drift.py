@@ -81,39 +81,6 @@ def _repeated_share(k: int, n: int) -> float:
     return (k - 1.0) / (k * n - 1.0) if k > 1 else 0.0
 
 
-def expected_homozygosity(fits: int, source: npt.ArrayLike, *, samples: int, workflow: Workflow) -> float:
-    """Expected homozygosity S = S_0 + (1 - S_0) F after `fits` fits; arguments as `expected_fixation`, and the shares.
-
-    Example:
-        >>> shares = [0.5, 0.25, 0.25]
-        >>> round(expected_homozygosity(1, shares, samples=10, workflow=Workflow()), 6)
-        0.4375
-    """
-    start = float((np.asarray(source, dtype=np.float64) ** 2).sum())
-    return start + (1.0 - start) * expected_fixation(fits, samples=samples, workflow=workflow)
-
-
-def loss_probability(shares: npt.ArrayLike, *, samples: int) -> FloatArray:
-    """Probability that a type of share q is not among n draws, (1 - q)^n; the shape of `shares`.
-
-    Args:
-        shares: q, each from 0 to 1.
-        samples: n, at least 1.
-
-    Raises:
-        InputError: An argument is outside of its range.
-
-    Source: Shumailov et al. (2024), Nature 631:755.
-
-    Example:
-        >>> float(loss_probability(0.0005, samples=1000).round(6))
-        0.606455
-    """
-    p = numbers("shares", shares, least=0.0, most=1.0)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.exp(whole("samples", samples, least=1) * np.log1p(-p)))
-
-
 def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
     """Expected number of types among n draws, sum_i 1 - (1 - p_i)^n: the types that one generation keeps.
 
@@ -124,13 +91,17 @@ def expected_types(source: npt.ArrayLike, *, samples: int) -> float:
     Raises:
         InputError: An argument is outside of its range.
 
-    Source: Hurlbert (1971), Ecology 52:577, for draws with replacement.
+    Source: Hurlbert (1971), Ecology 52:577, for draws with replacement; Shumailov et al. (2024), Nature 631:755, for
+        the chance (1 - q)^n that a type of share q is lost.
 
     Example:
         >>> round(expected_types([0.5, 0.25, 0.25], samples=2), 6)
         1.625
     """
-    return float((1.0 - loss_probability(source, samples=samples)).sum())
+    p = numbers("source", source, least=0.0, most=1.0)
+    with np.errstate(divide="ignore"):
+        lost = np.exp(whole("samples", samples, least=1) * np.log1p(-p))
+    return float((1.0 - lost).sum())
 
 
 def survival(counts: npt.ArrayLike, *, fits: int) -> FloatArray:

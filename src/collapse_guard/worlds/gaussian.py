@@ -10,9 +10,9 @@ Source: Shumailov et al. (2024), Nature 631:755, theorem 3.1; the laws for `mix`
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +25,9 @@ from collapse_guard.worlds.gaussian_laws import (
     expected_squared_mean,
     expected_squared_wasserstein,
     expected_variance,
-    spread_bound,
     stationary_variance,
 )
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.subsets import blocks, subsets
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 
@@ -41,7 +40,6 @@ __all__ = [
     "expected_variance",
     "real_samples",
     "simulate",
-    "spread_bound",
     "stationary_variance",
 ]
 
@@ -63,11 +61,6 @@ class GaussianLineages:
     """[lineages, generations + 1, d]: fitted means."""
     variances: FloatArray
     """[lineages, generations + 1, d]: fitted variances, as ratios to the real one."""
-
-    @property
-    def generations(self) -> int:
-        """Generations after the founder."""
-        return len(self.means[0]) - 1
 
     @property
     def variance(self) -> FloatArray:
@@ -93,20 +86,14 @@ class GaussianLineages:
     @property
     def observables(self) -> tuple[Observable, ...]:
         """ln variance, variance, squared distance and squared mean, each with its law."""
-        distance = partial(expected_squared_wasserstein, dimensions=self.means.shape[2])
-        laws: dict[str, tuple[FloatArray, Callable[..., float | None]]] = {
-            "ln variance": (self.log_variance, expected_log_variance),
-            "variance": (self.variance, expected_variance),
-            "squared W2": (self.squared_wasserstein, distance),
-            "squared mean": (self.squared_mean, expected_squared_mean),
-        }
-        return tuple(
-            Observable(name=name, values=values, expected=self._expected(law)) for name, (values, law) in laws.items()
+        given: dict[str, Any] = {"samples": self.samples, "workflow": self.workflow, "estimator": self.estimator}
+        distance = partial(expected_squared_wasserstein, dimensions=self.means.shape[2], **given)
+        return (
+            Observable.with_law("ln variance", self.log_variance, partial(expected_log_variance, **given)),
+            Observable.with_law("variance", self.variance, partial(expected_variance, **given)),
+            Observable.with_law("squared W2", self.squared_wasserstein, distance),
+            Observable.with_law("squared mean", self.squared_mean, partial(expected_squared_mean, **given)),
         )
-
-    def _expected(self, law: Callable[..., float | None]) -> FloatArray | None:
-        here = partial(law, samples=self.samples, workflow=self.workflow, estimator=self.estimator)
-        return over_generations(here, self.generations)
 
     def write(self, lineage: int, generation: int, *, n: int, seed: int) -> FloatArray:
         """What a generation writes: n vectors, [n, d], for the guard to judge."""

@@ -34,7 +34,7 @@ from typing import Any, Literal, get_args
 
 from scipy.special import digamma, gammaln
 
-from collapse_guard.arguments import above, share, whole
+from collapse_guard.arguments import share, whole
 from collapse_guard.errors import InputError
 from collapse_guard.worlds.workflow import Workflow
 
@@ -168,29 +168,6 @@ def stationary_variance(*, samples: int, real_share: float, estimator: Estimator
         return 1.0 if factor == 1.0 else 0.0
     gap = 1.0 - (1.0 - m) * factor - (1.0 - m) / (n * (2.0 - m))
     return factor * m / gap if gap > 0.0 else math.inf
-
-
-def spread_bound(threshold: float, *, samples: int, fits: int) -> float:
-    r"""Upper bound of P(standard deviation > threshold) after `fits` fits under `replace`: exp(-k/(4 n)) / threshold.
-
-    Range: [0, 1]. It holds for both estimators. Cost: O(1).
-
-    Args:
-        threshold: Above 0, as a ratio to the real standard deviation.
-        samples: n, at least 2.
-        fits: k, at least 0.
-
-    Raises:
-        InputError: An argument is outside of its range.
-
-    Source: Suresh et al. (2024), Rate of model collapse in recursive training, arXiv:2412.17646.
-
-    Example:
-        >>> round(spread_bound(0.5, samples=10, fits=100), 6)
-        0.16417
-    """
-    n, k = whole("samples", samples, least=2), whole("fits", fits, least=0)
-    return min(1.0, math.exp(-k / (4.0 * n)) / above("threshold", threshold, 0.0))
 
 
 def _check_arguments(fits: int, samples: int, estimator: Estimator) -> tuple[int, float]:

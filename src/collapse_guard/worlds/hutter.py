@@ -31,7 +31,7 @@ from scipy.special import zeta
 
 from collapse_guard.arguments import above, whole
 from collapse_guard.arrays import FloatArray, IntArray
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 
 KNOWN: tuple[WorkflowName, ...] = ("replace", "accumulate", "mix", "fresh")
@@ -65,8 +65,7 @@ class HutterLineages:
             cut=self.cut,
             workflow=self.workflow,
         )
-        expected = over_generations(law, self.missing_mass.shape[1] - 1)
-        return (Observable(name="missing mass", values=self.missing_mass, expected=expected),)
+        return (Observable.with_law("missing mass", self.missing_mass, law),)
 
 
 def expected_missing_mass(

@@ -34,6 +34,20 @@ class Observable:
     is_limit: bool = False
     """Whether `expected` is a limit for many samples instead of exact."""
 
+    @classmethod
+    def with_law(
+        cls, name: str, values: FloatArray, law: Callable[[int], float | None], *, is_limit: bool = False
+    ) -> Observable:
+        """An observable with its law of the number of fits, of which generation t has t + 1.
+
+        Example:
+            >>> Observable.with_law("variance", np.zeros((9, 3)), lambda fits: 0.5**fits).expected.tolist()
+            [0.5, 0.25, 0.125]
+        """
+        known = [value for fits in range(1, values.shape[1] + 1) if (value := law(fits)) is not None]
+        expected = np.array(known, dtype=np.float64) if len(known) == values.shape[1] else None
+        return cls(name=name, values=values, expected=expected, is_limit=is_limit)
+
     @property
     def mean(self) -> FloatArray:
         """[generations + 1]: mean over lineages."""
@@ -71,14 +85,3 @@ class Lineages(Protocol):
     @property
     def observables(self) -> tuple[Observable, ...]:
         """Their observables, the most informative first."""
-
-
-def over_generations(law: Callable[[int], float | None], generations: int) -> FloatArray | None:
-    """A law of the number of fits, for generations 0 to `generations`: generation t is fit t + 1.
-
-    Example:
-        >>> over_generations(lambda fits: 0.5**fits, 2).tolist()
-        [0.5, 0.25, 0.125]
-    """
-    values = [value for fits in range(1, generations + 2) if (value := law(fits)) is not None]
-    return np.array(values, dtype=np.float64) if len(values) == generations + 1 else None

@@ -22,7 +22,7 @@ import numpy as np
 from collapse_guard.arguments import above, whole
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.workflow import REPLACE, Workflow, WorkflowName
 
 KNOWN: tuple[WorkflowName, ...] = ("replace", "accumulate", "fresh")
@@ -54,8 +54,7 @@ class RegressionLineages:
             noise=self.noise,
             workflow=self.workflow,
         )
-        expected = over_generations(law, self.excess_risk.shape[1] - 1)
-        return (Observable(name="excess risk", values=self.excess_risk, expected=expected),)
+        return (Observable.with_law("excess risk", self.excess_risk, law),)
 
 
 def expected_excess_risk(

@@ -22,23 +22,19 @@ from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import needed_share, stationary_fixation
 from collapse_guard.worlds.drift import (
     expected_fixation,
-    expected_homozygosity,
     expected_types,
-    loss_probability,
     survival,
     survival_bound,
     types_after,
 )
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.subsets import blocks, subsets
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 
 __all__ = [
     "TypeLineages",
     "expected_fixation",
-    "expected_homozygosity",
     "expected_types",
-    "loss_probability",
     "needed_share",
     "simulate",
     "stationary_fixation",
@@ -82,11 +78,6 @@ class TypeLineages:
     """[generations + 1, types]: share of the lineages that can still write a type."""
 
     @property
-    def generations(self) -> int:
-        """Generations after the founder."""
-        return len(self.alive) - 1
-
-    @property
     def fixation_index(self) -> FloatArray:
         """[lineages, generations + 1]: F = (S - S_0) / (1 - S_0); NaN for a source of one type."""
         start = float((self.source**2).sum())
@@ -99,17 +90,8 @@ class TypeLineages:
         fixation = partial(expected_fixation, samples=self.samples, workflow=self.workflow)
         types = partial(types_after, self.source, samples=self.samples, workflow=self.workflow)
         return (
-            Observable(
-                name="fixation index",
-                values=self.fixation_index,
-                expected=over_generations(fixation, self.generations),
-            ),
-            Observable(
-                name="types",
-                values=self.types,
-                expected=over_generations(types, self.generations),
-                is_limit=self.workflow.name == "replace",
-            ),
+            Observable.with_law("fixation index", self.fixation_index, fixation),
+            Observable.with_law("types", self.types, types, is_limit=self.workflow.name == "replace"),
         )
 
 

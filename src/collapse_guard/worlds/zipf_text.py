@@ -18,7 +18,7 @@ from collapse_guard.arguments import share, whole
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.worlds.drift import expected_fixation, types_after
-from collapse_guard.worlds.observable import Observable, over_generations
+from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.word_model import WordModel
 from collapse_guard.worlds.workflow import REPLACE, Workflow
 from collapse_guard.worlds.wright_fisher import zipf
@@ -56,11 +56,6 @@ class TextLineages:
     """[kept, generations + 1, scored, length]: cost of each word of `held_out` under them."""
 
     @property
-    def generations(self) -> int:
-        """Generations after the founder."""
-        return len(self.loss[0]) - 1
-
-    @property
     def fixation_index(self) -> FloatArray:
         """[lineages, generations + 1]: F = (S - S_0) / (1 - S_0) of word frequencies."""
         start = float((self.source**2).sum())
@@ -69,19 +64,11 @@ class TextLineages:
     @property
     def observables(self) -> tuple[Observable, ...]:
         """Words known, loss and fixation index; words and index have laws if the model has no context."""
+        is_limit = self.workflow.name == "replace"
         return (
-            Observable(
-                name="words known",
-                values=self.words_known,
-                expected=over_generations(self._expected_words, self.generations),
-                is_limit=self.workflow.name == "replace",
-            ),
+            Observable.with_law("words known", self.words_known, self._expected_words, is_limit=is_limit),
             Observable(name="loss (nats per word)", values=self.loss),
-            Observable(
-                name="fixation index",
-                values=self.fixation_index,
-                expected=over_generations(self._expected_fixation, self.generations),
-            ),
+            Observable.with_law("fixation index", self.fixation_index, self._expected_fixation),
         )
 
     def _expected_words(self, fits: int) -> float | None:
