@@ -20,7 +20,6 @@ _TIE = 1e-12
 _LARGEST_TEST = 20_000
 """Rows in both samples for which half of the kernel matrix is still held: 1.6 GB."""
 _ROWS = 256
-_PAIRS = 2**22
 
 
 class MmdTest(NamedTuple):
@@ -77,42 +76,11 @@ class RandomFeatures:
         return torch.cat([angles.cos(), angles.sin()], dim=1) * math.sqrt(1.0 / self.n_features)
 
 
-def mmd2(*, generated: Vectors, reference: Vectors, bandwidth: float) -> float:
-    r"""Squared maximum mean discrepancy under the Gaussian kernel `exp(-|x - y|^2 / (2 b^2))`, without bias.
-
-    `sum_{i != j} k(x_i, x_j) / (m (m - 1)) + sum_{i != j} k(y_i, y_j) / (n (n - 1)) - 2 mean k(x_i, y_j)`.
-
-    Range: [-2, 2]; 0 is its expectation for samples of one distribution, at any m and n, so it may be negative.
-    Collapse: up. Undefined (NaN) for fewer than two rows on a side, or where a number is not finite. O((m + n)^2 d)
-    time, in blocks.
-
-    Args:
-        generated: m d.
-        reference: n d.
-        bandwidth: b; the `bandwidth` of a wild type's geometry keeps it fixed.
-
-    Raises:
-        InputError: The dimensions differ, or `bandwidth` is not above 0.
-
-    Source: Gretton et al. (2012), A kernel two-sample test, JMLR 13:723, eq. (3).
-
-    Example:
-        >>> round(mmd2(generated=[[0.0], [0.0]], reference=[[9.0], [9.0]], bandwidth=1.0), 6)
-        2.0
-    """
-    x = rows(generated, name="generated")
-    y = rows(reference, dimension=x.shape[1], name="reference").to(x.device)
-    width = _width(bandwidth)
-    if not (x.isfinite().all() and y.isfinite().all()):
-        return math.nan
-    within_x, within_y, between = (_kernel_sum(a, b, width) for a, b in ((x, x), (y, y), (x, y)))
-    return _discrepancy(len(x), len(y), within_x, within_y, between)
-
-
 def feature_mmd2(*, generated: Vectors, reference: Vectors, features: RandomFeatures) -> float:
     r"""Squared maximum mean discrepancy under the kernel of frozen random features, without bias, from sums.
 
-    It is `mmd2` with `k(x, y) = phi(x) . phi(y)`, at the cost of one pass over each sample.
+    `sum_{i != j} k(x_i, x_j) / (m (m - 1)) + sum_{i != j} k(y_i, y_j) / (n (n - 1)) - 2 mean k(x_i, y_j)` with
+    `k(x, y) = phi(x) . phi(y)`, at the cost of one pass over each sample.
 
     Range: [-2, 4]; 0 is its expectation for samples of one distribution, at any m and n, so it may be negative.
     Collapse: up. Undefined (NaN) for fewer than two rows on a side, or where a number is not finite. O((m + n) d r) for
@@ -139,8 +107,11 @@ def feature_mmd2(*, generated: Vectors, reference: Vectors, features: RandomFeat
 
 def discrepancy_of_sums(m: int, total: Tensor, n: int, total_reference: Tensor) -> float:
     """`feature_mmd2` of the numbers of rows and the sums of their features; each feature vector has length one."""
-    products = (float(a @ b) for a, b in ((total, total), (total_reference, total_reference), (total, total_reference)))
-    return _discrepancy(m, n, *products)
+    if min(m, n) < 2:
+        return math.nan
+    pairs = ((total, total), (total_reference, total_reference), (total, total_reference))
+    within, within_reference, between = (float(a @ b) for a, b in pairs)
+    return (within - m) / (m * (m - 1)) + (within_reference - n) / (n * (n - 1)) - 2.0 * between / (m * n)
 
 
 def mmd_test(
@@ -151,7 +122,7 @@ def mmd_test(
     bandwidth: float | None = None,
     seed: int = 0,
 ) -> MmdTest:
-    r"""Permutation test of equal distributions by the unbiased MMD^2 under the Gaussian kernel.
+    r"""Permutation test of equal distributions by the unbiased MMD^2 under `k(x, y) = exp(-|x - y|^2 / (2 b^2))`.
 
     The p-value `(1 + k) / (1 + N)` counts the samples as they are as one permutation: it is never 0, and a test at
     level a errs with a probability of at most a. All permutations are one product of the kernel matrix with their
@@ -162,7 +133,7 @@ def mmd_test(
         generated: m d.
         reference: n d; 20,000 rows in both together at most.
         permutations: N.
-        bandwidth: Of the kernel; None: the median distance between two rows of both samples together.
+        bandwidth: b; None: the median distance between two rows of both samples together.
         seed: Of the permutations.
 
     Raises:
@@ -183,7 +154,7 @@ def mmd_test(
         return MmdTest(math.nan, math.nan, math.nan)
     squared = _upper_blocks(torch.cat([x, y]))
     width = _median_distance(squared) if bandwidth is None else _width(bandwidth)
-    kernel = [_gaussian(block, width) for block in squared]
+    kernel = [block.mul_(-0.5 / width**2).exp_() for block in squared]
     statistics = _statistics(kernel, _memberships(len(x), len(y), permutations, seed).to(x.device))
     n_as_far = int((statistics[1:] >= statistics[0] - _TIE).sum())
     return MmdTest(float(statistics[0]), (1 + n_as_far) / (1 + permutations), width)
@@ -198,8 +169,13 @@ def _memberships(m: int, n: int, permutations: int, seed: int) -> Tensor:
 
 
 def _upper_blocks(x: Tensor) -> list[Tensor]:
-    """Squared distances, of some rows at a time to these and all later ones."""
-    left, right = _factors(x, x.mean(dim=0))
+    """Squared distances, of some rows at a time to these and all later ones.
+
+    `|x|^2 + |y|^2 - 2 x y` is one product of a left and a right factor; a large mean would cost digits.
+    """
+    x = x - x.mean(dim=0)
+    lengths, ones = x.square().sum(dim=1, keepdim=True), torch.ones_like(x[:, :1])
+    left, right = torch.cat([-2.0 * x, ones, lengths], dim=1), torch.cat([x, lengths, ones], dim=1)
     return [left[start : start + _ROWS] @ right[start:].T for start in range(0, len(x), _ROWS)]
 
 
@@ -216,36 +192,6 @@ def _statistics(kernel: list[Tensor], own: Tensor) -> Tensor:
     of_own = own.T @ sums
     other = sums.sum() - 2.0 * of_own + within
     return (within - m) / (m * (m - 1)) + (other - n) / (n * (n - 1)) - 2.0 * (of_own - within) / (m * n)
-
-
-def _discrepancy(m: int, n: int, within: float, within_reference: float, between: float) -> float:
-    """From sums of the kernel over all pairs, in which each row with itself counts one."""
-    if min(m, n) < 2:
-        return math.nan
-    return (within - m) / (m * (m - 1)) + (within_reference - n) / (n * (n - 1)) - 2.0 * between / (m * n)
-
-
-def _kernel_sum(x: Tensor, y: Tensor, width: float) -> float:
-    size = max(1, _PAIRS // max(1, len(y)))
-    return math.fsum(float(_gaussian(_squared_distances(block, y), width).sum()) for block in torch.split(x, size))
-
-
-def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    centre = y.mean(dim=0)
-    product: Tensor = _factors(x, centre)[0] @ _factors(y, centre)[1].T
-    return product
-
-
-def _factors(x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-    """`|x|^2 + |y|^2 - 2 x y` as one product of a left and a right factor, without large means, which cost digits."""
-    x = x - centre
-    lengths, ones = x.square().sum(dim=1, keepdim=True), torch.ones_like(x[:, :1])
-    return torch.cat([-2.0 * x, ones, lengths], dim=1), torch.cat([x, lengths, ones], dim=1)
-
-
-def _gaussian(squared: Tensor, width: float) -> Tensor:
-    """In place."""
-    return squared.mul_(-0.5 / width**2).exp_()
 
 
 def _median_distance(blocks: list[Tensor]) -> float:

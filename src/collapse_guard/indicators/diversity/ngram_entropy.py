@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.arrays import IntArray
-from collapse_guard.errors import InputError
 from collapse_guard.indicators.diversity.family import DiversityIndicator, FixedOrder
 from collapse_guard.indicators.exact_keys import Sequences
 from collapse_guard.indicators.ngrams import NgramTable, key_counts, ngram_keys
@@ -21,7 +19,7 @@ def entropy_n(sequences: Sequences, n: int) -> float:
 
     Unit: nats per n-gram. Range: [0, log N] for N n-grams. Collapse: both: narrow decoding lowers it, noise raises it.
     Undefined (NaN) where no sequence has n units. Shares stand for probabilities, so it is too low, by about (types -
-    1) / 2N, and grows with N: compare it at equal numbers only, or see `miller_madow`.
+    1) / 2N, and grows with N: compare it at equal numbers only.
 
     n-grams do not cross from one sequence into the next. Exact counts. O(N log N) for N units.
 
@@ -39,30 +37,6 @@ def entropy_n(sequences: Sequences, n: int) -> float:
         1.329661
     """
     return _entropy(key_counts(ngram_keys(sequences, n))[1])
-
-
-def miller_madow(counts: npt.ArrayLike) -> float:
-    r"""Entropy with the first-order correction of its bias, `H + (S - 1) / 2N` for S types among N occurrences.
-
-    Unit: nats. Range: [0, inf). Collapse: both. Undefined (NaN) without occurrences. The correction takes the types
-    that occur for all that exist, so on a long tail of types the value is still too low and still grows with N. O(S).
-
-    Args:
-        counts: Occurrences of each type; zeros add nothing.
-
-    Raises:
-        InputError: `counts` is not 1-D integers of at least 0.
-
-    Source: Miller (1955), Note on the bias of information estimates, in Information Theory in Psychology, 95-100.
-
-    Example:
-        >>> round(miller_madow([10, 5, 3, 2, 2, 1, 1, 1, 1]), 6)
-        1.983425
-    """
-    occurring = _occurring(counts)
-    if not len(occurring):
-        return math.nan
-    return _entropy(occurring) + (len(occurring) - 1) / (2 * int(occurring.sum()))
 
 
 class NgramEntropy(DiversityIndicator, NgramTable):
@@ -159,12 +133,3 @@ def _entropy(counts: IntArray) -> float:
         return math.nan
     shares = counts / counts.sum()
     return max(0.0, -float((shares * np.log(shares)).sum()))
-
-
-def _occurring(counts: npt.ArrayLike) -> IntArray:
-    array = np.asarray(counts)
-    if array.ndim != 1 or (array.size and (array.dtype.kind not in "iu" or array.min() < 0)):
-        raise InputError(
-            f"`counts` must be 1-D integers of at least 0, but got {array.ndim}-D {array.dtype}: count the types first"
-        )
-    return array[array > 0].astype(np.int64)
