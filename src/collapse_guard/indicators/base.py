@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from collapse_guard.indicators.registry import built_in, from_outside, import_built_in
+from collapse_guard.indicators.registry import built_in_classes, from_outside
 from collapse_guard.records import Direction, EffectScale, Reading
 
 if TYPE_CHECKING:
@@ -190,9 +190,7 @@ def all_indicators() -> dict[str, type[Indicator]]:
         >>> all_indicators()["perplexity"].direction
         <Direction.UP: 'up'>
     """
-    import_built_in()
-    declared = {cls.name: cls for cls in _descendants(Indicator) if "name" in cls.__dict__ and _is_ours(cls)}
-    return {name: declared[name] for name in built_in()} | from_outside()
+    return built_in_classes() | from_outside()
 
 
 def reading_of(evidence: EvidenceKind, only: Collection[str] | None = None) -> list[type[Indicator]]:
@@ -207,13 +205,3 @@ def reading_of(evidence: EvidenceKind, only: Collection[str] | None = None) -> l
         for name, metric in all_indicators().items()
         if metric.evidence == evidence and (only is None or name in only)
     ]
-
-
-def _descendants(cls: type[Any]) -> Iterator[type[Any]]:
-    for child in cls.__subclasses__():
-        yield child
-        yield from _descendants(child)
-
-
-def _is_ours(cls: type) -> bool:
-    return cls.__module__.startswith("collapse_guard.indicators.")

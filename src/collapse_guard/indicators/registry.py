@@ -46,15 +46,12 @@ _registered: dict[str, type[Indicator]] = {}
 
 
 class _Declared(NamedTuple):
-    name: str
+    """A class of the rooms that declares a name."""
+
     family: str
     place: float
-
-
-class _Index(NamedTuple):
-    indicators: dict[str, str]
-    homes: dict[str, str]
-    modules: tuple[str, ...]
+    module: str
+    title: str
 
 
 def names() -> tuple[str, ...]:
@@ -74,12 +71,17 @@ def built_in() -> dict[str, str]:
         >>> built_in()["vendi"]
         'spread'
     """
-    return _index().indicators
+    return {name: declared.family for name, declared in _index()[0].items()}
 
 
 def homes() -> dict[str, str]:
     """Public class or function of the rooms of indicators -> the module that defines it."""
-    return _index().homes
+    return _index()[1]
+
+
+def built_in_classes() -> dict[str, type[Indicator]]:
+    """Name of each built-in indicator -> its class, imported."""
+    return {name: getattr(importlib.import_module(one.module), one.title) for name, one in _index()[0].items()}
 
 
 def register(indicator: Registered) -> Registered:
@@ -155,21 +157,15 @@ def _check_class(indicator: Any) -> None:
 
     if not (isinstance(indicator, type) and issubclass(indicator, Indicator)):
         raise InputError(f"`register` needs a subclass of Indicator, but got {indicator!r:.80}")
-    missing = [name for name in DECLARATIONS if not _declares(indicator, name)]
+    missing = [name for name in DECLARATIONS if not hasattr(indicator, name)]
+    if indicator.read.__func__ is Indicator.read.__func__:  # type: ignore[attr-defined]
+        missing.append("read")
     if missing:
         what = "; ".join(f"`{name}`: {DECLARATIONS[name]}" for name in missing)
         raise InputError(f"the indicator {indicator.__name__} lacks {len(missing)} declarations. Add {what}")
     problems = list(_problems(indicator))
     if problems:
         raise InputError(f"the indicator {indicator.__name__}: {'; '.join(problems)}")
-
-
-def _declares(indicator: type[Indicator], name: str) -> bool:
-    from collapse_guard.indicators.base import Indicator
-
-    if name == "read":
-        return indicator.read.__func__ is not Indicator.read.__func__  # type: ignore[attr-defined]
-    return hasattr(indicator, name)
 
 
 def _problems(indicator: type[Indicator]) -> Iterator[str]:
@@ -204,42 +200,33 @@ def _entries() -> tuple[EntryPoint, ...]:
 
 
 @cache
-def _index() -> _Index:
-    """What the modules of the rooms define, from their source."""
-    declared: list[_Declared] = []
-    homes, modules = {}, []
+def _index() -> tuple[dict[str, _Declared], dict[str, str]]:
+    """What the modules of the rooms declare under a name, in order, and where they define what, from their source."""
+    declared: dict[str, _Declared] = {}
+    homes = {}
     for family in FAMILIES:
         for path in sorted((Path(__file__).parent / family).glob("[!_]*.py")):
             module = f"{__package__}.{family}.{path.stem}"
-            modules.append(module)
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                    homes[node.name] = module
-                declared += _declared(node, family)
-    in_order = sorted(declared, key=lambda one: (FAMILIES.index(one.family), one.place))
-    return _Index({one.name: one.family for one in in_order}, homes, tuple(modules))
+                if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+                    continue
+                homes[node.name] = module
+                constants = dict(_constants(node)) if isinstance(node, ast.ClassDef) else {}
+                if "name" in constants:
+                    place = constants.get("place", math.inf)
+                    declared[constants["name"]] = _Declared(family, place, module, node.name)
+    in_order = sorted(declared.items(), key=lambda one: (FAMILIES.index(one[1].family), one[1].place))
+    return dict(in_order), homes
 
 
-def _declared(node: ast.stmt, family: str) -> Iterator[_Declared]:
-    body = node.body if isinstance(node, ast.ClassDef) else []
-    constants = dict(pair for statement in body if isinstance(statement, ast.Assign) for pair in _constants(statement))
-    if isinstance(constants.get("name"), str):
-        place = constants.get("place")
-        yield _Declared(str(constants["name"]), family, place if isinstance(place, int) else math.inf)
-
-
-def _constants(statement: ast.Assign) -> Iterator[tuple[str, Any]]:
-    """Name -> value of an assignment of constants, of one or of several at once."""
-    target, value = statement.targets[0], statement.value
-    pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        pairs = zip(target.elts, value.elts, strict=True)
-    for name, constant in pairs:
-        if isinstance(name, ast.Name) and isinstance(constant, ast.Constant):
-            yield name.id, constant.value
-
-
-def import_built_in() -> None:
-    """Import every module of the rooms, so that their classes are there."""
-    for module in _index().modules:
-        importlib.import_module(module)
+def _constants(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
+    """Name -> value of the constants of a class, assigned one by one or several at once."""
+    for statement in node.body:
+        if isinstance(statement, ast.Assign):
+            target, value = statement.targets[0], statement.value
+            pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs = zip(target.elts, value.elts, strict=True)
+            for name, constant in pairs:
+                if isinstance(name, ast.Name) and isinstance(constant, ast.Constant):
+                    yield name.id, constant.value
