@@ -83,6 +83,8 @@ class Indicator(Metric, ABC):
 
     is_differentiable = False
     full_state_update = False
+    _states: ClassVar[tuple[tuple[str, torch.dtype], ...]] = ()
+    """Sums over updates, merges and ranks, and their types; `_add_sum` adds those that depend on arguments."""
     _sums: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -96,6 +98,12 @@ class Indicator(Metric, ABC):
             low, high = cls.value_range
             cls.plot_lower_bound = low if math.isfinite(low) else None
             cls.plot_upper_bound = high if math.isfinite(high) else None
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin with nothing counted."""
+        super().__init__(**kwargs)
+        for name, dtype in self._states:
+            self._add_sum(name, dtype=dtype)
 
     @classmethod
     def read(cls, *args: Any, **kwargs: Any) -> Any:

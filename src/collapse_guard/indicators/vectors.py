@@ -32,7 +32,7 @@ class SpreadIndicator(VectorIndicator):
     family = "spread"
     direction = Direction.DOWN
     definitions = (4, 6)
-    _states: ClassVar[tuple[tuple[str, int], ...]]
+    _axes: ClassVar[tuple[tuple[str, int], ...]]
     """Name of each sum, and how many axes of the size d it has; those without an axis are counts."""
 
     @classmethod
@@ -44,7 +44,7 @@ class SpreadIndicator(VectorIndicator):
         """Begin without rows."""
         super().__init__(**kwargs)
         self.dimension = dimension
-        for name, axes in self._states:
+        for name, axes in self._axes:
             self._add_sum(name, *[dimension] * axes, dtype=torch.float64 if axes else torch.int64)
 
     def update(self, x: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,11 @@ class RelativeFitness(Indicator):
     cost = "O(d) for d documents"
     misses = "what a model writes: a model may score well and sample poorly"
     definitions = (1, 2, 3)
+    _states = (
+        ("fitness_nats", torch.float64),
+        ("fitness_tokens", torch.int64),
+        ("fitness_founder_nats", torch.float64),
+    )
 
     @classmethod
     def read(cls, relatives: Relatives) -> Reading | None:
@@ -81,13 +86,6 @@ class RelativeFitness(Indicator):
         shared = sorted(set(own.keys) & set(first.keys))
         value = relative_fitness(*_sums(own, shared), *_sums(first, shared))
         return cls.reading(value=value, n=len(shared), n_minimum=own.n_minimum, group=own.group)
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without documents."""
-        super().__init__(**kwargs)
-        self._add_sum("fitness_nats")
-        self._add_count("fitness_tokens")
-        self._add_sum("fitness_founder_nats")
 
     def update(self, nats: Tensor, n_tokens: Tensor, founder_nats: Tensor) -> None:
         """Add documents."""

@@ -45,6 +45,7 @@ class BitsPerByte(LikelihoodIndicator):
     cost = "O(d) for d documents"
     minimum_n = 30
     undefined = "the scored text has no bytes"
+    _states = (("nats_of_bytes", torch.float64), ("n_bytes", torch.int64))
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -61,12 +62,6 @@ class BitsPerByte(LikelihoodIndicator):
             problem=f"document {losses.documents[empty[0]]!r} has no bytes" if len(empty) else "",
         )
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without documents."""
-        super().__init__(**kwargs)
-        self._add_sum("nats_of_bytes")
-        self._add_count("n_bytes")
-
     def update(self, nats: Tensor, n_bytes: Tensor) -> None:
         """Add documents."""
         self._add_up(nats.sum(dtype=torch.float64), n_bytes.sum())
@@ -82,6 +77,10 @@ class _HardestIndicator(LikelihoodIndicator):
     unit = "nats per token"
     definitions = (2, 7)
     scale = EffectScale.LOG
+
+    def compute(self) -> Tensor:
+        """Nats per token over everything since the last reset."""
+        return self._scalar(rate(*self._totals))
 
 
 class TailLoss(_HardestIndicator):
@@ -103,6 +102,7 @@ class TailLoss(_HardestIndicator):
     )
     minimum_n = 10
     undefined = "no document of the tail is scored"
+    _states = (("tail_nats", torch.float64), ("tail_tokens", torch.int64))
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -127,19 +127,9 @@ class TailLoss(_HardestIndicator):
             n_minimum=n_minimum,
         )
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without documents."""
-        super().__init__(**kwargs)
-        self._add_sum("tail_nats")
-        self._add_count("tail_tokens")
-
     def update(self, nats: Tensor, n_tokens: Tensor, in_tail: Tensor) -> None:
         """Add documents."""
         self._add_up(nats[in_tail].sum(dtype=torch.float64), n_tokens[in_tail].sum())
-
-    def compute(self) -> Tensor:
-        """Nats per token over the tail documents since the last reset."""
-        return self._scalar(rate(*self._totals))
 
 
 class TailTokenLoss(_HardestIndicator):
@@ -159,6 +149,7 @@ class TailTokenLoss(_HardestIndicator):
     misses = "about half of the loss: the founder's hardest tokens were partly chosen by chance"
     minimum_n = 10
     undefined = "no token of the tail is scored"
+    _states = (("hard_nats", torch.float64), ("n_hard", torch.int64))
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
@@ -186,19 +177,9 @@ class TailTokenLoss(_HardestIndicator):
             problem=problem,
         )
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without documents."""
-        super().__init__(**kwargs)
-        self._add_sum("hard_nats")
-        self._add_count("n_hard")
-
     def update(self, token_nats: Tensor, in_tail: Tensor) -> None:
         """Add tokens."""
         self._add_up(token_nats[in_tail].sum(dtype=torch.float64), in_tail.sum())
-
-    def compute(self) -> Tensor:
-        """Mean nats over the tail tokens since the last reset."""
-        return self._scalar(rate(*self._totals))
 
 
 class CvarLoss(_HardestIndicator, FlatStates):

@@ -102,7 +102,7 @@ class _CosineIndicator(SpreadIndicator):
     cost = "O(n d min(n, d))"
     value_range = (1.0, math.inf)
     undefined = "there are no samples"
-    _states = (("n_directions", 0), ("n_zero", 0), ("cosines", 2))
+    _axes = (("n_directions", 0), ("n_zero", 0), ("cosines", 2))
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
         unit, n_zero = _directions(x)
@@ -187,7 +187,7 @@ class MeanDistance(SpreadIndicator):
     value_range = (0.0, 2.0)
     undefined = "there are fewer than two samples"
     formula = staticmethod(mean_distance)
-    _states = (("n_directions", 0), ("n_zero", 0), ("total_direction", 1))
+    _axes = (("n_directions", 0), ("n_zero", 0), ("total_direction", 1))
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
         unit, n_zero = _directions(x)

@@ -76,7 +76,7 @@ class TotalVariance(SpreadIndicator):
     value_range = (0.0, math.inf)
     undefined = "there are fewer than two samples"
     formula = staticmethod(total_variance)
-    _states = (("n_rows", 0), ("total", 1), ("squares", 1))
+    _axes = (("n_rows", 0), ("total", 1), ("squares", 1))
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
         return len(x), x.sum(dim=0), x.square().sum(dim=0)
@@ -110,7 +110,7 @@ class EffectiveRank(SpreadIndicator):
     value_range = (1.0, math.inf)
     undefined = "all samples are equal"
     formula = staticmethod(effective_rank)
-    _states = (("n_rows", 0), ("total", 1), ("products", 2))
+    _axes = (("n_rows", 0), ("total", 1), ("products", 2))
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
         return len(x), x.sum(dim=0), x.T @ x
