@@ -242,7 +242,7 @@ class TestConditionalValueAtRisk:
         monkeypatch.setattr(documents, "MOST_DOCUMENTS", 5)
         metric = CvarLoss()
         metric.update(torch.ones(3), torch.ones(3))
-        with pytest.raises(InputError, match="at most 5 documents in all, but got 6: score a random part"):
+        with pytest.raises(InputError, match="at most 5 documents over all updates, but got 6: measure"):
             metric.update(torch.ones(3), torch.ones(3))
 
     def test_of_two_shares_may_share_a_state_in_a_collection(self):

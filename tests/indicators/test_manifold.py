@@ -242,7 +242,7 @@ def test_metrics_of_different_references_do_not_share_their_counts(rng):
 def test_recall_says_how_many_vectors_it_keeps(rng):
     metric = Recall(rng.normal(size=(20, 2)))
     metric.update(torch.zeros(100_000, 2))
-    with pytest.raises(InputError, match="at most 100,000 rows together, but got 100,001: take a sample"):
+    with pytest.raises(InputError, match="at most 100,000 rows over all updates, but got 100,001: measure"):
         metric.update(torch.zeros(1, 2))
     with pytest.raises(InputError, match="`k` must be at least 1"):
         Recall(rng.normal(size=(20, 2)), k=0)

@@ -148,8 +148,8 @@ class FlatStates(Indicator):
     def _check_room(self, name: str, size: int, most: int, unit: str) -> None:
         if size > most:
             raise InputError(
-                f"`{name}` must be at most {most} {unit} over all updates, but got {size}: measure groups of samples, "
-                "or a random part of them"
+                f"`{name}` must be at most {most:,} {unit} over all updates, but got {size:,}: measure groups of "
+                "samples, or a random part of them"
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,9 @@ def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
     pair = _shares(p_counts, q_counts)
     if pair is None:
         return math.nan
-    middle = (pair.p + pair.q) / 2
-    divergence = (_kl(pair.p, middle[None])[0] + _kl(pair.q, middle[None])[0]) / 2
+    p, q = pair
+    middle = (p + q)[None] / 2
+    divergence = (_kl(p, middle)[0] + _kl(q, middle)[0]) / 2
     return float(min(max(divergence, 0.0), math.log(2.0)))
 
 
@@ -82,20 +83,16 @@ def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
     pair = _shares(p_counts, q_counts)
     if pair is None:
         return math.nan
+    p, q = pair
     weights = np.linspace(_FIRST_WEIGHT, 1.0 - _FIRST_WEIGHT, _N_WEIGHTS)[:, None]
-    mixtures = weights * pair.p + (1.0 - weights) * pair.q
-    x = np.concatenate([[1.0], np.exp(-c * _kl(pair.q, mixtures)), [0.0]])
-    y = np.concatenate([[0.0], np.exp(-c * _kl(pair.p, mixtures)), [1.0]])
+    mixtures = weights * p + (1.0 - weights) * q
+    x = np.concatenate([[1.0], np.exp(-c * _kl(q, mixtures)), [0.0]])
+    y = np.concatenate([[0.0], np.exp(-c * _kl(p, mixtures)), [1.0]])
     # Integrated over y instead, the trapezoids have the same area, since x y is 0 at both ends.
     return float(min(np.sum((y[:-1] + y[1:]) * (x[:-1] - x[1:])) / 2.0, 1.0))
 
 
-class _Shares(NamedTuple):
-    p: FloatArray
-    q: FloatArray
-
-
-def _shares(p_counts: Counts, q_counts: Counts) -> _Shares | None:
+def _shares(p_counts: Counts, q_counts: Counts) -> tuple[FloatArray, FloatArray] | None:
     """Counts as shares of their sum; None where there are none or one is not finite."""
     p, q = _counts(p_counts, "p_counts"), _counts(q_counts, "q_counts")
     if p.shape != q.shape:
@@ -103,7 +100,7 @@ def _shares(p_counts: Counts, q_counts: Counts) -> _Shares | None:
             f"`p_counts` and `q_counts` must be over the same clusters, but got {len(p)} and {len(q)} of them"
         )
     totals = p.sum(), q.sum()
-    return _Shares(p / totals[0], q / totals[1]) if all(0 < total < math.inf for total in totals) else None
+    return (p / totals[0], q / totals[1]) if all(0 < total < math.inf for total in totals) else None
 
 
 def _counts(counts: Counts, name: str) -> FloatArray:

@@ -60,12 +60,16 @@ class _BallIndicator(_ManifoldIndicator):
         covered = getattr(self, self._covered)
         setattr(self, self._covered, torch.maximum(covered, torch.from_numpy(membership.covered).to(covered.device)))
 
-    @property
-    def _shares(self) -> tuple[float, float, float]:
-        """Vectors inside and memberships, both per row, and the share of balls that hold one; NaN without rows."""
+    def compute(self) -> Tensor:
+        """The score of everything since the last reset; NaN without rows."""
         n, inside, memberships = map(float, self._totals)
-        covered = float(getattr(self, self._covered).mean())
-        return ratio(inside, n), ratio(memberships, n), covered if n else math.nan
+        covered = float(getattr(self, self._covered).mean()) if n else math.nan
+        shares = {
+            "precision": ratio(inside, n),
+            "density": ratio(memberships, n) / self.manifold.k,
+            "coverage": covered,
+        }
+        return self._scalar(shares[self.name])
 
 
 class Precision(_BallIndicator):
@@ -91,10 +95,6 @@ class Precision(_BallIndicator):
     definitions = (8,)
     misses = "lost modes: samples that are all equal and real have a precision of 1"
 
-    def compute(self) -> Tensor:
-        """Precision of everything since the last reset."""
-        return self._scalar(self._shares[0])
-
 
 class Density(_BallIndicator):
     """Density over batches of vectors against a frozen reference; see `density`.
@@ -119,10 +119,6 @@ class Density(_BallIndicator):
     definitions = (8,)
     misses = "lost modes, and samples outside of the data if as many crowd in its dense parts"
 
-    def compute(self) -> Tensor:
-        """Density of everything since the last reset."""
-        return self._scalar(self._shares[1] / self.manifold.k)
-
 
 class Coverage(_BallIndicator):
     """Coverage over batches of vectors of a frozen reference; see `coverage`.
@@ -146,10 +142,6 @@ class Coverage(_BallIndicator):
     value_range = (0.0, 1.0)
     definitions = (6, 7)
     misses = "samples outside of the data, and shares: one sample near a mode covers it"
-
-    def compute(self) -> Tensor:
-        """Coverage by everything since the last reset."""
-        return self._scalar(self._shares[2])
 
 
 class Recall(_ManifoldIndicator, FlatStates):
@@ -190,9 +182,8 @@ class Recall(_ManifoldIndicator, FlatStates):
     def update(self, x: Tensor) -> None:
         """Add rows."""
         vectors = rows(x, dimension=self.reference.shape[1])
-        n = len(getattr(self, self._kept)) // self.reference.shape[1] + len(vectors)
-        if n > _MOST_ROWS:
-            raise InputError(f"`x` must bring at most {_MOST_ROWS:,} rows together, but got {n:,}: take a sample")
+        kept = len(getattr(self, self._kept)) // self.reference.shape[1]
+        self._check_room("x", kept + len(vectors), _MOST_ROWS, "rows")
         self._append(self._kept, vectors.ravel())
 
     def compute(self) -> Tensor:

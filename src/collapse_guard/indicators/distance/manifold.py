@@ -69,7 +69,9 @@ class Manifold:
 
     def __init__(self, reference: Vectors, radii: npt.ArrayLike | None = None, k: int = 5) -> None:
         """Find the radii, unless given."""
-        rows = _finite(array(reference, name="reference"))
+        rows = array(reference, name="reference")
+        if not np.isfinite(rows).all():
+            raise InputError("`reference` must be finite, but some numbers are not: drop these rows")
         check_k(k, len(rows), "reference")
         self.k = k
         self._frame = Frame.of(rows)
@@ -174,7 +176,9 @@ def recall(*, reference: Vectors, generated: Vectors, k: int = 5) -> float:
         0.5
     """
     rows = array(generated, name="generated")
-    return precision(reference=rows, generated=array(reference, name="reference"), k=k) if _usable(rows) else np.nan
+    if not len(rows) or not np.isfinite(rows).all():
+        return np.nan
+    return precision(reference=rows, generated=array(reference, name="reference"), k=k)
 
 
 def density(*, reference: Vectors, generated: Vectors, k: int = 5) -> float:
@@ -252,16 +256,6 @@ def _count(reference: Points, generated: Points, limits: FloatArray, generated_l
         membership.covered[pairs.left[in_reference]] = 1.0
         membership.recalled[pairs.left[pairs.squared <= generated_limits[pairs.right]]] = 1.0
     return membership
-
-
-def _usable(rows: FloatArray) -> bool:
-    return bool(len(rows)) and bool(np.isfinite(rows).all())
-
-
-def _finite(rows: FloatArray) -> FloatArray:
-    if not np.isfinite(rows).all():
-        raise InputError("`reference` must be finite, but some numbers are not: drop these rows")
-    return rows
 
 
 def _checked_radii(radii: npt.ArrayLike, n: int) -> FloatArray:

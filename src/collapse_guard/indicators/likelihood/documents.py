@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collapse_guard.errors import InputError
 from collapse_guard.indicators.likelihood.nats import (
     bits_per_byte,
     check_share,
@@ -232,11 +231,7 @@ class CvarLoss(_HardestIndicator, FlatStates):
 
     def update(self, nats: Tensor, n_tokens: Tensor) -> None:
         """Add documents."""
-        if len(self.rates_of_documents) + len(nats) > MOST_DOCUMENTS:
-            raise InputError(
-                f"`nats` must be of at most {MOST_DOCUMENTS} documents in all, but got "
-                f"{len(self.rates_of_documents) + len(nats)}: score a random part of them"
-            )
+        self._check_room("nats", len(self.rates_of_documents) + len(nats), MOST_DOCUMENTS, "documents")
         self._append("rates_of_documents", nats.double() / n_tokens)
 
     def compute(self) -> Tensor:
