@@ -96,7 +96,11 @@ def test_many_lineages_are_fitted_as_each_alone():
 @pytest.mark.parametrize(
     ("values", "arguments", "message"),
     [
-        ([1.0] * 6, {}, "`log_perplexity` must hold the founder and at least 6 generations after it, but got 6 value"),
+        (
+            [1.0] * 6,
+            {},
+            "`log_perplexity` must hold the founder and at least 6 generation(s) after it, but got 6 value",
+        ),
         ([1.0] * 6 + [np.inf], {}, "`log_perplexity` must be finite, but got inf"),
         ([1.0] * 7, {"level": 0.0}, "`level` must be between 0 and 1, but got 0.0"),
         ([1.0] * 7, {"real_share": 2.0}, "`real_share`"),

@@ -98,7 +98,11 @@ def test_many_lineages_are_fitted_as_each_alone():
 @pytest.mark.parametrize(
     ("fixation", "arguments", "message"),
     [
-        ([0.0, 0.1, 0.2], {}, "`fixation` must hold the founder and at least 3 generations after it, but got 3 value"),
+        (
+            [0.0, 0.1, 0.2],
+            {},
+            "`fixation` must hold the founder and at least 3 generation(s) after it, but got 3 value",
+        ),
         ([0.0, 0.1, np.nan, 0.2], {}, "`fixation` must be finite, but got nan"),
         ([0.0, 0.1, 0.2, 0.3], {"real_shares": 1.5}, "`real_shares` must be from 0 to 1, but got 1.5"),
         ([0.0, 0.1, 0.2, 0.3], {"real_shares": [0.1, 0.1]}, "one for each of 3 generations after the founder"),

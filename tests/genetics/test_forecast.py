@@ -340,18 +340,12 @@ class TestCrossing:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (
-            {"effects": [0.0]},
-            "`effects` must hold the founder and at least one generation after it, but got the shape (1,",
-        ),
-        (
-            {"effects": 0.0},
-            "`effects` must hold the founder and at least one generation after it, but got the shape ()",
-        ),
+        ({"effects": [0.0]}, "`effects` must hold the founder and at least 1 generation(s) after it, but got 1 value"),
+        ({"effects": 0.0}, "`effects` must hold the founder and at least 1 generation(s) after it, but got 1 value"),
         ({"standard_errors": [0.0, 0.1]}, "`standard_errors` must have the shape of `effects`, (3,), but got (2,)"),
         ({"effects": [0.0, np.nan, 0.1]}, "`effects` must be finite, but got nan: leave out generations"),
         ({"standard_errors": [0.0, np.inf, 0.1]}, "`standard_errors` must be finite, but got inf"),
-        ({"synthetic_shares": 1.1}, "`synthetic_shares` must be from 0 to 1, but got 1.1: give 0.9 for nine tenths"),
+        ({"synthetic_shares": 1.1}, "`synthetic_shares` must be from 0 to 1, but got 1.1: give 0.1 for a tenth"),
         ({"synthetic_shares": [0.5, np.nan]}, "`synthetic_shares` must be from 0 to 1, but got [0.5, nan]"),
         ({"synthetic_shares": [0.5] * 3}, "one for each of 2 generations after the founder, but got the shape (3,)"),
         ({"mixing": "logs"}, "`mixing` must be one of amount, log, minus_log, pair, but got logs"),

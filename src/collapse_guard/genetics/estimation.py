@@ -30,7 +30,7 @@ from scipy.special import stdtrit
 
 from collapse_guard.arguments import above
 from collapse_guard.arrays import FloatArray
-from collapse_guard.genetics.series import by_generation, confidence, series, shares
+from collapse_guard.genetics.series import by_generation, checked_shares, confidence, series
 
 FEWEST = 3
 """Generations after the founder that an effective size needs; an interval from fewer steps is too wide to use."""
@@ -61,8 +61,6 @@ class DriftFit:
     """What a generation adds to F beyond drift of the known number of items; None if that number is not known."""
     level: float
     """Confidence of the intervals."""
-    generations: int
-    """Steps from one generation to the next that the fit rests on."""
 
 
 def fit_drift(
@@ -101,7 +99,7 @@ def fit_drift(
         50.0
     """
     values = series("fixation", fixation, fewest=FEWEST)
-    retention = by_generation("real_shares", (1.0 - shares("real_shares", real_shares)) ** 2, values)
+    retention = by_generation("real_shares", (1.0 - checked_shares("real_shares", real_shares)) ** 2, values)
     y = values[..., 1:] - retention * values[..., :-1]
     x = 1.0 - retention * values[..., :-1] if reference == "wild_type" else retention * (1.0 - values[..., :-1])
     steps, spread = y.shape[-1], (x**2).sum(-1)
@@ -116,7 +114,6 @@ def fit_drift(
         size_high=_inverse(rate - half),
         bias=_bias(y, x, reach, items),
         level=level,
-        generations=steps,
     )
 
 

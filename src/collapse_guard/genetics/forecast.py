@@ -29,7 +29,7 @@ law is not exact either. These constants were chosen on 223 lineages whose seeds
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,7 @@ import numpy.typing as npt
 from collapse_guard.arguments import whole
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError, near
-from collapse_guard.genetics.series import by_generation, finite
-from collapse_guard.genetics.series import shares as checked_shares
+from collapse_guard.genetics.series import by_generation, checked_shares, series
 
 Mixing = Literal["amount", "log", "minus_log", "pair"]
 MIXINGS: tuple[Mixing, ...] = get_args(Mixing)
@@ -80,7 +79,7 @@ class Law:
             synthetic_shares: s of each coming generation, [generations] or [..., generations].
             noise: Whether to add the errors of what will be measured; if not, the paths follow the law alone.
         """
-        shares = _shares(synthetic_shares)
+        shares = checked_shares("synthetic_shares", synthetic_shares)
         shares = np.where(self.undiluted[..., None], 1.0, shares)
         errors = np.random.default_rng(self.seed).standard_normal((shares.shape[-1], *self.added.shape))
         effect, effects = np.broadcast_to(self.newest, self.added.shape), []
@@ -233,19 +232,12 @@ def _at(table: FloatArray, places: npt.NDArray[np.intp]) -> FloatArray:
 def _series(
     effects: npt.ArrayLike, standard_errors: npt.ArrayLike, synthetic_shares: npt.ArrayLike
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    values, errors = (np.asarray(each, dtype=np.float64) for each in (effects, standard_errors))
-    if values.ndim == 0 or values.shape[-1] < 2:
-        raise InputError(
-            f"`effects` must hold the founder and at least one generation after it, but got the shape {values.shape}: "
-            "not enough generations, wait for more"
-        )
+    values, errors = series("effects", effects, fewest=1), series("standard_errors", standard_errors, fewest=1)
     if values.shape != errors.shape:
         raise InputError(
             f"`standard_errors` must have the shape of `effects`, {values.shape}, but got {errors.shape}: give one each"
         )
-    finite("effects", values)
-    finite("standard_errors", errors)
-    shares = _shares(synthetic_shares)
+    shares = checked_shares("synthetic_shares", synthetic_shares)
     return values, errors, by_generation("synthetic_shares", shares, values)
 
 
@@ -257,10 +249,6 @@ def _mixing(mixing: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.str
                 f"`mixing` must be one of {', '.join(MIXINGS)}, but got {kind!s:.40}: {near(kind, MIXINGS)}"
             )
     return np.broadcast_to(kinds, shape)
-
-
-def _shares(values: Any) -> FloatArray:
-    return checked_shares("synthetic_shares", values, example="0.9 for nine tenths")
 
 
 def passed(paths: FloatArray, limits: npt.ArrayLike, both_sides: npt.ArrayLike = False) -> npt.NDArray[np.bool_]:

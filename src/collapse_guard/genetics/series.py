@@ -21,35 +21,25 @@ def series(name: str, values: Any, *, fewest: int) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0 or array.shape[-1] < fewest + 1:
         raise InputError(
-            f"`{name}` must hold the founder and at least {fewest} generations after it, but got "
+            f"`{name}` must hold the founder and at least {fewest} generation(s) after it, but got "
             f"{array.shape[-1] if array.ndim else 1} value(s): not enough generations, wait for more"
         )
-    return finite(name, array)
+    bad = array[~np.isfinite(array)]
+    if bad.size:
+        raise InputError(f"`{name}` must be finite, but got {bad[0]}: leave out generations without a value")
+    return array
 
 
-def finite(name: str, values: FloatArray) -> FloatArray:
-    """The values; raises InputError if one is not finite.
-
-    Example:
-        >>> finite("effects", np.array([0.5])).tolist()
-        [0.5]
-    """
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise InputError(f"`{name}` must be finite, but got {bad}: leave out generations without a value")
-    return values
-
-
-def shares(name: str, numbers: Any, *, example: str = "0.1 for a tenth") -> FloatArray:
+def checked_shares(name: str, numbers: Any) -> FloatArray:
     """Numbers from 0 to 1, of any shape; raises InputError.
 
     Example:
-        >>> shares("real_shares", [0.1, 0.5]).tolist()
+        >>> checked_shares("real_shares", [0.1, 0.5]).tolist()
         [0.1, 0.5]
     """
     values = np.asarray(numbers, dtype=np.float64)
     if not ((values >= 0.0) & (values <= 1.0)).all():
-        raise InputError(f"`{name}` must be from 0 to 1, but got {numbers!r:.80}: give {example}")
+        raise InputError(f"`{name}` must be from 0 to 1, but got {numbers!r:.80}: give 0.1 for a tenth")
     return values
 
 
