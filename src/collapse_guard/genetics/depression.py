@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from scipy.special import fdtrc, fdtri
 
 from collapse_guard.arrays import FloatArray
@@ -32,6 +33,8 @@ SIZES = np.geomspace(1.5, 3000.0, 40)
 """The first grid of n_e. With a larger n_e, every lineage of some tens of generations is a straight line."""
 PURGINGS = np.linspace(0.0, 0.5, 26)
 _PARAMETERS, _DESCENTS, _CLOSER, _CELLS, _AT_ONCE = 4, 40, 4, 13, 100
+_CROSS = ndimage.generate_binary_structure(2, 1)[None]
+"""A cell, and those that touch it along an axis."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,30 +130,26 @@ def _fit(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool) -
     )
     rest, load, half = _cells(values, shares, sizes, purgings)
     row, place = np.arange(len(rest)), rest.reshape(len(rest), -1).argmin(-1)
-    start = np.stack(
-        [np.log(sizes[row, place // purgings.shape[1]]), purgings[row, place % purgings.shape[1]]], axis=-1
-    )
+    at_size, at_purging = np.divmod(place, purgings.shape[1])
+    start = np.stack([np.log(sizes[row, at_size]), purgings[row, at_purging]], axis=-1)
     best, smallest, best_load = _descend(values, shares, start, purging=purging)
     # A perfect fit leaves rounding only, which is no evidence against its neighbours.
     smallest = np.maximum(smallest, (1e-9 * np.ptp(values, axis=-1)) ** 2 + np.finfo(float).tiny)
     without = np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2))
     estimates = {"size": np.exp(best[:, 0]), "purging": best[:, 1], "load": best_load}
-    limit = (smallest * bar)[:, None, None]
+    limit, centre = (smallest * bar)[:, None, None], best_load[:, None, None]
     for _ in range(_CLOSER):
         # The best point is inside, wherever the points of the grid are.
         nearest = np.abs(np.log(sizes) - best[:, :1]).argmin(-1), np.abs(purgings - best[:, 1:]).argmin(-1)
         inside = rest <= limit
         inside[row, nearest[0], nearest[1]] = True
-        neighbourhood, reach = _with_neighbours(inside), np.sqrt(np.clip(limit - rest, 0.0, None)) * half
-        estimates["load_low"] = np.where(neighbourhood, np.clip(load - reach, 0.0, None), best_load[:, None, None]).min(
-            (-1, -2)
-        )
-        estimates["load_high"] = np.where(neighbourhood, load + reach, best_load[:, None, None]).max((-1, -2))
-        low, high = (np.clip(end, SIZES[0], SIZES[-1]) for end in map(np.exp, _ends(np.log(sizes), inside.any(-1))))
-        estimates["size_low"], estimates["size_high"] = (
-            np.minimum(low, estimates["size"]),
-            np.maximum(high, estimates["size"]),
-        )
+        neighbourhood = ndimage.binary_dilation(inside, _CROSS)
+        reach = np.sqrt(np.clip(limit - rest, 0.0, None)) * half
+        estimates["load_low"] = np.where(neighbourhood, np.clip(load - reach, 0.0, None), centre).min((-1, -2))
+        estimates["load_high"] = np.where(neighbourhood, load + reach, centre).max((-1, -2))
+        low, high = (np.clip(np.exp(end), SIZES[0], SIZES[-1]) for end in _ends(np.log(sizes), inside.any(-1)))
+        estimates["size_low"] = np.minimum(low, estimates["size"])
+        estimates["size_high"] = np.maximum(high, estimates["size"])
         low, high = (np.clip(end, 0.0, PURGINGS[-1]) for end in _ends(purgings, inside.any(-2)))
         estimates["purging_low"], estimates["purging_high"] = np.minimum(low, best[:, 1]), np.maximum(high, best[:, 1])
         sizes = np.geomspace(estimates["size_low"], estimates["size_high"], _CELLS, axis=-1)
@@ -158,9 +157,8 @@ def _fit(values: FloatArray, shares: FloatArray, bar: float, *, purging: bool) -
             purgings = np.linspace(estimates["purging_low"], estimates["purging_high"], _CELLS, axis=-1)
         rest, load, half = _cells(values, shares, sizes, purgings)
         without = np.minimum(without, np.where(purgings[:, None] == 0.0, rest, math.inf).min((-1, -2)))
-    estimates["size_high"] = np.where(
-        estimates["size_high"] > SIZES[-1] * (1.0 - 1e-9), math.inf, estimates["size_high"]
-    )
+    high = estimates["size_high"]
+    estimates["size_high"] = np.where(high > SIZES[-1] * (1.0 - 1e-9), math.inf, high)
     return {**estimates, "smallest": smallest, "without": np.maximum(without, smallest)}
 
 
@@ -227,13 +225,3 @@ def _ends(grid: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     low = np.where(first > 0, grid[row, np.maximum(first - 1, 0)], grid[:, 0] - width)
     high = np.where(final < last, grid[row, np.minimum(final + 1, last)], grid[:, -1] + width)
     return low, high
-
-
-def _with_neighbours(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The cells inside, and those that touch them along an axis."""
-    neighbourhood = inside.copy()
-    neighbourhood[:, 1:] |= inside[:, :-1]
-    neighbourhood[:, :-1] |= inside[:, 1:]
-    neighbourhood[:, :, 1:] |= inside[:, :, :-1]
-    neighbourhood[:, :, :-1] |= inside[:, :, 1:]
-    return neighbourhood

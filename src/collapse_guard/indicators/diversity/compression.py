@@ -13,7 +13,6 @@ from torch import Tensor
 
 from collapse_guard.arguments import utf8
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import EvidenceKind
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
@@ -68,7 +67,7 @@ class CompressionRatio(DiversityIndicator, FlatStates):
     undefined = "no text has a character"
     direction = Direction.UP
     value_range = (0.0, math.inf)
-    evidence: ClassVar[EvidenceKind] = "texts"
+    evidence = "texts"
     groups_of = "tokens"
     cost = "O(bytes)"
     misses = "repeats more than 32 KiB apart, and the same said in other words"

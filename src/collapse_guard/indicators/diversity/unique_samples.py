@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from collapse_guard.arguments import utf8
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import EvidenceKind
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.ngrams import KeyTable
@@ -64,7 +63,7 @@ class UniqueSamples(DiversityIndicator, KeyTable):
     name, place = "unique_samples", 160
     unit = "share of samples"
     undefined = "there are no samples"
-    evidence: ClassVar[EvidenceKind] = "texts"
+    evidence = "texts"
     reads_rows = True
     cost = "O(bytes)"
     misses = "copies with a small change, and everything short of copies"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
-from collapse_guard.indicators.base import EvidenceKind, Indicator
+from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.likelihood.nats import rate
 from collapse_guard.records.readings import Direction, Reading, Relatives, are_usable
 
@@ -66,7 +65,7 @@ class RelativeFitness(Indicator):
     direction = Direction.DOWN
     value_range = (0.0, math.inf)
     minimum_n = 30
-    evidence: ClassVar[EvidenceKind] = "lineage"
+    evidence = "lineage"
     undefined = "no token is scored, or both losses are infinite"
     cost = "O(d) for d documents"
     misses = "what a model writes: a model may score well and sample poorly"

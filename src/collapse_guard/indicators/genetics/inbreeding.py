@@ -8,14 +8,14 @@ inbreeding with n for 2N. Fixation index and effective size are that law solved 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import divergence
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind
+from collapse_guard.indicators.base import MINIMUM_GROUPS
 from collapse_guard.indicators.counts import occurrences
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
@@ -133,7 +133,7 @@ class Homozygosity(_TokenCounts):
     name, place = "homozygosity", 10
     unit = "probability"
     value_range = (0.0, 1.0)
-    evidence: ClassVar[EvidenceKind] = "tokens"
+    evidence = "tokens"
     reads_rows = True
     of_draws = True
     undefined = "there are fewer than two tokens"
@@ -173,7 +173,7 @@ class FixationIndex(_TokenCounts):
     name, place = "fixation_index", 20
     unit = "share of diversity"
     value_range = (-math.inf, 1.0)
-    evidence: ClassVar[EvidenceKind] = "tokens"
+    evidence = "tokens"
     reads_rows = True
     of_draws = True
     scale = EffectScale.SHARE
@@ -216,7 +216,7 @@ class EffectiveSize(_TokenCounts):
     unit = "tokens"
     direction = Direction.DOWN
     value_range = (1.0, math.inf)
-    evidence: ClassVar[EvidenceKind] = "lineage"
+    evidence = "lineage"
     undefined = "diversity did not fall since the parent, or there are fewer than two tokens"
     misses = "losses of earlier generations; and whether chance or decoding narrowed the text"
 

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.base import MINIMUM_GROUPS, Indicator
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.exact_keys import Sequences, joined, within
 from collapse_guard.indicators.instruments import Instruments
@@ -21,9 +21,6 @@ from collapse_guard.indicators.ngrams import ngram_keys, unique
 from collapse_guard.indicators.novelty.excerpts import NgramIndex, TrainingIndex
 from collapse_guard.indicators.samples import TextGroup, TokenGroup
 from collapse_guard.records import Direction, EffectScale
-
-COPIED_LENGTH = 8
-"""Length of a copied run of tokens."""
 
 
 def copied_ngrams(*, generated: Sequences, training: Sequences, n: int = 8) -> float:
@@ -133,7 +130,7 @@ class CopiedNgrams(_TrainingSetIndicator):
 
     name, place = "copied_ngrams", 10
     unit = "share of n-grams"
-    evidence: ClassVar[EvidenceKind] = "tokens"
+    evidence = "tokens"
     undefined = "no sample is as long as n"
     cost = "O(N log N) for N tokens"
     misses = "copies with a word changed in every n tokens, and copies of another model's text"
@@ -177,7 +174,7 @@ class NearDuplicates(_TrainingSetIndicator):
 
     name, place = "near_duplicates", 20
     unit = "share of samples"
-    evidence: ClassVar[EvidenceKind] = "texts"
+    evidence = "texts"
     undefined = "there are no samples"
     cost = "O(N log N) for N words"
     misses = "paraphrases, and samples that are put together from excerpts of several documents"
@@ -207,7 +204,7 @@ class NearDuplicates(_TrainingSetIndicator):
 
 def _runs(instruments: Instruments) -> NgramIndex:
     """The runs of tokens of the pool."""
-    return NgramIndex.of(instruments.pool_tokens, COPIED_LENGTH)
+    return NgramIndex.of(instruments.pool_tokens)
 
 
 def _documents(instruments: Instruments) -> TrainingIndex:
