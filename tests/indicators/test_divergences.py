@@ -112,7 +112,7 @@ def test_counts_that_cannot_be_are_refused(function):
 
 @pytest.mark.parametrize("c", [0.0, -1.0, math.nan, math.inf])
 def test_a_scale_that_is_not_positive_is_refused(c):
-    with pytest.raises(InputError, match="`c` must be a number above 0, but got"):
+    with pytest.raises(InputError, match="`c` must be a finite number above 0, but got"):
         mauve(P, Q, c=c)
 
 

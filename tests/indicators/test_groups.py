@@ -104,5 +104,5 @@ def test_windows_keep_the_text_but_for_short_ends(sizes, length):
 
 @pytest.mark.parametrize("call", [equal_groups, windows, lambda s, n: group_samples([b""], n)])
 def test_a_size_below_one_is_refused(call):
-    with pytest.raises(InputError, match="must be at least 1, but got 0"):
+    with pytest.raises(InputError, match="must be a whole number of at least 1, but got 0"):
         call([[1]], 0)

@@ -164,11 +164,11 @@ def test_arguments_that_cannot_be_are_refused(monkeypatch):
     two = np.zeros((2, 1))
     for width in (0.0, -1.0, math.nan, math.inf):
         for call in (lambda w: mmd2(generated=two, reference=two, bandwidth=w), lambda w: RandomFeatures(1, w)):
-            with pytest.raises(InputError, match="`bandwidth` must be a number above 0, but got"):
+            with pytest.raises(InputError, match="`bandwidth` must be a finite number above 0, but got"):
                 call(width)
-    with pytest.raises(InputError, match="`n_features` must be at least 1, but got 1 and 0"):
+    with pytest.raises(InputError, match="`n_features` must be a whole number of at least 1, but got 0"):
         RandomFeatures(1, 1.0, n_features=0)
-    with pytest.raises(InputError, match="`permutations` must be at least 1, but got 0"):
+    with pytest.raises(InputError, match="`permutations` must be a whole number of at least 1, but got 0"):
         mmd_test(generated=two, reference=two, permutations=0)
     with pytest.raises(InputError, match=r"`reference` must have the shape \(n, 1\)"):
         mmd2(generated=two, reference=np.zeros((2, 3)), bandwidth=1.0)

@@ -244,5 +244,5 @@ def test_recall_says_how_many_vectors_it_keeps(rng):
     metric.update(torch.zeros(100_000, 2))
     with pytest.raises(InputError, match="at most 100,000 rows over all updates, but got 100,001: measure"):
         metric.update(torch.zeros(1, 2))
-    with pytest.raises(InputError, match="`k` must be at least 1"):
+    with pytest.raises(InputError, match="`k` must be a whole number of at least 1"):
         Recall(rng.normal(size=(20, 2)), k=0)

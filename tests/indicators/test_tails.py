@@ -250,7 +250,7 @@ def test_hill_index_is_undefined_for_few_equal_or_infinite_values(values):
 
 def test_hill_index_of_no_ranks_is_refused():
     for make in (lambda: hill_index([1, 2], k=0), lambda: HillIndex(k=0)):
-        with pytest.raises(InputError, match="`k` must be at least 1"):
+        with pytest.raises(InputError, match="`k` must be a whole number of at least 1"):
             make()
 
 

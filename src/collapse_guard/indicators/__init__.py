@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from collapse_guard.indicators.rates import Rates as Rates
     from collapse_guard.indicators.rates import ScoredDocuments as ScoredDocuments
     from collapse_guard.indicators.registry import register as register
-    from collapse_guard.indicators.samples import TextGroup as TextGroup
-    from collapse_guard.indicators.samples import TokenGroup as TokenGroup
-    from collapse_guard.indicators.samples import VectorGroup as VectorGroup
-    from collapse_guard.indicators.samples import WordGroup as WordGroup
+    from collapse_guard.indicators.samples import *
     from collapse_guard.indicators.spread import *
     from collapse_guard.indicators.tails import *
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import whole
 from collapse_guard.arrays import IntArray
-from collapse_guard.errors import InputError
 
 _KEY = b"collapse_guard group order"
 
@@ -61,7 +61,7 @@ def equal_groups(sequences: Sequence[npt.ArrayLike], budget: int) -> list[list[I
         >>> [[len(part) for part in group] for group in equal_groups([[1, 2, 3, 4, 5]] * 4, budget=7)]
         [[5, 2], [5, 2]]
     """
-    _check_size("budget", budget)
+    whole("budget", budget, least=1)
     arrays = [np.ascontiguousarray(sequence, dtype=np.int64) for sequence in sequences]
     groups, group, room = [], [], budget
     for i in content_order([array.tobytes() for array in arrays]):
@@ -93,7 +93,7 @@ def group_samples(contents: Sequence[bytes], size: int) -> list[IntArray]:
         >>> [len(group) for group in group_samples([bytes([i]) for i in range(7)], size=3)]
         [3, 3]
     """
-    _check_size("size", size)
+    whole("size", size, least=1)
     order = content_order(contents)
     return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
 
@@ -138,7 +138,7 @@ def windows(sequences: Sequence[npt.NDArray[Any]], length: int) -> list[npt.NDAr
         >>> [window.tolist() for window in windows([np.arange(7), np.arange(1)], length=3)]
         [[0, 1, 2], [3, 4, 5], [0]]
     """
-    _check_size("length", length)
+    whole("length", length, least=1)
     return [
         sequence[start : start + length]
         for sequence in sequences
@@ -151,8 +151,3 @@ def _hash(content: bytes, occurrence: int) -> bytes:
     digest = hashlib.blake2b(content, digest_size=16, key=_KEY)
     digest.update(occurrence.to_bytes(8, "little"))
     return digest.digest()
-
-
-def _check_size(name: str, size: int) -> None:
-    if size < 1:
-        raise InputError(f"`{name}` must be at least 1, but got {size!r}")

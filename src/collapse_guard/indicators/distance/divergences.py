@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from collapse_guard.arguments import above
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.samples import VectorGroup
@@ -78,8 +79,7 @@ def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
         >>> round(mauve([5, 3, 2], [6, 4, 0]), 6)
         0.749749
     """
-    if not (c > 0.0 and math.isfinite(c)):
-        raise InputError(f"`c` must be a number above 0, but got {c!r}: 5 is the published one")
+    above("c", c, 0.0)
     pair = _shares(p_counts, q_counts)
     if pair is None:
         return math.nan

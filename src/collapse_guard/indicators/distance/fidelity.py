@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from collapse_guard.arguments import whole
 from collapse_guard.arrays import FloatArray
-from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.distance.manifold import Manifold, ManifoldScores, recall
 from collapse_guard.indicators.instruments import Instruments
@@ -173,9 +173,7 @@ class Recall(_ManifoldIndicator, FlatStates):
         """Begin without rows."""
         super().__init__(**kwargs)
         self.reference: FloatArray = array(reference, name="reference")
-        if k < 1:
-            raise InputError(f"`k` must be at least 1, but got {k}")
-        self.k = k
+        self.k = whole("k", k, least=1)
         self._kept = f"vectors_of_{self.reference.shape[1]}"
         self._add_flat(self._kept, torch.float64)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from collapse_guard.arguments import above, whole
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import VectorGroup
@@ -62,12 +63,10 @@ class RandomFeatures:
 
     def __init__(self, dimension: int, bandwidth: float, n_features: int = 256, seed: int = 0) -> None:
         """Draw the directions."""
-        if dimension < 1 or n_features < 1:
-            raise InputError(f"`dimension` and `n_features` must be at least 1, but got {dimension} and {n_features}")
-        self.bandwidth = _width(bandwidth)
-        self.dimension, self.n_features, self.seed = dimension, n_features, seed
+        self.dimension = whole("dimension", dimension, least=1)
+        self.n_features = whole("n_features", n_features, least=1)
         draws = np.random.default_rng(seed).normal(size=(n_features, dimension))
-        self.directions = torch.from_numpy(draws / self.bandwidth)
+        self.directions = torch.from_numpy(draws / above("bandwidth", bandwidth, 0.0))
 
     def __call__(self, x: Vectors) -> Tensor:
         """Features of vectors: n 2r float64."""
@@ -149,11 +148,17 @@ def mmd_test(
     """
     x = rows(generated, name="generated")
     y = rows(reference, dimension=x.shape[1], name="reference").to(x.device)
-    _check_test(permutations, len(x) + len(y))
+    whole("permutations", permutations, least=1)
+    n_rows = len(x) + len(y)
+    if n_rows > _LARGEST_TEST:
+        raise InputError(
+            f"`generated` and `reference` must have at most {_LARGEST_TEST:,} rows together, but got {n_rows:,}: "
+            "take a sample of each, or compare with `feature_mmd2`"
+        )
     if min(len(x), len(y)) < 2 or not (x.isfinite().all() and y.isfinite().all()):
         return MmdTest(math.nan, math.nan, math.nan)
     squared = _upper_blocks(torch.cat([x, y]))
-    width = _median_distance(squared) if bandwidth is None else _width(bandwidth)
+    width = _median_distance(squared) if bandwidth is None else above("bandwidth", bandwidth, 0.0)
     kernel = [block.mul_(-0.5 / width**2).exp_() for block in squared]
     statistics = _statistics(kernel, _memberships(len(x), len(y), permutations, seed).to(x.device))
     n_as_far = int((statistics[1:] >= statistics[0] - _TIE).sum())
@@ -203,22 +208,6 @@ def _median_distance(blocks: list[Tensor]) -> float:
     squared = np.concatenate(parts)
     middle = len(squared) // 2
     return math.sqrt(max(float(np.partition(squared, middle)[middle]), 0.0)) or 1.0
-
-
-def _width(bandwidth: float) -> float:
-    if not (bandwidth > 0.0 and math.isfinite(bandwidth)):
-        raise InputError(f"`bandwidth` must be a number above 0, but got {bandwidth!r}: take the median distance")
-    return float(bandwidth)
-
-
-def _check_test(permutations: int, n_rows: int) -> None:
-    if permutations < 1:
-        raise InputError(f"`permutations` must be at least 1, but got {permutations}: 99 allow p-values from 0.01 on")
-    if n_rows > _LARGEST_TEST:
-        raise InputError(
-            f"`generated` and `reference` must have at most {_LARGEST_TEST:,} rows together, but got {n_rows:,}: "
-            "take a sample of each, or compare with `feature_mmd2`"
-        )
 
 
 class Mmd(DistanceIndicator):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from collapse_guard.errors import InputError
+from collapse_guard.arguments import whole
 from collapse_guard.indicators.counts import as_array
 from collapse_guard.indicators.tails.words import WordTable
 from collapse_guard.records.readings import Direction
@@ -45,7 +45,7 @@ def hill_index(counts: npt.ArrayLike | Tensor, k: int = HILL_RANKS) -> float:
         >>> round(hill_index([8, 4, 2, 1], k=2), 6)
         0.961797
     """
-    k = _checked_ranks(k)
+    k = whole("k", k, least=1)
     values = as_array(counts).astype(np.float64).ravel()
     if not np.isfinite(values).all() or int((values > 0).sum()) <= k:
         return math.nan
@@ -83,14 +83,8 @@ class HillIndex(WordTable):
     def __init__(self, k: int = HILL_RANKS, **kwargs: Any) -> None:
         """Begin without words."""
         super().__init__(**kwargs)
-        self.k = _checked_ranks(k)
+        self.k = whole("k", k, least=1)
 
     def compute(self) -> Tensor:
         """Tail index of everything since the last reset."""
         return self._scalar(hill_index(self.table[1], self.k))
-
-
-def _checked_ranks(k: int) -> int:
-    if k < 1:
-        raise InputError(f"`k` must be at least 1, but got {k!r}: {HILL_RANKS} suits words")
-    return k
