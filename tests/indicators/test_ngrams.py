@@ -301,10 +301,11 @@ def test_what_is_kept_is_refused_beyond_its_limit_with_what_to_do():
     metric = Kept()
     metric.update([[1, 2, 3], [], [4]])
     metric.update(np.array([[5, 6, 7]]))
-    assert [part.tolist() for part in metric.kept] == [[1, 2, 3, 4, 5, 6, 7], [3, 0, 1, 3]]
+    assert metric.token_ids.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert metric.token_lengths.tolist() == [3, 0, 1, 3]
     with pytest.raises(InputError, match="at most 7 tokens over all updates, but got 8: measure groups of samples"):
         metric.update([[8]])
-    assert len(metric.kept[0]) == 7
+    assert len(metric.token_ids) == 7
 
 
 def test_ranks_are_those_of_numpy_whatever_the_bound(rng):

@@ -77,7 +77,7 @@ class KeptSequences(FlatStates):
     @classmethod
     def read(cls, group: TokenGroup) -> float:
         """Value of a group."""
-        return cls.formula(*joined(group.tokens), _ORDER)
+        return cls.formula(group.tokens, _ORDER)
 
     def __init__(self, n: int = _ORDER, **kwargs: Any) -> None:
         """Begin without sequences."""
@@ -102,9 +102,5 @@ class KeptSequences(FlatStates):
 
     def compute(self) -> Tensor:
         """Value of everything since the last reset."""
-        return self._scalar(self.formula(*self.kept, self.n))
-
-    @property
-    def kept(self) -> tuple[IntArray, IntArray]:
-        """All ids since the last reset, and the length of each sequence."""
-        return self.token_ids.cpu().numpy(), self.token_lengths.cpu().numpy()
+        ends = np.cumsum(self.token_lengths.cpu().numpy())
+        return self._scalar(self.formula(np.split(self.token_ids.cpu().numpy(), ends[:-1]), self.n))

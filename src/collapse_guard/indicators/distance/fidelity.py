@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ class _ManifoldIndicator(DistanceIndicator):
     """One of `ManifoldScores`, by its name."""
 
     unit = "1"
+    direction = Direction.DOWN
+    value_range = (0.0, 1.0)
+    definitions: ClassVar[tuple[int, ...]] = (6, 7)
 
     @classmethod
     def read(cls, group: VectorGroup) -> float:
@@ -91,7 +94,6 @@ class Precision(_BallIndicator):
 
     name, place = "precision", 50
     direction = Direction.BOTH
-    value_range = (0.0, 1.0)
     definitions = (8,)
     misses = "lost modes: samples that are all equal and real have a precision of 1"
 
@@ -138,9 +140,6 @@ class Coverage(_BallIndicator):
     """
 
     name, place = "coverage", 80
-    direction = Direction.DOWN
-    value_range = (0.0, 1.0)
-    definitions = (6, 7)
     misses = "samples outside of the data, and shares: one sample near a mode covers it"
 
 
@@ -162,10 +161,7 @@ class Recall(_ManifoldIndicator, FlatStates):
     """
 
     name, place = "recall", 60
-    direction = Direction.DOWN
-    value_range = (0.0, 1.0)
     cost = "O(n (n + m) d) for m reference vectors"
-    definitions = (6, 7)
     undefined = "there are no more than k samples"
     misses = "shares of modes, and, where samples are few, holes between them: their balls are wide"
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from collapse_guard.arrays import IntArray
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
@@ -38,11 +37,8 @@ def repetition(sequences: Sequences, n: int = 4) -> float:
         >>> round(repetition([[1, 2, 3, 4, 5], [0, 1, 2, 3, 4], [6, 7, 8, 9]]), 6)
         0.462098
     """
-    return _repetition(*joined(sequences), n)
-
-
-def _repetition(ids: IntArray, lengths: IntArray, n: int) -> float:
     check_order(n)
+    ids, lengths = joined(sequences)
     long_enough = lengths >= n
     if long_enough.sum() < 2:
         return math.nan
@@ -76,4 +72,4 @@ class Repetition(DiversityIndicator, KeptSequences):
     value_range = (0.0, math.inf)
     scale = EffectScale.LOG
     misses = "loops within one sample, and the same said in other words"
-    formula = staticmethod(_repetition)
+    formula = staticmethod(repetition)

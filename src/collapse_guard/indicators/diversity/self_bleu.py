@@ -45,11 +45,8 @@ def self_bleu(sequences: Sequences, n: int = 4) -> float:
         >>> round(self_bleu([[1, 2, 3, 4], [1, 2, 3, 5]]), 6)
         0.397635
     """
-    return _self_bleu(*joined(sequences), n)
-
-
-def _self_bleu(ids: IntArray, lengths: IntArray, n: int) -> float:
     check_order(n)
+    ids, lengths = joined(sequences)
     if len(lengths) < 2:
         return math.nan
     matches = [_matches(ids, lengths, order) for order in range(1, n + 1)]
@@ -81,7 +78,7 @@ class SelfBleu(DiversityIndicator, KeptSequences):
     direction = Direction.UP
     scale = EffectScale.ABSOLUTE
     misses = "the same said in other words, and loops within one sample"
-    formula = staticmethod(_self_bleu)
+    formula = staticmethod(self_bleu)
 
 
 def _matches(ids: IntArray, lengths: IntArray, n: int) -> IntArray:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from collapse_guard.arguments import several
-from collapse_guard.arrays import BoolArray, HashArray, IntArray
+from collapse_guard.arrays import BoolArray, HashArray, IntArray, freeze
 from collapse_guard.corpus.duplicates import ShingleSets, overlaps, shingle_sets
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.exact_keys import Sequences
@@ -62,9 +62,7 @@ class NgramIndex(_Frozen):
         Raises:
             InputError: `n` or an id is out of range, or a document is not 1-D integers.
         """
-        hashes = unique(ngram_hashes(training, n))
-        hashes.setflags(write=False)
-        return cls(n=n, hashes=hashes)
+        return cls(n=n, hashes=freeze(unique(ngram_hashes(training, n))))
 
     def contained(self, sequences: Sequences) -> BoolArray:
         """Whether each n-gram of the sequences occurs in the training set, sequence by sequence.

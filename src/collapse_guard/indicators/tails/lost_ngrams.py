@@ -114,8 +114,6 @@ class LostNgrams(TailIndicator):
     misses = "new n-grams; and how often an n-gram occurs"
     definitions = (6, 7)
 
-    ngram_counts: Tensor
-
     @classmethod
     def read(cls, group: WordGroup) -> float:
         """Value of a group, of the pairs of words of the pool."""
@@ -132,7 +130,7 @@ class LostNgrams(TailIndicator):
     def update(self, indices: Tensor, m: int | None = None) -> None:
         """Add n-grams."""
         added = count_types(indices, len(self.probabilities))[:-1]
-        self._add_up(added.to(self.ngram_counts.device), indices.numel() if m is None else m)
+        self._add_up(added.to(self.device), indices.numel() if m is None else m)
 
     def compute(self) -> Tensor:
         """Share that is lost in everything since the last reset."""

@@ -107,8 +107,6 @@ class _TypeCounts(TailIndicator):
     cost = "O(N + V) for N words and V known types"
     misses = "whether the rare words stand where they make sense"
 
-    type_counts: Tensor
-
     @classmethod
     def read(cls, group: WordGroup) -> float:
         """Value of a group."""
@@ -122,11 +120,11 @@ class _TypeCounts(TailIndicator):
 
     def update(self, types: Tensor) -> None:
         """Add occurrences."""
-        self.type_counts = self.type_counts + count_types(types, self.n_types).to(self.type_counts.device)
+        self._add_up(count_types(types, self.n_types).to(self.device))
 
     def compute(self) -> Tensor:
         """Value of everything since the last reset."""
-        return self._scalar(self.formula(self.type_counts, self.rare))
+        return self._scalar(self.formula(*self._totals, self.rare))
 
 
 class RareCoverage(_TypeCounts):
