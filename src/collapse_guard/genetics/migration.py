@@ -106,16 +106,12 @@ def needed_share(target: float, *, samples: float, census: Census = "model") -> 
     share("target", target)
     if _checked_census(census) == "mixture":
         return 1.0 - math.sqrt(target / after_drift(target, n))
-    _refuse_what_drift_exceeds(target, n)
-    return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
-
-
-def _refuse_what_drift_exceeds(target: float, n: float) -> None:
     if n * target <= 1.0:
         raise InputError(
             f"`target` must be above 1/n = {1.0 / n:.3g}, but got {target!r}: {n:g} items drift that far even if all "
             "of them are real; use more samples or a higher target"
         )
+    return 1.0 - math.sqrt((1.0 - 1.0 / (n * target)) / (1.0 - 1.0 / n))
 
 
 def _checked_census(census: Any) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from collapse_guard.arrays import FloatArray
-from collapse_guard.worlds.workflow import Workflow
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,10 +76,6 @@ def _plain(values: FloatArray) -> list[float | str]:
 
 class Lineages(Protocol):
     """Simulated lineages of any world."""
-
-    @property
-    def workflow(self) -> Workflow:
-        """What each generation was trained on."""
 
     @property
     def observables(self) -> tuple[Observable, ...]:

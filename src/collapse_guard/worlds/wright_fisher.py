@@ -20,13 +20,7 @@ from collapse_guard.arguments import above, whole
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.genetics.migration import needed_share, stationary_fixation
-from collapse_guard.worlds.drift import (
-    expected_fixation,
-    expected_types,
-    survival,
-    survival_bound,
-    types_after,
-)
+from collapse_guard.worlds.drift import expected_fixation, expected_types, survival, survival_bound, types_after
 from collapse_guard.worlds.observable import Observable
 from collapse_guard.worlds.subsets import blocks, subsets
 from collapse_guard.worlds.workflow import REPLACE, Workflow

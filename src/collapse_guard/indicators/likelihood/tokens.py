@@ -12,12 +12,7 @@ from torch import Tensor
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
 from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
-from collapse_guard.indicators.likelihood.nats import (
-    entropy,
-    founder_perplexity,
-    own_perplexity,
-    perplexity,
-)
+from collapse_guard.indicators.likelihood.nats import entropy, founder_perplexity, own_perplexity, perplexity
 from collapse_guard.indicators.rates import Rates, ScoredDocuments
 from collapse_guard.records import Direction, EffectScale
 
