@@ -340,10 +340,16 @@ def test_a_record_that_does_not_add_up_is_refused(fields, message):
         ([(0, 1.0, {}), (1, 0.0, {0: 1.0}), (1, 0.0, {0: 1.0})], "must rise from generation to generation, but got 1"),
         (
             [(0, 1.0, {}), (1, 0.0, {2: 1.0}), (2, 0.0, {1: 1.0})],
-            "`parents` of generation 1 must be earlier generations",
+            "`parents` of generation 1 must be earlier generations of the lineage (0), but got 2",
         ),
-        ([(0, 1.0, {}), (1, 0.0, {1: 1.0})], "`parents` of generation 1 must be earlier generations, but got 1"),
-        ([(0, 1.0, {}), (3, 0.0, {2: 1.0})], "`parents` of generation 3 must be in the lineage (0), but got 2"),
+        (
+            [(0, 1.0, {}), (1, 0.0, {1: 1.0})],
+            "`parents` of generation 1 must be earlier generations of the lineage (0), but got 1",
+        ),
+        (
+            [(0, 1.0, {}), (3, 0.0, {2: 1.0})],
+            "`parents` of generation 3 must be earlier generations of the lineage (0), but got 2: add that generation",
+        ),
     ],
 )
 def test_a_pedigree_that_cannot_be_is_refused(lineage, message):

@@ -195,17 +195,11 @@ def _check(lineage: Sequence[Training]) -> None:
             raise InputError(
                 f"`lineage` must rise from generation to generation, but got {t} after {max(known)}: sort it"
             )
-        cyclic = [parent for parent in training.parents if parent >= t]
-        if cyclic:
-            raise InputError(
-                f"`parents` of generation {t} must be earlier generations, but got {cyclic[0]}: a generation cannot be "
-                "trained on what it, or one after it, wrote"
-            )
         missing = sorted(set(training.parents) - known)
         if missing:
             raise InputError(
-                f"`parents` of generation {t} must be in the lineage ({', '.join(map(str, sorted(known)))}), but got "
-                f"{missing[0]}: add that generation"
+                f"`parents` of generation {t} must be earlier generations of the lineage "
+                f"({', '.join(map(str, sorted(known)))}), but got {missing[0]}: add that generation before it"
             )
         known.add(t)
 

@@ -167,11 +167,7 @@ def _near(points: Points, k: int, room: FloatArray) -> Pairs:
             limits = _narrowed(nearest[columns], proposed.T, room[columns])
             below, beside, squared = _at(proposed, ~(proposed > limits))
             parts.append(_placed(columns, rows, Pairs(beside, below, squared)))
-    pairs = Pairs(
-        np.concatenate([part.left for part in parts]),
-        np.concatenate([part.right for part in parts]),
-        np.concatenate([part.squared for part in parts]),
-    )
+    pairs = Pairs(*map(np.concatenate, zip(*parts, strict=True)))
     pairs = _chosen(pairs, ~(pairs.squared > nearest[pairs.left, -1] + room[pairs.left]))
     return _chosen(pairs, np.argsort(pairs.left, kind="stable"))
 
