@@ -12,13 +12,16 @@ from torch import Tensor
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 
+Values = npt.ArrayLike | Tensor
+"""Numbers as they come in: a list, an array or a tensor."""
+
 
 def ratio(part: float, whole: float) -> float:
     """`part / whole`; NaN where there is no whole."""
     return part / whole if whole else math.nan
 
 
-def occurrences(counts: npt.ArrayLike | Tensor) -> IntArray:
+def occurrences(counts: Values) -> IntArray:
     """The counts above zero, as 1-D int64.
 
     Raises:
@@ -36,6 +39,6 @@ def occurrences(counts: npt.ArrayLike | Tensor) -> IntArray:
     return array[array > 0].astype(np.int64, copy=False)
 
 
-def as_array(values: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
+def as_array(values: Values) -> npt.NDArray[Any]:
     """Values as a NumPy array, tensors of any device too."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

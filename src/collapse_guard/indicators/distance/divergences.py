@@ -6,24 +6,22 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from collapse_guard.arguments import above
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
 from collapse_guard.records import Direction, EffectScale
-
-Counts = npt.ArrayLike | Tensor
 
 _N_WEIGHTS = 25
 _FIRST_WEIGHT = 1e-6
 
 
-def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
+def jensen_shannon(p_counts: Values, q_counts: Values) -> float:
     r"""Jensen-Shannon divergence `KL(P || M) / 2 + KL(Q || M) / 2` with `M = (P + Q) / 2`, in nats.
 
     Unit: nats. Range: [0, ln 2]; 0 for equal shares, ln 2 for disjoint ones. Collapse: up. Its square root, which is
@@ -53,7 +51,7 @@ def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
     return float(min(max(divergence, 0.0), math.log(2.0)))
 
 
-def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
+def mauve(p_counts: Values, q_counts: Values, c: float = 5.0) -> float:
     r"""MAUVE: area under the divergence curve `(exp(-c KL(Q || R)), exp(-c KL(P || R)))` of mixtures R of P and Q.
 
     R runs over 25 mixtures `w P + (1 - w) Q`, w from 1e-6 to 1 - 1e-6 at equal steps; the curve is closed with the
@@ -92,7 +90,7 @@ def mauve(p_counts: Counts, q_counts: Counts, c: float = 5.0) -> float:
     return float(min(np.sum((y[:-1] + y[1:]) * (x[:-1] - x[1:])) / 2.0, 1.0))
 
 
-def _shares(p_counts: Counts, q_counts: Counts) -> tuple[FloatArray, FloatArray] | None:
+def _shares(p_counts: Values, q_counts: Values) -> tuple[FloatArray, FloatArray] | None:
     """Counts as shares of their sum; None where there are none or one is not finite."""
     p, q = _counts(p_counts, "p_counts"), _counts(q_counts, "q_counts")
     if p.shape != q.shape:
@@ -103,8 +101,8 @@ def _shares(p_counts: Counts, q_counts: Counts) -> tuple[FloatArray, FloatArray]
     return (p / totals[0], q / totals[1]) if all(0 < total < math.inf for total in totals) else None
 
 
-def _counts(counts: Counts, name: str) -> FloatArray:
-    values = np.asarray(counts.detach().cpu() if isinstance(counts, Tensor) else counts, dtype=np.float64)
+def _counts(counts: Values, name: str) -> FloatArray:
+    values: FloatArray = as_array(counts).astype(np.float64)
     if values.ndim != 1 or (values < 0).any():
         raise InputError(f"`{name}` must be a list of counts of at least 0, but got {values.tolist()!r:.80}")
     return values
@@ -131,7 +129,7 @@ class _ClusterIndicator(DistanceIndicator):
         """Value of a group, against the pool."""
         return cls.formula(group.counts, group.instruments.geometry.histogram)
 
-    def __init__(self, codebook: Vectors, histogram: npt.ArrayLike | Tensor, **kwargs: Any) -> None:
+    def __init__(self, codebook: Vectors, histogram: Values, **kwargs: Any) -> None:
         """Begin without rows."""
         super().__init__(**kwargs)
         self.codebook = rows(codebook, name="codebook")

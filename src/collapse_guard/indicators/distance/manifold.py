@@ -86,11 +86,6 @@ class Manifold:
         """n."""
         return len(self.radii)
 
-    @property
-    def dimension(self) -> int:
-        """d."""
-        return len(self._frame.centre)
-
     def membership(self, generated: Vectors, *, recall: bool = True) -> Membership:
         """Count which vectors lie in which balls, in one pass over all pairs; NaN where a number is not finite.
 
@@ -101,7 +96,7 @@ class Manifold:
         Raises:
             InputError: Another shape, or `recall` with too few vectors.
         """
-        rows = array(generated, dimension=self.dimension, name="generated")
+        rows = array(generated, dimension=len(self._frame.centre), name="generated")
         if recall:
             check_k(self.k, len(rows), "generated")
         if not np.isfinite(rows).all():

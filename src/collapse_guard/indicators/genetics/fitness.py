@@ -6,22 +6,17 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.base import Indicator
+from collapse_guard.indicators.counts import Values
 from collapse_guard.indicators.likelihood.nats import rate
 from collapse_guard.records.readings import Direction, Reading, Relatives, are_usable
 
 
-def relative_fitness(
-    nats: npt.ArrayLike | Tensor,
-    n_tokens: npt.ArrayLike | Tensor,
-    founder_nats: npt.ArrayLike | Tensor,
-    founder_tokens: npt.ArrayLike | Tensor,
-) -> float:
+def relative_fitness(nats: Values, n_tokens: Values, founder_nats: Values, founder_tokens: Values) -> float:
     r"""Relative fitness: the founder's perplexity over that of the generation, `exp(founder rate - rate)`.
 
     How well a generation still predicts real text: W / W_0 of inbreeding depression; rates are nats per token.

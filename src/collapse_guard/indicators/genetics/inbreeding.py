@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.errors import InputError
 from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS
-from collapse_guard.indicators.counts import occurrences
+from collapse_guard.indicators.counts import Values, occurrences
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.samples import TokenGroup, VectorGroup
@@ -24,7 +23,7 @@ from collapse_guard.records import Direction, EffectScale
 from collapse_guard.records.readings import Reading, Relatives, are_usable
 
 
-def homozygosity(counts: npt.ArrayLike | Tensor) -> float:
+def homozygosity(counts: Values) -> float:
     r"""Homozygosity S: the chance that two different occurrences are of one type, `sum_i c_i (c_i - 1) / (N (N - 1))`.
 
     Range: [0, 1]. Collapse: up. Undefined (NaN) for fewer than two occurrences. Its expectation is `sum_i p_i^2` of the

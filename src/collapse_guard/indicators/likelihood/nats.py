@@ -6,15 +6,14 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.counts import ratio
+from collapse_guard.indicators.counts import Values, ratio
 
 
-def perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
+def perplexity(nats: Values, n_tokens: Values) -> float:
     r"""Perplexity: the number of equally likely tokens that would be as surprising, `exp(sum nats / sum tokens)`.
 
     Unit: choices per token. Range: [1, inf). Collapse: up, though a series need not be monotone. Undefined (NaN)
@@ -35,7 +34,7 @@ def perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
     return math.exp(mean) if not mean > 709.0 else math.inf
 
 
-def bits_per_byte(nats: ArrayLike | Tensor, n_bytes: ArrayLike | Tensor) -> float:
+def bits_per_byte(nats: Values, n_bytes: Values) -> float:
     r"""Bits per byte of UTF-8 text: `sum nats / (ln 2 * sum bytes)`; comparable across tokenizers.
 
     Range: [0, inf). Collapse: up. Undefined (NaN) without bytes. O(d).
@@ -53,7 +52,7 @@ def bits_per_byte(nats: ArrayLike | Tensor, n_bytes: ArrayLike | Tensor) -> floa
     return rate(nats, n_bytes) / math.log(2)
 
 
-def tail_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, in_tail: ArrayLike | Tensor) -> float:
+def tail_loss(nats: Values, n_tokens: Values, in_tail: Values) -> float:
     r"""Nats per token over the documents that the founder found hardest: `sum nats / sum tokens` over the frozen tail.
 
     Unit: nats per token. Range: [0, inf). Collapse: up, and before perplexity does: the tail is forgotten first.
@@ -77,7 +76,7 @@ def tail_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, in_tail: A
     return rate(_tensor(nats)[tail], _tensor(n_tokens)[tail])
 
 
-def tail_token_loss(token_nats: ArrayLike | Tensor, in_tail: ArrayLike | Tensor) -> float:
+def tail_token_loss(token_nats: Values, in_tail: Values) -> float:
     r"""Mean nats over the tokens that the founder found hardest, in all documents.
 
     Unit: nats per token. Range: [0, inf). Collapse: up. Undefined (NaN) without tokens in the tail. O(t). The
@@ -97,7 +96,7 @@ def tail_token_loss(token_nats: ArrayLike | Tensor, in_tail: ArrayLike | Tensor)
     return rate(tail, torch.ones_like(tail))
 
 
-def cvar_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, q: float = 0.1) -> float:
+def cvar_loss(nats: Values, n_tokens: Values, q: float = 0.1) -> float:
     r"""Conditional value at risk: mean nats per token of the worst share q of the documents of this generation.
 
     .. math:: \mathrm{CVaR}_q = v + \frac{1}{q d} \sum_i \max(x_i - v, 0)
@@ -131,7 +130,7 @@ def cvar_loss(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, q: float =
     return float(parts.mean()) if len(parts) else math.nan
 
 
-def cvar_parts(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor, q: float = 0.1) -> FloatArray:
+def cvar_parts(nats: Values, n_tokens: Values, q: float = 0.1) -> FloatArray:
     """What each document adds to the conditional value at risk: `v + max(x - v, 0) / q`, whose mean it is exactly.
 
     To first order their spread is that of the conditional value at risk too: that v is estimated adds nothing.
@@ -167,7 +166,7 @@ def check_share(name: str, share: float) -> None:
         raise InputError(f"`{name}` must be above 0 and at most 1, but got {share!r}: 0.1 is the hardest tenth")
 
 
-def entropy(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
+def entropy(nats: Values, n_tokens: Values) -> float:
     r"""Mean entropy of the next-token distributions on prefixes of real text: `sum nats / sum tokens`.
 
     Unit: nats. Range: [0, inf), at most ln V for V tokens of vocabulary. Collapse: both: greedy or truncated decoding
@@ -188,7 +187,7 @@ def entropy(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
     return rate(nats, n_tokens)
 
 
-def own_perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
+def own_perplexity(nats: Values, n_tokens: Values) -> float:
     r"""Perplexity of a model on its own samples: `exp(sum nats / sum tokens)`.
 
     Unit: choices per token. Range: [1, inf). Collapse: both. Down, where truncated or greedy decoding makes a model
@@ -213,7 +212,7 @@ def own_perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> fl
     return perplexity(nats, n_tokens)
 
 
-def founder_perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -> float:
+def founder_perplexity(nats: Values, n_tokens: Values) -> float:
     r"""Perplexity of the founder on the samples of a later generation: `exp(sum nats / sum tokens)`.
 
     Unit: choices per token. Range: [1, inf). Collapse: both. Down, where samples pile up on what the founder found most
@@ -236,10 +235,10 @@ def founder_perplexity(nats: ArrayLike | Tensor, n_tokens: ArrayLike | Tensor) -
     return perplexity(nats, n_tokens)
 
 
-def rate(nats: ArrayLike | Tensor, units: ArrayLike | Tensor) -> float:
+def rate(nats: Values, units: Values) -> float:
     """Sum of nats / sum of units; NaN without units."""
     return ratio(float(_tensor(nats).sum()), float(_tensor(units).sum()))
 
 
-def _tensor(values: ArrayLike | Tensor) -> Tensor:
+def _tensor(values: Values) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float64)

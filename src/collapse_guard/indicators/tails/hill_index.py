@@ -6,11 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.arguments import whole
-from collapse_guard.indicators.counts import as_array
+from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.tails.words import WordTable
 from collapse_guard.records.readings import Direction
 
@@ -18,7 +17,7 @@ HILL_RANKS = 50
 """Ranks that `hill_index` looks at unless told otherwise."""
 
 
-def hill_index(counts: npt.ArrayLike | Tensor, k: int = HILL_RANKS) -> float:
+def hill_index(counts: Values, k: int = HILL_RANKS) -> float:
     r"""Hill's estimate of the tail index alpha of the k largest counts, `1 / alpha = (1/k) sum_i ln(X_(i) / X_(k+1))`.
 
     How evenly the most common words share the text: words of a Zipf law of exponent s have alpha = 1 / s.

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.counts import as_array
+from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import key_counts, ngram_keys
 from collapse_guard.indicators.samples import WordGroup
@@ -20,7 +19,7 @@ from collapse_guard.indicators.tails.rare import TailIndicator, count_types
 from collapse_guard.records import Direction, EffectScale
 
 
-def lost_ngrams(counts: npt.ArrayLike | Tensor, probabilities: npt.ArrayLike | Tensor, m: int) -> float:
+def lost_ngrams(counts: Values, probabilities: Values, m: int) -> float:
     r"""Share of the wild type's recurring n-grams that real text of the same size would show but the samples do not.
 
     `1 - found / expected`: found is the number of frozen n-grams that occur at all, and expected the number that m
@@ -120,7 +119,7 @@ class LostNgrams(TailIndicator):
         keys, pairs = _pair_keys(group.words), group.instruments.of(_pairs)
         return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
 
-    def __init__(self, probabilities: npt.ArrayLike | Tensor, **kwargs: Any) -> None:
+    def __init__(self, probabilities: Values, **kwargs: Any) -> None:
         """Begin without n-grams."""
         super().__init__(**kwargs)
         self.probabilities = _probabilities(probabilities)
@@ -138,7 +137,7 @@ class LostNgrams(TailIndicator):
         return self._scalar(lost_ngrams(counts, self.probabilities, int(n_looked_at)))
 
 
-def _probabilities(values: npt.ArrayLike | Tensor) -> FloatArray:
+def _probabilities(values: Values) -> FloatArray:
     """Shares of units, after checking that they can be that."""
     shares: FloatArray = as_array(values).astype(np.float64)
     if shares.ndim != 1 or not ((shares >= 0.0) & (shares <= 1.0)).all():

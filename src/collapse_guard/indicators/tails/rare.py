@@ -10,14 +10,13 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
-from collapse_guard.indicators.counts import ratio
+from collapse_guard.indicators.counts import Values, ratio
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.records.readings import Direction
@@ -26,7 +25,7 @@ UNKNOWN = -1
 """Type id of a word that the wild type does not know."""
 
 
-def count_types(types: npt.ArrayLike | Tensor, n_types: int) -> Tensor:
+def count_types(types: Values, n_types: int) -> Tensor:
     """Count the occurrences of each type id: `n_types` + 1 counts, the last one of unknown types.
 
     Args:
@@ -49,7 +48,7 @@ def count_types(types: npt.ArrayLike | Tensor, n_types: int) -> Tensor:
     return torch.bincount(torch.where(ids == UNKNOWN, n_types, ids), minlength=n_types + 1)
 
 
-def rare_coverage(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
+def rare_coverage(counts: Tensor, rare: Values) -> float:
     r"""Share of the wild type's frozen rare types that occur at all: `|{r in rare : count_r > 0}| / |rare|`.
 
     Range: [0, 1]. Collapse: down. Undefined (NaN) where nothing is rare. It grows with the number of occurrences
@@ -69,7 +68,7 @@ def rare_coverage(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
     return ratio(int(present.sum()), len(present))
 
 
-def rare_mass(counts: Tensor, rare: npt.ArrayLike | Tensor) -> float:
+def rare_mass(counts: Tensor, rare: Values) -> float:
     r"""Share of all occurrences that belong to the wild type's frozen rare types: `sum_rare count / sum count`.
 
     Range: [0, 1]. Collapse: down. Unknown words count as occurrences, so noise does not hide a loss. Undefined (NaN)
@@ -112,7 +111,7 @@ class _TypeCounts(TailIndicator):
         """Value of a group."""
         return cls.formula(torch.from_numpy(group.counts), group.instruments.of(_rare))
 
-    def __init__(self, rare: npt.ArrayLike | Tensor, n_types: int, **kwargs: Any) -> None:
+    def __init__(self, rare: Values, n_types: int, **kwargs: Any) -> None:
         """Begin without occurrences."""
         super().__init__(**kwargs)
         self.rare, self.n_types = tuple(torch.as_tensor(rare).long().tolist()), n_types

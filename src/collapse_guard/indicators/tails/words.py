@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.counts import occurrences, ratio
+from collapse_guard.indicators.counts import Values, occurrences, ratio
 from collapse_guard.indicators.ngrams import KeyTable
 from collapse_guard.indicators.samples import WordGroup
 from collapse_guard.indicators.tails.rare import TailIndicator
 
 
-def missing_mass(counts: npt.ArrayLike | Tensor) -> float:
+def missing_mass(counts: Values) -> float:
     r"""Good-Turing missing mass: the estimated probability that the next word was never seen, `f1 / N`.
 
     f1 is the number of words that occur exactly once, N the number of occurrences. Range: [0, 1]. Collapse: down: a
