@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
-from collapse_guard.genetics.divergence import homozygosity, hudson_fst
+from collapse_guard.genetics.divergence import hudson_fst
 from collapse_guard.genetics.inbreeding import inbreeding
 from collapse_guard.worlds import wright_fisher
 
@@ -37,11 +37,6 @@ def test_fst_is_pairs_counted_one_by_one(own, other):
     found = float(hudson_fst(counted(own), counted(other)))
     assert found == pytest.approx(slow_fst(own, other), abs=1e-9, nan_ok=True)
     assert not found > 1.0
-
-
-@given(items=SAMPLES)
-def test_homozygosity_is_the_share_of_pairs_that_are_equal(items):
-    assert homozygosity(counted(items)) == pytest.approx(1 - differ(combinations(items, 2)))
 
 
 @given(a=st.tuples(st.integers(1, 50), st.integers(1, 50)), b=st.tuples(st.integers(1, 50), st.integers(1, 50)))
@@ -114,17 +109,14 @@ def test_rows_are_generations():
     found = hudson_fst(generations, reference)
     assert found[:2].tolist() == [float(hudson_fst(row, reference)) for row in generations[:2]]
     assert math.isnan(found[2])
-    assert homozygosity(generations)[:2].tolist() == [float(homozygosity(row)) for row in generations[:2]]
-    assert np.isnan(homozygosity([[0, 1], [0, 0]])).all()
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: homozygosity([1, -1]), "`counts` must hold finite numbers of at least 0, but got -1"),
-        (lambda: homozygosity([1, 0.5]), "`counts` must hold whole numbers, one for each type, but got 0.5"),
-        (lambda: homozygosity(3), "`counts` must hold whole numbers, one for each type, but got the number 3"),
-        (lambda: hudson_fst([1, 0.5], [1, 2]), "`counts` must hold whole numbers"),
+        (lambda: hudson_fst([1, -1], [1, 2]), "`counts` must hold finite numbers of at least 0, but got -1"),
+        (lambda: hudson_fst([1, 0.5], [1, 2]), "`counts` must hold whole numbers, one for each type, but got 0.5"),
+        (lambda: hudson_fst(3, [1, 2]), "`counts` must hold whole numbers, one for each type, but got the number 3"),
         (lambda: hudson_fst([1, 1], [1, -2]), "`reference_counts` must hold finite numbers of at least 0, but got -2"),
         (lambda: hudson_fst([1, 1], [1, 2, 3]), r"`reference_counts` must hold the same types .*\(3,\) and \(2,\)"),
         (lambda: hudson_fst(np.ones((2, 2)), np.ones((3, 2))), r"in rows that broadcast.*\(3, 2\) and \(2, 2\)"),

@@ -1,7 +1,7 @@
 r"""Divergence of a generation from the wild type, computed from counts of types.
 
-The formula of `homozygosity` stands here; the indicator of that name calls it. A generation may lose nothing and still
-diverge: the fixation index compares how diverse two populations are, F_ST tells whether they are the same population.
+A generation may lose nothing and still diverge: the fixation index compares how diverse two populations are, F_ST tells
+whether they are the same population.
 """
 
 from __future__ import annotations
@@ -15,30 +15,6 @@ import numpy.typing as npt
 from collapse_guard.arguments import numbers
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
-
-
-def homozygosity(counts: npt.ArrayLike) -> FloatArray:
-    r"""Homozygosity S: the chance that two different occurrences are of one type, `sum_i c_i (c_i - 1) / (N (N - 1))`.
-
-    Range: [0, 1]. Collapse: up. Undefined (NaN) for fewer than two occurrences. Unbiased for any N.
-    Cost: O(V) for V types.
-
-    Args:
-        counts: [..., types]: occurrences, whole and not negative.
-
-    Returns:
-        [...]: one value for each row of counts.
-
-    Raises:
-        InputError: A count is negative or not whole.
-
-    Source: Simpson (1949), Measurement of diversity, Nature 163:688; Nei and Roychoudhury (1974), Genetics 76:379.
-
-    Example:
-        >>> homozygosity([[10, 5, 3, 2, 2, 1, 1, 1, 1], [9, 0, 0, 0, 0, 0, 0, 0, 0]]).round(6).tolist()
-        [0.184615, 1.0]
-    """
-    return _homozygosity(_checked_counts("counts", counts))
 
 
 def hudson_fst(counts: npt.ArrayLike, reference_counts: npt.ArrayLike) -> FloatArray:

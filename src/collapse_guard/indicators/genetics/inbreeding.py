@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.genetics import divergence
 from collapse_guard.indicators.base import MINIMUM_GROUPS
-from collapse_guard.indicators.counts import Values, occurrences
+from collapse_guard.indicators.counts import Values, occurrences, ratio
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.ngrams import NgramTable
 from collapse_guard.indicators.samples import TokenGroup, VectorGroup
@@ -42,7 +42,9 @@ def homozygosity(counts: Values) -> float:
         >>> round(homozygosity([10, 5, 3, 2, 2, 1, 1, 1, 1]), 6)
         0.184615
     """
-    return float(divergence.homozygosity(occurrences(counts)))
+    c = occurrences(counts).astype(np.float64)
+    n = float(c.sum())
+    return ratio(float((c * (c - 1.0)).sum()), n * (n - 1.0))
 
 
 def fixation_index(homozygosity: float, reference: float) -> float:
