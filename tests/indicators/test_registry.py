@@ -3,7 +3,6 @@
 import math
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -12,10 +11,9 @@ import collapse_guard
 from collapse_guard import Evidence, Indicator, Losses, Policy, WildType, assess, register
 from collapse_guard import indicators as face
 from collapse_guard.errors import InputError, PolicyError
-from collapse_guard.indicators import registry
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.indicators.rates import Rates
-from collapse_guard.indicators.registry import DECLARATIONS, built_in, names
+from collapse_guard.indicators.registry import DECLARATIONS, ENTRY_POINTS, built_in, names, unregister
 from collapse_guard.measurement.measure import measure, reference_readings
 
 BODY = {
@@ -31,8 +29,10 @@ BODY = {
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def _as_before():
+    yield
+    for name in set(names()) - set(built_in()):
+        unregister(name)
 
 
 def indicator(**changes):
@@ -160,6 +160,23 @@ def test_a_name_that_is_taken_is_refused_and_a_class_that_is_defined_again_takes
         register(int)
 
 
+def test_an_indicator_that_is_forgotten_is_unknown_and_its_name_is_free():
+    register(indicator())
+    unregister("mean_length")
+    assert "mean_length" not in names()
+    assert "mean_length" not in all_indicators()
+    register(indicator(title="Another"))
+    assert all_indicators()["mean_length"].__name__ == "Another"
+
+
+@pytest.mark.parametrize("name", ["vendi", "mean_lengt"])
+def test_only_a_registered_indicator_can_be_forgotten(name):
+    register(indicator())
+    with pytest.raises(InputError, match=rf"`name` must be a registered indicator, but got '{name}': .*mean_length"):
+        unregister(name)
+    assert {"vendi", "mean_length"} <= set(names())
+
+
 def test_a_policy_knows_it_once_it_is_registered():
     with pytest.raises(PolicyError, match="unknown indicator `mean_length`"):
         Policy.from_dict({"decides": ["mean_length"]})
@@ -180,21 +197,25 @@ class Installed(Indicator):
 
 
 @pytest.fixture
-def entry_point(monkeypatch):
-    def offer(name, value):
-        point = EntryPoint(name=name, value=value, group=registry.ENTRY_POINTS)
-        monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-        registry._entries.cache_clear()
+def entry_point(monkeypatch, tmp_path):
+    """Puts an installed package on the search path."""
 
-    yield offer
-    registry._entries.cache_clear()
+    def offer(name, value):
+        metadata = tmp_path / "house-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: house\nVersion: 1.0\n", encoding="utf-8")
+        (metadata / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{name} = {value}\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return offer
 
 
 def test_an_entry_point_is_known_by_name_without_being_loaded_and_loaded_when_it_is_read(entry_point, monkeypatch):
     monkeypatch.setitem(sys.modules, "house_indicators", sys.modules[__name__])
     entry_point("installed", "house_indicators:Installed")
     assert names()[-1] == "installed"
-    assert registry._registered == {}
+    with pytest.raises(InputError, match="`name` must be a registered indicator, but got 'installed': there are none"):
+        unregister("installed")
     assert all_indicators()["installed"] is Installed
     assert names().count("installed") == 1
 
@@ -211,7 +232,7 @@ def test_an_entry_point_is_known_by_name_without_being_loaded_and_loaded_when_it
 def test_an_entry_point_that_leads_nowhere_is_an_error_that_names_it(entry_point, monkeypatch, name, value, message):
     monkeypatch.setitem(sys.modules, "house_indicators", sys.modules[__name__])
     entry_point(name, value)
-    with pytest.raises(InputError, match=rf"the entry point `{name}` of .*{message}"):
+    with pytest.raises(InputError, match=rf"the entry point `{name}` of house .*{message}"):
         all_indicators()
 
 

@@ -1,6 +1,7 @@
 """Scores of tasks: read, compared with the founder item by item, and able to decide."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy.stats import ttest_ind, ttest_rel
 from collapse_guard import Evidence, Policy, Severity, WildType, assess, register
 from collapse_guard.errors import InputError, PolicyError
 from collapse_guard.evidence import Scores
-from collapse_guard.indicators import Indicator, registry
+from collapse_guard.indicators import Indicator, unregister
 from collapse_guard.measurement.measure import measure
 from collapse_guard.records import Direction
 from collapse_guard.store.mlflow import layout
@@ -181,8 +182,8 @@ def test_a_policy_knows_the_tasks_that_it_names_and_refuses_misspelt_indicators(
         Policy.from_dict({"tasks": {"vendi": {}}})
 
 
-def test_an_indicator_of_ones_own_may_be_computed_from_scores(wild_type, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def test_an_indicator_of_ones_own_may_be_computed_from_scores(wild_type, request):
+    request.addfinalizer(partial(unregister, "worst_task"))
 
     @register
     class Worst(Indicator):

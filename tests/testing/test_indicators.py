@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from collapse_guard import Evidence, Indicator, Losses, WildType, register
-from collapse_guard.indicators import Rates, registry
+from collapse_guard.indicators import Rates, unregister
 from collapse_guard.testing import IndicatorContract
 from contract_failures import failures
 
@@ -110,10 +110,17 @@ def contract_of(metric, **methods):
 
 
 @pytest.fixture
-def known(monkeypatch):
+def known():
     """Registers for one test."""
-    monkeypatch.setattr(registry, "_registered", {})
-    return register
+    registered = []
+
+    def register_for_now(metric):
+        registered.append(metric.name)
+        return register(metric)
+
+    yield register_for_now
+    for name in registered:
+        unregister(name)
 
 
 def test_an_indicator_that_keeps_the_contract_passes_every_check(known):

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collapse_guard.indicators.rates import Rates as Rates
     from collapse_guard.indicators.rates import ScoredDocuments as ScoredDocuments
     from collapse_guard.indicators.registry import register as register
+    from collapse_guard.indicators.registry import unregister as unregister
     from collapse_guard.indicators.samples import *
     from collapse_guard.indicators.spread import *
     from collapse_guard.indicators.tails import *
 
-_HOMES = {"Indicator": "base", "register": "registry", "Rates": "rates", "ScoredDocuments": "rates"}
+_HOMES = {"Indicator": "base", "Rates": "rates", "ScoredDocuments": "rates"}
+_HOMES |= dict.fromkeys(("register", "unregister"), "registry")
 _HOMES |= dict.fromkeys(("TextGroup", "TokenGroup", "VectorGroup", "WordGroup"), "samples")
 
 

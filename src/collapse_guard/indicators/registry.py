@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
-from collapse_guard.errors import InputError
+from collapse_guard.errors import InputError, near
 from collapse_guard.records import Direction, EffectScale
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def names() -> tuple[str, ...]:
         >>> names()[0]
         'perplexity'
     """
-    return tuple(dict.fromkeys((*built_in(), *(entry.name for entry in _entries()), *_registered)))
+    return tuple(dict.fromkeys((*built_in(), *(entry.name for entry in _entries(tuple(sys.path))), *_registered)))
 
 
 def built_in() -> dict[str, str]:
@@ -114,7 +115,7 @@ def register(indicator: Registered) -> Registered:
         ...         return sum(map(len, group.tokens)) / len(group.tokens)
         >>> "mean_length" in names()
         True
-        >>> _ = _registered.pop("mean_length")
+        >>> unregister("mean_length")
     """
     _check_class(indicator)
     holder = _registered.get(indicator.name)
@@ -129,13 +130,26 @@ def register(indicator: Registered) -> Registered:
     return indicator
 
 
+def unregister(name: str) -> None:
+    """Forget an indicator that was registered in this process, for example at the end of a test.
+
+    Args:
+        name: Its name. An indicator of an installed package is found again when indicators are next read.
+
+    Raises:
+        InputError: No indicator of this name was registered; built-in indicators stay.
+    """
+    if _registered.pop(name, None) is None:
+        raise InputError(f"`name` must be a registered indicator, but got {name!r}: {near(name, _registered)}")
+
+
 def from_outside() -> dict[str, type[Indicator]]:
     """Indicators that are not built in: name -> class, those of installed packages loaded.
 
     Raises:
         InputError: An entry point does not lead to an indicator of its name.
     """
-    for entry in _entries():
+    for entry in _entries(tuple(sys.path)):
         if entry.name not in _registered:
             _load(entry)
     return dict(_registered)
@@ -195,7 +209,8 @@ def _path(indicator: type[Indicator]) -> str:
 
 
 @cache
-def _entries() -> tuple[EntryPoint, ...]:
+def _entries(_: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Those of the packages on a search path; finding them takes milliseconds."""
     return tuple(entry_points(group=ENTRY_POINTS))
 
 
