@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -23,14 +23,17 @@ from collapse_guard.errors import CorpusError, InputError, near
 
 Parser: TypeAlias = Callable[[str, Any], Any]
 """Takes the name of a column and one of its values, and returns what the value means; raises InputError with both."""
-Row: TypeAlias = Mapping[str, Any]
-"""Values by column, without the columns that the file (or the line of JSON) lacks."""
+Batch: TypeAlias = tuple[Iterable[int], list[Iterable[Any]]]
+"""Numbers of some rows, and their values in each column; `_ABSENT` where the file, or the line of JSON, lacks it."""
 
 ARROW = (".arrow", ".feather", ".parquet")
 EXTENSIONS = (".arrow", ".csv", ".feather", ".jsonl", ".parquet")
 """Known extensions, in lower case."""
 
+_ABSENT = object()
 _BATCH = 1024
+_LINES = 32
+"""Rows at once of a format that is read line by line: few, because one may be as long as a book."""
 _ALL = 2**30
 """Rows at once: in smaller batches a column that is a dictionary would have a copy of it in each."""
 _BOM = b"\xef\xbb\xbf"
@@ -61,28 +64,36 @@ def read_columns(
         ...     read_columns(path, {"item": text, "score": number}, unique="item")
         {'item': ['capital of France'], 'score': [1.0]}
     """
-    rows = list(_stream_rows(path, required, optional))
-    if not rows:
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in (*required, *optional)}
+    for some, batch in _stream_batches(path, required, optional):
+        numbers.extend(some)
+        for column, values in zip(columns.values(), batch, strict=True):
+            column.extend(values)
+    if not numbers:
         raise CorpusError(f"{path} must have at least one row, but it has none")
-    present = {name: parse for name, parse in optional.items() if any(name in row for _, row in rows)}
-    columns = {
-        name: [_value(path, number, name, row.get(name), parse) for number, row in rows]
-        for name, parse in {**required, **present}.items()
+    parsed = {
+        name: [_value(path, *value, name, parse) for value in zip(numbers, columns[name], strict=True)]
+        for name, parse in {**required, **optional}.items()
+        if name in required or any(value is not _ABSENT for value in columns[name])
     }
-    _check_unique(path, unique, columns[unique], [number for number, _ in rows])
-    return columns
+    _check_unique(path, unique, parsed[unique], numbers)
+    return parsed
 
 
 def stream_texts(path: Path, column: str) -> Iterator[str | None]:
     """Stream a column of strings in memory that does not grow with the file; None if a row has no text."""
-    for number, row in _stream_rows(path, (column,)):
-        value = row.get(column)
-        if value is not None and not isinstance(value, str):
-            raise CorpusError(
-                f"column `{column}` of {path} must hold strings, but {_place(path, number)} has a "
-                f"{type(value).__name__}: name another column"
-            )
-        yield value
+    for numbers, (values,) in _stream_batches(path, (column,)):
+        for number, value in zip(numbers, values, strict=True):
+            if isinstance(value, str):
+                yield value
+            elif value is None or value is _ABSENT:
+                yield None
+            else:
+                raise CorpusError(
+                    f"column `{column}` of {path} must hold strings, but {_place(path, number)} has a "
+                    f"{type(value).__name__}: name another column"
+                )
 
 
 def stream_lines(path: Path) -> Iterator[str]:
@@ -171,8 +182,8 @@ def number(name: str, value: Any) -> float:
     raise InputError(f"`{name}` must be a number, but got {value!r:.80}")
 
 
-def _value(path: Path, number: int, name: str, value: Any, parse: Parser) -> Any:
-    if value is None or (value in _NULLS and path.suffix.lower() == ".csv"):
+def _value(path: Path, number: int, value: Any, name: str, parse: Parser) -> Any:
+    if value is None or value is _ABSENT or (value in _NULLS and path.suffix.lower() == ".csv"):
         raise CorpusError(
             f"{path} must have a value in every row, but `{name}` is null in {_place(path, number)}: "
             "write NaN for what is not a number (pandas turns it into null)"
@@ -201,10 +212,10 @@ def _check_columns(path: Path, required: Iterable[str], known: Iterable[str]) ->
             raise CorpusError(f"{path} must have a column `{name}`, but has none of that name: {near(name, known)}")
 
 
-def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> Iterator[tuple[int, Row]]:
-    """Rows with their numbers; raises CorpusError if no row has a required column."""
+def _stream_batches(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> Iterator[Batch]:
+    """Stream columns some rows at a time; raises CorpusError if no row has a required column."""
     check_extension(path)
-    read = {".csv": _csv_rows, ".jsonl": _json_rows}.get(path.suffix.lower(), _arrow_rows)
+    read = {".csv": _csv_batches, ".jsonl": _json_batches}.get(path.suffix.lower(), _arrow_batches)
     try:
         path.open("rb").close()
         yield from read(path, required, optional)
@@ -212,19 +223,23 @@ def _stream_rows(path: Path, required: Iterable[str], optional: Iterable[str] = 
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _json_rows(path: Path, required: Iterable[str], _: Iterable[str]) -> Iterator[tuple[int, Row]]:
+def _json_batches(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[Batch]:
     """Python's parser reads NaN, which Arrow's refuses."""
     known: set[str] = set()
-    for number, line in enumerate(stream_lines(path), 1):
-        if line.strip():
-            row = _json_row(path, number, line)
-            known.update(row)
-            yield number, row
+    rows = (
+        (number, _json_row(path, number, line)) for number, line in enumerate(stream_lines(path), 1) if line.strip()
+    )
+    while batch := list(islice(rows, _LINES)):
+        known.update(*(row for _, row in batch))
+        yield (
+            [number for number, _ in batch],
+            [[row.get(name, _ABSENT) for _, row in batch] for name in (*required, *optional)],
+        )
     if known:
         _check_columns(path, required, known)
 
 
-def _json_row(path: Path, number: int, line: str) -> Row:
+def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -236,21 +251,26 @@ def _json_row(path: Path, number: int, line: str) -> Row:
     return row
 
 
-def _csv_rows(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[tuple[int, Row]]:
+def _csv_batches(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[Batch]:
     reader = csv.reader(stream_lines(path), strict=True)
     lists = filter(None, _csv_lists(path, reader))
     if (header := next(lists, None)) is None:
         return
     _check_columns(path, required, header)
-    places = {name: header.index(name) for name in (*required, *optional) if name in header}
-    last = max(places, key=lambda name: places[name])
-    for number, row in enumerate(lists, 1):
-        if len(row) <= places[last]:
-            raise CorpusError(
-                f"{path} must have {places[last] + 1} cells or more in every row to hold the column `{last}`, "
-                f"but line {reader.line_num} has {len(row)}: quote cells that contain commas or newlines"
-            )
-        yield number, {name: row[place] for name, place in places.items()}
+    places = [header.index(name) if name in header else None for name in (*required, *optional)]
+    last = max(place for place in places if place is not None)
+    numbers = count(1)
+    while batch := [(row, reader.line_num) for row in islice(lists, _LINES)]:
+        for row, line in batch:
+            if len(row) <= last:
+                raise CorpusError(
+                    f"{path} must have {last + 1} cells or more in every row to hold the column `{header[last]}`, "
+                    f"but line {line} has {len(row)}: quote cells that contain commas or newlines"
+                )
+        yield (
+            list(islice(numbers, len(batch))),
+            [repeat(_ABSENT, len(batch)) if place is None else [row[place] for row, _ in batch] for place in places],
+        )
 
 
 def _csv_lists(path: Path, reader: Any) -> Iterator[list[str]]:
@@ -268,12 +288,16 @@ def _csv_lists(path: Path, reader: Any) -> Iterator[list[str]]:
         yield row
 
 
-def _arrow_rows(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[tuple[int, Row]]:
+def _arrow_batches(path: Path, required: Iterable[str], optional: Iterable[str]) -> Iterator[Batch]:
+    numbers = count(1)
     with _open_arrow(path) as (schema, stream):
         _check_columns(path, required, schema.names)
-        names = [name for name in (*required, *optional) if name in schema.names]
-        batches = chain.from_iterable(map(_slices, stream(names)))
-        yield from enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1)
+        names = (*required, *optional)
+        for batch in chain.from_iterable(map(_slices, stream([name for name in names if name in schema.names]))):
+            yield (
+                list(islice(numbers, len(batch))),
+                [batch[name].to_pylist() if name in schema.names else repeat(_ABSENT, len(batch)) for name in names],
+            )
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
