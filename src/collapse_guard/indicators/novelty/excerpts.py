@@ -149,8 +149,8 @@ class TrainingIndex(_Frozen):
 
     def _known(self, samples: ShingleSets) -> sparse.csr_array:
         """The shingles of the samples that the training set has, under its own numbers."""
-        numbers = np.searchsorted(self.shingles.hashes, samples.hashes)
-        is_known = _among(self.shingles.hashes, samples.hashes)[samples.members.indices]
+        numbers, are_known = _places(self.shingles.hashes, samples.hashes)
+        is_known = are_known[samples.members.indices]
         columns = numbers[samples.members.indices[is_known]]
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_known)])[samples.members.indptr]
         shape = (samples.members.shape[0], self.shingles.members.shape[1])
@@ -180,11 +180,18 @@ def _in_content_order(shingles: ShingleSets) -> ShingleSets:
 def _among(ordered: npt.NDArray[Any], keys: npt.NDArray[Any]) -> BoolArray:
     """Which keys occur among ordered ones; looked up in order, which the cache of the processor likes."""
     flags = np.zeros(len(keys), np.bool_)
-    if len(ordered):
-        order = np.argsort(keys)
-        queries = keys[order]
-        flags[order] = ordered[np.minimum(np.searchsorted(ordered, queries), len(ordered) - 1)] == queries
+    order = np.argsort(keys)
+    flags[order] = _places(ordered, keys[order])[1]
     return flags
+
+
+def _places(ordered: npt.NDArray[Any], keys: npt.NDArray[Any]) -> tuple[IntArray, BoolArray]:
+    """Where each of some ordered keys stands among others, and whether it occurs there."""
+    places = np.searchsorted(ordered, keys)
+    inside = places < len(ordered)
+    flags = inside.copy()
+    flags[inside] = ordered[places[inside]] == keys[inside]
+    return places, flags
 
 
 def _runs(starts: IntArray, lengths: IntArray) -> IntArray:
