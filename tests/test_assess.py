@@ -159,6 +159,7 @@ def test_history_must_come_before(wild_type, founder):
         assess(wild_type, Evidence(samples=real(wild_type, 1)), history=[founder], generation=zero())
 
 
+@pytest.mark.slow
 def test_what_was_lost_is_named_and_survives_another_policy(wild_type, founder):
     shortened = [re.sub(r"\w{7,}", "thing", text) for text in real(wild_type, 1)]
     child = assess(wild_type, Evidence(samples=shortened), history=[founder])
@@ -185,6 +186,7 @@ def test_a_wild_type_and_samples_of_texts_are_embedded_once(wild_type, founder, 
     assert asked.count(487) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["texts", "ids"])
 def test_samples_are_tokenized_decoded_and_embedded_once(wild_type, founder, monkeypatch, form):
     samples = real(wild_type, 2)

@@ -79,6 +79,7 @@ def test_importing_it_loads_neither_lightning_nor_mlflow_nor_torch(module):
     assert loaded(f"import {module}", ("torch", *TRAINERS, "mlflow")) == []
 
 
+@pytest.mark.slow
 def test_probes_and_contracts_load_no_trainer_no_mlflow_and_no_test_runner():
     code = "from collapse_guard import EmbeddingProbe; from collapse_guard.probes import CausalLMProbe, Probe"
     code += "; import collapse_guard.testing"

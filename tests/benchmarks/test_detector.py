@@ -705,6 +705,7 @@ def reduced(tmp_path_factory):
     return SimpleNamespace(folder=folder, tasks=chosen, outcomes=scoring.scored(folder, calibrating.chosen(None)))
 
 
+@pytest.mark.slow
 class TestReducedRun:
     def test_healthy_lineages_are_rarely_called_collapsed(self, reduced):
         """At most 5% may be: more than the bound would be seen once in a thousand runs."""
@@ -723,7 +724,6 @@ class TestReducedRun:
         assert found.late <= 2
         assert all(one.alarms[RULE] == 1 for one in fast)
 
-    @pytest.mark.slow
     def test_a_run_that_was_stopped_goes_on(self, reduced):
         paths = {path: path.stat().st_mtime_ns for path in reduced.folder.glob("*.json.gz")}
         assert len(paths) == len(reduced.tasks)

@@ -62,8 +62,8 @@ def rows_of(page):
     return [[cell.strip() for cell in line] for line in lines if "---" not in line[0]]
 
 
+@pytest.mark.slow
 class TestScore:
-    @pytest.mark.slow
     def test_the_command_writes_one_row_for_each_group_and_one_for_all(self, folder, tmp_path, monkeypatch, capsys):
         page = tmp_path / "page.md"
         page.write_text("before\n<!-- forecast: begin -->\nold\n<!-- forecast: end -->\nafter\n", encoding="utf-8")
@@ -142,15 +142,14 @@ def found(folder):
     return prescribing.tried(ngrams)
 
 
+@pytest.mark.slow
 class TestPrescribe:
-    @pytest.mark.slow
     def test_what_is_prescribed_is_enough_and_two_thirds_of_it_is_not(self, found):
         assert [one.trial for one in found] == [1, 2, 3]
         for one in found:
             assert 0.7 < one.share < 1.0
             assert max(one.full) <= prescribing.MARGIN < min(one.less)
 
-    @pytest.mark.slow
     def test_a_lineage_goes_on_from_its_own_trial(self, folder):
         ngrams = prescribing.Ngrams(corpus="speeches", decoding="top_k", seed=1, sizes=SMALL, folder=folder)
         trial, longer = ([samples for _, samples in ngrams.grow(shares)] for shares in ([0.0], [0.0, 0.9]))

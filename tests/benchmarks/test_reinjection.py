@@ -78,8 +78,8 @@ def budget(name):
     return round(SHARE * SMALL.documents) * SMALL.tokens if OF[name].strategy else 0
 
 
+@pytest.mark.slow
 class TestFilled:
-    @pytest.mark.slow
     @pytest.mark.parametrize("name", NAMES)
     def test_every_arm_has_the_same_tokens_and_the_same_real_ones(self, family, moment, filled, name):
         training, names, stock = filled(name)
@@ -188,8 +188,8 @@ def test_copies_are_all_counted_or_all_held_out():
     assert counts() > {3}
 
 
+@pytest.mark.slow
 class TestGrow:
-    @pytest.mark.slow
     def test_founders_are_one_and_the_same(self, grown):
         assert len({one.readings[0] for one in grown.values()}) == 1
         assert {len(one.readings) for one in grown.values()} == {SMALL.generations + 1}

@@ -385,6 +385,7 @@ def _facts(path, right, n=300):
     return f"facts={path}"
 
 
+@pytest.mark.slow
 def test_task_scores_decide_by_the_policy_and_are_in_the_report(run, world, tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text("[tasks.facts]\nmargin = 0.1\nwatch = 0.05\n", encoding="utf-8")

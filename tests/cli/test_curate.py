@@ -37,6 +37,7 @@ def test_what_is_fit_is_kept_and_the_audit_is_shown_and_written(run, world, samp
     assert "\x1b" not in outcome.out
 
 
+@pytest.mark.slow
 def test_without_a_number_all_are_kept_with_weights(run, world, samples, tmp_path):
     out = tmp_path / "kept.jsonl"
     assert run("curate", samples, "--wild-type", world.wild_type, "--out", out).code == 0

@@ -52,6 +52,7 @@ class TestMetrics(MetricContract):
         return self.case.collapse(items)
 
 
+@pytest.mark.slow
 class TestReadings(IndicatorContract):
     @pytest.fixture(autouse=True, params=READ)
     def _name(self, request):

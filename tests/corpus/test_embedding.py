@@ -200,6 +200,7 @@ def test_an_embedder_is_named_after_its_function_or_class() -> None:
     assert CustomEmbedder(np.asarray).name == "asarray"
 
 
+@pytest.mark.slow
 def test_embedding_does_not_import_torch() -> None:
     code = (
         "import sys; from collapse_guard.corpus.embedding import CustomEmbedder as E; E(lambda t: [[1.0]])(['a']);"

@@ -41,6 +41,7 @@ def test_every_extension_is_tried():
     assert tuple(WRITERS) == EXTENSIONS
 
 
+@pytest.mark.slow
 @every_extension
 @given(
     items=st.lists(names.map(lambda name: f"q{name}"), min_size=1, max_size=9, unique=True),

@@ -14,7 +14,7 @@ from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureSampler
 from waiting import PATIENCE
 
-pytestmark = pytest.mark.ddp
+pytestmark = [pytest.mark.ddp, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

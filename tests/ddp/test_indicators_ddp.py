@@ -23,7 +23,7 @@ from contract_cases import CASES
 from contract_cases.case import ITEMS
 from waiting import PATIENCE
 
-pytestmark = pytest.mark.ddp
+pytestmark = [pytest.mark.ddp, pytest.mark.slow]
 
 N = ITEMS
 SHARES = {

@@ -32,6 +32,7 @@ def test_spread_and_recall_fall_and_distance_rises_on_own_samples_alone(lineages
     assert own[-1].verdict.severity == "COLLAPSED"
 
 
+@pytest.mark.slow
 def test_with_real_images_less_is_lost(lineages):
     own, half = lineages["own samples only"], lineages["half real"]
     assert values(own, "total_variance")[0] == values(half, "total_variance")[0]
@@ -39,6 +40,7 @@ def test_with_real_images_less_is_lost(lineages):
     assert half[-1].generation.mixture.real == 0.5
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_for_each_generation(example, lineages):
     head, *lines = example["table"](lineages["half real"]).splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1", "2"]

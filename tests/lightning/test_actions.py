@@ -65,6 +65,7 @@ class TestActions:
             fit(own)
         assert raised.value.verdict == own.verdict == store.latest("newsbot").verdict
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("action", ["alert", "reinject"])
     def test_what_the_lineage_needs_is_recorded_whatever_the_guard_may_do(self, fit, guard, founder, store, action):
         with warnings.catch_warnings():

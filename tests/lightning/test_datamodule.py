@@ -517,6 +517,7 @@ class TestWithAGuard:
         assert sum(number < 100 for number in module.seen[0]) == round(100 * prescribed.real)
         assert healed.assessment.generation.items == 100
 
+    @pytest.mark.slow
     def test_what_was_prescribed_is_applied_where_this_runs_guard_may_reinject(self, fit, guard):
         fit(data_module(REAL), guard("healthy"))
         collapsed = guard("collapsed", actions=())
@@ -556,6 +557,7 @@ class TestWithAGuard:
         fit(data, own)
         assert (own.assessment.generation.mixture, own.assessment.generation.items) == (Mixture.with_real(0.7), 4)
 
+    @pytest.mark.slow
     def test_a_founder_of_which_nothing_else_is_known_was_trained_on_real_data_only(self, fit, guard):
         data = pl.LightningDataModule()
         data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)

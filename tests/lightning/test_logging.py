@@ -45,6 +45,7 @@ def runs_of(uri, lineage):
 
 
 class TestWithAnMLFlowLogger:
+    @pytest.mark.slow
     def test_its_run_is_the_run_of_the_generation(self, train, uri, tmp_path, namespace):
         logger, lineage = mlflow_logger(uri, tmp_path, namespace), f"of {namespace.__name__}"
         train(lineage, namespace=namespace, logger=logger, assess_every_n_epochs=1)

@@ -11,6 +11,8 @@ from collapse_guard.records import Severity
 from collapse_guard.store.mlflow.store import MLflowStore
 from waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 KILLED = """
 import json, os, sys
 from mlflow import MlflowClient
@@ -49,7 +51,6 @@ def append_and_be_killed_at(request, nth, uri, assessment):
     assert subprocess.run(command, timeout=PATIENCE, check=False).returncode == 9
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "nth", "counts"), [("log_artifacts", 1, False), ("set_tag", 1, False), ("log_batch", 2, True)]
 )

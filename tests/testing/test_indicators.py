@@ -138,6 +138,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", BROKEN, ids=lambda metric: metric.__name__)
 def test_a_broken_indicator_is_caught_and_the_error_says_what_is_required(metric, known):
     check, rule = BROKEN[metric]

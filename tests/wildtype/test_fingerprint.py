@@ -55,6 +55,7 @@ def test_the_same_documents_in_another_order_give_the_same_fingerprint(wild_type
     assert re.fullmatch("[0-9a-f]{32}", wild_type.fingerprint)
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_fingerprint(tmp_path: Path, corpus: Corpus) -> None:
     (tmp_path / "corpus.txt").write_text("\n".join(corpus(60)), encoding="utf-8")
     code = (
