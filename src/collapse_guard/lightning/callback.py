@@ -300,8 +300,10 @@ class CollapseGuard(CallbackBase):
                 )
         if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
             raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
-        for name in ("assess_every_n_epochs", "assess_every_n_steps"):
-            every = getattr(self, name)
+        for name, every in (
+            ("assess_every_n_epochs", self.assess_every_n_epochs),
+            ("assess_every_n_steps", self.assess_every_n_steps),
+        ):
             whole(name, 1 if every is None else every, least=1)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")

@@ -21,6 +21,7 @@ from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
+from collapse_guard.reinjection.sources import OrderedItems
 
 Items = Sequence[Any] | Dataset[Any]
 """A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
@@ -365,7 +366,7 @@ def _mixture(mixture: Mixture | float | str) -> Mixture | None:
 
 
 def _is_in_order(items: Items) -> bool:
-    return bool(getattr(items, "in_order", False))
+    return isinstance(items, OrderedItems) and items.in_order
 
 
 def _size(items: Items) -> int:

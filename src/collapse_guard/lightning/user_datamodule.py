@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch.utils.data import DataLoader, IterableDataset
 
 from collapse_guard.errors import InputError
 
-_HOOKS = ("prepare_data", "setup", "teardown", "train_dataloader")
-"""What a data module must have of the hooks of a LightningDataModule of either Lightning."""
+
+@runtime_checkable
+class DataModule(Protocol):
+    """What a data module must have: the hooks of a LightningDataModule of either Lightning."""
+
+    def prepare_data(self) -> None:
+        """Download and prepare, on one process."""
+        ...
+
+    def setup(self, stage: str) -> None:
+        """Read, on every process."""
+        ...
+
+    def teardown(self, stage: str) -> None:
+        """Clean up after the stage."""
+        ...
+
+    def train_dataloader(self) -> Any:
+        """The training data."""
+        ...
 
 
 class UserDataModule:
     """The user's data module, or none."""
 
     def __init__(self, datamodule: Any) -> None:
-        if datamodule is not None and not all(callable(getattr(datamodule, hook, None)) for hook in _HOOKS):
+        if datamodule is not None and not isinstance(datamodule, DataModule):
             raise InputError(f"`datamodule` must be a LightningDataModule, but got {datamodule!r:.80}")
         self.datamodule: Any = datamodule
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, ClassVar, SupportsIndex
+from typing import Any, ClassVar, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,14 @@ from collapse_guard.errors import CorpusError, InputError
 
 _NUMPY = ".npy"
 _END = object()
+
+
+@runtime_checkable
+class OrderedItems(Protocol):
+    """A source that says whether its items should be read in the order of their numbers."""
+
+    in_order: ClassVar[bool]
+    """Whether another order is slow."""
 
 
 class ArrowItems(Dataset[str]):
