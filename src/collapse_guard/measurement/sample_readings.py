@@ -12,6 +12,9 @@ from collapse_guard.indicators.samples import TextGroup, TokenGroup, VectorGroup
 from collapse_guard.measurement.replicates import Groups
 from collapse_guard.records import Reading
 
+_GROUPS_AT_ONCE = 64
+"""Groups that an indicator reads one after the other: what it looks up stays in the cache of the processor. They are
+then let go, because the counts of all groups together would be far larger than the samples."""
 _FORMS: dict[GroupKind, Any] = {"tokens": TokenGroup, "words": WordGroup, "samples": TextGroup, "vectors": VectorGroup}
 
 
@@ -44,12 +47,11 @@ def _chosen(only: Collection[str]) -> list[type[Indicator]]:
 def _read(
     groups: Groups[Any], form: type[Any], instruments: Instruments, metrics: Sequence[type[Indicator]]
 ) -> list[Reading]:
-    # A group is read by all and let go: the counts of all groups together would be far larger than the samples.
     columns: list[list[float]] = [[] for _ in metrics]
-    for member in groups.members if metrics else ():
-        group = form(member, instruments)
+    for start in range(0, len(groups.members), _GROUPS_AT_ONCE):
+        some = [form(member, instruments) for member in groups.members[start : start + _GROUPS_AT_ONCE]]
         for column, metric in zip(columns, metrics, strict=True):
-            column.append(float(metric.read(group)))
+            column.extend(float(metric.read(group)) for group in some)
     return [
         groups.of_values(metric, column, drawn=form.drawn if metric.of_draws else "")
         for metric, column in zip(metrics, columns, strict=True)
