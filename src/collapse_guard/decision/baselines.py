@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from collapse_guard.comparison.compare import compare, obstacle
+from collapse_guard.comparison import compare, obstacle
 from collapse_guard.comparison.effects import shown
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Baseline, Comparison, Generation, Reading, Reason, ReasonKind, Severity
