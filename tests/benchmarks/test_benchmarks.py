@@ -224,6 +224,7 @@ def cheap():
     return replace(row, agree=None, remark="")
 
 
+@pytest.mark.slow
 def test_a_row_whose_peer_is_not_installed_says_so_and_keeps_our_numbers(cheap):
     def absent(_):
         raise ModuleNotFoundError("No module named 'peer'")
@@ -234,6 +235,7 @@ def test_a_row_whose_peer_is_not_installed_says_so_and_keeps_our_numbers(cheap):
     assert result.criteria == [("ratio at least 2", False)]
 
 
+@pytest.mark.slow
 def test_a_row_whose_function_is_missing_says_so(cheap):
     def absent(_):
         raise ImportError("cannot import name 'ours'")

@@ -59,6 +59,7 @@ signal.pause()
 """Neither it nor its worker ends by itself."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_it_ends_the_workers_of_the_server_too(ending):
     command = f"[sys.executable, '-c', {SERVER!r}]"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from building import make_assessment, make_reading
-from collapse_guard.decision.calibration import calibrate, evidence, policy_toml, sampling_sd
+from collapse_guard.decision.calibration import calibrate, cells, evidence, policy_toml, sampling_sd
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.records import Direction, EffectScale
@@ -45,6 +45,19 @@ def test_seed_noise_is_mean_and_spread_of_the_controls_against_the_founder():
     assert noise.sampling_sd is None, "the documents are the same in every generation"
     assert noise.limit == pytest.approx(noise.seeds.limit(0.05 / 10 / len(Policy().decides), Direction.UP))
     assert noise.margin_in_force == max(noise.limit, math.log1p(0.10))
+
+
+def test_a_row_of_the_table_is_what_a_calculator_gives_and_a_dash_where_nothing_was_measured():
+    shifts = [0.03, -0.01, 0.02, 0.00]
+    calibration = calibrate(founder("bot"), [founder(f"c{i}", s) for i, s in enumerate(shifts)])
+    paired, grouped = of(calibration, "perplexity"), of(calibration, "vendi")
+    mean, sd = 100 * math.expm1(np.mean(shifts)), 100 * math.expm1(np.std(shifts, ddof=1))
+    limit = f"+{100 * math.expm1(paired.limit):.1f}%"
+    assert cells(paired) == ("-", f"+{mean:.1f}%", f"{sd:.1f}%", limit, "+10.0%", limit)
+    drawn = f"{100 * math.expm1(grouped.sampling_sd):.1f}%"
+    assert cells(grouped) == (drawn, "±0.0%", "0.0%", "-", "-13.0%", "-13.0%")  # vendi may fall to 1 / 1.15
+    alone = of(calibrate(founder("bot"), []), "vendi")
+    assert cells(alone) == (drawn, "-", "-", "-", "-13.0%", "-13.0%")
 
 
 def test_the_tail_of_a_control_is_read_on_the_founders_documents():

@@ -57,6 +57,7 @@ class TestWithAnMLFlowLogger:
         series = MlflowClient(uri).get_metric_history(logger.run_id, "likelihood/perplexity")
         assert [metric.step for metric in series] == [4, 8]
 
+    @pytest.mark.slow
     def test_only_the_first_of_several_guards_owns_it(
         self, wild_type, scripted, trainer_of, model, loader, uri, tmp_path
     ):

@@ -198,6 +198,7 @@ def test_the_reference_is_read_once_and_cannot_be_changed_from_outside(wild_type
     assert tuple(reference_readings(wild_type, sample_tokens=33)) == OUTPUT
 
 
+@pytest.mark.slow
 def test_the_cache_of_references_is_bounded_and_keeps_the_newest(wild_type, monkeypatch):
     encode, read = WildType.encode, []
 

@@ -304,6 +304,7 @@ def hanging_up():
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("retries", "asked"), [(None, 2), ("0", 1), ("2", 3)])
 def test_a_server_that_hangs_up_is_asked_once_more_or_as_often_as_the_user_says(make, monkeypatch, retries, asked):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
@@ -315,6 +316,7 @@ def test_a_server_that_hangs_up_is_asked_once_more_or_as_often_as_the_user_says(
         assert len(calls) == asked
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_speak_is_waited_for_as_long_as_the_user_says(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from collapse_guard import Evidence, Losses, WildType
-from collapse_guard.probes import EmbeddingProbe
+from collapse_guard.probes import EmbeddingProbe, untouched
 from collapse_guard.testing import ProbeContract
 from contract_failures import failures
 
@@ -176,6 +176,14 @@ BROKEN = {
 
 def test_a_probe_that_keeps_the_contract_passes_every_check():
     assert failures(contract_of(Sound)) == {}
+
+
+@pytest.mark.parametrize("probe", [SeedsGlobally, TouchesPython], ids=lambda probe: probe.__name__)
+def test_a_probe_that_seeds_is_caught_where_the_process_has_just_used_its_seed(probe):
+    with untouched(nn.Identity()):
+        torch.manual_seed(0)
+        random.seed(1)
+        assert BROKEN[probe][1] in failures(contract_of(probe))[TRACE]
 
 
 @pytest.mark.parametrize("probe", BROKEN, ids=lambda probe: probe.__name__)

@@ -90,6 +90,10 @@ class ProbeContract(ABC):
         for number, parameter in enumerate(module.parameters()):
             parameter.requires_grad_(number % 2 == 0)
         with untouched(nn.Identity()), torch.enable_grad():
+            _seed(1)
+            # No seed leads to a state after a draw, so a probe that seeds is seen whatever was seeded before.
+            for draw in (torch.rand, np.random.random, random.randbytes):
+                draw(1)
             before = dict(_traces(module))
             self._collected(probe, module)
             after = dict(_traces(module))
@@ -107,9 +111,7 @@ class ProbeContract(ABC):
         """Collect with the global generators in a state, and put them back."""
         modes = [(part, part.training) for part in module.modules()]
         with untouched(nn.Identity()), torch.enable_grad():
-            torch.manual_seed(state)
-            np.random.seed(state)
-            random.seed(state)
+            _seed(state)
             evidence = self._collected(probe, module, **place)
         for part, training in modes:
             part.training = training
@@ -123,6 +125,12 @@ class ProbeContract(ABC):
         )
         require(isinstance(evidence, Evidence), "`collect` must return an Evidence", evidence)
         return evidence
+
+
+def _seed(state: int) -> None:
+    torch.manual_seed(state)
+    np.random.seed(state)
+    random.seed(state)
 
 
 def _traces(module: nn.Module) -> Iterator[tuple[str, Any]]:
