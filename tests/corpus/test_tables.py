@@ -67,6 +67,17 @@ def test_more_rows_than_a_batch_keep_their_order_and_what_is_not_finite(tmp_path
 
 
 @every_extension
+def test_places_are_counted_on_from_batch_to_batch(tmp_path, extension):
+    path = tmp_path / f"scores{extension}"
+    items = [f"q{i}" for i in range(2501)]
+    items[2500] = items[40]
+    WRITERS[extension](pd.DataFrame({"item": items, "score": 1.0}), path)
+    place = "line" if extension == ".jsonl" else "row"
+    with pytest.raises(CorpusError, match=f"but 'q40' stands in {place} 41 and {place} 2501$"):
+        read_scores(path)
+
+
+@every_extension
 def test_a_name_that_stands_twice_is_refused_with_both_places(tmp_path, extension):
     path = tmp_path / f"scores{extension}"
     WRITERS[extension](pd.DataFrame({"item": ["a", "b", "a"], "score": 1.0}), path)

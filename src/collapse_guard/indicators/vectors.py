@@ -53,7 +53,7 @@ class SpreadIndicator(VectorIndicator):
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:
         """What rows add to each of the sums."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `_terms`, or `update`")
 
 
 class DistanceIndicator(VectorIndicator):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from itertools import chain, count
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,14 +35,20 @@ def profile(
     from collapse_guard.corpus.documents import read_documents
     from collapse_guard.wildtype import WildType
 
-    number = count()
-    documents = map(lambda document, _: document, read_documents(real, column=column), number)
+    documents, n_read = read_documents(real, column=column), 0
+
+    def counted() -> Iterator[str]:
+        nonlocal n_read
+        for document in documents:
+            n_read += 1
+            yield document
+
     with errors().status("fitting the wild type"):
         wild_type = WildType.fit(
-            documents, seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
+            counted(), seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
         )
         wild_type.save(out)
-        facts, gaps = _facts(wild_type, next(number)), _gaps(wild_type)
+        facts, gaps = _facts(wild_type, n_read), _gaps(wild_type)
     _show(facts, out)
     for gap in gaps:
         say_warning(gap)

@@ -34,4 +34,4 @@ class FixedOrder(DiversityIndicator):
 
     def __init__(self, *settings: Any, **kwargs: Any) -> None:
         """Begin without sequences."""
-        super().__init__(self.order, *settings, **kwargs)  # type: ignore[call-arg]
+        super().__init__(self.order, *settings, **kwargs)  # type: ignore[call-arg]  # the next class takes n
