@@ -175,3 +175,29 @@ def test_what_fell_to_nothing_is_infinitely_far_below_its_baseline():
     assert gone.effect == -math.inf
     assert math.isnan(gone.standard_error)
     assert gone.statistic(-1.0) < 0.0
+
+
+@pytest.mark.parametrize("method", [two_sample_log_ratio, two_sample_difference])
+def test_groups_of_copies_count_as_their_different_samples(rng, method):
+    """Sixty groups of samples each of which stands there three times are as sure as twenty such groups."""
+    groups = rng.normal(2.0, 0.1, 60)
+    reference = rng.normal(2.0, 0.1, 40)
+    copied = method(observed=groups, reference=reference, different=(1 / 3, 1.0))
+    spread = groups.std(ddof=1) / math.sqrt(20), reference.std(ddof=1) / math.sqrt(40)
+    ratio = copied.observed / copied.reference if method is two_sample_log_ratio else 1.0
+    error = math.hypot(spread[0], ratio * spread[1])
+    error = error / copied.observed if method is two_sample_log_ratio else error
+    assert copied.standard_error == pytest.approx(error)
+    assert copied.effect == method(observed=groups, reference=reference).effect
+    assert copied.degrees_of_freedom < method(observed=groups, reference=reference).degrees_of_freedom
+
+
+def test_groups_of_copies_count_as_no_fewer_than_a_comparison_needs(rng):
+    """A model that writes three texts again and again is seen to do so."""
+    groups = rng.normal(2.0, 0.1, 60)
+    few, five = (
+        two_sample_difference(observed=groups, reference=groups + 1.0, different=(share, 1.0))
+        for share in (0.01, 5 / 60)
+    )
+    assert few.standard_error == five.standard_error
+    assert two_sample_difference(observed=groups[:3], reference=groups, different=(0.01, 1.0)).standard_error > 0.0

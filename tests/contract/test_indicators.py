@@ -83,7 +83,7 @@ def test_declares_its_nature(name):
     assert built_in()[name] == metric.family
     assert metric.unit
     assert metric.undefined
-    assert metric.evidence in ("losses", "outputs", "tokens", "words", "texts", "vectors", "lineage")
+    assert metric.evidence in ("losses", "outputs", "tokens", "words", "texts", "whole", "vectors", "lineage")
     assert isinstance(metric.scale, EffectScale)
     assert metric.cost.startswith("O(")
     assert metric.misses

@@ -27,10 +27,10 @@ def sequences(rng):
 
 
 def texts(rng):
-    """Words that come again, and one text that stands there twice"""
+    """Words that come again, one text that stands there twice, two that differ in their end, and one of white space"""
     words = ["war", "and", "peace", "tax", "öl", "is", "the", "law"]
-    found = [" ".join(rng.choice(words, size=rng.integers(2, 7))) for _ in range(ITEMS - 1)]
-    return [*found, found[0]]
+    found = [" ".join(rng.choice(words, size=rng.integers(2, 7))) for _ in range(ITEMS - 4)]
+    return [*found, found[0], " ".join(words[:7]), " ".join(words), " \n"]
 
 
 def as_list(items):
@@ -121,6 +121,21 @@ def slow_compression_ratio(items):
     return len(whole) / len(zlib.compress(whole, 9))
 
 
+def shingles_of(text):
+    written = text.lower().split()
+    return {tuple(written[i : i + 5]) for i in range(max(1, len(written) - 4))}
+
+
+def slow_near_unique(items):
+    """Pairs that share half of their shingles are joined, by brute force."""
+    sets, cluster = [shingles_of(text) for text in items], list(range(len(items)))
+    for i, here in enumerate(sets):
+        for j in range(i):
+            if len(here & sets[j]) >= 0.5 * len(here | sets[j]):
+                cluster = [cluster[i] if label == cluster[j] else label for label in cluster]
+    return len(set(cluster)) / len(items)
+
+
 def of_tokens(metric, pure, slow, collapse):
     return Case(metric=metric, pure=pure, items=sequences, batch=as_list, slow=slow, collapse=collapse)
 
@@ -172,5 +187,18 @@ CASES = {
         metric=diversity.UniqueSamples,
         pure=diversity.unique_samples,
         slow=lambda items: len(set(items)) / len(items),
+    ),
+    "near_unique_samples": replace(
+        COMPRESSION_RATIO,
+        metric=diversity.NearUniqueSamples,
+        pure=diversity.near_unique_samples,
+        slow=slow_near_unique,
+    ),
+    "empty_samples": replace(
+        COMPRESSION_RATIO,
+        metric=diversity.EmptySamples,
+        pure=diversity.empty_samples,
+        slow=lambda items: sum(text.strip() == "" for text in items) / len(items),
+        collapse=lambda items: [text if i % 2 else "\n" for i, text in enumerate(items)],
     ),
 }

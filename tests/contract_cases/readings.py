@@ -79,11 +79,19 @@ def astray(rng):
     return replace(lost, embeddings=100.0 + rng.normal(size=(N_SAMPLES, wild_type().geometry.dimension)))
 
 
+def silent(rng):
+    """Two of three samples say nothing."""
+    written = language(rng, N_SAMPLES)
+    return collapsed(rng, [text if i % 3 == 0 else " \n" for i, text in enumerate(written)])
+
+
 def collapsed(rng, samples):
     return evidence(rng, samples, rate=4.0, entropy=1.5, own=1.5, founder=3.5)
 
 
 COLLAPSES = {
+    "empty_samples": silent,
+    "homozygosity": common,
     "hill_index": common,
     "fixation_index": common,
     "rare_mass": common,

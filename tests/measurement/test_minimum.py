@@ -8,6 +8,7 @@ from collapse_guard.indicators.base import MINIMUM_GROUPS, all_indicators
 from collapse_guard.indicators.instruments import instruments
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
+from collapse_guard.measurement.measure import measure
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
 from collapse_guard.measurement.sample_readings import group_readings
 from collapse_guard.measurement.stratum import freeze_tail
@@ -66,6 +67,17 @@ def of_vectors(wild_type, rng, n):
     return group_readings("vectors", groups_of_vectors(rows, SIZE), instruments(wild_type), EVERY)
 
 
+def of_whole(wild_type, rng, n):
+    """Half of them empty, which only `empty_samples` counts: the others need n that are not."""
+    written = texts(rng, n, 8)
+    empty = [reading for reading in measure_texts(wild_type, written) if reading.indicator == "empty_samples"]
+    return [*(one for one in measure_texts(wild_type, [*written, "", " "]) if one.indicator != "empty_samples"), *empty]
+
+
+def measure_texts(wild_type, samples):
+    return measure(wild_type, Evidence(samples=samples)).values()
+
+
 READINGS = {
     "losses": of_losses,
     "outputs": of_outputs,
@@ -73,6 +85,7 @@ READINGS = {
     "words": of_words,
     "texts": of_texts,
     "vectors": of_vectors,
+    "whole": of_whole,
 }
 
 
@@ -80,12 +93,15 @@ READINGS = {
 @pytest.mark.parametrize("name", [name for name, metric in all_indicators().items() if metric.evidence != "lineage"])
 def test_a_reading_needs_exactly_the_declared_minimum_of_replicates(wild_type, name):
     metric = all_indicators()[name]
-    if metric.evidence != "losses":
+    if metric.evidence not in ("losses", "whole"):
         assert metric.minimum_n == MINIMUM_GROUPS
     for n, usable in ((metric.minimum_n, True), (metric.minimum_n - 1, False)):
         rng = np.random.default_rng(1)
         reading = {found.indicator: found for found in READINGS[metric.evidence](wild_type, rng, n)}[name]
-        assert len(reading.replicates) == n
+        if metric.evidence == "whole" and not (usable and reading.replicates):
+            assert reading.n == n
+        else:
+            assert len(reading.replicates) == n
         assert reading.is_usable is usable, reading.problem
         assert (reading.n >= reading.n_minimum) is usable
         assert (reading.unit, reading.direction, reading.scale) == (metric.unit, metric.direction, metric.scale)

@@ -13,7 +13,8 @@ from collapse_guard.comparison.betting import paired_e_value
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
-from collapse_guard.comparison.two_sample import two_sample_difference, two_sample_log_ratio
+from collapse_guard.comparison.rarefaction import rarefied_log_ratio
+from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
 from collapse_guard.records import Baseline, Comparison, Direction, EffectScale, Reading
 
@@ -30,9 +31,14 @@ def obstacle(reading: Reading, reference: Reading) -> str:
             return f"{name} of {which}: {side.problem or 'it is not a number'}"
     if reading.keys or reference.keys:
         return _pairing_obstacle(reading, reference)
+    if bool(reading.census) != bool(reference.census):
+        return (
+            f"{name} is read over all samples together now, and was read in groups by an earlier version: "
+            "assess the founder again, as a new lineage"
+        )
     if reading.group != reference.group:
         return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"
-    if reading.scale is EffectScale.LOG_RATIO and math.fsum(reference.replicates) <= 0.0:
+    if reading.scale is EffectScale.LOG_RATIO and not reference.census and math.fsum(reference.replicates) <= 0.0:
         return f"{name} of the baseline is 0, so a ratio to it is not defined: remove it from `decides` in the policy"
     return ""
 
@@ -126,8 +132,9 @@ def compare(
         p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
         p_within_margin=p_within,
         method=_method(reading, contrast),
-        n=len(reading.replicates),
-        n_reference=len(reference.replicates),
+        n=_replicates(reading),
+        n_reference=_replicates(reference),
+        n_counted=_counted(reading),
         n_needed=needed if undecided else None,
         detectable=smallest if math.isfinite(smallest) else None,
         e_beyond_margin=e_margin,
@@ -174,13 +181,30 @@ def effect_unit(reading: Reading) -> str:
 
 
 def contrast_of(reading: Reading, reference: Reading) -> Contrast:
-    """Choose the method: paired where replicates have keys, two samples where not."""
+    """Choose the method: paired where replicates have keys, two samples where not, shares of different samples."""
+    if reading.census:
+        return rarefied_log_ratio(observed=reading.census, reference=reference.census)
     if not reading.keys:
         two_sample = two_sample_log_ratio if reading.scale is EffectScale.LOG_RATIO else two_sample_difference
-        return two_sample(observed=reading.replicates, reference=reference.replicates)
+        return two_sample(
+            observed=reading.replicates,
+            reference=reference.replicates,
+            different=(reading.different, reference.different),
+        )
     paired = paired_log_ratio if reading.scale is EffectScale.LOG_RATIO else paired_difference
     observed = _observed(reading, reference)
     return paired(observed=observed, reference=reference.replicates, weights=reference.weights)
+
+
+def _replicates(reading: Reading) -> int:
+    return sum(times * different for times, different in reading.census) or len(reading.replicates)
+
+
+def _counted(reading: Reading) -> float | None:
+    """As how many replicates intervals count them; None: as many as there are."""
+    if reading.census or reading.keys or reading.different == 1.0:
+        return None
+    return counted(len(reading.replicates), reading.different)
 
 
 def _observed(reading: Reading, reference: Reading) -> list[float]:

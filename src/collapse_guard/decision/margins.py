@@ -100,7 +100,8 @@ DRIFT = {
     "effective_rank": Margin(margin=0.15, watch=0.075),
     "vendi": Margin(margin=0.15, watch=0.075),
     "repetition": Margin(margin=0.5, watch=0.2),
-    # Compared by difference: shares of the pairs of words of real text, and of runs of tokens.
+    # Compared by difference: shares of samples, of the pairs of words of real text, and of runs of tokens.
+    "empty_samples": Margin(margin=0.05, watch=0.02),
     "lost_ngrams": Margin(margin=0.08, watch=0.04),
     "copied_ngrams": Margin(margin=0.05, watch=0.02),
 }
@@ -109,6 +110,7 @@ DISTANCE = {
     "rare_coverage": Margin(margin=19.0, watch=4.0),
     "rare_mass": Margin(margin=19.0, watch=4.0),
     # Compared by difference: a half, a fifth.
+    "empty_samples": Margin(margin=0.2, watch=0.05),
     "lost_ngrams": Margin(margin=0.7, watch=0.5),
     "mmd": Margin(margin=0.5, watch=0.2),
     "copied_ngrams": Margin(margin=0.5, watch=0.2),

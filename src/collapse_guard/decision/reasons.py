@@ -72,9 +72,13 @@ def _power(comparison: Comparison) -> str:
 def _n(comparison: Comparison) -> str:
     unit = "replicates"
     if comparison.replicate:
-        single = comparison.replicate in ("document", "item")
+        single = comparison.replicate in ("document", "item", "sample")
         unit = f"{comparison.replicate}s" if single else f"groups of {comparison.replicate}"
-    return f"{comparison.n:,} {unit}"
+    if comparison.replicate.startswith("part "):
+        unit = comparison.replicate.replace("part ", "parts ")
+    if comparison.n_counted is None:
+        return f"{comparison.n:,} {unit}"
+    return f"{comparison.n:,} {unit}, which count as {comparison.n_counted:,.0f} because samples are copies,"
 
 
 def _margin(comparison: Comparison) -> str:

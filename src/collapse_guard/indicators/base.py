@@ -17,7 +17,7 @@ from collapse_guard.records import Direction, EffectScale, Reading
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "vectors", "scores", "lineage"]
+EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "whole", "vectors", "scores", "lineage"]
 GroupKind = Literal["tokens", "words", "samples", "vectors"]
 KINDS: tuple[str, ...] = get_args(EvidenceKind)
 _GROUPS: dict[str, GroupKind] = {"tokens": "tokens", "words": "words", "texts": "samples", "vectors": "vectors"}
@@ -115,6 +115,7 @@ class Indicator(Metric, ABC):
         | words      | `read(group: WordGroup)`       | the same                                                 |
         | texts      | `read(group: TextGroup)`       | the same                                                 |
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
+        | whole      | `read(whole: WholeSamples)`    | a `Census`, or a number for each sample                  |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
         | outputs    | `read(evidence: Evidence)`     | its value and the `Losses` of samples                    |
         | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |

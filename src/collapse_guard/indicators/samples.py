@@ -64,11 +64,6 @@ class TextGroup(Shared):
     instruments: Instruments
     """Instruments of the wild type."""
 
-    @property
-    def contents(self) -> Sequence[str]:
-        """What makes a sample the same as another."""
-        return self.texts
-
 
 @dataclass(frozen=True, eq=False)
 class VectorGroup(Shared):
@@ -84,11 +79,6 @@ class VectorGroup(Shared):
     def counts(self) -> IntArray:
         """How many vectors are in each cluster of the frozen codebook."""
         return self.instruments.clusters(self.vectors)
-
-    @property
-    def contents(self) -> Sequence[bytes]:
-        """What makes a sample the same as another."""
-        return [row.tobytes() for row in self.vectors]
 
 
 def _counts(sequences: Sequence[IntArray], minimum: int = 0) -> IntArray:

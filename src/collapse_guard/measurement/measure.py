@@ -16,10 +16,23 @@ from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
 from collapse_guard.indicators.registry import names
+from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
-from collapse_guard.measurement.sample_readings import group_readings, need_vectors, row_readings
-from collapse_guard.measurement.samples import TextSamples, text_samples, vector_samples, with_embeddings
+from collapse_guard.measurement.sample_readings import (
+    all_empty,
+    group_readings,
+    need_vectors,
+    row_readings,
+    whole_readings,
+)
+from collapse_guard.measurement.samples import (
+    TextSamples,
+    text_samples,
+    tokenized,
+    vector_samples,
+    with_embeddings,
+)
 from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.records import Reading, TailStratum
 from collapse_guard.wildtype import WildType
@@ -43,7 +56,8 @@ def measure(
     |-----------------------|--------------------------------------------------------------------------------|
     | losses                | likelihood: bits_per_byte needs bytes, tails need a stratum, entropy entropies |
     | own, founder losses   | own_perplexity, founder_perplexity                                             |
-    | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens           |
+    | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens; empty    |
+    |                       | samples are counted by empty_samples and left out of all others                |
     | … and their vectors   | spread, distance                                                               |
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
     | scores                | tasks: the mean score of each, under its name                                  |
@@ -77,6 +91,7 @@ def measure(
     scores = evidence.scores or {}
     selected = _wanted(only, scores)
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
+    evidence = tokenized(wild_type, evidence)
     readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, selected)
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)
@@ -142,7 +157,9 @@ def _one_thread() -> Iterator[None]:
 @_one_thread()
 def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str) -> list[Reading]:
     groups = groups_of_vectors(vectors, wild_type.group_samples, source=source)
-    return row_readings(groups, instruments(wild_type), only)
+    frozen = instruments(wild_type)
+    whole = WholeSamples([row.tobytes() for row in vectors + 0.0], (), 0, frozen)
+    return [*row_readings(groups, frozen, only), *whole_readings(whole, only, rows=True, problem=groups.problem)]
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
@@ -161,10 +178,17 @@ def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str]
     types = frozen.types(samples.texts)
     numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
     texts = numbers.of([[samples.texts[i] for i in group] for group in numbers.members])
+    tokens = groups_of_units(samples.tokens, budget, "tokens", source, different=numbers.different)
+    words = groups_of_units(types, budget, "words", source, different=numbers.different)
+    whole = WholeSamples(samples.texts, samples.texts, samples.n_empty, frozen)
+    if not len(samples) and samples.n_empty:
+        nothing = no_groups(0, wild_type.group_samples, all_empty(samples.n_empty))
+        tokens = words = texts = nothing
     return [
-        *group_readings("tokens", groups_of_units(samples.tokens, budget, "tokens", source), frozen, only),
-        *group_readings("words", groups_of_units(types, budget, "words", source), frozen, only),
+        *group_readings("tokens", tokens, frozen, only),
+        *group_readings("words", words, frozen, only),
         *group_readings("samples", texts, frozen, only),
+        *whole_readings(whole, only, rows=False),
     ]
 
 
@@ -176,6 +200,9 @@ def _of_embeddings(
     n, contents, size = None, None, wild_type.group_samples
     if samples is not None:
         n, contents = len(samples), samples.contents
+        if not n and samples.n_empty:
+            nothing = no_groups(0, size, all_empty(samples.n_empty))
+            return group_readings("vectors", nothing, instruments(wild_type), only)
     if n is not None and embeddings is None:
         return group_readings("vectors", no_groups(n, size, NO_EMBEDDER), instruments(wild_type), only)
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)

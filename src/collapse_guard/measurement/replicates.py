@@ -14,6 +14,7 @@ import numpy.typing as npt
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.groups import equal_groups, group_samples, samples_needed
+from collapse_guard.indicators.whole import census_of, share_of_different
 from collapse_guard.records import Reading
 
 Member = TypeVar("Member")
@@ -36,6 +37,8 @@ class Groups(Generic[Member]):
     """The word for samples in problems."""
     problem: str = ""
     """Why there are no groups, as a sentence; empty where the samples are merely too few, or enough."""
+    different: float = 1.0
+    """Share of the samples that differ from each other."""
 
     def of(self, members: Sequence[Other]) -> Groups[Other]:
         """The same groups in another form."""
@@ -52,6 +55,7 @@ class Groups(Generic[Member]):
             replicates=tuple(values),
             group=self.label,
             drawn=drawn,
+            different=self.different,
             problem=self.problem or self._too_few(metric.minimum_n) or (why if undefined else ""),
         )
 
@@ -64,7 +68,9 @@ class Groups(Generic[Member]):
         )
 
 
-def groups_of_units(sequences: Sequence[IntArray], budget: int, unit: str, source: str) -> Groups[list[IntArray]]:
+def groups_of_units(
+    sequences: Sequence[IntArray], budget: int, unit: str, source: str, *, different: float = 1.0
+) -> Groups[list[IntArray]]:
     """Groups of `budget` tokens or words; `source` names the samples in problems."""
     members, n = equal_groups(sequences, budget), len(sequences)
     is_empty = n > 0 and not any(map(len, sequences))
@@ -76,13 +82,21 @@ def groups_of_units(sequences: Sequence[IntArray], budget: int, unit: str, sourc
         needed=cache(lambda groups: samples_needed(sequences, budget, groups) or groups * budget),
         source=source,
         problem=f"none of the {n} {source} has any {unit}" if is_empty else "",
+        different=different,
     )
 
 
 def groups_of_samples(contents: Sequence[bytes], size: int, source: str) -> Groups[IntArray]:
     """Groups of `size` samples, as row numbers, in an order that depends only on their contents."""
     members, n = group_samples(contents, size), len(contents)
-    return Groups(members=members, label=f"{size} samples", n=n, needed=size.__mul__, source=source)
+    return Groups(
+        members=members,
+        label=f"{size} samples",
+        n=n,
+        needed=size.__mul__,
+        source=source,
+        different=share_of_different(census_of(contents)) if n else 1.0,
+    )
 
 
 def no_groups(n: int, size: int, problem: str) -> Groups[Any]:

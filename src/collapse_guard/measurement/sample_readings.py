@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.base import GroupKind, Indicator, all_indicators
+from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import TextGroup, TokenGroup, VectorGroup, WordGroup
+from collapse_guard.indicators.whole import WholeSamples, share_of_different, size_of
 from collapse_guard.measurement.replicates import Groups
 from collapse_guard.records import Reading
 
 _GROUPS_AT_ONCE = 64
 """Groups that an indicator reads one after the other: what it looks up stays in the cache of the processor. They are
 then let go, because the counts of all groups together would be far larger than the samples."""
+WHOLE_PARTS = 32
+"""Parts of all samples whose means are the replicates of a mean over samples."""
 _FORMS: dict[GroupKind, Any] = {"tokens": TokenGroup, "words": WordGroup, "samples": TextGroup, "vectors": VectorGroup}
 
 
@@ -27,13 +34,56 @@ def group_readings(
 
 def row_readings(groups: Groups[FloatArray], instruments: Instruments, only: Collection[str]) -> list[Reading]:
     """Readings of groups of samples that are rows: as vectors, and what rows have in common with texts."""
-    of_rows = [metric for metric in _chosen(only) if metric.reads_rows or metric.groups_of == "vectors"]
+    of_rows = [metric for metric in _chosen(only) if metric.groups_of and (metric.reads_rows or _of_vectors(metric))]
     return _read(groups, VectorGroup, instruments, of_rows)
+
+
+def whole_readings(whole: WholeSamples, only: Collection[str], *, rows: bool, problem: str = "") -> list[Reading]:
+    """Readings of all samples together: what counts whole samples.
+
+    Args:
+        whole: The samples.
+        only: Names of indicators to read.
+        rows: Whether samples are rows of numbers, of which fewer indicators are read.
+        problem: Why there is nothing to read, as a sentence; empty where there is.
+    """
+    metrics = [metric for metric in _chosen(only) if metric.evidence == "whole" and (metric.reads_rows or not rows)]
+    return [_of_whole(metric, whole, problem) for metric in metrics]
+
+
+def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Reading:
+    counted = metric.read(whole)
+    parts: dict[str, Any]
+    if isinstance(counted, tuple):
+        value, n, parts = share_of_different(counted), size_of(counted), {"census": counted, "group": "sample"}
+    else:
+        value, n = float(counted.mean()) if len(counted) else math.nan, len(counted)
+        parts = {"replicates": tuple(float(part.mean()) for part in _parts(counted)), "group": "part of the samples"}
+    if not n and whole.n_empty:
+        problem = all_empty(whole.n_empty)
+    needed = metric.minimum_n
+    few = f"of {needed} samples that are needed there are {n}: {needed} samples would do" if n < needed else ""
+    return metric.reading(value=math.nan if problem else value, n=n, n_minimum=needed, problem=problem or few, **parts)
+
+
+def _parts(numbers: FloatArray) -> list[FloatArray]:
+    """As many parts of the samples as a spread needs, in an order that has nothing to do with their content."""
+    order = content_order([number.tobytes() for number in numbers])
+    return np.array_split(numbers[order], WHOLE_PARTS) if len(numbers) >= WHOLE_PARTS else []
+
+
+def all_empty(n: int) -> str:
+    """Why nothing is read of samples without any text."""
+    return f"all {n:,} samples are empty"
 
 
 def need_vectors(only: Collection[str]) -> bool:
     """Whether some of these indicators are read from vectors."""
     return bool(_reading("vectors", only))
+
+
+def _of_vectors(metric: type[Indicator]) -> bool:
+    return metric.groups_of == "vectors"
 
 
 def _reading(kind: GroupKind, only: Collection[str]) -> list[type[Indicator]]:

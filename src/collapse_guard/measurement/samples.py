@@ -13,6 +13,7 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Samples
 from collapse_guard.indicators.groups import content_order
+from collapse_guard.indicators.whole import is_empty
 from collapse_guard.wildtype import WildType
 
 _N_SPECIAL = 2
@@ -21,12 +22,19 @@ _N_SPECIAL = 2
 
 @dataclass(frozen=True, eq=False)
 class TextSamples(Sequence[str]):
-    """Samples of text in both forms; a sequence of the texts, so that they can stand in an `Evidence`."""
+    """Samples of text in both forms, without empty ones; a sequence of the texts, so that an `Evidence` can hold them.
+
+    An empty sample is a sample of nothing: `empty_samples` counts it, and nothing else is read from it.
+    """
 
     texts: list[str]
     """n texts."""
     tokens: list[IntArray]
     """n arrays of token ids of the wild type's tokenizer, without special tokens."""
+    rows: IntArray | None = None
+    """n: where the texts stood among the samples as they were given; None: no sample was empty."""
+    n_empty: int = 0
+    """How many more samples are empty."""
 
     @cached_property
     def contents(self) -> list[bytes]:
@@ -45,6 +53,8 @@ class TextSamples(Sequence[str]):
 def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
     """Read texts or token ids of the wild type's own tokenizer; its special tokens (begin, pad) are left out of ids.
 
+    Samples without anything but white space are counted and left out.
+
     Raises:
         InputError: A sample is neither, has no UTF-8 form, or has an id that is not in the vocabulary.
     """
@@ -52,19 +62,31 @@ def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
         return samples
     if any(isinstance(sample, str) for sample in samples):
         texts = [_checked_text(i, sample) for i, sample in enumerate(samples)]
-        return TextSamples(texts, list(wild_type.encode(texts)))
+        rows = _written(texts)
+        texts = [texts[i] for i in rows]
+        return _with_rows(TextSamples(texts, list(wild_type.encode(texts))), rows, len(samples))
     tokens = [_checked_ids(i, sample, wild_type.vocabulary_size) for i, sample in enumerate(samples)]
-    return TextSamples(wild_type.decode(tokens), tokens)
+    texts = wild_type.decode(tokens)
+    rows = _written(texts)
+    return _with_rows(TextSamples([texts[i] for i in rows], [tokens[i] for i in rows]), rows, len(samples))
+
+
+def _written(texts: Sequence[str]) -> IntArray:
+    return np.array([i for i, text in enumerate(texts) if not is_empty(text)], dtype=np.int64)
+
+
+def _with_rows(samples: TextSamples, rows: IntArray, n: int) -> TextSamples:
+    return samples if len(rows) == n else replace(samples, rows=rows, n_empty=n - len(rows))
 
 
 def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
-    """The texts of samples: as `text_samples`, without the ids of texts, which take longest.
+    """The texts of samples that are not empty: as `text_samples`, without the ids of texts, which take longest.
 
     Raises:
         InputError: As `text_samples`.
     """
     if not isinstance(samples, TextSamples) and all(isinstance(sample, str) for sample in samples):
-        return [_checked_text(i, sample) for i, sample in enumerate(samples)]
+        return [text for text in (_checked_text(i, one) for i, one in enumerate(samples)) if not is_empty(text)]
     return text_samples(wild_type, samples).texts
 
 
@@ -74,9 +96,26 @@ def prepared(wild_type: WildType, evidence: Evidence) -> Evidence:
     Raises:
         InputError: As `text_samples`.
     """
-    if evidence.samples is not None and wild_type.kind == "text":
-        evidence = replace(evidence, samples=text_samples(wild_type, evidence.samples))
-    return with_embeddings(wild_type, evidence)
+    return with_embeddings(wild_type, tokenized(wild_type, evidence))
+
+
+def tokenized(wild_type: WildType, evidence: Evidence) -> Evidence:
+    """Tokenize samples of text, and leave empty ones out, with their embeddings where these are given.
+
+    Raises:
+        InputError: As `text_samples`.
+    """
+    if evidence.samples is None or wild_type.kind == "vectors" or isinstance(evidence.samples, TextSamples):
+        return evidence
+    samples = text_samples(wild_type, evidence.samples)
+    return replace(evidence, samples=samples, embeddings=_of_rows(evidence.embeddings, samples))
+
+
+def _of_rows(embeddings: Any, samples: TextSamples) -> Any:
+    """Embeddings of the samples that are not empty, where one was given for each sample."""
+    if embeddings is None or samples.rows is None or len(embeddings) != len(samples) + samples.n_empty:
+        return embeddings
+    return np.asarray(embeddings)[samples.rows]
 
 
 def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
@@ -87,6 +126,8 @@ def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
     if evidence.samples is None or evidence.embeddings is not None or not wild_type.can_embed:
         return evidence
     texts = sample_texts(wild_type, evidence.samples)
+    if not texts:
+        return replace(evidence, embeddings=np.zeros((0, wild_type.geometry.dimension)))
     order = content_order([text.encode() for text in texts])
     ordered = wild_type.embed([texts[i] for i in order])
     embeddings = np.empty_like(ordered)

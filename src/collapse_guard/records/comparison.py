@@ -60,6 +60,8 @@ class Comparison(Record):
     """Replicates of this generation."""
     n_reference: int
     """Replicates of the baseline."""
+    n_counted: float | None = None
+    """As how many replicates of this generation the intervals count them, because samples are copies; None: as `n`."""
     n_needed: int | None = None
     """Samples or documents that would decide at 80% power; None: it is decided, or no number would."""
     detectable: float | None = None

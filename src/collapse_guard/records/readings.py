@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from collapse_guard.records.record import Record
+from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
 
 
@@ -50,6 +50,11 @@ class Reading(Record):
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
     scale: EffectScale = EffectScale.LOG_RATIO
     """How two readings are compared, and how their difference is shown."""
+    census: tuple[tuple[int, int], ...] = ()
+    """Of what counts whole samples: (k, how many different samples there are k times), k rising. It takes the place of
+    replicates: the share of different samples falls with their number, and is compared at an equal one."""
+    different: Share = 1.0
+    """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     drawn: str = ""

@@ -68,8 +68,9 @@ class IndicatorContract(ABC):
             require(
                 got == declared, f"`{name}` of the reading must be what {metric.__name__} declares, {declared!r}", got
             )
-        many = len(reading.replicates) >= metric.minimum_n
-        require(many, f"a reading must have {metric.minimum_n} replicates", len(reading.replicates))
+        replicates = len(reading.replicates) or sum(times * different for times, different in reading.census)
+        many = replicates >= metric.minimum_n
+        require(many, f"a reading must have {metric.minimum_n} replicates", replicates)
 
     def test_values_stay_in_the_declared_range(self) -> None:
         """Healthy and collapsed."""

@@ -5,6 +5,8 @@ Here is distinct-n; the other members of the family stand in the modules that ar
 
 from collapse_guard.indicators.diversity.compression import *
 from collapse_guard.indicators.diversity.distinct import *
+from collapse_guard.indicators.diversity.empty_samples import *
+from collapse_guard.indicators.diversity.near_unique import *
 from collapse_guard.indicators.diversity.ngram_entropy import *
 from collapse_guard.indicators.diversity.repetition import *
 from collapse_guard.indicators.diversity.self_bleu import *

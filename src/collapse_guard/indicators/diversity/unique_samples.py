@@ -15,7 +15,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.ngrams import KeyTable
-from collapse_guard.indicators.samples import TextGroup, VectorGroup
+from collapse_guard.indicators.whole import Census, WholeSamples, census_of
 
 Contents = Sequence[str | bytes | npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
 """Samples of one kind: texts, bytes, or 1-D arrays of ids or numbers (the rows of a matrix)."""
@@ -63,16 +63,17 @@ class UniqueSamples(DiversityIndicator, KeyTable):
     name, place = "unique_samples", 160
     unit = "share of samples"
     undefined = "there are no samples"
-    evidence = "texts"
+    evidence = "whole"
     reads_rows = True
+    minimum_n = 32
     cost = "O(bytes)"
     misses = "copies with a small change, and everything short of copies"
     definitions = (6,)
 
     @classmethod
-    def read(cls, group: TextGroup | VectorGroup) -> float:
-        """Value of a group."""
-        return unique_samples(group.contents)
+    def read(cls, whole: WholeSamples) -> Census:
+        """How many samples there are once, twice, and so on."""
+        return census_of(whole.contents)
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without samples."""

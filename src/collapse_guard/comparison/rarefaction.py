@@ -1,0 +1,88 @@
+"""Two shares of different samples at an equal number of samples: the larger set is cut to the smaller in expectation.
+
+A share of different samples falls with the number of samples, so 3,000 samples cannot be held against 600 as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import gammaln
+
+from collapse_guard.arrays import FloatArray
+from collapse_guard.comparison.contrast import Contrast, studentised
+
+Census = Sequence[tuple[int, int]]
+
+
+def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
+    r"""Log ratio of two shares of different samples at the size m of the smaller set.
+
+    Of n samples, content i of which occurs n_i times, a random part of m has in expectation
+
+    .. math:: D(m) = \sum_i \left(1 - \binom{n - n_i}{m} \Big/ \binom{n}{m}\right)
+
+    different ones (Hurlbert's rarefaction), and the share is s = D(m) / m. Its variance is the largest of three: the
+    jackknife's over samples, which is at least the true one in expectation (Efron and Stein) whatever model wrote
+    them; s (1 - s) / D(n), because a file that is given three times is no more evidence; and that of one copy more or
+    less, so that no share is certain. O(k) for k different numbers of copies.
+
+    Source: Hurlbert (1971), Ecology 52:577; Efron and Stein (1981), Ann. Stat. 9:586.
+
+    Args:
+        observed: Of this generation: (k, how many different samples there are k times).
+        reference: Of the baseline.
+
+    Example:
+        >>> c = rarefied_log_ratio(observed=[(3, 100)], reference=[(1, 300)])
+        >>> round(math.exp(c.effect), 4), round(c.standard_error, 4)
+        (0.3333, 0.1415)
+    """
+    m = min(_size(observed), _size(reference))
+    (x, v_x), (y, v_y) = (_share_and_variance(census, m) for census in (observed, reference))
+
+    def statistic(hypothesis: float) -> float:
+        ratio = math.exp(hypothesis)
+        return studentised(x - ratio * y, math.sqrt(v_x + ratio**2 * v_y))
+
+    ratio = x / y
+    return Contrast(
+        observed=x,
+        reference=y,
+        effect=math.log(ratio),
+        standard_error=math.sqrt(v_x + ratio**2 * v_y) / x,
+        degrees_of_freedom=m - 1.0,
+        statistic=statistic,
+        method=f"ratio of shares at {m:,} samples (rarefaction, jackknife)",
+    )
+
+
+def _size(census: Census) -> int:
+    return sum(times * different for times, different in census)
+
+
+def _share_and_variance(census: Census, m: int) -> tuple[float, float]:
+    """D(m) / m, and its variance."""
+    times, different = np.array(census, dtype=np.float64).T
+    n = float(times @ different)
+    share = float(different @ (1.0 - _missed(times, n, m))) / m
+    if m == n:
+        # Without a sample there is a content less where it was the only one.
+        losses = np.where(times == 1.0, 1.0, 0.0)
+    else:
+        losses = _missed(times - 1.0, n - 1.0, m) - _missed(times, n - 1.0, m)
+    weights = times * different
+    mean = float(weights @ losses) / n
+    jackknife = (n - 1.0) / n * float(weights @ (losses - mean) ** 2)
+    return share, max(jackknife / m**2, share * (1.0 - share) / float(different.sum()), 1.0 / m**2)
+
+
+def _missed(times: FloatArray, n: float, m: int) -> FloatArray:
+    """C(n - k, m) / C(n, m): the chance that m of n samples have none of those that are there k times."""
+    left = n - times - m
+    possible = left >= 0.0
+    without = gammaln(n - times + 1.0) - gammaln(np.where(possible, left, 0.0) + 1.0)
+    of_all = gammaln(n + 1.0) - gammaln(n - m + 1.0)
+    return np.where(possible, np.exp(without - of_all), 0.0)
