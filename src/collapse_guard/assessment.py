@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from collapse_guard.decision.baselines import comparisons_of, obstacles_of
@@ -9,16 +10,19 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.measurement.intake import intake_of
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import measure, reference_readings, sample_tokens
-from collapse_guard.measurement.samples import prepared
+from collapse_guard.measurement.samples import tokenized, with_embeddings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
 from collapse_guard.records import Assessment, Generation, Reading, TailStratum
 from collapse_guard.records.readings import Readings
 from collapse_guard.wildtype import WildType
+
+_log = logging.getLogger("collapse_guard")
 
 
 def assess(
@@ -44,7 +48,8 @@ def assess(
             alpha. None: it is assessed only once.
 
     Returns:
-        Readings, comparisons, verdict, and the mixture for the next generation.
+        Readings, comparisons, verdict, and the mixture for the next generation. What was read is counted in `intake`,
+        and logged as INFO by the logger "collapse_guard".
 
     Raises:
         FingerprintMismatchError: The history was measured against another wild type.
@@ -54,7 +59,11 @@ def assess(
     generation = _stamp(generation or _next(history), wild_type, history)
     founder = next((past for past in history if past.generation.index == 0), None)
     stratum = _stratum(evidence, founder, generation)
-    evidence = prepared(wild_type, evidence)
+    given = tokenized(wild_type, evidence)
+    intake = intake_of(wild_type, given)
+    for part in intake:
+        _log.info("read %s", part)
+    evidence = with_embeddings(wild_type, given)
     readings = measure(wild_type, evidence, stratum=stratum)
     readings |= _of_lineage(readings, generation, history)
     reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, evidence))
@@ -62,7 +71,7 @@ def assess(
     concluded = conclude(
         generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed, look=look
     )
-    return _with_outlook(concluded.model_copy(update={"lost": lost}), history, policy)
+    return _with_outlook(concluded.model_copy(update={"lost": lost, "intake": intake}), history, policy)
 
 
 def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
@@ -83,7 +92,7 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         seed=stored.seed,
         look=stored.look,
     )
-    return _with_outlook(decided.model_copy(update={"lost": stored.lost}), history, policy)
+    return _with_outlook(decided.model_copy(update={"lost": stored.lost, "intake": stored.intake}), history, policy)
 
 
 def replay(stored: Sequence[Assessment], policy: Policy) -> list[Assessment]:

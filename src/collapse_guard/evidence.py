@@ -169,11 +169,15 @@ class Evidence:
     scores: Mapping[str, Any] | None = None
     """Name of each task -> its scores: a mapping of the id of each item to its score, a list of scores, or `Scores`, as
     which they are kept. An indicator for each task; see `docs/task-scores.md`."""
+    sources: Mapping[str, str] | None = None
+    """Part, such as "samples", "losses" or "scores facts" -> the name of the file that it was read from, which is told
+    with the counts of what was read; None: it came from Python."""
 
     def __post_init__(self) -> None:
         """Refuse empty evidence, a single text instead of a list, and losses of samples that are not numbered."""
-        if all(getattr(self, field.name) is None for field in fields(self)):
-            names = ", ".join(f"`{field.name}`" for field in fields(self))
+        parts = [field.name for field in fields(self) if field.name != "sources"]
+        if all(getattr(self, name) is None for name in parts):
+            names = ", ".join(f"`{name}`" for name in parts)
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
         several("samples", self.samples)
         if self.scores is not None:

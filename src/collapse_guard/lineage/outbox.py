@@ -103,6 +103,7 @@ class _Contents(Record):
     has_founder_losses: bool = False
     has_embeddings: bool
     has_scores: bool = False
+    sources: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,6 +194,7 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
     contents = _Contents(
         request=request,
         samples=kind,
+        sources=None if evidence.sources is None else dict(evidence.sources),
         **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings", "scores")},
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
@@ -260,13 +262,17 @@ def _digest(folder: Path) -> str:
 
 def _read(folder: Path, contents: _Contents) -> Evidence:
     arrays = load_file(folder / _ARRAYS) if (folder / _ARRAYS).is_file() else {}
+    losses: dict[str, Any] = {
+        name: _read_losses(folder / file) for name, file in _LOSSES.items() if getattr(contents, f"has_{name}")
+    }
     return Evidence(
         samples=arrays["samples"]
         if contents.samples == "array"
         else _read_samples(folder / _SAMPLES, contents.samples),
-        **{name: _read_losses(folder / file) for name, file in _LOSSES.items() if getattr(contents, f"has_{name}")},
+        **losses,
         embeddings=arrays["embeddings"] if contents.has_embeddings else None,
         scores=_read_scores(folder / _SCORES) if contents.has_scores else None,
+        sources=contents.sources,
     )
 
 

@@ -90,15 +90,6 @@ def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
     return text_samples(wild_type, samples).texts
 
 
-def prepared(wild_type: WildType, evidence: Evidence) -> Evidence:
-    """Tokenize and embed samples of text once, for all that read the evidence.
-
-    Raises:
-        InputError: As `text_samples`.
-    """
-    return with_embeddings(wild_type, tokenized(wild_type, evidence))
-
-
 def tokenized(wild_type: WildType, evidence: Evidence) -> Evidence:
     """Tokenize samples of text, and leave empty ones out, with their embeddings where these are given.
 

@@ -7,6 +7,7 @@ from collapse_guard.records.decision import Decision as Decision
 from collapse_guard.records.generation import Generation as Generation
 from collapse_guard.records.generation import Mixture as Mixture
 from collapse_guard.records.generation import is_lineage_name as is_lineage_name
+from collapse_guard.records.intake import Intake as Intake
 from collapse_guard.records.lost import LostItem as LostItem
 from collapse_guard.records.outlook import Course as Course
 from collapse_guard.records.outlook import Depression as Depression

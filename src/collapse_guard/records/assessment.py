@@ -7,6 +7,7 @@ from pydantic import Field
 from collapse_guard.records.comparison import Comparison
 from collapse_guard.records.decision import Decision
 from collapse_guard.records.generation import Generation, Mixture
+from collapse_guard.records.intake import Intake
 from collapse_guard.records.lost import LostItem
 from collapse_guard.records.outlook import Outlook
 from collapse_guard.records.readings import Reading, TailStratum
@@ -19,6 +20,8 @@ class Assessment(Record):
 
     generation: Generation
     """The generation assessed."""
+    intake: tuple[Intake, ...] = ()
+    """What was read of each part of the evidence, counted; empty where an earlier version did not count."""
     readings: dict[str, Reading]
     """Indicator name -> reading."""
     reference: dict[str, Reading] = Field(default_factory=dict)

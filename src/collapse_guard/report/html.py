@@ -56,6 +56,8 @@ class LineageView:
     """Its newest generation."""
     track: tuple[tuple[int, Severity], ...]
     """Generation and verdict, oldest first."""
+    read: str
+    """What was read, counted; empty where it was not."""
     prescription: str
     """The guard's request for the next generation; empty: none."""
     outlook: tuple[str, ...]
@@ -124,6 +126,7 @@ def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
         look=lineage_look(place),
         newest=newest,
         track=tuple((past.generation.index, past.verdict.severity) for past in ordered),
+        read=sentences.read(newest),
         prescription=sentences.prescription(newest),
         outlook=(*sentences.decisions(newest), *outlook.sentences(newest)),
         needed=tuple(sentences.deciding_samples(newest)),

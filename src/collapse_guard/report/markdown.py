@@ -119,7 +119,7 @@ def _not_listed(newest: Assessment) -> str:
 
 def _asked(newest: Assessment) -> Iterable[str]:
     notes = [*sentences.decisions(newest), *outlook.sentences(newest)]
-    lines = [*map(escape, notes), sentences.prescription(newest)]
+    lines = [escape(sentences.read(newest)), *map(escape, notes), sentences.prescription(newest)]
     return chain.from_iterable((sentence, "") for sentence in lines if sentence)
 
 

@@ -104,6 +104,12 @@ def prescription(assessment: Assessment) -> str:
     return f"The guard asks for {share(mixture.real)} real data in generation {assessment.generation.index + 1}."
 
 
+def read(assessment: Assessment) -> str:
+    """What was read of the generation, counted, in one sentence; empty where nothing was counted."""
+    parts = [one_line(str(part)) for part in assessment.intake]
+    return f"Read {'; '.join(parts)}." if parts else ""
+
+
 def decisions(assessment: Assessment) -> list[str]:
     """Decisions in the middle of its training, one sentence each."""
     return [_decision(decision) for decision in assessment.decisions]
