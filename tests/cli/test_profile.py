@@ -85,10 +85,20 @@ def test_a_wild_type_too_small_to_be_a_baseline_is_shown_now_and_not_at_the_firs
     WRITERS["txt"](tmp_path / "real.txt", texts)
     outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
     assert outcome.code == 0
-    assert "warning: no founder can be judged by unique_samples, total_variance, effective_rank, vendi: " in outcome.err
-    assert "640 windows of the wild type would do" in outcome.err
+    assert "warning: no founder can be judged by total_variance, effective_rank, vendi: " in outcome.err
+    assert "40 windows of the wild type would do" in outcome.err
+    assert "tail_loss needs 100 evaluation documents, and there are 20" in outcome.err
     enough = run("profile", files.real, "--out", tmp_path / "larger", *SMALL)
     assert enough.err == ""
+
+
+def test_it_says_from_which_harm_on_this_much_data_finds_a_collapse_and_what_more_would_buy(run, files, tmp_path):
+    outcome = run("profile", files.real, "--out", tmp_path / "wild-type", *SMALL)
+    rows = {line.split()[0]: line.split()[1:] for line in outcome.out.splitlines() if " -" in line}
+    n = len(WildType.load(tmp_path / "wild-type").evaluation)
+    assert f"With {n:,} samples, as many as there are evaluation documents" in outcome.out
+    margin, now, with_more = (float(cell.rstrip("%")) for cell in rows["vendi"])
+    assert now < with_more < margin == pytest.approx(-13.0)
 
 
 FAULTS = {

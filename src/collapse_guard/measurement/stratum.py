@@ -11,8 +11,11 @@ from collapse_guard.evidence import Losses
 from collapse_guard.indicators.likelihood.nats import check_share
 from collapse_guard.records import TailStratum
 
+TAIL_SHARE = 0.1
+"""Share of the documents, and of the tokens, that are the tail."""
 
-def freeze_tail(losses: Losses, *, share: float = 0.1) -> TailStratum:
+
+def freeze_tail(losses: Losses, *, share: float = TAIL_SHARE) -> TailStratum:
     """Freeze the documents and tokens that the founder finds hardest; later generations are scored on the same ones.
 
     Ties go to the document that comes first by id, then to the earlier token, so the order of documents does not

@@ -31,6 +31,7 @@ from collapse_guard.wildtype.contents import (
 )
 from collapse_guard.wildtype.fitting import fit_texts, fit_vectors, with_embedder
 from collapse_guard.wildtype.geometry import Geometry
+from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
 from collapse_guard.wildtype.leaks import refuse_leaks
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
@@ -70,8 +71,8 @@ class WildType:
         vocabulary_size: int = 2000,
         embedder: TextEmbedder | None = None,
         embedding_dim: int = 64,
-        group_tokens: int = 4096,
-        group_samples: int = 128,
+        group_tokens: int | None = None,
+        group_samples: int | None = None,
         rare_share: float = 0.05,
         near_duplicate_threshold: float = 0.8,
         n_clusters: int = 64,
@@ -91,8 +92,9 @@ class WildType:
             embedder: Function or nn.Module from a list of texts to an n d array; None: TF-IDF and SVD fitted on the
                 pool.
             embedding_dim: Requested d of the default embedder.
-            group_tokens: Token budget of a group of text samples.
-            group_samples: Samples in a group of vectors.
+            group_tokens: Token budget of a group of text samples. None: 4096, or fewer where the evaluation documents
+                fill less than six such groups, so that small data can be a baseline.
+            group_samples: Samples in a group. None: 128, or fewer by the same rule.
             rare_share: Largest part of all word occurrences that the rare words have; see `lexicon.rare_words`.
             near_duplicate_threshold: Smallest Jaccard similarity of word 5-grams that keeps documents on one side of
                 the split, in [0.1, 1].
@@ -105,8 +107,11 @@ class WildType:
         Cost: linear in the words; 2 million take about 8 s on one core and 200 MB.
         """
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
-        settings = TextSettings.checked(**options)
-        return cls._of(settings, fit_texts(documents, settings, embedder))
+        sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
+        settings = TextSettings.checked(**dict.fromkeys(sizes, 2) | options)
+        contents = fit_texts(documents, settings, embedder)
+        fitting = sizes_for_texts(contents.evaluation)
+        return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
     @classmethod
     def fit_arrays(
@@ -115,7 +120,7 @@ class WildType:
         *,
         seed: int = 0,
         evaluation_fraction: float = 0.2,
-        group_samples: int = 128,
+        group_samples: int | None = None,
         n_clusters: int = 64,
     ) -> WildType:
         """Fit a wild type of vectors; equal rows stay on one side of the split, and the order of the rows does not
@@ -125,7 +130,8 @@ class WildType:
             x: n d finite numbers, at least 20 distinct rows.
             seed: Seed of the split and the clusters; it is recorded.
             evaluation_fraction: Share of the rows for evaluation, in (0, 1).
-            group_samples: Samples in a group.
+            group_samples: Samples in a group. None: 128, or fewer where the rows for evaluation fill less than six such
+                groups, so that small data can be a baseline.
             n_clusters: Largest number of clusters of the pool, at least 2; see `geometry.Geometry.fit`.
 
         Raises:
@@ -138,8 +144,13 @@ class WildType:
             ('vectors', (5, 2), (20, 2))
         """
         options = {name: value for name, value in locals().items() if name in VectorSettings.model_fields}
-        settings = VectorSettings.checked(**options)
-        return cls._of(settings, fit_vectors(x, settings))
+        asked = options.pop("group_samples")
+        settings = VectorSettings.checked(group_samples=2 if asked is None else asked, **options)
+        contents = fit_vectors(x, settings)
+        if asked is None:
+            fitting = fitting_size(len(contents.evaluation), SAMPLES)
+            settings = settings.model_copy(update={"group_samples": fitting})
+        return cls._of(settings, contents)
 
     @classmethod
     def load(cls, path: str | Path, *, embedder: TextEmbedder | None = None) -> WildType:

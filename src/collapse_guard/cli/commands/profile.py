@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator
 from itertools import chain
@@ -15,6 +16,7 @@ from collapse_guard.cli import options
 from collapse_guard.cli.terminal import errors, output, say, say_warning
 
 if TYPE_CHECKING:
+    from collapse_guard.records.readings import Readings
     from collapse_guard.wildtype import WildType
 
 
@@ -26,13 +28,19 @@ def profile(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the wild type.", show_default=False)],
     column: options.Column = "text",
     seed: options.Seed = 0,
-    group_tokens: Annotated[int, typer.Option(help="Tokens in a group, the sample size of all comparisons.")] = 4096,
+    group_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens in a group, the sample size of all comparisons. Default: 4096, or fewer for few documents."
+        ),
+    ] = None,
     evaluation_fraction: Annotated[
         float, typer.Option(help="Share of the documents to measure on. Never train on them.")
     ] = 0.2,
 ) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
     from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
     documents, n_read = read_documents(real, column=column), 0
@@ -48,10 +56,12 @@ def profile(
             counted(), seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
         )
         wild_type.save(out)
-        facts, gaps = _facts(wild_type, n_read), _gaps(wild_type)
-    _show(facts, out)
-    for gap in gaps:
+        facts, reference = _facts(wild_type, n_read), reference_readings(wild_type, sample_tokens=None)
+    _show(facts)
+    _show_detections(reference, len(wild_type.evaluation))
+    for gap in _gaps(wild_type, reference):
         say_warning(gap)
+    _show_next(out)
 
 
 def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
@@ -80,27 +90,55 @@ def _n_alike(wild_type: WildType) -> int:
     return len(labels) - len(set(labels.tolist()))
 
 
-def _gaps(wild_type: WildType) -> list[str]:
+def _gaps(wild_type: WildType, reference: Readings) -> list[str]:
     """Indicators for which the wild type is too small as a baseline; found now instead of at the first verdict."""
     from collapse_guard.decision.policy import DECIDES
-    from collapse_guard.measurement.measure import reference_readings
+    from collapse_guard.indicators.likelihood.documents import TailLoss
+    from collapse_guard.measurement.stratum import TAIL_SHARE
 
-    reference = reference_readings(wild_type, sample_tokens=None)
     readings = [reference[name] for name in reference if name in DECIDES]
     lacking = {
         problem: [r.indicator for r in readings if r.problem == problem] for problem in (r.problem for r in readings)
     }
-    return [
+    gaps = [
         f"no founder can be judged by {', '.join(names)}: {problem}" for problem, names in lacking.items() if problem
     ]
+    needed = math.ceil(TailLoss.minimum_n / TAIL_SHARE)
+    if len(wild_type.evaluation) < needed:
+        gaps.append(
+            f"tail_loss needs {needed} evaluation documents, and there are {len(wild_type.evaluation)}: "
+            "without more it is not read, and does not decide"
+        )
+    return gaps
 
 
-def _show(facts: dict[str, str], out: Path) -> None:
+def _show_detections(reference: Readings, n: int) -> None:
+    """What this much real data can find, and what more would buy."""
+    from collapse_guard.comparison.effects import limit
+    from collapse_guard.decision.detection import MORE, detections
+    from collapse_guard.decision.policy import Policy
+
+    table = Table("indicator", "limit", "found from", f"with {MORE} times the data", box=None)
+    for now, with_more in detections(reference, Policy()):
+        harms = (now.margin, now.detectable, with_more.detectable)
+        table.add_row(now.indicator, *("-" if harm is None else limit(now, harm) for harm in harms))
+    if table.row_count:
+        say(
+            f"\nWith {n:,} samples, as many as there are evaluation documents, the first generation after the founder "
+            "is found beyond its limit (80% power) from:"
+        )
+        output().print(table)
+
+
+def _show(facts: dict[str, str]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, fact in facts.items():
         table.add_row(name, fact)
     output().print(table)
+
+
+def _show_next(out: Path) -> None:
     say(f"\nThe wild type is in {out}. Next, assess the founder of a lineage (the model trained on real data only):")
     say(f"  collapse-guard assess SAMPLES --wild-type {shlex.quote(str(out))} --lineage NAME --generation 0")
