@@ -44,6 +44,7 @@ PUBLIC = [
     "assess",
     "open_store",
     "read_documents",
+    "read_samples",
     "register",
 ]
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collapse_guard.assessment import assess as assess
-    from collapse_guard.corpus.documents import read_documents as read_documents
+    from collapse_guard.corpus.reading import read_documents as read_documents
+    from collapse_guard.corpus.reading import read_samples as read_samples
     from collapse_guard.decision.margins import Margin as Margin
     from collapse_guard.decision.policy import Policy as Policy
     from collapse_guard.errors import CollapsedError as CollapsedError
@@ -75,7 +76,8 @@ _HOMES = {
     "WildTypeError": "errors",
     "assess": "assessment",
     "open_store": "store",
-    "read_documents": "corpus.documents",
+    "read_documents": "corpus.reading",
+    "read_samples": "corpus.reading",
     "register": "indicators",
 }
 

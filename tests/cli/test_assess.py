@@ -304,7 +304,7 @@ USAGE = {
     "no samples": ((), r"`SAMPLES`, `--losses` or `--scores` is required"),
     "missing file": (("gone.txt",), r"gone\.txt"),
     "unknown extension": (("notes.doc",), r"notes\.doc"),
-    "empty file": (("empty.txt",), r"empty\.txt must hold at least one document"),
+    "empty file": (("empty.txt",), r"empty\.txt must hold at least one row, but got none in 0 bytes"),
     "not UTF-8": (("latin.txt",), r"latin\.txt must be UTF-8, but byte 3 \(0xe9\)"),
     "no such column": (("table.csv", "--column", "txet"), r"column `txet`.*did you mean `text`"),
     "losses without a column": (("--losses", "table.csv"), r"must have a column `document`, .*Known: n, text"),

@@ -69,7 +69,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(run, world, samples,
     outcome = run("curate", samples, "--wild-type", world.wild_type, "--out", out, "--keep", 203)
     assert (outcome.code, "must have 203 samples that are fit" in outcome.err) == (2, True)
     outcome = run("curate", samples, "--wild-type", world.wild_type, "--out", out, "--keep", 204)
-    assert "`--keep` must be at most the 203 samples, but got 204" in outcome.err
+    assert "`--keep` must be at most the 203 samples with text, but got 204" in outcome.err
     assert run("curate", samples, "--wild-type", world.wild_type, "--out", tmp_path).code == 2
     assert run("curate", tmp_path / "none.txt", "--wild-type", world.wild_type, "--out", out).code == 2
     assert not out.exists()

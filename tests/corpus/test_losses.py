@@ -160,6 +160,6 @@ def test_a_file_that_is_no_parquet_a_missing_one_and_another_extension_are_named
     with pytest.raises(InputError, match=r"gone\.csv cannot be read: No such file"):
         read_losses(tmp_path / "gone.csv")
     with pytest.raises(
-        InputError, match=r"losses\.xlsx must be a \.arrow, \.csv, \.feather, \.jsonl or \.parquet file, .* '\.xlsx'"
+        InputError, match=r"losses\.xlsx must be a \.arrow, \.csv, .*, \.parquet or \.tsv file, .* '\.xlsx'"
     ):
         read_losses(tmp_path / "losses.xlsx")

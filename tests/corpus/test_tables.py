@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_guard.corpus.tables import EXTENSIONS, number, read_arrow, read_columns, text
+from collapse_guard.corpus.arrow import read_arrow
+from collapse_guard.corpus.formats import TABLES
+from collapse_guard.corpus.tables import number, read_columns, text
 from collapse_guard.errors import CorpusError
 
 
@@ -26,8 +28,11 @@ WRITERS = {
     ".arrow": lambda frame, path: pyarrow.feather.write_feather(pa.Table.from_pandas(frame), str(path)),
     ".csv": lambda frame, path: frame.to_csv(path, index=False, na_rep="NaN"),
     ".feather": lambda frame, path: frame.to_feather(path),
+    ".json": lambda frame, path: path.write_text(json.dumps(frame.to_dict("records")), encoding="utf-8"),
     ".jsonl": write_jsonl,
+    ".ndjson": write_jsonl,
     ".parquet": lambda frame, path: frame.to_parquet(path, row_group_size=3),
+    ".tsv": lambda frame, path: frame.to_csv(path, index=False, na_rep="NaN", sep="\t"),
 }
 every_extension = pytest.mark.parametrize("extension", WRITERS)
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
@@ -38,7 +43,7 @@ def read_scores(path):
 
 
 def test_every_extension_is_tried():
-    assert tuple(WRITERS) == EXTENSIONS
+    assert tuple(WRITERS) == TABLES
 
 
 @pytest.mark.slow
@@ -72,7 +77,7 @@ def test_places_are_counted_on_from_batch_to_batch(tmp_path, extension):
     items = [f"q{i}" for i in range(2501)]
     items[2500] = items[40]
     WRITERS[extension](pd.DataFrame({"item": items, "score": 1.0}), path)
-    place = "line" if extension == ".jsonl" else "row"
+    place = "line" if extension in (".jsonl", ".ndjson") else "row"
     with pytest.raises(CorpusError, match=f"but 'q40' stands in {place} 41 and {place} 2501$"):
         read_scores(path)
 
@@ -81,7 +86,7 @@ def test_places_are_counted_on_from_batch_to_batch(tmp_path, extension):
 def test_a_name_that_stands_twice_is_refused_with_both_places(tmp_path, extension):
     path = tmp_path / f"scores{extension}"
     WRITERS[extension](pd.DataFrame({"item": ["a", "b", "a"], "score": 1.0}), path)
-    place = "line" if extension == ".jsonl" else "row"
+    place = "line" if extension in (".jsonl", ".ndjson") else "row"
     with pytest.raises(CorpusError, match=f"one row per `item`, but 'a' stands in {place} 1 and {place} 3"):
         read_scores(path)
 
@@ -100,7 +105,7 @@ def test_a_missing_column_is_answered_with_the_nearest(tmp_path, extension):
 def test_a_value_that_its_parser_refuses_is_named_with_its_place(tmp_path, extension):
     path = tmp_path / f"scores{extension}"
     WRITERS[extension](pd.DataFrame({"item": ["a", "b"], "score": ["1.5", "passed"]}), path)
-    place = "line" if extension == ".jsonl" else "row"
+    place = "line" if extension in (".jsonl", ".ndjson") else "row"
     with pytest.raises(
         CorpusError, match=rf"scores\{extension}, {place} 2: `score` must be a number, but got 'passed'"
     ):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from collapse_guard.corpus.documents import read_documents
+from collapse_guard.corpus.reading import read_documents
 from collapse_guard.errors import CorpusError, InputError
 from collapse_guard.lightning import ReinjectionDataModule
 from collapse_guard.reinjection import ArrowItems, StreamedItems, TokenWindows

@@ -47,7 +47,18 @@ Store = Annotated[
         help="Lineage store: an MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else mlflow.db in this directory.",
     ),
 ]
-Column = Annotated[str, typer.Option(help="Column with the text, in files that have columns.")]
+TEXT_FILES = (
+    "jsonl, json, csv, tsv or txt files (also .gz, .zst, .bz2), parquet or arrow files, directories, patterns, "
+    "a saved dataset, or - for standard input"
+)
+"""What can be read, in words."""
+Column = Annotated[
+    str,
+    typer.Option(
+        help="Column with the text; a.b for a part of it; messages.assistant for what one role of a chat wrote; or a "
+        'template of several, such as "{question} {answer}".'
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; it is recorded.")]
 OwnLossesFile = Annotated[
     Path | None,
@@ -69,11 +80,8 @@ class Submission:
     """The options of `assess` that describe one generation; None for those not given."""
 
     samples: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="SAMPLES",
-            help="Samples of the generation: a parquet, arrow, jsonl, csv or txt file, or a directory of them.",
-        ),
+        list[Path] | None,
+        typer.Argument(metavar="SAMPLES", help=f"Samples of the generation: {TEXT_FILES}.", show_default=False),
     ] = None
     losses: Annotated[
         Path | None,

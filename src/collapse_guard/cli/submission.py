@@ -7,8 +7,9 @@ from typing import Any
 
 from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
-from collapse_guard.corpus.documents import read_documents
+from collapse_guard.cli.texts import find_texts
 from collapse_guard.corpus.losses import read_losses
+from collapse_guard.corpus.reading import read_samples
 from collapse_guard.corpus.scores import read_scores
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError
@@ -57,7 +58,7 @@ def _evidence(submission: Submission, column: str) -> Evidence:
             "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
         )
     evidence = Evidence(
-        samples=None if submission.samples is None else list(read_documents(submission.samples, column=column)),
+        samples=read_samples(find_texts(submission.samples), column=column) if submission.samples else None,
         scores=_scores(submission.scores),
         **losses,
     )
@@ -68,7 +69,7 @@ def _evidence(submission: Submission, column: str) -> Evidence:
 
 def check_alone(*groups: Submission | ReportFiles) -> None:
     """Refuse arguments beside `--resume`, which sends what is kept; raises InputError."""
-    names = [name for group in groups for name, value in vars(group).items() if value is not None]
+    names = [name for group in groups for name, value in vars(group).items() if value not in (None, [])]
     if names:
         named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in names)
         raise InputError(

@@ -1,55 +1,19 @@
-"""Documents: streamed from files, identified by a hash of their content, and held in Arrow memory."""
+"""Documents: identified by a hash of their content, and held in Arrow memory."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from pathlib import Path
+from itertools import islice
 from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 
-from collapse_guard.corpus.tables import EXTENSIONS, check_extension, either, near_file, stream_lines, stream_texts
 from collapse_guard.errors import CorpusError
 
 _BATCH = 1024
-_EXTENSIONS = (*EXTENSIONS, ".txt")
-
-
-def read_documents(paths: str | Path | Sequence[str | Path], *, column: str = "text") -> Iterator[str]:
-    """Read documents from files, one after the other, in memory that does not grow with the files.
-
-    The extension determines the format: `.txt` has one document per line; `.jsonl` has one object per line, with the
-    document under `column`; `.csv` has a header; `.parquet`, `.arrow` and `.feather` have a string column. A directory
-    stands for all its files with these extensions, in the order of their names. Null and blank documents are skipped.
-
-    Args:
-        paths: A file, a directory, or several of them.
-        column: Name of the column (or key in `.jsonl`) that holds the text; `.txt` has none.
-
-    Returns:
-        An iterator over the documents, in the order of the files.
-
-    Raises:
-        CorpusError: At once if a path does not exist or has an unknown extension. While reading, if a file is not UTF-8
-            (with the offset of the first bad byte), is invalid in its format or lacks the column, or if a path has no
-            documents.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder, "corpus.txt")
-        ...     _ = path.write_text("A document.\\n\\nAnother one.\\n", encoding="utf-8")
-        ...     list(read_documents(path))
-        ['A document.', 'Another one.']
-    """
-    chosen = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-    if not chosen:
-        raise CorpusError("`paths` must name at least one file or directory, but got none")
-    return _read_all([(path, _files_of(path)) for path in chosen], column)
 
 
 def content_hash(text: str) -> str:
@@ -63,36 +27,6 @@ def content_hash(text: str) -> str:
     """
     canonical = " ".join(unicodedata.normalize("NFC", text).split())
     return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _files_of(path: Path) -> list[Path]:
-    """The path itself, or the files of known formats in the directory."""
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _EXTENSIONS and file.is_file())
-        if not files:
-            raise CorpusError(f"directory {path} must hold {either(_EXTENSIONS)} files, but it holds none of them")
-        return files
-    if not path.exists():
-        raise CorpusError(f"{path} must be a file or a directory, but it does not exist: {near_file(path)}")
-    check_extension(path, _EXTENSIONS)
-    return [path]
-
-
-def _texts_of(file: Path, column: str) -> Iterator[str | None]:
-    is_text = file.suffix.lower() == ".txt"
-    return (line.rstrip("\r\n") for line in stream_lines(file)) if is_text else stream_texts(file, column)
-
-
-def _read_all(plan: list[tuple[Path, list[Path]]], column: str) -> Iterator[str]:
-    for path, files in plan:
-        n = 0
-        for text in chain.from_iterable(_texts_of(file, column) for file in files):
-            if text and not text.isspace():
-                n += 1
-                yield text
-        if not n:
-            size = sum(file.stat().st_size for file in files)
-            raise CorpusError(f"{path} must hold at least one document that is not blank, but got none in {size} bytes")
 
 
 class Documents(Sequence[str]):

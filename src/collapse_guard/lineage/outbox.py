@@ -31,7 +31,7 @@ from pydantic import AwareDatetime, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from collapse_guard.corpus.tables import read_arrow
+from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.records import Decision, Mixture, Record

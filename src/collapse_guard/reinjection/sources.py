@@ -20,7 +20,9 @@ import torch
 from torch.utils.data import Dataset
 
 from collapse_guard.arguments import whole
-from collapse_guard.corpus.tables import ARROW, arrow_errors, count_texts, either, near_file, read_arrow
+from collapse_guard.corpus.arrow import arrow_errors, count_texts, read_arrow
+from collapse_guard.corpus.files import near_file
+from collapse_guard.corpus.formats import ARROW, either
 from collapse_guard.errors import CorpusError, InputError
 
 _NUMPY = ".npy"

@@ -27,9 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file
 
 from collapse_guard.arrays import freeze
+from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
-from collapse_guard.corpus.tables import read_arrow
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.wildtype.contents import (
     SCHEMA,

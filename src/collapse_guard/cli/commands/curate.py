@@ -32,9 +32,7 @@ class CurationRule(StrEnum):
 def curate(
     samples: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="SAMPLES...", help="Samples of a model: parquet, arrow, jsonl, csv, txt files or directories."
-        ),
+        typer.Argument(metavar="SAMPLES...", help=f"Samples of a model: {options.TEXT_FILES}."),
     ],
     out: Annotated[Path, options.file("Write the kept samples here, as jsonl: text, weight.")],
     wild_type: Annotated[Path, typer.Option(metavar="DIR", help="Wild type whose pool defines what is usual.")],
@@ -58,8 +56,9 @@ def curate(
 ) -> None:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_writable, write_json, write_rows
-    from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.cli.texts import find_texts
     from collapse_guard.corpus.losses import read_losses
+    from collapse_guard.corpus.reading import read_samples
     from collapse_guard.reinjection import curate as choose
     from collapse_guard.reinjection.curation import RULES
     from collapse_guard.wildtype import WildType
@@ -68,27 +67,32 @@ def curate(
         raise InputError("`--own-losses` and `--real-losses` must be given together, but got one: give both, or none")
     check_writable(out, "--out")
     check_writable(json_file, "--json")
-    texts = list(read_documents(samples, column=column))
+    rows = read_samples(find_texts(samples), column=column)
+    filled = [row for row, text in enumerate(rows) if text]
+    texts = [rows[row] for row in filled]
     if keep is not None and keep > len(texts):
-        raise InputError(f"`--keep` must be at most the {len(texts):,} samples, but got {keep}: ask for fewer")
+        raise InputError(
+            f"`--keep` must be at most the {len(texts):,} samples with text, but got {keep}: ask for fewer"
+        )
     with errors().status("curating the samples"):
         curation = choose(
             texts,
             WildType.load(wild_type),
             n=keep,
-            nats=None if own_losses is None else _own_losses(own_losses, len(texts)).rates,
+            nats=None if own_losses is None else _own_losses(own_losses, len(rows)).rates[filled],
             real_nats=None if real_losses is None else read_losses(real_losses).rates,
             rules=[rule for rule in RULES if rule not in {left_out.value for left_out in without or ()}],
             near=near,
             quantile=quantile,
             seed=seed,
         )
-    rows = zip(curation.places, curation.weights, strict=True)
-    write_rows(out, ({"text": texts[place], "weight": round(float(weight), 6)} for place, weight in rows))
+    kept = zip(curation.places, curation.weights, strict=True)
+    write_rows(out, ({"text": texts[place], "weight": round(float(weight), 6)} for place, weight in kept))
     if json_file is not None:
         write_json(json_file, [row.to_dict() for row in curation.audit])
     _show(curation)
-    say(f"{len(curation.places):,} of {len(texts):,} samples are in {out}.")
+    without_text = f"; {len(rows) - len(texts):,} have no text" if len(texts) < len(rows) else ""
+    say(f"{len(curation.places):,} of {len(rows):,} samples are in {out}{without_text}.")
 
 
 def _own_losses(path: Path, n: int) -> Losses:

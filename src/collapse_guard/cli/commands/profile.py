@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def profile(
     real: Annotated[
         list[Path],
-        typer.Argument(metavar="REAL...", help="Real documents: parquet, arrow, jsonl, csv, txt files or directories."),
+        typer.Argument(metavar="REAL...", help=f"Real documents: {options.TEXT_FILES}."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the wild type.", show_default=False)],
     column: options.Column = "text",
@@ -39,11 +39,12 @@ def profile(
     ] = 0.2,
 ) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
-    from collapse_guard.corpus.documents import read_documents
+    from collapse_guard.cli.texts import find_texts
+    from collapse_guard.corpus.reading import read_documents
     from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
-    documents, n_read = read_documents(real, column=column), 0
+    documents, n_read = read_documents(find_texts(real), column=column), 0
 
     def counted() -> Iterator[str]:
         nonlocal n_read

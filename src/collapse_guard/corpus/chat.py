@@ -1,0 +1,78 @@
+"""Chats: lists of messages, each with who wrote it and what, and their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collapse_guard.errors import InputError
+
+ROLES = ("assistant", "developer", "function", "gpt", "human", "system", "tool", "user")
+"""Who may have written a message; a chat need not have one of each."""
+_KEYS = (("role", "content"), ("from", "value"))
+
+Chat = Sequence[Mapping[str, Any]]
+
+
+def is_chat(value: Any) -> bool:
+    """Whether a value is a list of messages: each has `role` and `content`, or `from` and `value`.
+
+    Example:
+        >>> is_chat([{"role": "user", "content": "Who won?"}]), is_chat([{"name": "x"}]), is_chat([])
+        (True, False, False)
+    """
+    return isinstance(value, list) and bool(value) and all(_keys(message) is not None for message in value)
+
+
+def roles(chat: Chat) -> list[str]:
+    """Who wrote each message."""
+    return [role for role, _ in _messages(chat)]
+
+
+def render(chat: Chat) -> str:
+    r"""The messages that say something, one after the other, each behind its role.
+
+    Raises:
+        InputError: The content of a message is not text.
+
+    Example:
+        >>> render([{"role": "user", "content": "Who won?"}, {"role": "assistant", "content": "Nobody."}])
+        'user: Who won?\nassistant: Nobody.'
+    """
+    return "\n".join(f"{role}: {content}" for role, content in _messages(chat) if content.strip())
+
+
+def written_by(chat: Chat, role: str) -> str:
+    """What one role wrote, a message a line; raises InputError as `render` does.
+
+    Example:
+        >>> written_by([{"from": "human", "value": "Who won?"}, {"from": "gpt", "value": "Nobody."}], "gpt")
+        'Nobody.'
+    """
+    return "\n".join(content for writer, content in _messages(chat) if writer == role)
+
+
+def _keys(message: Any) -> tuple[str, str] | None:
+    return next((keys for keys in _KEYS if isinstance(message, Mapping) and all(key in message for key in keys)), None)
+
+
+def _messages(chat: Chat) -> list[tuple[str, str]]:
+    read = []
+    for message in chat:
+        role, content = _keys(message) or _KEYS[0]
+        read.append((str(message[role]), _content(message[content])))
+    return read
+
+
+def _content(content: Any) -> str:
+    """A message is a text, parts of which some are texts, or nothing where it only calls a tool."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = (
+            part if isinstance(part, str) else part.get("text") for part in content if isinstance(part, str | dict)
+        )
+        return "\n".join(part for part in parts if isinstance(part, str))
+    raise InputError(f"the content of a message must be text, but got a {type(content).__name__}")
