@@ -14,6 +14,7 @@ import numpy.typing as npt
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE, several, whole
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
+from collapse_guard.frames import texts_of
 
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
@@ -156,7 +157,8 @@ class Evidence:
     """What was collected from one generation. An indicator is not read if a part that it needs is missing."""
 
     samples: Samples | None = None
-    """Generated samples: texts, token ids of the wild type's own tokenizer, or an n d array of vectors."""
+    """Generated samples: texts, token ids of the wild type's own tokenizer, or an n d array of vectors. A table of
+    pandas, polars, pyarrow or `datasets` gives its column `text`. A text that is missing or blank is kept, as ""."""
     losses: Losses | None = None
     """Losses of the generation on wild-type documents."""
     embeddings: npt.NDArray[np.floating[Any]] | None = None
@@ -179,7 +181,7 @@ class Evidence:
         if all(getattr(self, name) is None for name in parts):
             names = ", ".join(f"`{name}`" for name in parts)
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
-        several("samples", self.samples)
+        object.__setattr__(self, "samples", texts_of("samples", several("samples", self.samples)))
         if self.scores is not None:
             object.__setattr__(self, "scores", {_task(name): Scores.of(given) for name, given in self.scores.items()})
         _check_numbers("own_losses", self.own_losses)

@@ -115,7 +115,7 @@ def test_a_directory_stands_for_its_known_files_by_name(tmp_path: Path) -> None:
     write_txt(tmp_path / "a.TXT", ["first"])
     write_txt(tmp_path / "c.txt", [None])
     (tmp_path / "README.md").write_text("not a document", encoding="utf-8")
-    with pytest.warns(CollapseGuardWarning, match=r"not read: 1 of other kinds in .*/ \(README\.md\)$"):
+    with pytest.warns(CollapseGuardWarning, match=r"not read: 1 file of another kind in .*/ \(README\.md\)$"):
         assert list(read_documents(tmp_path)) == ["first", "second"]
 
 

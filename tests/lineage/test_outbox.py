@@ -56,7 +56,8 @@ def directory(tmp_path_factory):
 @settings(max_examples=40)
 @given(samples=texts)
 def test_texts_come_back_as_they_were(directory, samples):
-    assert round_trip(directory, Evidence(samples=samples)).samples == samples
+    evidence = Evidence(samples=samples)
+    assert round_trip(directory, evidence).samples == evidence.samples
 
 
 @settings(max_examples=40)

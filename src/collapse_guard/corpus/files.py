@@ -127,13 +127,17 @@ class _LeftOut:
 
     def phrases(self) -> list[str]:
         """Each kind, with the first names."""
-        kinds = {
-            "hidden or marked by _": self.hidden,
-            "of other kinds": self.others,
-            "computed by `datasets`": self.caches,
-            "linked to what is read already": self.again,
-        }
-        return [f"{len(names)} {kind} in {self.where} ({_first(names)})" for kind, names in kinds.items() if names]
+        kinds = [
+            (self.hidden, "name that begins with . or _", "names that begin with . or _"),
+            (self.others, "file of another kind", "files of other kinds"),
+            (self.caches, "cache of `datasets`", "caches of `datasets`"),
+            (self.again, "link to what is read already", "links to what is read already"),
+        ]
+        return [
+            f"{len(names)} {one if len(names) == 1 else several} in {self.where} ({_first(names)})"
+            for names, one, several in kinds
+            if names
+        ]
 
 
 def _first(names: Sequence[str]) -> str:

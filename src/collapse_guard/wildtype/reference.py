@@ -19,6 +19,7 @@ from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TextEmbedder
 from collapse_guard.errors import InputError
+from collapse_guard.frames import texts_of
 from collapse_guard.wildtype import files
 from collapse_guard.wildtype.contents import (
     Contents,
@@ -83,7 +84,8 @@ class WildType:
         is fitted again there may have another fingerprint.
 
         Args:
-            documents: At least 20 distinct texts of any length; paragraphs work best.
+            documents: At least 20 distinct texts of any length; paragraphs work best. A table of pandas, polars,
+                pyarrow or `datasets` gives its column `text`. Blank and missing texts are dropped.
             seed: Seed of the split, the search for near duplicates, the embedder and the clusters; it is recorded.
             evaluation_fraction: Share of the documents for evaluation, in (0, 1).
             max_evaluation_documents: Largest number of documents for evaluation.
@@ -109,7 +111,7 @@ class WildType:
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
         settings = TextSettings.checked(**dict.fromkeys(sizes, 2) | options)
-        contents = fit_texts(documents, settings, embedder)
+        contents = fit_texts(texts_of("documents", documents), settings, embedder)
         fitting = sizes_for_texts(contents.evaluation)
         return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
