@@ -158,7 +158,7 @@ class Evidence:
 
     samples: Samples | None = None
     """Generated samples: texts, token ids of the wild type's own tokenizer, or an n d array of vectors. A table of
-    pandas, polars, pyarrow or `datasets` gives its column `text`. A text that is missing or blank is kept, as ""."""
+    pandas, pyarrow or `datasets` gives its column `text`. A text that is missing or blank is kept, as ""."""
     losses: Losses | None = None
     """Losses of the generation on wild-type documents."""
     embeddings: npt.NDArray[np.floating[Any]] | None = None

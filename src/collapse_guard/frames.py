@@ -1,4 +1,4 @@
-"""Tables and columns in memory, as pandas, polars, pyarrow and `datasets` have them, read as lists of texts."""
+"""Tables and columns in memory, as pandas, pyarrow and `datasets` have them, read as lists of texts."""
 
 from __future__ import annotations
 

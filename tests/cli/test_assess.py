@@ -351,6 +351,40 @@ def test_what_cannot_be_used_exits_with_2_and_leaves_nothing(run, world, tmp_pat
     assert sorted(Path().iterdir()) == before
 
 
+def test_samples_are_the_rows_of_all_files_that_are_given(run, world, tmp_path):
+    texts = world.healthy.read_text(encoding="utf-8").splitlines()
+    for number, part in enumerate((texts[:300], texts[300:])):
+        (tmp_path / f"part-{number}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
+    _, whole = _json(run, world, tmp_path / "whole.json", world.healthy)
+    for name, given in {
+        "files": [tmp_path / "part-0.txt", tmp_path / "part-1.txt"],
+        "pattern": [tmp_path / "part-?.txt"],
+    }.items():
+        outcome, parts = _json(run, world, tmp_path / f"{name}.json", *given)
+        assert outcome.code == 0, outcome.err
+        assert parts.readings == whole.readings
+
+
+def test_a_row_without_the_key_is_refused_and_an_empty_one_keeps_its_number(run, world, tmp_path):
+    rows = [{"text": text} for text in world.healthy.read_text(encoding="utf-8").splitlines()]
+    path, own = tmp_path / "samples.jsonl", tmp_path / "own.csv"
+
+    def outcome(changed):
+        path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, changed]), encoding="utf-8")
+        own.write_text(f"document,nll,n_tokens\n{len(rows)},20,10\n", encoding="utf-8")
+        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:")
+        return run("assess", path, "--own-losses", own, *common)
+
+    assert "samples numbered" not in outcome({"text": None}).err
+    assert outcome({"text": None}).code != 2
+    refused = outcome({"completion": "a text"})
+    assert refused.code == 2
+    assert (
+        f"line {len(rows) + 1} has none of that name: Known: completion. Name the right one with `--column`"
+        in refused.err
+    )
+
+
 @pytest.mark.parametrize("missing", ["--wild-type", "--lineage"])
 def test_what_is_required_is_named(run, world, missing):
     given = {"--wild-type": str(world.wild_type), "--lineage": "x"}

@@ -1,6 +1,7 @@
 """`curate`: files in, kept samples and an audit out."""
 
 import json
+import re
 
 import pytest
 
@@ -61,7 +62,23 @@ def test_losses_leave_out_what_is_too_probable(run, world, samples, tmp_path):
     assert texts[100] in kept
     assert "given together" in run("curate", samples, *given).err
     own.write_text("document,nll,n_tokens\n0,30,10")
-    assert "a row for each of the 203 samples" in run("curate", samples, *given, "--real-losses", real).err
+    assert "a row for each of the 203 samples with text" in run("curate", samples, *given, "--real-losses", real).err
+
+
+def test_a_sample_without_text_is_counted_and_keeps_its_number(run, world, samples, tmp_path):
+    own, real, out, blank = tmp_path / "own.csv", tmp_path / "real.csv", tmp_path / "kept.jsonl", tmp_path / "b.jsonl"
+    texts = samples.read_text("utf-8").splitlines()
+    blank.write_text("".join(json.dumps({"text": text}) + "\n" for text in [None, *texts[:100], " ", *texts[100:]]))
+    rows = [f"{number},{300 if number < 191 else 30},100" for number in range(1, len(texts) + 2) if number != 101]
+    own.write_text("document,nll,n_tokens\n" + "\n".join(rows))
+    real.write_text("document,nll,n_tokens\n" + "\n".join(f"{number},250,100" for number in range(50)))
+    given = ["--wild-type", world.wild_type, "--out", out, "--own-losses", own, "--real-losses", real]
+    outcome = run("curate", blank, *given)
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"of 205 samples are in .*kept\.jsonl; 2 have no text\.", outcome.out)
+    kept = [json.loads(line)["text"] for line in out.read_text("utf-8").splitlines()]
+    assert texts[188] in kept
+    assert not {texts[189], "", " "} & set(kept)
 
 
 def test_what_cannot_be_done_is_said_and_nothing_is_written(run, world, samples, tmp_path):

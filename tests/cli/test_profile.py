@@ -1,6 +1,7 @@
 """`profile`: files to a wild type, and what a person is told of it."""
 
 import csv
+import gzip
 import json
 import re
 
@@ -8,7 +9,9 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
+from typer.testing import CliRunner
 
+from collapse_guard.cli.app import app
 from collapse_guard.wildtype import WildType
 
 SMALL = ("--group-tokens", 512, "--evaluation-fraction", 0.5)
@@ -50,6 +53,32 @@ def test_the_same_documents_give_the_same_wild_type_from_every_format_and_from_p
     assert run("profile", parts, tmp_path / "b.jsonl", "--out", tmp_path / "both").code == 0
     fingerprints.add(WildType.load(tmp_path / "both").fingerprint)
     assert len(fingerprints) == 1
+
+
+def test_a_folder_is_read_to_its_depth_and_what_is_left_out_of_it_is_said(run, tmp_path, texts):
+    home = tmp_path / "real"
+    (home / "more").mkdir(parents=True)
+    WRITERS["txt"](home / "a.txt", texts[:50])
+    (home / "more" / "b.jsonl.gz").write_bytes(
+        gzip.compress("".join(json.dumps({"text": text}) + "\n" for text in texts[50:]).encode())
+    )
+    (home / "README.md").touch()
+    (home / "more" / "_unfinished.txt").touch()
+    WRITERS["txt"](tmp_path / "real.txt", texts)
+    outcome = run("profile", home, "--out", tmp_path / "folder")
+    assert f"warning: not read: 1 file of another kind in {home}/ (README.md)\n" in outcome.err
+    assert f"warning: not read: 1 name that begins with . or _ in {home}/ (more/_unfinished.txt)\n" in outcome.err
+    assert run("profile", home / "**" / "*.*", "--out", tmp_path / "pattern").code == 0
+    assert run("profile", tmp_path / "real.txt", "--out", tmp_path / "file").code == 0
+    made = {WildType.load(tmp_path / name).fingerprint for name in ("folder", "pattern", "file")}
+    assert len(made) == 1
+
+
+def test_standard_input_is_read(tmp_path, texts):
+    WRITERS["txt"](tmp_path / "real.txt", texts)
+    for path in ("-", tmp_path / "real.txt"):
+        arguments = ["profile", str(path), "--out", str(tmp_path / "wild-type")]
+        assert CliRunner().invoke(app, arguments, input="\n".join(texts)).exit_code == 0
 
 
 def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, files):

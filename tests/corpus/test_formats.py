@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from collapse_guard.corpus.reading import read_documents
+from collapse_guard.corpus.reading import read_documents, read_samples
 from collapse_guard.errors import CollapseGuardWarning, CorpusError
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -32,9 +32,18 @@ def write_jsonl(path: Path, texts: list[str | None]) -> None:
     path.write_text("\n".join(rows), encoding="utf-8")
 
 
-def write_csv(path: Path, texts: list[str | None]) -> None:
+def write_json(path: Path, texts: list[str | None]) -> None:
+    rows = [{"id": i, "text": text} for i, text in enumerate(texts)]
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def write_csv(path: Path, texts: list[str | None], delimiter: str = ",") -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([["id", "text"], *enumerate(texts)])
+        csv.writer(file, delimiter=delimiter).writerows([["id", "text"], *enumerate(texts)])
+
+
+def write_tsv(path: Path, texts: list[str | None]) -> None:
+    write_csv(path, texts, "\t")
 
 
 def table_of(texts: list[str | None], column_type: pa.DataType | None = None) -> pa.Table:
@@ -65,14 +74,17 @@ Writer = Callable[[Path, list[str | None]], None]
 FORMATS: dict[str, tuple[str, Writer]] = {
     "txt": ("corpus.txt", write_txt),
     "jsonl": ("corpus.jsonl", write_jsonl),
+    "ndjson": ("corpus.ndjson", write_jsonl),
+    "json": ("corpus.json", write_json),
     "csv": ("corpus.csv", write_csv),
+    "tsv": ("corpus.tsv", write_tsv),
     "parquet": ("corpus.parquet", write_parquet),
     "feather": ("corpus.feather", write_feather),
     "arrow stream": ("corpus.arrow", write_arrow_stream),
     "arrow file": ("corpus.ARROW", write_arrow_file),
 }
 every_format = pytest.mark.parametrize(("name", "write"), FORMATS.values(), ids=FORMATS.keys())
-every_text_format = pytest.mark.parametrize("extension", ["txt", "jsonl", "csv"])
+every_text_format = pytest.mark.parametrize("extension", ["txt", "jsonl", "ndjson", "json", "csv", "tsv"])
 
 
 @every_format
@@ -85,6 +97,21 @@ def test_what_was_written_is_read(tmp_path: Path, name: str, write: Writer) -> N
 def test_null_and_blank_documents_are_passed_over(tmp_path: Path, name: str, write: Writer) -> None:
     write(tmp_path / name, [None, TEXTS[0], "", " \t ", TEXTS[1]])
     assert list(read_documents(str(tmp_path / name))) == TEXTS[:2]
+
+
+@every_format
+def test_null_and_blank_samples_are_kept_in_their_rows(tmp_path: Path, name: str, write: Writer) -> None:
+    write(tmp_path / name, [None, TEXTS[0], "", " \t ", TEXTS[1]])
+    assert read_samples(str(tmp_path / name)) == ["", TEXTS[0], "", "", TEXTS[1]]
+
+
+@every_format
+def test_samples_may_all_be_blank_but_must_be_there(tmp_path: Path, name: str, write: Writer) -> None:
+    write(tmp_path / name, [None, " "])
+    assert read_samples(tmp_path / name) == ["", ""]
+    write(tmp_path / name, [])
+    with pytest.raises(CorpusError, match=re.escape(name) + " must hold at least one row, but got none in [0-9]+ b"):
+        read_samples(tmp_path / name)
 
 
 @every_format
@@ -143,8 +170,9 @@ def test_what_is_wrong_with_a_path_is_said_before_anything_is_read(tmp_path: Pat
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
 @pytest.mark.parametrize("n_before", [0, 3])
 def test_the_first_byte_that_is_not_utf8_is_named(tmp_path: Path, extension: str, bom: bytes, n_before: int) -> None:
-    head = {"txt": b"fine\r\n", "jsonl": b'{"text": "fine"}\n', "csv": b"text\n"}[extension] * n_before
-    line = {"txt": "schön caf", "jsonl": '{"text": "schön caf', "csv": "schön caf"}[extension].encode()
+    is_json = extension in ("jsonl", "ndjson", "json")
+    head = (b'{"text": "fine"}\n' if is_json else b"text\r\n") * n_before
+    line = ('{"text": "schön caf' if is_json else "schön caf").encode()
     path = tmp_path / f"latin.{extension}"
     path.write_bytes(bom + head + line + b"\xe9\n")
     where = len(bom + head + line)
@@ -160,7 +188,7 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path, extension: st
     assert list(read_documents(path)) == ["a document"]
 
 
-@pytest.mark.parametrize("name", ["jsonl", "csv", "parquet", "feather", "arrow stream"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "txt"])
 def test_a_missing_column_is_answered_with_those_that_exist(tmp_path: Path, name: str) -> None:
     path = tmp_path / FORMATS[name][0]
     FORMATS[name][1](path, list(TEXTS))
@@ -193,6 +221,21 @@ def test_every_arrow_type_of_strings_is_read(tmp_path: Path, column_type: pa.Dat
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     assert list(read_documents(path)) == TEXTS
+
+
+@pytest.mark.parametrize("extension", ["jsonl", "ndjson", "json"])
+@pytest.mark.parametrize("read", [read_documents, read_samples])
+def test_a_row_without_the_key_is_refused_with_its_place_and_the_keys_that_it_has(
+    tmp_path: Path, extension: str, read: Callable[[Path], Iterable[str]]
+) -> None:
+    path = tmp_path / f"corpus.{extension}"
+    path.write_text('{"text": "one"}\n\n{"completion": "two", "id": 2}\n', encoding="utf-8")
+    place = "row 2" if extension == "json" else "line 3"
+    with pytest.raises(
+        CorpusError,
+        match=rf"{extension} must have a column `text` in every row, but {place} .*: completion, id.*--column",
+    ):
+        list(read(path))
 
 
 @pytest.mark.parametrize(

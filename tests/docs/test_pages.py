@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from collapse_guard.indicators.base import all_indicators
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("how-to-choose-an-indicator.md", "metrics-alone.md", "task-scores.md", "worlds.md")
+PAGES = ("how-to-choose-an-indicator.md", "input-files.md", "metrics-alone.md", "task-scores.md", "worlds.md")
 
 
 def blocks(text):

@@ -75,4 +75,4 @@ def _content(content: Any) -> str:
             part if isinstance(part, str) else part.get("text") for part in content if isinstance(part, str | dict)
         )
         return "\n".join(part for part in parts if isinstance(part, str))
-    raise InputError(f"the content of a message must be text, but got a {type(content).__name__}")
+    raise InputError(f"a message whose content is a {type(content).__name__}: name another column")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from collapse_guard.errors import CorpusError, near
 Part: TypeAlias = Path | SavedDataset
 """What is read at once: a file, a stream, or a dataset whose rows stand in several files."""
 _SHOWN = 3
+_ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Given:
         if self.files == (self.path,):
             return name_of(self.path) if is_stream(self.path) else self.path.name
         n = len(self.files)
-        slash = "/" if self.path.is_dir() else ""
-        return f"{self.path.name or self.path}{slash} ({n} {'file' if n == 1 else 'files'})"
+        name = f"{self.path.resolve().name}/" if self.path.is_dir() else str(self.path)
+        return f"{name} ({n} {'file' if n == 1 else 'files'})"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class _LeftOut:
     """What is left out of one directory or pattern."""
 
     where: str
+    base: Path
     hidden: list[str] = field(default_factory=list)
     caches: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
@@ -123,7 +126,11 @@ class _LeftOut:
         """Note paths that are not read."""
         for path in paths:
             kind = self.hidden if _is_hidden(path.name) else self.caches if is_cache(path) else self.others
-            kind.append(path.name)
+            kind.append(self.named(path))
+
+    def named(self, path: Path) -> str:
+        """The path within what was given."""
+        return str(path.relative_to(self.base))
 
     def phrases(self) -> list[str]:
         """Each kind, with the first names."""
@@ -163,7 +170,7 @@ class _Walk:
         return (path,)
 
     def _all(self, path: Path, find: Callable[[_LeftOut], Iterator[Part]]) -> tuple[Part, ...]:
-        left = _LeftOut(f"{path}/" if path.is_dir() else str(path))
+        left = _LeftOut(f"{path}/", path) if path.is_dir() else _LeftOut(str(path), _fixed(path))
         self.left_out.append(left)
         parts = tuple(find(left))
         if not parts:
@@ -174,7 +181,7 @@ class _Walk:
 
     def _matches(self, pattern: Path, left: _LeftOut) -> Iterator[Part]:
         seen: set[Path] = set()
-        base = Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
+        base = _fixed(pattern)
         try:
             matches = sorted(base.glob(str(pattern.relative_to(base))))
         except ValueError as error:
@@ -189,7 +196,7 @@ class _Walk:
 
     def _directory(self, folder: Path, left: _LeftOut, seen: set[Path]) -> Iterator[Part]:
         if folder.resolve() in seen:
-            left.again.append(folder.name)
+            left.again.append(left.named(folder))
             return
         seen.add(folder.resolve())
         dataset, splits = saved_dataset(folder), saved_splits(folder)
@@ -211,9 +218,18 @@ class _Walk:
         elif path.is_dir():
             yield from self._directory(path, left, seen)
         elif path.is_file() and is_known(path, TEXTS) and not is_cache(path) and not is_note(path):
-            yield path
+            if path.resolve() in seen:
+                left.again.append(left.named(path))
+            else:
+                seen.add(path.resolve())
+                yield path
         elif not is_note(path):
             left.add([path])
+
+
+def _fixed(pattern: Path) -> Path:
+    """The directory that a pattern begins with."""
+    return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
 
 
 def _is_hidden(name: str) -> bool:
@@ -221,6 +237,8 @@ def _is_hidden(name: str) -> bool:
 
 
 def _check_file(path: Path) -> None:
+    if _ADDRESS.match(str(path)) and not path.exists():
+        raise CorpusError(f"{path} must be on this machine, but it is an address: download it, or pipe it into `-`")
     if not is_stream(path) and not path.exists():
         raise CorpusError(f"{path} must be a file or a directory, but it does not exist: {near_file(path)}")
     check_extension(path, TEXTS)

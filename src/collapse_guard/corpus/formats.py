@@ -52,12 +52,11 @@ def is_known(path: Path, known: Sequence[str]) -> bool:
 def check_extension(path: Path, known: Sequence[str] = TABLES) -> None:
     """Raise CorpusError if a file is no stream and has none of the `known` extensions."""
     if not is_stream(path) and not is_known(path, known):
-        packed = path.suffix.lower() in COMPRESSIONS
-        got = "".join(path.suffixes[-2:]) if packed else path.suffix
-        raise CorpusError(
-            f"{path} must be a {either(known)} file, but its extension is {got!r}: "
-            f"{'unpack it, or name it as what it holds' if packed else 'convert it'}"
-        )
+        required = f"{path} must be a {either(known)} file, but its extension is"
+        if path.suffix.lower() not in COMPRESSIONS:
+            raise CorpusError(f"{required} {path.suffix!r}: convert it")
+        what = f"name it after what it holds, such as {path.stem}.jsonl{path.suffix}"
+        raise CorpusError(f"{required} {''.join(path.suffixes[-2:])!r}: unpack it, or {what}")
 
 
 def either(names: Sequence[str]) -> str:

@@ -122,8 +122,7 @@ def _texts(given: Given, column: TextColumn) -> Iterator[str]:
                 ) from error
             except InputError as error:
                 raise CorpusError(
-                    f"column `{column.name}` of {name_of(path)} must hold strings, but {place} has {error}: "
-                    "name another column"
+                    f"column `{column.name}` of {name_of(path)} must hold strings, but {place} has {error}"
                 ) from error
             yield text if text and not text.isspace() else ""
 

@@ -26,7 +26,7 @@ class _File(BaseModel):
 
 class _State(BaseModel):
     files: list[_File] = Field(alias="_data_files")
-    indices: list[_File] = Field(alias="_indices_data_files", default=[])
+    indices: list[_File] | None = Field(alias="_indices_data_files", default=None)
 
 
 class _Splits(BaseModel):
@@ -54,7 +54,7 @@ def saved_dataset(folder: Path) -> SavedDataset | None:
     state = _read(folder / _STATE, _State, "_data_files")
     if state is None:
         return None
-    files, indices = ([folder / file.filename for file in part] for part in (state.files, state.indices))
+    files, indices = ([folder / file.filename for file in part] for part in (state.files, state.indices or ()))
     for file in (*files, *indices):
         if not file.is_file():
             raise CorpusError(

@@ -63,7 +63,7 @@ def open_text(path: Path) -> Iterator[Text]:
         try:
             yield text
         except UnicodeDecodeError as error:
-            _refuse_byte(path, source, error)
+            _refuse_byte(source, error)
 
 
 def name_of(path: Path) -> str:
@@ -141,20 +141,28 @@ class _Source(io.BufferedIOBase):
 
 
 def _likely(chunk: bytes) -> str | None:
-    """The Unicode that has NUL where these bytes have it; None if they have it anywhere."""
+    """The Unicode that has NUL where these bytes have it; None if they are no Unicode, or UTF-8 with a stray NUL."""
     even, odd = chunk[::2].count(0), chunk[1::2].count(0)
     if even + odd > 0.6 * len(chunk):
         return "UTF-32LE" if chunk[0] else "UTF-32BE"
-    if not even or not odd:
-        return "UTF-16BE" if even else "UTF-16LE"
+    if even + odd < 0.25 * len(chunk) and _is_utf8(chunk):
+        return None
     return "UTF-16LE" if odd > 9 * even else "UTF-16BE" if even > 9 * odd else None
 
 
-def _refuse_byte(path: Path, source: _Source, error: UnicodeDecodeError) -> NoReturn:
+def _is_utf8(chunk: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_byte(source: _Source, error: UnicodeDecodeError) -> NoReturn:
     at = source.position - len(error.object) + error.start
-    encoding, _, _ = source.encoding.upper().partition("-SIG")
-    why = "" if encoding == "UTF-8" else ", as its byte order mark says"
-    raise CorpusError(
-        f"{name_of(path)} must be {encoding}{why}, but byte {at} (0x{error.object[error.start]:02x}) is not: convert "
-        "it from the encoding that it was written in, for example with `iconv -f WINDOWS-1252 -t UTF-8`"
-    ) from error
+    but = f"byte {at} (0x{error.object[error.start]:02x}) is not"
+    if source.encoding.startswith("utf-8"):
+        advice = "convert it from the encoding that it was written in, for example `iconv -f WINDOWS-1252 -t UTF-8`"
+        raise CorpusError(f"{source.name} must be UTF-8, but {but}: {advice}") from error
+    name = source.encoding.upper()
+    raise CorpusError(f"{source.name} must be {name}, as its byte order mark says, but {but}: write it anew") from error

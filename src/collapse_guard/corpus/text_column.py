@@ -115,7 +115,7 @@ def _column(field: str, known: Sequence[str]) -> str:
 
 def _part(value: Any, path: str) -> Any:
     """What a path of dots leads to; None if it leads through nothing."""
-    if value is None:
+    if value is None or value == []:
         return None
     if chat.is_chat(value) and not path.partition(".")[0].isdigit():
         return _of_role(value, path)
@@ -151,8 +151,8 @@ def _as_text(value: Any) -> str | None:
         return None
     if chat.is_chat(value):
         return chat.render(value)
-    kind = f"a {type(value).__name__}"
-    raise InputError(f"{kind} of {near('text', value)}" if isinstance(value, Mapping) else kind)
+    parts = f"one of its parts behind a dot ({', '.join(value)})" if isinstance(value, Mapping) else "another column"
+    raise InputError(f"a {type(value).__name__}: name {parts}")
 
 
 def _in_template(value: Any) -> str:

@@ -84,8 +84,8 @@ class WildType:
         is fitted again there may have another fingerprint.
 
         Args:
-            documents: At least 20 distinct texts of any length; paragraphs work best. A table of pandas, polars,
-                pyarrow or `datasets` gives its column `text`. Blank and missing texts are dropped.
+            documents: At least 20 distinct texts of any length; paragraphs work best. A table of pandas, pyarrow or
+                `datasets` gives its column `text`. Blank and missing texts are dropped.
             seed: Seed of the split, the search for near duplicates, the embedder and the clusters; it is recorded.
             evaluation_fraction: Share of the documents for evaluation, in (0, 1).
             max_evaluation_documents: Largest number of documents for evaluation.

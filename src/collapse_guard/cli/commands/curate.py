@@ -79,7 +79,7 @@ def curate(
             texts,
             WildType.load(wild_type),
             n=keep,
-            nats=None if own_losses is None else _own_losses(own_losses, len(rows)).rates[filled],
+            nats=None if own_losses is None else _own_losses(own_losses, filled, len(rows)).rates,
             real_nats=None if real_losses is None else read_losses(real_losses).rates,
             rules=[rule for rule in RULES if rule not in {left_out.value for left_out in without or ()}],
             near=near,
@@ -95,17 +95,18 @@ def curate(
     say(f"{len(curation.places):,} of {len(rows):,} samples are in {out}{without_text}.")
 
 
-def _own_losses(path: Path, n: int) -> Losses:
-    """In the order of the samples, of which each must have a loss; raises InputError."""
+def _own_losses(path: Path, filled: list[int], n: int) -> Losses:
+    """In the order of the samples with text, of which each must have a loss; raises InputError."""
     from collapse_guard.corpus.losses import read_losses
 
     losses = read_losses(path)
-    if sorted(losses.documents) != sorted(str(number) for number in range(n)):
+    places = {document: place for place, document in enumerate(losses.documents)}
+    if not set(map(str, filled)) <= places.keys() <= set(map(str, range(n))):
         raise InputError(
-            f"`--own-losses` must have a row for each of the {n} samples, numbered from 0, but got {len(losses)} rows, "
-            f"the first for {losses.documents[0]!r}: score every sample"
+            f"`--own-losses` must have a row for each of the {len(filled)} samples with text, numbered from 0 as "
+            f"rows of the file, but got {len(losses)} rows, the first for {losses.documents[0]!r}: score all of them"
         )
-    return losses.by_number()
+    return losses.take([places[str(row)] for row in filled])
 
 
 def _show(curation: Curation) -> None:
