@@ -95,6 +95,12 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --generation 0" in outcome.out
 
 
+def test_blank_rows_are_dropped_and_counted(run, tmp_path, texts):
+    WRITERS["jsonl"](tmp_path / "real.jsonl", [None, *texts[:50], " ", *texts[50:], ""])
+    outcome = run("profile", tmp_path / "real.jsonl", "--out", tmp_path / "wild-type")
+    assert "100 distinct of 103, of which 3 are blank" in outcome.out
+
+
 def test_seed_group_and_share_are_those_asked_for(run, tmp_path, texts):
     WRITERS["txt"](tmp_path / "real.txt", texts)
     options = ("--seed", 5, "--group-tokens", 300, "--evaluation-fraction", 0.4)
@@ -131,7 +137,7 @@ def test_it_says_from_which_harm_on_this_much_data_finds_a_collapse_and_what_mor
 
 
 FAULTS = {
-    "empty": (b"", (), r"real\.txt.*at least one document that is not blank.*0 bytes"),
+    "empty": (b"", (), r"real\.txt must hold at least one row, but got none in 0 bytes"),
     "not UTF-8": (b"good line\nbad \xff line\n", (), r"real\.txt.*byte 14 \(0xff\)"),
     "too few": (b"one\ntwo\n", (), r"at least 20 distinct documents.* but got 2"),
     "half": (b"one\ntwo\n", ("--evaluation-fraction", 1.5), r"`evaluation_fraction`.*got 1\.5"),

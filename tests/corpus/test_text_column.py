@@ -113,12 +113,16 @@ def test_a_template_is_of_columns_of_csv_too(tmp_path):
 
 CHATS = {
     "parts": [{"role": "assistant", "content": [{"type": "text", "text": "No"}, {"type": "image"}, "body."]}],
+    "columns": {"role": ["user", "assistant"], "content": ["Who?", "No\nbody."]},
     "sharegpt": [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "No\nbody."}],
     "tool": [{"role": "assistant", "content": None}, {"role": "assistant", "content": "No\nbody."}],
 }
 
 
-@pytest.mark.parametrize(("kind", "said"), [("parts", "No\nbody."), ("sharegpt", "No\nbody."), ("tool", "\nNo\nbody.")])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("parts", "No\nbody."), ("columns", "No\nbody."), ("sharegpt", "No\nbody."), ("tool", "\nNo\nbody.")],
+)
 def test_every_form_of_a_chat_is_read(tmp_path, kind, said):
     path = tmp_path / "chats.jsonl"
     path.write_text(json.dumps({"messages": CHATS[kind]}) + "\n")

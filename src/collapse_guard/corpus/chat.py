@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from collapse_guard.errors import InputError
 
@@ -11,17 +11,19 @@ ROLES = ("assistant", "developer", "function", "gpt", "human", "system", "tool",
 """Who may have written a message; a chat need not have one of each."""
 _KEYS = (("role", "content"), ("from", "value"))
 
-Chat = Sequence[Mapping[str, Any]]
+Chat: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+"""Messages; or, as `datasets` may store them, who wrote each and what, as two lists."""
 
 
 def is_chat(value: Any) -> bool:
-    """Whether a value is a list of messages: each has `role` and `content`, or `from` and `value`.
+    """Whether a value is messages: each has `role` and `content`, or `from` and `value`.
 
     Example:
         >>> is_chat([{"role": "user", "content": "Who won?"}]), is_chat([{"name": "x"}]), is_chat([])
         (True, False, False)
     """
-    return isinstance(value, list) and bool(value) and all(_keys(message) is not None for message in value)
+    listed = _listed(value)
+    return bool(listed) and all(_keys(message) is not None for message in listed)
 
 
 def roles(chat: Chat) -> list[str]:
@@ -56,9 +58,18 @@ def _keys(message: Any) -> tuple[str, str] | None:
     return next((keys for keys in _KEYS if isinstance(message, Mapping) and all(key in message for key in keys)), None)
 
 
+def _listed(value: Any) -> list[Any]:
+    """The messages; none if it is no list of them."""
+    keys = _keys(value)
+    columns = [] if keys is None else [value[key] for key in keys]
+    if columns and all(isinstance(column, list) for column in columns) and len(columns[0]) == len(columns[1]):
+        return [dict(zip(keys or (), pair, strict=True)) for pair in zip(*columns, strict=True)]
+    return value if isinstance(value, list) else []
+
+
 def _messages(chat: Chat) -> list[tuple[str, str]]:
     read = []
-    for message in chat:
+    for message in _listed(chat):
         role, content = _keys(message) or _KEYS[0]
         read.append((str(message[role]), _content(message[content])))
     return read

@@ -11,6 +11,9 @@ from typing import Any, TextIO
 from collapse_guard.corpus.chat import is_chat
 from collapse_guard.errors import InputError
 
+ONE_A_LINE = "must have one JSON object a line (a file of one array is named .json)"
+"""What a file of lines must be, in words."""
+
 _CHARACTERS = 1 << 16
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -26,9 +29,7 @@ def stream_json_lines(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, _DECODER.decode(line)
             except (ValueError, RecursionError) as error:
-                raise InputError(
-                    f"must have one JSON object a line, but line {number} is not valid: {error}"
-                ) from error
+                raise InputError(f"{ONE_A_LINE}, but line {number} is not valid: {error}") from error
 
 
 def stream_json(text: TextIO) -> Iterator[Any]:

@@ -76,12 +76,12 @@ def read_samples(paths: Paths, *, column: str = "text") -> list[str]:
         ...     read_samples(path)
         ['We the people', '']
     """
-    samples: list[str] = []
-    for given in _found(paths).given:
-        before = len(samples)
-        samples += _texts(given, TextColumn(column))
-        _require(len(samples) > before, given, "one row")
-    return samples
+    return list(_samples(_found(paths).given, TextColumn(column)))
+
+
+def stream_samples(paths: Paths, *, column: str = "text") -> Iterator[str]:
+    """The texts of `read_samples`, one after the other, in memory that does not grow with the files."""
+    return _samples(_found(paths).given, TextColumn(column))
 
 
 def _found(paths: Paths) -> TextFiles:
@@ -91,6 +91,15 @@ def _found(paths: Paths) -> TextFiles:
     if files.left_out:
         warnings.warn(f"not read: {'; '.join(files.left_out)}", CollapseGuardWarning, stacklevel=3)
     return files
+
+
+def _samples(given: Iterable[Given], column: TextColumn) -> Iterator[str]:
+    for one in given:
+        n = 0
+        for text in _texts(one, column):
+            n += 1
+            yield text
+        _require(n > 0, one, "one row")
 
 
 def _documents(given: Iterable[Given], column: TextColumn) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from collapse_guard.corpus.arrow import Wanted, stream_arrow, stream_places
 from collapse_guard.corpus.csv_rows import stream_csv
 from collapse_guard.corpus.formats import ARROW, LINES, format_of
-from collapse_guard.corpus.json_rows import stream_json, stream_json_lines
+from collapse_guard.corpus.json_rows import ONE_A_LINE, stream_json, stream_json_lines
 from collapse_guard.corpus.streams import Text, name_of, open_text
 from collapse_guard.errors import CorpusError, InputError
 
@@ -78,7 +78,7 @@ def _lines_of_text(text: Text, _: Wanted) -> Iterator[Placed]:
 
 def _lines_of_json(text: Text, _: Wanted) -> Iterator[Placed]:
     for number, value in stream_json_lines(text):
-        yield f"line {number}", _row(value, f"must have one JSON object a line, but line {number} is")
+        yield f"line {number}", _row(value, f"{ONE_A_LINE}, but line {number} is")
 
 
 def _values_of_json(text: Text, _: Wanted) -> Iterator[Placed]:

@@ -1,7 +1,7 @@
 """Text of a file or of standard input: decompressed, decoded by its byte order mark, and with every fault named.
 
 The Unicode that a byte order mark names is read; without one, text must be UTF-8. A lone CR ends a line, as LF and
-CR LF do.
+CR LF do. pyarrow decompresses: other libraries need a package more for zstandard.
 """
 
 from __future__ import annotations

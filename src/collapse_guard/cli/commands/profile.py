@@ -40,24 +40,25 @@ def profile(
 ) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
     from collapse_guard.cli.texts import find_texts
-    from collapse_guard.corpus.reading import read_documents
+    from collapse_guard.corpus.reading import stream_samples
     from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
-    documents, n_read = read_documents(find_texts(real), column=column), 0
+    rows, n_read, n_blank = stream_samples(find_texts(real), column=column), 0, 0
 
     def counted() -> Iterator[str]:
-        nonlocal n_read
-        for document in documents:
+        nonlocal n_read, n_blank
+        for text in rows:
             n_read += 1
-            yield document
+            n_blank += not text
+            yield text
 
     with errors().status("fitting the wild type"):
         wild_type = WildType.fit(
             counted(), seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
         )
         wild_type.save(out)
-        facts, reference = _facts(wild_type, n_read), reference_readings(wild_type, sample_tokens=None)
+        facts, reference = _facts(wild_type, n_read, n_blank), reference_readings(wild_type, sample_tokens=None)
     _show(facts)
     _show_detections(reference, len(wild_type.evaluation))
     for gap in _gaps(wild_type, reference):
@@ -65,10 +66,10 @@ def profile(
     _show_next(out)
 
 
-def _facts(wild_type: WildType, n_read: int) -> dict[str, str]:
+def _facts(wild_type: WildType, n_read: int, n_blank: int) -> dict[str, str]:
     n_kept = len(wild_type.evaluation) + len(wild_type.pool)
     return {
-        "documents": f"{n_kept:,} distinct of {n_read:,}",
+        "documents": f"{n_kept:,} distinct of {n_read:,}" + (f", of which {n_blank:,} are blank" if n_blank else ""),
         "evaluation": f"{len(wild_type.evaluation):,}, never to be trained on",
         "pool": f"{len(wild_type.pool):,}, which may be trained on",
         "near duplicates": f"{_n_alike(wild_type):,} documents, on the same side as the document they resemble",
