@@ -223,9 +223,9 @@ def test_the_splits_of_a_saved_dictionary_are_read_in_its_order(tmp_path):
     assert files.left_out == (f"1 file of another kind in {path}/ (old)",)
 
 
-def with_indices(path, numbers):
+def with_indices(path, numbers, name="indices"):
     """As `datasets` saved what was shuffled or selected, before it wrote the rows anew."""
-    table = pa.table({"indices": pa.array(numbers, pa.uint64())})
+    table = pa.table({name: pa.array(numbers, pa.uint64())})
     with pa.OSFile(str(path / "indices.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return change_state(path, _indices_data_files=[{"filename": "indices.arrow"}])
@@ -242,8 +242,13 @@ def test_the_indices_of_a_saved_dataset_choose_and_order_its_rows(tmp_path):
     assert read_samples(path) == ["d", "a", "d"]
     with pytest.raises(CorpusError, match=r"saved must have a column `txt`, .*did you mean `text`"):
         read_samples(path, column="txt")
-    with pytest.raises(CorpusError, match=r"indices\.arrow must have numbers below 4, .* but got 4"):
-        read_samples(with_indices(path, [0, 4]))
+    for wrong in (4, None):
+        with pytest.raises(
+            CorpusError, match=rf"indices\.arrow must have numbers of the 4 rows, from 0, but got {wrong}"
+        ):
+            read_samples(with_indices(path, [0, wrong]))
+    with pytest.raises(CorpusError, match=r"saved must have a column `indices` .*: Known: places"):
+        read_samples(with_indices(path, [0], name="places"))
 
 
 def test_a_saved_dataset_without_indices_may_say_so(tmp_path):
@@ -285,4 +290,15 @@ def test_the_cache_of_datasets_is_read_without_what_was_computed_of_it(tmp_path)
     builder.map(lambda row: {"text": row["text"] * 2}, cache_file_name=str(path / "cache-0123456789abcdef.arrow"))
     files = TextFiles.of(path)
     assert read_samples(files) == ["one", "two"]
-    assert files.left_out == (f"1 cache of `datasets` in {path}/ (cache-0123456789abcdef.arrow)",)
+    assert files.left_out == (
+        f"1 file of another kind in {path}/ (dataset_info.json)",
+        f"1 cache of `datasets` in {path}/ (cache-0123456789abcdef.arrow)",
+    )
+
+
+def test_a_file_in_a_folder_that_has_no_texts_may_be_left_out_by_a_pattern(folder):
+    (folder / "config.json").write_text('{"temperature": 1.0}')
+    with pytest.raises(
+        CorpusError, match=r"config\.json must have a column `text` .*, or leave the file out with a pattern"
+    ):
+        read_samples(TextFiles.of(folder))

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collapse_guard.errors import CorpusError, near
+from collapse_guard.errors import CorpusError, InputError, near
 
 Wanted: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of all columns, and returns those to read; raises InputError where one is lacking."""
@@ -31,18 +31,32 @@ def stream_arrow(path: Path, wanted: Wanted) -> Iterator[dict[str, Any]]:
 
 def stream_places(paths: Sequence[Path], indices: Sequence[Path], wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Stream rows of Arrow files in the order of their numbers in other files, whose column is `indices`."""
-    tables = [table for path in paths for table in _mapped(path)]
-    names = list(wanted(tables[0].column_names))
-    rows = pa.concat_tables([table.select(names) for table in tables])
-    columns = [rows.column(name) for name in names]
+    rows = _mapped(paths, wanted)
     for path in indices:
-        for row in stream_arrow(path, lambda _: ["indices"]):
-            place = row["indices"]
-            if not 0 <= place < len(rows):
-                raise CorpusError(
-                    f"{path} must have numbers below {len(rows)}, the rows of the dataset, but got {place}"
-                )
-            yield dict(zip(names, (column[place].as_py() for column in columns), strict=True))
+        for number in stream_arrow(path, _the_indices):
+            place = number["indices"]
+            if not isinstance(place, int) or not 0 <= place < len(rows):
+                raise CorpusError(f"{path} must have numbers of the {len(rows)} rows, from 0, but got {place!r:.40}")
+            yield {name: rows.column(name)[place].as_py() for name in rows.column_names}
+
+
+def _the_indices(known: Sequence[str]) -> list[str]:
+    if "indices" not in known:
+        raise InputError(
+            f"must have a column `indices` beside its rows, but has none of that name: {near('indices', known)}"
+        )
+    return ["indices"]
+
+
+def _mapped(paths: Sequence[Path], wanted: Wanted) -> pa.Table:
+    """Columns of Arrow files one after the other, which are read where they are asked for."""
+    tables = []
+    for path in paths:
+        with arrow_errors(path):
+            schema, batches = _open_ipc(pa.memory_map(str(path)))
+            tables.append(pa.Table.from_batches(batches, schema).select(list(wanted(schema.names))))
+    with arrow_errors(paths[-1]):
+        return pa.concat_tables(tables)
 
 
 def read_arrow(path: Path, names: Sequence[str] | None = None) -> pa.Table:
@@ -76,12 +90,6 @@ def arrow_errors(path: Path) -> Iterator[None]:
     except pa.ArrowException as error:
         name = "Parquet" if _is_parquet(path) else "Arrow IPC"
         raise CorpusError(f"{path} must be a {name} file, but it cannot be read as one: {error}") from error
-
-
-def _mapped(path: Path) -> Iterator[pa.Table]:
-    with arrow_errors(path):
-        _, batches = _open_ipc(pa.memory_map(str(path)))
-        yield pa.Table.from_batches(batches)
 
 
 def _check_columns(path: Path, required: Iterable[str], known: Iterable[str]) -> None:

@@ -223,7 +223,7 @@ class _Walk:
             else:
                 seen.add(path.resolve())
                 yield path
-        elif not is_note(path):
+        else:
             left.add([path])
 
 

@@ -127,13 +127,18 @@ def _texts(given: Given, column: TextColumn) -> Iterator[str]:
             except MissingFieldError as error:
                 raise CorpusError(
                     f"{name_of(path)} must have a column `{column.name}` in every row, but {place} has none of that "
-                    f"name: {error}. {OTHER_COLUMN}"
+                    f"name: {error}. {OTHER_COLUMN}{_or_leave_out(given)}"
                 ) from error
             except InputError as error:
                 raise CorpusError(
                     f"column `{column.name}` of {name_of(path)} must hold strings, but {place} has {error}"
                 ) from error
             yield text if text and not text.isspace() else ""
+
+
+def _or_leave_out(given: Given) -> str:
+    """What else to do where a folder holds the file, perhaps beside the texts."""
+    return f", or leave the file out with a pattern such as `{given.path}/*.jsonl`" if given.path.is_dir() else ""
 
 
 def _readers(part: Part, column: TextColumn) -> Iterator[tuple[Path, Iterator[Placed]]]:

@@ -25,7 +25,7 @@ class _File(BaseModel):
 
 
 class _State(BaseModel):
-    files: list[_File] = Field(alias="_data_files")
+    files: list[_File] = Field(alias="_data_files", min_length=1)
     indices: list[_File] | None = Field(alias="_indices_data_files", default=None)
 
 
