@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from collapse_guard import Evidence, WildType, read_samples
-from collapse_guard.errors import InputError
+from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.reinjection import curate
 
 TEXTS = ["We the people", None, " \t", "of the United States", ""]
 FILLED = ["We the people", "", "", "of the United States", ""]
@@ -63,6 +64,16 @@ def test_a_wild_type_is_of_the_texts_of_a_table(kind):
     }
     options = {"seed": 0, "near_duplicate_threshold": 1.0}
     assert WildType.fit(given[kind](), **options).fingerprint == WildType.fit(iter(texts), **options).fingerprint
+
+
+def test_a_leak_in_a_table_is_found_and_its_samples_are_curated():
+    texts = [f"In {year} the Congress met for the {year - 1788}th time." for year in range(1790, 1830)]
+    wild_type = WildType.fit(texts, seed=0, near_duplicate_threshold=1.0)
+    table = pd.DataFrame({"id": range(2), "text": [wild_type.pool[0], wild_type.evaluation[0]]})
+    with pytest.raises(WildTypeError, match="but 1 have the same content"):
+        wild_type.check_training(table, near=None)
+    wild_type.check_training(table[:1], near=None)
+    assert curate(pd.DataFrame({"text": ["one", wild_type.evaluation[0]]}), wild_type, rules=[]).places.tolist() == [0]
 
 
 TABLE_FAULTS = {

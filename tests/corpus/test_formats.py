@@ -263,11 +263,17 @@ def test_a_quoted_cell_may_hold_newlines_and_quotes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [('id,text\n1,"never closed\n', "line 2 is not: unexpected end"), ("id,text\n1,a\n2\n", "line 3 has 1")],
+    [
+        ('id,text\n1,"never closed\n', "(CSV|TSV), but line 2 is not: unexpected end"),
+        ("id,text\n1,a\n2\n", "line 3 has 1"),
+    ],
 )
-def test_a_broken_csv_is_named_with_the_line(tmp_path: Path, body: str, said: str) -> None:
-    path = tmp_path / "corpus.csv"
-    path.write_text(body, encoding="utf-8")
+@pytest.mark.parametrize(("extension", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_a_broken_table_is_named_with_the_line(
+    tmp_path: Path, body: str, said: str, extension: str, delimiter: str
+) -> None:
+    path = tmp_path / f"corpus.{extension}"
+    path.write_text(body.replace(",", delimiter), encoding="utf-8")
     with pytest.raises(CorpusError, match=said):
         list(read_documents(path))
 

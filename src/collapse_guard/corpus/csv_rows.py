@@ -23,7 +23,7 @@ def stream_csv(lines: Iterable[str], wanted: Wanted, *, delimiter: str) -> Itera
         InputError: A line is not valid, or has too few cells; the message has its number.
     """
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
-    rows = _rows(reader)
+    rows = _rows(reader, "TSV" if delimiter == "\t" else "CSV")
     header = next(filter(None, rows), None)
     if header is None:
         return
@@ -40,14 +40,17 @@ def stream_csv(lines: Iterable[str], wanted: Wanted, *, delimiter: str) -> Itera
         yield {name: row[place] if row else "" for name, place in places.items()}
 
 
-def _rows(reader: Any) -> Iterator[list[str]]:
+def _rows(reader: Any, name: str) -> Iterator[list[str]]:
     while True:
         # The limit is global to the process: raised for one row at a time, so that nobody else sees it.
         limit = csv.field_size_limit(sys.maxsize)
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise InputError(f"must be valid CSV, but line {reader.line_num} is not: {error}") from error
+            raise InputError(
+                f"must be valid {name}, but line {reader.line_num} is not: {error}; put a cell that holds quotes in "
+                "quotes, and double those within"
+            ) from error
         finally:
             csv.field_size_limit(limit)
         if row is None:

@@ -41,6 +41,7 @@ from collapse_guard.corpus.documents import content_hash
 from collapse_guard.corpus.duplicates import duplicate_labels, near_matches, usable_threshold
 from collapse_guard.corpus.lexicon import count_words, words
 from collapse_guard.errors import InputError, near
+from collapse_guard.frames import texts_of
 from collapse_guard.records import Record
 from collapse_guard.wildtype import WildType
 
@@ -101,7 +102,7 @@ def curate(
     """Keep the samples that are fit to be trained on, and report what each rule left out.
 
     Args:
-        synthetic: Samples of a model.
+        synthetic: Samples of a model; of a table, its column `text`.
         wild_type: The real data: its pool defines what is usual, and its evaluation documents are left out.
         n: Number of samples to keep; None: all that the rules leave, with weights.
         nats: Nats per token of each sample under the model that wrote it; for `probable`.
@@ -196,7 +197,7 @@ def _check_arguments(synthetic: Sequence[str], wild_type: WildType, rules: Seque
     for rule in rules:
         if rule not in RULES:
             raise InputError(f"`rules` must be of {', '.join(RULES)}, but got {rule!r:.40}: {near(str(rule), RULES)}")
-    texts = [synthetic] if isinstance(synthetic, str) else list(synthetic)
+    texts = [synthetic] if isinstance(synthetic, str) else list(texts_of("synthetic", synthetic))
     strange = next((text for text in texts if not isinstance(text, str)), None)
     if isinstance(synthetic, str) or strange is not None:
         raise InputError(f"`synthetic` must be a sequence of texts, but got {strange or synthetic!r:.80}: give a list")

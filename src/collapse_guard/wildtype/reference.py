@@ -292,7 +292,7 @@ class WildType:
         Documents of `pool` pass: the split has already put them on the other side.
 
         Args:
-            texts: Any number of texts, read once and not kept.
+            texts: Any number of texts, read once and not kept; of a table, its column `text`.
             near: Smallest Jaccard similarity of word 5-grams that makes a text a near duplicate, in [0.1, 1]; None:
                 refuse only the same content.
 
@@ -302,7 +302,7 @@ class WildType:
 
         Cost: linear in the words of the texts that are not in the pool; 100,000 of 100 words take 10 s on one core.
         """
-        refuse_leaks(texts, self.evaluation, self.pool, near=near)
+        refuse_leaks(texts_of("texts", texts), self.evaluation, self.pool, near=near)
 
     def __repr__(self) -> str:
         """Kind, sizes and fingerprint."""
