@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +112,40 @@ def test_fewer_terms_than_dimensions_give_fewer_dimensions() -> None:
     assert TfidfEmbedder.fit(["one two", "three four"], dim=64).dim == 2
 
 
-def test_texts_without_words_cannot_be_fitted() -> None:
-    with pytest.raises(InputError, match="`texts` must have words to fit an embedder on, but got 2 without any"):
-        TfidfEmbedder.fit(["...", "!"])
+def test_blank_texts_cannot_be_fitted() -> None:
+    with pytest.raises(InputError, match="`texts` must have characters to fit an embedder on, but got 2 blank ones"):
+        TfidfEmbedder.fit(["", " \n"])
+
+
+def names(n: int, seed: int = 0) -> list[str]:
+    """Texts of one word each, all different, as names are."""
+    rng = np.random.default_rng(seed)
+    made = ("".join(rng.choice(["ma", "ri", "lo", "ken", "ta", "sho"], 4)) + str(i) for i in range(n))
+    return [name.capitalize() for name in made]
+
+
+SYMBOLS = str.maketrans("amiorlketnshc0123456789", "><+-.,[]{}#!?%&*~^=/|:;")
+
+
+@pytest.mark.parametrize("wrap", [str, "[-{}-]".format, lambda name: name.lower().translate(SYMBOLS)])
+def test_texts_that_share_no_words_are_told_apart_by_their_characters(
+    wrap: Callable[[str], str], tmp_path: Path
+) -> None:
+    texts = [wrap(name) for name in names(80)]
+    embedder = TfidfEmbedder.fit(texts, dim=8)
+    assert embedder.unit == "characters"
+    unseen = [wrap(name) for name in names(20, seed=1)]
+    assert np.linalg.matrix_rank(embedder(unseen)) == 8
+    embedder.save(tmp_path)
+    loaded = TfidfEmbedder.load(tmp_path)
+    assert (loaded.unit, loaded.terms) == (embedder.unit, embedder.terms)
+    assert np.array_equal(loaded(unseen), embedder(unseen))
+
+
+def test_words_are_the_terms_where_half_of_the_texts_share_them(tmp_path: Path) -> None:
+    shared = ["peace and war", "war and taxes"] * 10
+    assert TfidfEmbedder.fit([*shared, *names(20)]).unit == "words"
+    assert TfidfEmbedder.fit([*shared[:18], *names(20)]).unit == "characters"
 
 
 class Lengths(torch.nn.Module):

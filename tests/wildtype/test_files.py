@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from safetensors.numpy import load_file, save_file
 
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.contents import TextContents
+from collapse_guard.wildtype.files import write
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -243,3 +246,28 @@ def test_any_change_after_saving_is_noticed(wild_type: WildType, saved: Path, ch
         WildType.load(saved)
     with pytest.raises(InputError, match=r"`path` must be free .* was changed after it was saved"):
         wild_type.save(saved)
+
+
+THAI = ["รัฐ", "สภา", "น้ำมัน", "ภาษี", "เมือง", "กองทัพ", "ข้าว", "ถนน", "คลอง", "โรงเรียน"]
+
+
+def unspaced(n: int) -> list[str]:
+    rng = np.random.default_rng(4)
+    return ["".join(rng.choice(THAI, 12)) for _ in range(n)]
+
+
+def test_a_wild_type_of_text_without_spaces_is_read_back_whole(tmp_path: Path) -> None:
+    wild_type = WildType.fit(unspaced(60))
+    loaded = WildType.load(wild_type.save(tmp_path / "wild-type"))
+    assert (loaded.fingerprint, loaded.known_words) == (wild_type.fingerprint, wild_type.known_words)
+
+
+@pytest.mark.parametrize("change", [lambda text: text, lambda text: f"{text}👍", lambda text: f"see {text} too"])
+def test_words_that_were_found_by_another_rule_are_refused(change: Callable[[str], str], tmp_path: Path) -> None:
+    documents = [change(text) for text in unspaced(60)]
+    wild_type = WildType.fit(documents)
+    assert isinstance(wild_type.contents, TextContents)
+    whole = replace(wild_type.contents, known_words=dict.fromkeys(documents, 1), rare_words={})
+    write(tmp_path / "before", wild_type.settings, whole)
+    with pytest.raises(WildTypeError, match=r"which it does not know: another version divided .* fit it again on the"):
+        WildType.load(tmp_path / "before")

@@ -1,13 +1,19 @@
-"""Embedders from texts to vectors. The default is TF-IDF and a truncated SVD, fitted once on real text, then frozen."""
+"""Embedders from texts to vectors. The default is TF-IDF and a truncated SVD, fitted once on real text, then frozen.
+
+Its terms are words. Where real texts hardly share any (each is one name, one formula, one long code), they are runs of
+three characters.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -22,8 +28,14 @@ from collapse_guard.errors import InputError
 TextEmbedder = Callable[[list[str]], Any]
 """A function from a list of n texts to an n d array or tensor; an nn.Module whose forward does this is one too."""
 
+Unit = Literal["words", "characters"]
+"""What the terms of the default embedder are: words, or runs of three characters."""
+
 _BATCH = 256
 _MAX_TERMS = 20_000
+_CHARACTERS = 3
+_FEWEST_WITH_TERMS = 0.5
+"""Smallest share of the texts that must have a word in common with another text for words to be terms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +56,17 @@ class TfidfEmbedder:
     """v: inverse document frequency."""
     components: FloatArray
     """d v: right singular vectors; the entry of largest magnitude of each is positive."""
-    name = "tfidf-svd"
-    """Name of the kind of embedder."""
+    unit: Unit = "words"
+    """What the terms are."""
+    names: ClassVar[Mapping[Unit, str]] = {"words": "tfidf-svd", "characters": "tfidf-svd-characters"}
+    """Unit -> name of the kind of embedder."""
 
     @classmethod
     def fit(cls, texts: Sequence[str], *, dim: int = 64, seed: int = 0) -> TfidfEmbedder:
         """Learn terms (the 20,000 most frequent, in two documents or more), weights and directions.
+
+        The terms are words, unless fewer than half of the texts share a word with another text: then they are runs of
+        three characters.
 
         Args:
             texts: n documents.
@@ -58,24 +75,30 @@ class TfidfEmbedder:
                 one machine, with any number of threads.
 
         Raises:
-            InputError: No text has a word.
+            InputError: No text has a character.
 
         Example:
             >>> embedder = TfidfEmbedder.fit(["peace and war", "war and taxes", "taxes and peace"], dim=2)
             >>> embedder(["war", "unheard of"]).shape
             (2, 2)
         """
-        vectorizer, matrix = _fit_tfidf(texts)
+        unit, vectorizer, matrix = _fit_tfidf(texts)
         with threadpool_limits(1):
             _, _, components = randomized_svd(matrix, min(dim, *matrix.shape), n_iter=5, random_state=seed)
-        return cls(tuple(vectorizer.get_feature_names_out()), vectorizer.idf_, _with_fixed_signs(components))
+        terms = tuple(vectorizer.get_feature_names_out())
+        return cls(terms, vectorizer.idf_, _with_fixed_signs(components), unit)
 
     def __post_init__(self) -> None:
         """Rebuild the vectorizer from the frozen parts."""
-        vectorizer = _vectorizer(vocabulary={term: column for column, term in enumerate(self.terms)})
+        vectorizer = _vectorizer(self.unit, vocabulary={term: column for column, term in enumerate(self.terms)})
         vectorizer.idf_ = self.idf
         object.__setattr__(self, "_vectorizer", vectorizer)
         object.__setattr__(self, "_directions", np.ascontiguousarray(self.components.T))
+
+    @property
+    def name(self) -> str:
+        """Name of the kind of embedder."""
+        return self.names[self.unit]
 
     @property
     def dim(self) -> int:
@@ -102,9 +125,10 @@ class TfidfEmbedder:
     @classmethod
     def load(cls, folder: Path) -> TfidfEmbedder:
         """Read what `save` wrote; the embeddings are the same bits."""
-        terms = json.loads((folder / "embedder.json").read_text(encoding="utf-8"))["terms"]
+        body = json.loads((folder / "embedder.json").read_text(encoding="utf-8"))
         arrays = load_file(folder / "embedder.safetensors")
-        return cls(tuple(terms), arrays["idf"], arrays["components"])
+        unit = next(unit for unit, name in cls.names.items() if name == body["name"])
+        return cls(tuple(body["terms"]), arrays["idf"], arrays["components"], unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,19 +215,31 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield list(texts[start : start + _BATCH])
 
 
-def _vectorizer(**options: Any) -> TfidfVectorizer:
-    return TfidfVectorizer(analyzer=words, sublinear_tf=True, dtype=np.float64, **options)
+def _characters(text: str) -> list[str]:
+    """Runs of three characters; a shorter text is one run."""
+    text = " ".join(unicodedata.normalize("NFC", text).lower().split())
+    return [text[i : i + _CHARACTERS] for i in range(len(text) - _CHARACTERS + 1)] or ([text] if text else [])
 
 
-def _fit_tfidf(texts: Sequence[str]) -> tuple[TfidfVectorizer, Any]:
-    for min_df in (2, 1):
-        vectorizer = _vectorizer(max_features=_MAX_TERMS, min_df=min_df)
+_ANALYZERS: dict[Unit, Callable[[str], list[str]]] = {"words": words, "characters": _characters}
+
+
+def _vectorizer(unit: Unit, **options: Any) -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer=_ANALYZERS[unit], sublinear_tf=True, dtype=np.float64, **options)
+
+
+def _fit_tfidf(texts: Sequence[str]) -> tuple[Unit, TfidfVectorizer, Any]:
+    """The first way in which at least half of the texts have a term; in a few texts, a term may stand in one alone."""
+    for min_df, unit in product((2, 1), get_args(Unit)):
+        vectorizer = _vectorizer(unit, max_features=_MAX_TERMS, min_df=min_df)
         try:
-            return vectorizer, vectorizer.fit_transform(texts)
+            matrix = vectorizer.fit_transform(texts)
         except ValueError:  # scikit-learn's way to say that no term is left
             continue
+        if (np.diff(matrix.indptr) > 0).mean() >= _FEWEST_WITH_TERMS:
+            return unit, vectorizer, matrix
     raise InputError(
-        f"`texts` must have words to fit an embedder on, but got {len(texts)} without any: pass your own `embedder`"
+        f"`texts` must have characters to fit an embedder on, but got {len(texts)} blank ones: pass your own `embedder`"
     )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from collapse_guard.arrays import IntArray
-from collapse_guard.corpus.lexicon import words
+from collapse_guard.corpus.lexicon import phrase, words
 
 LONGEST = 3
 """Words in the longest phrases."""
@@ -87,11 +87,14 @@ class Phrases:
         return counts_by_length
 
     def text(self, n: int, number: int) -> str:
-        """The words of a phrase."""
+        """The words of a phrase, as they stand in a text."""
+        return phrase(self._words(n, number))
+
+    def _words(self, n: int, number: int) -> list[str]:
         if n == 1:
-            return self.vocabulary[number]
+            return [self.vocabulary[number]]
         first, last = self.tables[n - 1].parts[number].tolist()
-        return f"{self.text(n - 1, first)} {self.text(n - 1, last).rsplit(' ', 1)[-1]}"
+        return [*self._words(n - 1, first), self._words(n - 1, last)[-1]]
 
 
 class _Positions(NamedTuple):

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole
 from collapse_guard.arrays import FloatArray, IntArray
-from collapse_guard.corpus.lexicon import words
+from collapse_guard.corpus.lexicon import phrase, words
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import LostItem
 
@@ -216,8 +216,8 @@ def _cover(
             heapq.heappush(heap, (-gain, place))
             continue
         chosen.append(place)
-        for phrase in contents[place]:
-            missing[phrase] = max(0.0, missing[phrase] - 1.0)
+        for need in contents[place]:
+            missing[need] = max(0.0, missing[need] - 1.0)
     reasons = [
         f"carries what was lost: {', '.join(map(str.strip, sorted(contents[place], key=lambda it: -needs[it])[:3]))}"
         for place in chosen
@@ -230,9 +230,9 @@ def _lost_phrases(text: str, phrases: dict[str, float]) -> tuple[str, ...]:
     tokens = words(text)
     grams: set[str] = set()
     for length in range(1, _LONGEST + 1):
-        grams.update(" ".join(tokens[i : i + length]) for i in range(len(tokens) - length + 1))
+        grams.update(phrase(tokens[i : i + length]) for i in range(len(tokens) - length + 1))
     return tuple(sorted(grams & phrases.keys()))
 
 
 def _gain(phrases: tuple[str, ...], missing: dict[str, float]) -> float:
-    return sum(min(1.0, missing[phrase]) for phrase in phrases)
+    return sum(min(1.0, missing[name]) for name in phrases)

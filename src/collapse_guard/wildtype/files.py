@@ -17,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file
 
 from collapse_guard.arrays import freeze
+from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
@@ -103,7 +105,8 @@ def read(path: Path) -> Saved:
     """Read a wild type and check its fingerprint.
 
     Raises:
-        WildTypeError: The directory is not a wild type, was written by another version, or was changed.
+        WildTypeError: The directory is not a wild type, was written by another version, was changed, or has words that
+            this version divides in another way.
     """
     manifest = _read_manifest(path)
     with _as_wild_type_error(path):
@@ -114,7 +117,23 @@ def read(path: Path) -> Saved:
             f"{path} must hold the wild type with fingerprint {manifest.fingerprint}, but its files give {actual}: "
             "it was changed after it was saved; restore it, or fit a new one and start a new lineage"
         )
+    if isinstance(contents, TextContents):
+        _check_words(path, contents)
     return Saved(manifest.settings, contents, actual)
+
+
+def _check_words(path: Path, contents: TextContents) -> None:
+    """Refuse a wild type whose words are not those that are found now: its rare words would be missed in any sample."""
+    unspaced = (text for text in chain(contents.evaluation, contents.pool) if not lexicon.has_spaces(text))
+    unknown = next(
+        (word for text in unspaced for word in lexicon.words(text) if word not in contents.known_words), None
+    )
+    if unknown is not None:
+        raise WildTypeError(
+            f"{path} must hold a wild type whose words are found as they are found now, but its documents have the "
+            f"word {unknown!r}, which it does not know: another version divided text without spaces in another way; "
+            "fit it again on the same documents, and start new lineages with it"
+        )
 
 
 def _is_taken(path: Path, new: str) -> bool:
@@ -136,7 +155,9 @@ def _is_taken(path: Path, new: str) -> bool:
 def _embedder_name(contents: Contents) -> str | None:
     if isinstance(contents, VectorContents):
         return None
-    return contents.embedder_check.name if contents.embedder_check else TfidfEmbedder.name
+    if contents.embedder_check is not None:
+        return contents.embedder_check.name
+    return contents.embedder.name if contents.embedder is not None else None
 
 
 def _write_contents(folder: Path, contents: Contents) -> None:
@@ -209,7 +230,7 @@ def _read_texts(path: Path, manifest: Manifest) -> TextContents:
     counts = dict(zip(words["word"], words["count"], strict=True))
     is_rare = dict(zip(words["word"], words["rare"], strict=True))
     documents = read_arrow(path / "documents.parquet")
-    is_custom = manifest.embedder != TfidfEmbedder.name
+    is_custom = manifest.embedder not in TfidfEmbedder.names.values()
     return TextContents(
         evaluation=_with_role(documents, "evaluation"),
         pool=_with_role(documents, "pool"),

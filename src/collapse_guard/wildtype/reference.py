@@ -164,9 +164,9 @@ class WildType:
                 works.
 
         Raises:
-            WildTypeError: The directory is not a wild type, was written by another version, or was changed after it was
-                saved; or the embedder gives the first evaluation documents other vectors (by more than 0.001 of their
-                norm).
+            WildTypeError: The directory is not a wild type, was written by another version, was changed after it was
+                saved, or has words that this version divides in another way; or the embedder gives the first evaluation
+                documents other vectors (by more than 0.001 of their norm).
         """
         saved = files.read(Path(path))
         contents = saved.contents if embedder is None else with_embedder(saved.contents, embedder)
