@@ -70,6 +70,8 @@ class Indicator(Metric, ABC):
     """Whether an indicator of text is read from samples that are rows as well, with clusters in the place of tokens."""
     of_draws: ClassVar[bool] = False
     """Whether it is a probability of random draws: its readings say of what (`Reading.drawn`)."""
+    shortest: ClassVar[int] = 1
+    """Tokens or words that a sample must have to count; without any such sample there is no value."""
     place: ClassVar[int]
     """Where a built-in one stands in its family; those without a place come last."""
     formula: ClassVar[Callable[..., float]]
@@ -126,6 +128,15 @@ class Indicator(Metric, ABC):
         `group.instruments.of(make)`.
         """
         raise NotImplementedError(f"{cls.__name__} must define the classmethod `read`")
+
+    @classmethod
+    def lacking(cls, instruments: Any) -> str:  # noqa: ARG003  # what indicators of their own look at
+        """Why a wild type allows no value, whatever the samples are, as a clause; empty where it allows one.
+
+        Args:
+            instruments: Of the wild type (`indicators.instruments.Instruments`).
+        """
+        return ""
 
     @classmethod
     def reading(cls, *, value: float, n: int, n_minimum: int, **parts: Any) -> Reading:

@@ -20,7 +20,7 @@ from collapse_guard.indicators.exact_keys import (
 from collapse_guard.indicators.ngrams import FlatStates, key_counts
 from collapse_guard.indicators.samples import TokenGroup
 
-_ORDER = 4
+ORDER = 4
 """Length of n-grams unless another is given."""
 
 
@@ -77,9 +77,9 @@ class KeptSequences(FlatStates):
     @classmethod
     def read(cls, group: TokenGroup) -> float:
         """Value of a group."""
-        return cls.formula(group.tokens, _ORDER)
+        return cls.formula(group.tokens, ORDER)
 
-    def __init__(self, n: int = _ORDER, **kwargs: Any) -> None:
+    def __init__(self, n: int = ORDER, **kwargs: Any) -> None:
         """Begin without sequences."""
         super().__init__(**kwargs)
         check_order(n)

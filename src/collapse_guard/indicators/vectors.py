@@ -13,6 +13,7 @@ from torch import Tensor
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.records import Direction, EffectScale
 
@@ -24,6 +25,16 @@ class VectorIndicator(Indicator):
 
     minimum_n = MINIMUM_GROUPS
     evidence: ClassVar[EvidenceKind] = "vectors"
+
+    @classmethod
+    def lacking(cls, instruments: Instruments) -> str:
+        """Where all real vectors are equal, so that no distance means anything."""
+        reference = instruments.geometry.reference
+        return (
+            ""
+            if np.ptp(reference, axis=0).any()
+            else f"the embedder gives all {len(reference):,} real texts one vector"
+        )
 
 
 class SpreadIndicator(VectorIndicator):

@@ -35,6 +35,10 @@ class Groups(Generic[Member]):
     """Samples that fill so many groups."""
     source: str = "samples"
     """The word for samples in problems."""
+    unit: str = "units"
+    """What the length of a sample is counted in."""
+    longest: int | None = None
+    """Length of the longest sample; None: samples have no length."""
     problem: str = ""
     """Why there are no groups, as a sentence; empty where the samples are merely too few, or enough."""
     different: float = 1.0
@@ -44,8 +48,17 @@ class Groups(Generic[Member]):
         """The same groups in another form."""
         return replace(cast("Groups[Any]", self), members=members)
 
-    def of_values(self, metric: type[Indicator], values: Sequence[float], *, drawn: str = "") -> Reading:
-        """A reading whose replicates are these values, one for each group."""
+    def of_values(
+        self, metric: type[Indicator], values: Sequence[float], *, drawn: str = "", lacking: str = ""
+    ) -> Reading:
+        """A reading whose replicates are these values, one for each group.
+
+        Args:
+            metric: The indicator.
+            values: One for each group.
+            drawn: What it is a probability of draws of.
+            lacking: Why there cannot be a value (`Indicator.lacking`); empty where there can.
+        """
         undefined = sum(math.isnan(value) for value in values)
         why = f"{metric.name} is undefined in {undefined} of {len(values)} groups of {self.label}: {metric.undefined}"
         return metric.reading(
@@ -56,8 +69,16 @@ class Groups(Generic[Member]):
             group=self.label,
             drawn=drawn,
             different=self.different,
-            problem=self.problem or self._too_few(metric.minimum_n) or (why if undefined else ""),
+            problem=self.problem or lacking or self._hindrance(metric) or (why if undefined else ""),
         )
+
+    def _hindrance(self, metric: type[Indicator]) -> str:
+        return self._too_short(metric.shortest) or self._too_few(metric.minimum_n)
+
+    def _too_short(self, shortest: int) -> str:
+        if self.longest is None or not self.n or self.longest >= shortest:
+            return ""
+        return f"none of the {self.n} {self.source} has {shortest} {self.unit}: the longest has {self.longest}"
 
     def _too_few(self, minimum: int) -> str:
         if len(self.members) >= minimum:
@@ -81,6 +102,8 @@ def groups_of_units(
         # A pass over all samples, made once for all indicators that need as many groups.
         needed=cache(lambda groups: samples_needed(sequences, budget, groups) or groups * budget),
         source=source,
+        unit=unit,
+        longest=max(map(len, sequences), default=0),
         problem=f"none of the {n} {source} has any {unit}" if is_empty else "",
         different=different,
     )

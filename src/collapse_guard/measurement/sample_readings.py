@@ -103,6 +103,8 @@ def _read(
         for column, metric in zip(columns, metrics, strict=True):
             column.extend(float(metric.read(group)) for group in some)
     return [
-        groups.of_values(metric, column, drawn=form.drawn if metric.of_draws else "")
+        groups.of_values(
+            metric, column, drawn=form.drawn if metric.of_draws else "", lacking=metric.lacking(instruments)
+        )
         for metric, column in zip(metrics, columns, strict=True)
     ]

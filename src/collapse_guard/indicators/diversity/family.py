@@ -27,6 +27,11 @@ class FixedOrder(DiversityIndicator):
     order: ClassVar[int]
     """n."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A sample counts from n tokens on."""
+        super().__init_subclass__(**kwargs)
+        cls.shortest = getattr(cls, "order", 1)
+
     @classmethod
     def read(cls, group: TokenGroup) -> float:
         """Value of a group."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from collapse_guard.indicators.diversity.family import DiversityIndicator
-from collapse_guard.indicators.document_ngrams import KeptSequences, ngrams_by_document
+from collapse_guard.indicators.document_ngrams import ORDER, KeptSequences, ngrams_by_document
 from collapse_guard.indicators.exact_keys import Sequences, check_order, joined
 from collapse_guard.records import Direction, EffectScale
 
@@ -68,6 +68,7 @@ class Repetition(DiversityIndicator, KeptSequences):
     name, place = "repetition", 140
     unit = "log repeats"
     undefined = "fewer than two samples are as long as n"
+    shortest = ORDER
     direction = Direction.UP
     value_range = (0.0, math.inf)
     scale = EffectScale.LOG

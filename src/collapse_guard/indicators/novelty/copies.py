@@ -133,6 +133,7 @@ class CopiedNgrams(_TrainingSetIndicator):
     evidence = "tokens"
     undefined = "no sample is as long as n"
     cost = "O(N log N) for N tokens"
+    shortest = 8
     misses = "copies with a word changed in every n tokens, and copies of another model's text"
 
     @classmethod

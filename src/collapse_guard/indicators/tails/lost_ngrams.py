@@ -109,6 +109,7 @@ class LostNgrams(TailIndicator):
     value_range = (-math.inf, 1.0)
     scale = EffectScale.SHARE
     undefined = "there are no n-grams, or the wild type has none that recur"
+    shortest = 2
     cost = "O(N + K) for N n-grams and K frozen ones"
     misses = "new n-grams; and how often an n-gram occurs"
     definitions = (6, 7)
@@ -118,6 +119,11 @@ class LostNgrams(TailIndicator):
         """Value of a group, of the pairs of words of the pool."""
         keys, pairs = _pair_keys(group.words), group.instruments.of(_pairs)
         return lost_ngrams(pairs.counts(keys), pairs.probabilities, len(keys))
+
+    @classmethod
+    def lacking(cls, instruments: Instruments) -> str:
+        """Where no pair of words of the pool comes twice."""
+        return "" if len(instruments.of(_pairs).keys) else "no two words of the wild type come twice in the same order"
 
     def __init__(self, probabilities: Values, **kwargs: Any) -> None:
         """Begin without n-grams."""

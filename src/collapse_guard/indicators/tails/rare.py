@@ -111,6 +111,12 @@ class _TypeCounts(TailIndicator):
         """Value of a group."""
         return cls.formula(torch.from_numpy(group.counts), group.instruments.of(_rare))
 
+    @classmethod
+    def lacking(cls, instruments: Instruments) -> str:
+        """Where no word of the wild type is rare."""
+        n_known = len(instruments.word_ids)
+        return "" if len(instruments.of(_rare)) else f"no word of the wild type is rare: each of {n_known:,} comes once"
+
     def __init__(self, rare: Values, n_types: int, **kwargs: Any) -> None:
         """Begin without occurrences."""
         super().__init__(**kwargs)
