@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
 from collapse_guard.wildtype.geometry import Geometry
@@ -51,6 +51,14 @@ class Instruments(Shared):
     def geometry(self) -> Geometry:
         """The frozen geometry."""
         return self.wild_type.geometry
+
+    @cached_property
+    def varies(self) -> BoolArray:
+        """d: which columns of real rows vary; embeddings of texts count whole."""
+        varies = np.ones(self.geometry.dimension, dtype=np.bool_)
+        if self.wild_type.kind == "vectors":
+            varies[list(self.wild_type.constant_columns)] = False
+        return varies
 
     @cached_property
     def word_ids(self) -> dict[str, int]:

@@ -76,6 +76,12 @@ class VectorGroup(Shared):
     """Instruments of the wild type."""
 
     @cached_property
+    def varying(self) -> FloatArray:
+        """n c: the columns that vary in real data; a model's noise in the others is no variety."""
+        varies = self.instruments.varies
+        return self.vectors if varies.all() else self.vectors[:, varies]
+
+    @cached_property
     def counts(self) -> IntArray:
         """How many vectors are in each cluster of the frozen codebook."""
         return self.instruments.clusters(self.vectors)

@@ -30,11 +30,8 @@ class VectorIndicator(Indicator):
     def lacking(cls, instruments: Instruments) -> str:
         """Where all real vectors are equal, so that no distance means anything."""
         reference = instruments.geometry.reference
-        return (
-            ""
-            if np.ptp(reference, axis=0).any()
-            else f"the embedder gives all {len(reference):,} real texts one vector"
-        )
+        alike = bool((reference == reference[0]).all())
+        return f"the embedder gives all {len(reference):,} real texts the same vector" if alike else ""
 
 
 class SpreadIndicator(VectorIndicator):
@@ -49,7 +46,7 @@ class SpreadIndicator(VectorIndicator):
     @classmethod
     def read(cls, group: VectorGroup) -> float:
         """Value of a group."""
-        return cls.formula(group.vectors)
+        return cls.formula(group.varying)
 
     def __init__(self, dimension: int, **kwargs: Any) -> None:
         """Begin without rows."""

@@ -88,7 +88,10 @@ def what_was_lost(
         raise InputError(f"`most` must be at least 1, but got {most!r}")
     if wild_type.kind == "vectors":
         values = samples if embeddings is None else embeddings
-        return () if values is None else tuple(_of_points(wild_type, _rows(wild_type), values, most))
+        if values is None:
+            return ()
+        rows = wild_type.measured(vector_samples(values, dimension=wild_type.geometry.dimension))
+        return tuple(_of_points(wild_type, _rows(wild_type), rows, most))
     texts = [] if samples is None else sample_texts(wild_type, samples)
     phrases = _of_words(wild_type, texts, most)
     if not wild_type.can_embed or (embeddings is None and not texts):
@@ -249,7 +252,7 @@ def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _rows(wild_type: WildType) -> _Points:
-    vectors = wild_type.evaluation_vectors[:LARGEST_REFERENCE]
+    vectors = wild_type.measured(wild_type.evaluation_vectors[:LARGEST_REFERENCE])
     return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
 
 

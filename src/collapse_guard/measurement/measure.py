@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import FloatArray
-from collapse_guard.errors import InputError, near
+from collapse_guard.errors import CollapseGuardWarning, InputError, near
 from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
@@ -30,6 +31,7 @@ from collapse_guard.measurement.samples import (
     TextSamples,
     text_samples,
     tokenized,
+    varied_columns,
     vector_samples,
     with_embeddings,
 )
@@ -144,7 +146,22 @@ def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) 
     values = evidence.samples if evidence.embeddings is None else evidence.embeddings
     if values is None:
         return []
-    return _of_points(wild_type, vector_samples(values, dimension=wild_type.geometry.dimension), only, "samples")
+    vectors = vector_samples(values, dimension=wild_type.geometry.dimension)
+    _warn_of_new_columns(wild_type, vectors)
+    return _of_points(wild_type, wild_type.measured(vectors), only, "samples")
+
+
+def _warn_of_new_columns(wild_type: WildType, vectors: FloatArray) -> None:
+    """Say where samples vary in columns that are constant in real data: spread does not tell."""
+    varied = varied_columns(wild_type, vectors)
+    if varied:
+        column, n = max(varied.items(), key=lambda item: item[1])
+        others = f", and {len(varied) - 1} more such columns vary" if len(varied) > 1 else ""
+        message = (
+            f"column {column} is constant in real data, but {n:,} of {len(vectors):,} samples have another value"
+            f"{others}: spread leaves such columns out, distances see them"
+        )
+        warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
 
 @contextmanager
@@ -213,7 +230,7 @@ def _of_embeddings(
 def _of_wild_type(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> list[Reading]:
     source = "windows of the wild type"
     if wild_type.kind == "vectors":
-        return _of_points(wild_type, wild_type.evaluation_vectors, only, source)
+        return _of_points(wild_type, wild_type.measured(wild_type.evaluation_vectors), only, source)
     texts = list(wild_type.evaluation)
     tokens = list(wild_type.encode(texts))
     if sample_tokens is not None:

@@ -16,6 +16,7 @@ from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.whole import is_empty
 from collapse_guard.wildtype import WildType
 
+_SMALLEST_DEVIATION = 0.1
 _N_SPECIAL = 2
 """Ids below are the wild type's special tokens."""
 
@@ -147,6 +148,24 @@ def vector_samples(values: Any, *, n: int | None = None, dimension: int | None =
             f"but got {vectors.dtype} of shape {vectors.shape}"
         )
     return vectors.astype(np.float64)
+
+
+def varied_columns(wild_type: WildType, vectors: FloatArray) -> dict[int, int]:
+    """Columns that are constant in real data, but not in samples, and in how many samples they have another value.
+
+    A value is another one if it differs by more than a tenth of the median deviation of the columns that vary in real
+    data: what is nearer is rounding, or what a decoder leaves where there is nothing.
+
+    Example:
+        >>> wild_type = WildType.fit_arrays([[float(i), 1.0] for i in range(25)])
+        >>> varied_columns(wild_type, np.array([[3.0, 1.0], [4.0, 9.0], [5.0, 1.0 + 1e-7]]))
+        {1: 1}
+    """
+    constant = list(wild_type.constant_columns)
+    pool = wild_type.measured(wild_type.pool_vectors)
+    nearest = _SMALLEST_DEVIATION * np.median(np.delete(pool, constant, axis=1).std(axis=0)) if constant else 0.0
+    away = np.abs(wild_type.measured(vectors)[:, constant] - pool[0, constant]) > nearest
+    return {column: n for column, n in zip(constant, away.sum(axis=0).tolist(), strict=True) if n}
 
 
 def _fits(shape: tuple[int, ...], required: tuple[int | None, ...]) -> bool:

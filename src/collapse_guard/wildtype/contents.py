@@ -17,6 +17,7 @@ from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import Embedder, TfidfEmbedder
 from collapse_guard.records import Record
 from collapse_guard.wildtype.geometry import Geometry
+from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.tokenization import SMALLEST_VOCABULARY
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -70,6 +71,8 @@ class VectorSettings(Record):
     """Rows in a group."""
     n_clusters: Clusters
     """Largest number of clusters of the pool."""
+    standardized: bool = False
+    """Whether columns are measured in standard deviations of the pool."""
 
 
 Settings = TextSettings | VectorSettings
@@ -112,11 +115,13 @@ class VectorContents:
     """Vectors and the geometry fitted on them."""
 
     evaluation: FloatArray
-    """n d: rows that are never trained on."""
+    """n d: rows that are never trained on, in their own units."""
     pool: FloatArray
-    """m d: rows that may be trained on."""
+    """m d: rows that may be trained on, in their own units."""
+    scaling: Scaling
+    """How columns are measured."""
     geometry: Geometry
-    """The first vectors of the pool, and what is fitted on them."""
+    """The first vectors of the pool as they are measured, and what is fitted on them."""
 
 
 Contents = TextContents | VectorContents
@@ -135,10 +140,16 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
     else:
         parts = _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
     geometry = _array_parts(contents.geometry.arrays())
-    for part in (_json({"schema": SCHEMA, **settings.model_dump(mode="json")}), *parts, *geometry):
+    for part in (_json({"schema": SCHEMA, **_described(settings)}), *parts, *geometry):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    """The settings; one that came later is left out where it says what was so before, so that fingerprints stay."""
+    described = settings.model_dump(mode="json")
+    return described if described.get("standardized") else {k: v for k, v in described.items() if k != "standardized"}
 
 
 def _text_parts(contents: TextContents) -> Iterable[bytes]:

@@ -45,6 +45,7 @@ from collapse_guard.wildtype.contents import (
     fingerprint,
 )
 from collapse_guard.wildtype.geometry import Geometry
+from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.tokenization import read_tokenizer
 
 _MANIFEST = "wild-type.json"
@@ -220,9 +221,15 @@ def _as_wild_type_error(path: Path) -> Iterator[None]:
         raise WildTypeError(f"{path} must hold the files of a wild type, but they cannot be read: {error}") from error
 
 
-def _read_vectors(path: Path, _: Manifest) -> VectorContents:
+def _read_vectors(path: Path, manifest: Manifest) -> VectorContents:
     arrays = {name: freeze(array) for name, array in load_file(path / "vectors.safetensors").items()}
-    return VectorContents(evaluation=arrays["evaluation"], pool=arrays["pool"], geometry=_read_geometry(path))
+    standardized = isinstance(manifest.settings, VectorSettings) and manifest.settings.standardized
+    return VectorContents(
+        evaluation=arrays["evaluation"],
+        pool=arrays["pool"],
+        scaling=Scaling.of(arrays["pool"], standardized=standardized),
+        geometry=_read_geometry(path),
+    )
 
 
 def _read_texts(path: Path, manifest: Manifest) -> TextContents:

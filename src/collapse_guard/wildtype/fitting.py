@@ -24,6 +24,7 @@ from collapse_guard.wildtype.contents import (
     VectorSettings,
 )
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE, NEIGHBOURS, Geometry
+from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
@@ -59,9 +60,8 @@ def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEm
     )
 
 
-def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
+def fit_vectors(rows: FloatArray, settings: VectorSettings) -> VectorContents:
     """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool."""
-    rows = _check_rows(x)
     keys = row_keys(rows)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_distinct = len(set(keys))
@@ -70,8 +70,24 @@ def fit_vectors(x: Any, settings: VectorSettings) -> VectorContents:
     split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
     pool = freeze(rows[split.pool])
-    geometry = Geometry.fit(pool, n_clusters=settings.n_clusters, seed=settings.seed)
-    return VectorContents(evaluation=freeze(rows[split.evaluation]), pool=pool, geometry=geometry)
+    scaling = Scaling.of(pool, standardized=settings.standardized)
+    geometry = Geometry.fit(scaling(pool), n_clusters=settings.n_clusters, seed=settings.seed)
+    return VectorContents(evaluation=freeze(rows[split.evaluation]), pool=pool, scaling=scaling, geometry=geometry)
+
+
+def finite_rows(x: Any) -> FloatArray:
+    """Vectors as they come in, one in each row; raises InputError."""
+    rows = np.asarray(x, dtype=np.float64)
+    if rows.ndim != 2 or not rows.shape[1]:
+        raise InputError(
+            f"`x` must be an n d array of vectors, but got shape {rows.shape}: flatten each sample to one row"
+        )
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"`x` must be finite, but {len(bad)} rows are not, the first is row {bad[0]}: drop or repair them"
+        )
+    return rows
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:
@@ -134,17 +150,3 @@ def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
             f"{len(split.evaluation)} and {len(split.pool)}: "
             "give more distinct data, fewer `n_folds` or another `evaluation_fraction`"
         )
-
-
-def _check_rows(x: Any) -> FloatArray:
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.ndim != 2 or not rows.shape[1]:
-        raise InputError(
-            f"`x` must be an n d array of vectors, but got shape {rows.shape}: flatten each sample to one row"
-        )
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"`x` must be finite, but {len(bad)} rows are not, the first is row {bad[0]}: drop or repair them"
-        )
-    return rows

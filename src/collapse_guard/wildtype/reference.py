@@ -30,11 +30,14 @@ from collapse_guard.wildtype.contents import (
     VectorSettings,
     fingerprint,
 )
-from collapse_guard.wildtype.fitting import fit_texts, fit_vectors, with_embedder
+from collapse_guard.wildtype.fitting import finite_rows, fit_texts, fit_vectors, with_embedder
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
 from collapse_guard.wildtype.leaks import refuse_leaks
+from collapse_guard.wildtype.scaling import differ_in_scale
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
+
+_SHOWN_COLUMNS = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -124,6 +127,7 @@ class WildType:
         evaluation_fraction: float = 0.2,
         group_samples: int | None = None,
         n_clusters: int = 64,
+        standardize: bool | None = None,
     ) -> WildType:
         """Fit a wild type of vectors; equal rows stay on one side of the split, and the order of the rows does not
         matter.
@@ -135,6 +139,12 @@ class WildType:
             group_samples: Samples in a group. None: 128, or fewer where the rows for evaluation fill less than six such
                 groups, so that small data can be a baseline.
             n_clusters: Largest number of clusters of the pool, at least 2; see `geometry.Geometry.fit`.
+            standardize: Whether columns are measured in standard deviations of the pool, as those of a table must be.
+                None: where the deviation of one is more than 30 times that of another; columns that differ from their
+                median in fewer than 5% of the rows do not count. Rows are kept, given and sampled in their own units.
+
+        A column that is constant in the pool (`constant_columns`) is left out of spread, which a model's noise in it
+        would change, and kept in distances.
 
         Raises:
             InputError: The shape is wrong, there are too few distinct rows, a row is not finite, or an argument is
@@ -147,8 +157,10 @@ class WildType:
         """
         options = {name: value for name, value in locals().items() if name in VectorSettings.model_fields}
         asked = options.pop("group_samples")
+        rows = finite_rows(x)
+        options["standardized"] = differ_in_scale(rows) if standardize is None else standardize
         settings = VectorSettings.checked(group_samples=2 if asked is None else asked, **options)
-        contents = fit_vectors(x, settings)
+        contents = fit_vectors(rows, settings)
         if asked is None:
             fitting = fitting_size(len(contents.evaluation), SAMPLES)
             settings = settings.model_copy(update={"group_samples": fitting})
@@ -217,6 +229,26 @@ class WildType:
     def pool_vectors(self) -> FloatArray:
         """m d: rows that may be trained on."""
         return self._vectors.pool
+
+    @property
+    def constant_columns(self) -> tuple[int, ...]:
+        """Numbers of the columns that have one value in the whole pool.
+
+        Example:
+            >>> WildType.fit_arrays([[float(i), 1.0] for i in range(25)]).constant_columns
+            (1,)
+        """
+        return tuple(np.flatnonzero(~self._vectors.scaling.varies).tolist())
+
+    def measured(self, vectors: FloatArray) -> FloatArray:
+        """Vectors as they are measured: in standard deviations of the pool where it is standardised.
+
+        Example:
+            >>> wild_type = WildType.fit_arrays([[float(i), 1e6 * (i % 7)] for i in range(60)])
+            >>> wild_type.measured(wild_type.pool_vectors).std(axis=0).round(9).tolist()
+            [1.0, 1.0]
+        """
+        return self._vectors.scaling(vectors)
 
     @property
     def geometry(self) -> Geometry:
@@ -307,7 +339,14 @@ class WildType:
     def __repr__(self) -> str:
         """Kind, sizes and fingerprint."""
         sizes = f"{len(self.contents.evaluation)} for evaluation, {len(self.contents.pool)} in the pool"
-        return f"WildType({self.kind}, {sizes}, {self.fingerprint})"
+        return f"WildType({self.kind}, {sizes}{self._columns()}, {self.fingerprint})"
+
+    def _columns(self) -> str:
+        if self.kind == "text" or not self.constant_columns:
+            return ""
+        columns = self.constant_columns
+        shown = ", ".join(map(str, columns[:_SHOWN_COLUMNS])) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
+        return f", {len(columns)} of {self.geometry.dimension} columns constant: {shown}"
 
     @property
     def _texts(self) -> TextContents:

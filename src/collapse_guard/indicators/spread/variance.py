@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.spread.spectra import EPSILON, eigenvalues, hill_number, squared_singular_values
 from collapse_guard.indicators.vectors import SpreadIndicator, Vectors, rows
 
@@ -110,6 +111,13 @@ class EffectiveRank(SpreadIndicator):
     value_range = (1.0, math.inf)
     undefined = "all samples are equal"
     formula = staticmethod(effective_rank)
+
+    @classmethod
+    def lacking(cls, instruments: Instruments) -> str:
+        """Where real vectors vary in one direction alone."""
+        one = f"of {len(instruments.varies)} columns only {int(instruments.varies.argmax())} varies in real data"
+        return f"{one}: it is 1 for any samples" if instruments.varies.sum() == 1 else super().lacking(instruments)
+
     _axes = (("n_rows", 0), ("total", 1), ("products", 2))
 
     def _terms(self, x: Tensor) -> tuple[Tensor | int, ...]:

@@ -1,0 +1,66 @@
+"""Scaling: what makes columns of different units comparable, frozen on real data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from collapse_guard.arrays import BoolArray, FloatArray, freeze
+
+LARGEST_RATIO = 30.0
+"""Largest ratio of the deviations of two columns of one unit: pixels reach 7, embeddings and principal components 20, a
+column of incomes beside one of ages 1,000. Above, the distance of two rows is that of the larger column alone."""
+SMALLEST_SHARE = 0.05
+"""Share of the rows that must differ from the median for a column to count: a pixel that is black in nearly all images
+deviates little, and is of the same unit as the others."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scaling:
+    """The linear map of each column, `(x - centre) / scale`, and which columns vary in real data."""
+
+    centre: FloatArray
+    """d: mean of each column of the pool."""
+    scale: FloatArray
+    """d: standard deviation of each column of the pool; of a constant one, the larger of its size and 1."""
+    varies: BoolArray
+    """d: whether a column has different values in the pool."""
+
+    @classmethod
+    def of(cls, pool: FloatArray, *, standardized: bool) -> Self:
+        """The scaling of a pool; without standardisation the columns stay as they are.
+
+        Example:
+            >>> pool = np.array([[1.0, 500.0, 7.0], [3.0, 100.0, 7.0]])
+            >>> Scaling.of(pool, standardized=True)(pool).tolist()
+            [[-1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]
+        """
+        varies = np.ptp(pool, axis=0) > 0
+        centre, scale = np.zeros(pool.shape[1]), np.ones(pool.shape[1])
+        if standardized:
+            # The mean of equal numbers may differ from them in the last bit.
+            centre = np.where(varies, pool.mean(axis=0), pool[0])
+            scale = np.where(varies, pool.std(axis=0), np.maximum(np.abs(centre), 1.0))
+        return cls(centre=freeze(centre), scale=freeze(scale), varies=freeze(varies))
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """Scale rows: n d."""
+        scaled: FloatArray = (rows - self.centre) / self.scale
+        return scaled
+
+
+def differ_in_scale(rows: FloatArray) -> bool:
+    """Whether columns are of different units: the deviation of one is more than 30 times that of another.
+
+    Columns that differ from their median in fewer than 5% of the rows do not count.
+
+    Example:
+        >>> ages_and_incomes = np.random.default_rng(0).normal([40, 30_000], [12, 15_000], size=(100, 2))
+        >>> differ_in_scale(ages_and_incomes), differ_in_scale(ages_and_incomes / [1, 1000])
+        (True, False)
+    """
+    counts = (rows != np.median(rows, axis=0)).mean(axis=0) >= SMALLEST_SHARE
+    deviations = rows.std(axis=0)[counts]
+    return bool(len(deviations)) and float(deviations.max()) > LARGEST_RATIO * float(deviations.min())
