@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+# After so few steps the model leaves grey where all digits are black, and the guard says so.
+pytestmark = pytest.mark.filterwarnings("ignore:column .* is constant in real data")
 SCRIPT = Path(__file__).parents[2] / "examples" / "vae_on_digits.py"
 
 

@@ -16,7 +16,7 @@ from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.whole import is_empty
 from collapse_guard.wildtype import WildType
 
-_SMALLEST_DEVIATION = 0.1
+_SMALLEST_DEVIATION = 0.5
 _N_SPECIAL = 2
 """Ids below are the wild type's special tokens."""
 
@@ -153,7 +153,7 @@ def vector_samples(values: Any, *, n: int | None = None, dimension: int | None =
 def varied_columns(wild_type: WildType, vectors: FloatArray) -> dict[int, int]:
     """Columns that are constant in real data, but not in samples, and in how many samples they have another value.
 
-    A value is another one if it differs by more than a tenth of the median deviation of the columns that vary in real
+    A value is another one if it differs by more than half of the median deviation of the columns that vary in real
     data: what is nearer is rounding, or what a decoder leaves where there is nothing.
 
     Example:

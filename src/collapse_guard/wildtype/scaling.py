@@ -16,6 +16,8 @@ SMALLEST_SHARE = 0.05
 """Share of the rows that must differ from the median for a column to count: a pixel that is black in nearly all images
 deviates little, and is of the same unit as the others."""
 
+_OF_CONSTANT = 0.1
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scaling:
@@ -24,7 +26,7 @@ class Scaling:
     centre: FloatArray
     """d: mean of each column of the pool."""
     scale: FloatArray
-    """d: standard deviation of each column of the pool; of a constant one, the larger of its size and 1."""
+    """d: standard deviation of each column of the pool; of a constant one, a tenth of the larger of its size and 1."""
     varies: BoolArray
     """d: whether a column has different values in the pool."""
 
@@ -42,7 +44,7 @@ class Scaling:
         if standardized:
             # The mean of equal numbers may differ from them in the last bit.
             centre = np.where(varies, pool.mean(axis=0), pool[0])
-            scale = np.where(varies, pool.std(axis=0), np.maximum(np.abs(centre), 1.0))
+            scale = np.where(varies, pool.std(axis=0), _OF_CONSTANT * np.maximum(np.abs(centre), 1.0))
         return cls(centre=freeze(centre), scale=freeze(scale), varies=freeze(varies))
 
     def __call__(self, rows: FloatArray) -> FloatArray:
