@@ -136,6 +136,43 @@ def test_it_says_from_which_harm_on_this_much_data_finds_a_collapse_and_what_mor
     assert now < with_more < margin == pytest.approx(-13.0)
 
 
+NAMES = [first + last for first in ("mari", "ken", "lo") for last in ("ta", "sho")]
+WORDLESS = {
+    "each is one word": (
+        [f"{name}{i}" for name in NAMES for i in range(20)],
+        (
+            "no founder can be judged by rare_coverage, rare_mass: no word of the wild type is rare: each of 120 comes once",
+            "the documents have 1.0 words each: rare words and pairs of words tell little of them",
+            "the documents share so few words that the default embedder compares runs of three characters",
+        ),
+    ),
+    "hardly a word comes often": (
+        [f"a{i // 2}x b{i // 2}x c{i // 2}x d{i}x" for i in range(120)],
+        ("the rare words are 75% of the text: hardly any word comes often",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORDLESS)
+def test_text_whose_words_tell_little_is_named(run, tmp_path, case):
+    texts, expected = WORDLESS[case]
+    WRITERS["txt"](tmp_path / "real.txt", texts)
+    outcome = run("profile", tmp_path / "real.txt", "--out", tmp_path / "wild-type")
+    assert outcome.code == 0
+    assert [text for text in expected if f"warning: {text}" not in " ".join(outcome.err.split())] == []
+
+
+@pytest.mark.parametrize("text", ["ราคาน้ำมันวันนี้", "経済は国の力です", "ប្រជាពលរដ្ឋខ្មែរ", "😀👍🏽🎉🚀"])
+def test_text_without_spaces_has_words_and_rare_ones(run, tmp_path, text):
+    texts = [text[i % 5 :] + text[: i % 7] + text[i % 11 :] * (i % 3) + text[i % 4] * (i % 13) for i in range(300)]
+    WRITERS["jsonl"](tmp_path / "real.jsonl", texts)
+    outcome = run("profile", tmp_path / "real.jsonl", "--out", tmp_path / "wild-type")
+    wild_type = WildType.load(tmp_path / "wild-type")
+    assert 0 < len(wild_type.rare_words) < len(wild_type.known_words)
+    assert "words each" not in outcome.err
+    assert "characters" not in outcome.err
+
+
 FAULTS = {
     "empty": (b"", (), r"real\.txt must hold at least one row, but got none in 0 bytes"),
     "not UTF-8": (b"good line\nbad \xff line\n", (), r"real\.txt.*byte 14 \(0xff\)"),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collapse_guard.records.readings import Readings
     from collapse_guard.wildtype import WildType
 
+_FEWEST_WORDS = 2
+_LARGEST_SHARE = 0.5
+
 
 def profile(
     real: Annotated[
@@ -61,8 +64,8 @@ def profile(
         facts, reference = _facts(wild_type, n_read, n_blank), reference_readings(wild_type, sample_tokens=None)
     _show(facts)
     _show_detections(reference, len(wild_type.evaluation))
-    for gap in _gaps(wild_type, reference):
-        say_warning(gap)
+    for warning in (*_gaps(wild_type, reference), *_word_warnings(wild_type)):
+        say_warning(warning)
     _show_next(out)
 
 
@@ -112,6 +115,34 @@ def _gaps(wild_type: WildType, reference: Readings) -> list[str]:
             "without more it is not read, and does not decide"
         )
     return gaps
+
+
+def _word_warnings(wild_type: WildType) -> list[str]:
+    """Where words tell little of these documents, so that a person does not trust what is read from them."""
+    from collapse_guard.corpus.embedding import TfidfEmbedder
+    from collapse_guard.wildtype.contents import TextContents
+
+    n_documents = len(wild_type.evaluation) + len(wild_type.pool)
+    known, rare = wild_type.known_words, wild_type.rare_words
+    n_words, n_rare = sum(known.values()), sum(rare.values())
+    warnings = []
+    if n_words < _FEWEST_WORDS * n_documents:
+        warnings.append(
+            f"the documents have {n_words / n_documents:.1f} words each: rare words and pairs of words tell little of "
+            "them; if they are longer, see how text is divided into words (docs/words-and-columns.md)"
+        )
+    if n_rare > _LARGEST_SHARE * n_words:
+        warnings.append(
+            f"the rare words are {n_rare / n_words:.0%} of the text: hardly any word comes often, so rare_coverage and "
+            "rare_mass see little; give more documents of one kind"
+        )
+    embedder = wild_type.contents.embedder if isinstance(wild_type.contents, TextContents) else None
+    if isinstance(embedder, TfidfEmbedder) and embedder.unit == "characters":
+        warnings.append(
+            "the documents share so few words that the default embedder compares runs of three characters: "
+            "spread and distance are of spelling, not of topics; in Python, pass an `embedder` that knows such text"
+        )
+    return warnings
 
 
 def _show_detections(reference: Readings, n: int) -> None:
