@@ -141,7 +141,7 @@ WORDLESS = {
     "each is one word": (
         [f"{name}{i}" for name in NAMES for i in range(20)],
         (
-            "no founder can be judged by rare_coverage, rare_mass: no word of the wild type is rare: each of 120 comes once",
+            "no founder can be judged by rare_coverage, rare_mass: no word of the wild type is rare: each of 120",
             "the documents have 1.0 words each: rare words and pairs of words tell little of them",
             "the documents share so few words that the default embedder compares runs of three characters",
         ),
