@@ -109,7 +109,7 @@ class EffectiveRank(SpreadIndicator):
     cost = "O(n d min(n, d))"
     misses = "a cloud that shrinks equally in all directions, and what the embedder does not separate"
     value_range = (1.0, math.inf)
-    undefined = "all samples are equal"
+    undefined = "all vectors are equal: the samples are, or the embedder does not tell them apart"
     formula = staticmethod(effective_rank)
 
     @classmethod
