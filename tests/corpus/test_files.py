@@ -110,6 +110,12 @@ def test_a_pattern_stands_for_what_it_matches(folder, pattern, absolute):
     assert names(files) == PATTERNS[pattern]
 
 
+def test_what_a_pattern_matches_with_its_directory_is_read_and_said_once(folder):
+    files = TextFiles.of("samples/**/*")
+    assert names(files) == ["part-0.txt", "part-0.jsonl", "c.TSV"]
+    assert not any("read already" in phrase for phrase in files.left_out)
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
     path = tmp_path / "run[1].txt"
     path.write_text("one\n")

@@ -103,6 +103,23 @@ def test_what_is_no_template_is_refused_before_anything_is_read(tmp_path, templa
         read_samples(path, column=template)
 
 
+@pytest.mark.parametrize("name", ["{q}", "q.0", "{q} {a}"])
+def test_a_column_of_exactly_this_name_comes_first(tmp_path, name):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"q": ["no"], "a": "no", name: "yes"}) + "\n")
+    pq.write_table(pa.table({"q": ["no"], "a": ["no"], name: ["yes"]}), tmp_path / "rows.parquet")
+    assert read_samples(tmp_path / "rows.jsonl", column=name) == ["yes"]
+    assert read_samples(tmp_path / "rows.parquet", column=name) == ["yes"]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_blank_line_is_a_row_where_there_is_one_column(tmp_path, delimiter):
+    path = tmp_path / ("rows.csv" if delimiter == "," else "rows.tsv")
+    path.write_text("text\none\n\ntwo\n")
+    assert read_samples(path) == ["one", "", "two"]
+    path.write_text(f"text{delimiter}id\none{delimiter}1\n\ntwo{delimiter}2\n")
+    assert read_samples(path) == ["one", "two"]
+
+
 def test_a_template_is_of_columns_of_csv_too(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("question,answer\nWho?,Me\n,\n", encoding="utf-8")
