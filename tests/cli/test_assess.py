@@ -116,14 +116,38 @@ def test_samples_read_the_same_from_every_format(run, world, tmp_path):
     for name, write in FORMATS.items():
         write(tmp_path / name, texts)
         _, found = _json(run, world, tmp_path / f"{name}.json", tmp_path / name, "--column", "said")
-        assert found.to_dict() == expected.to_dict(), name
+        (part,) = found.intake
+        assert part.source == name
+        same = found.model_copy(update={"intake": (part.model_copy(update={"source": "samples.txt"}),)})
+        assert same.to_dict() == expected.to_dict(), name
+
+
+def test_a_renamed_file_is_the_same_generation(run, world, tmp_path):
+    renamed = tmp_path / "other name.txt"
+    renamed.write_bytes(world.healthy.read_bytes())
+    where = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
+    outcome = run("assess", renamed, *where)
+    assert outcome.code == 0, outcome.err
+    assert "is in the store already: nothing was added" in outcome.out
+
+
+def test_what_was_read_is_said_below_the_verdict_and_in_the_summary(run, world, tmp_path):
+    lines = world.healthy.read_text(encoding="utf-8").splitlines()[:60]
+    rows = [{"text": text} for text in lines] + [{"text": None}, {"text": " "}] * 20
+    (tmp_path / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    summary = tmp_path / "summary.md"
+    where = ("--wild-type", world.wild_type, "--lineage", "few", "--generation", 0)
+    outcome = run("assess", tmp_path / "some.jsonl", *where, "--store", "memory:", "--summary", summary)
+    said = "Read some.jsonl: 100 rows, 40 blank, 60 texts, 60 different, median "
+    assert outcome.out.splitlines()[1].startswith(said)
+    assert said in summary.read_text(encoding="utf-8").replace("\\", "")
 
 
 def test_too_few_samples_are_undecided_and_say_how_many_would_do(run, world, tmp_path):
     outcome, _ = _json(run, world, tmp_path / "few.json", world.few)
     assert outcome.code == 3
     assert "UNDECIDED: undecided, exit code 3" in outcome.out
-    assert "640 samples would do" in outcome.out
+    assert "320 samples would do" in outcome.out
     allowed, _ = _json(run, world, tmp_path / "few.json", world.few, "--allow-undecided")
     assert allowed.code == 0
     assert "passed although UNDECIDED (--allow-undecided), exit code 0" in allowed.out

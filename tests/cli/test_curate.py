@@ -75,7 +75,8 @@ def test_a_sample_without_text_is_counted_and_keeps_its_number(run, world, sampl
     given = ["--wild-type", world.wild_type, "--out", out, "--own-losses", own, "--real-losses", real]
     outcome = run("curate", blank, *given)
     assert outcome.code == 0, outcome.err
-    assert re.search(r"of 205 samples are in .*kept\.jsonl; 2 have no text\.", outcome.out)
+    assert outcome.out.startswith("Read b.jsonl: 205 rows, 2 blank, 203 texts, ")
+    assert re.search(r"of 205 samples are in .*kept\.jsonl\.", outcome.out)
     kept = [json.loads(line)["text"] for line in out.read_text("utf-8").splitlines()]
     assert texts[188] in kept
     assert not {texts[189], "", " "} & set(kept)

@@ -161,7 +161,7 @@ POLICIES = {
 @pytest.fixture(scope="module")
 def evidence(world):
     return [
-        Evidence(samples=path.read_text("utf-8").splitlines())
+        Evidence(samples=path.read_text("utf-8").splitlines(), sources={"samples": path.name})
         for path in (world.founder, world.healthy, world.collapsed)
     ]
 

@@ -85,8 +85,10 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     outcome = run("profile", files.real, files.few, files.real, "--out", tmp_path / "a b", *SMALL)
     assert outcome.code == 0
     wild_type = WildType.load(tmp_path / "a b")
-    facts = dict(line.strip().split(maxsplit=1) for line in outcome.out.splitlines()[:6])
-    assert facts["documents"] == "1,405 distinct of 2,805"
+    read, _, *lines = outcome.out.splitlines()
+    facts = dict(line.strip().split(maxsplit=1) for line in lines[:5])
+    assert read.startswith("Read real.txt and 2 more: 2,805 documents, 1,405 different, median ")
+    assert read.endswith("100% end at 30 words.")
     assert facts["evaluation"].startswith(f"{len(wild_type.evaluation):,}, never")
     assert facts["pool"].startswith(f"{len(wild_type.pool):,}, which")
     assert facts["vocabulary"] == f"{wild_type.vocabulary_size:,} tokens"
@@ -98,7 +100,7 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
 def test_blank_rows_are_dropped_and_counted(run, tmp_path, texts):
     WRITERS["jsonl"](tmp_path / "real.jsonl", [None, *texts[:50], " ", *texts[50:], ""])
     outcome = run("profile", tmp_path / "real.jsonl", "--out", tmp_path / "wild-type")
-    assert "100 distinct of 103, of which 3 are blank" in outcome.out
+    assert "Read real.jsonl: 103 rows, 3 blank, 100 documents, 100 different, median " in outcome.out
 
 
 def test_seed_group_and_share_are_those_asked_for(run, tmp_path, texts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from collapse_guard.cli.options import Submission
@@ -57,9 +58,13 @@ def _evidence(submission: Submission, column: str) -> Evidence:
         raise InputError(
             "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
         )
+    files = find_texts(submission.samples) if submission.samples else None
+    sources = {name: getattr(submission, name).name for name in losses}
+    sources |= {f"scores {name}": path.name for name, path in _score_files(submission.scores).items()}
     evidence = Evidence(
-        samples=read_samples(find_texts(submission.samples), column=column) if submission.samples else None,
+        samples=None if files is None else read_samples(files, column=column),
         scores=_scores(submission.scores),
+        sources=sources | ({} if files is None else {"samples": files.name}),
         **losses,
     )
     _check_samples("--own-losses", evidence.own_losses, evidence.samples)
@@ -79,16 +84,22 @@ def check_alone(*groups: Submission | ReportFiles) -> None:
 
 def _scores(pairs: list[str] | None) -> dict[str, Scores] | None:
     """Scores of each NAME=FILE."""
-    scores: dict[str, Scores] = {}
+    scores = {name: read_scores(path) for name, path in _score_files(pairs).items()}
+    check_tasks(scores)
+    return scores or None
+
+
+def _score_files(pairs: list[str] | None) -> dict[str, Path]:
+    """The file of each NAME=FILE."""
+    files: dict[str, Path] = {}
     for one in pairs or ():
         name, _, path = one.partition("=")
         if not name or not path:
             raise InputError(f"`--scores` must be NAME=FILE, such as facts=facts.jsonl, but got {one!r:.120}")
-        if name in scores:
+        if name in files:
             raise InputError(f"`--scores` must name each task once, but got {name!r:.120} twice")
-        scores[name] = read_scores(path)
-    check_tasks(scores)
-    return scores or None
+        files[name] = Path(path)
+    return files
 
 
 def _check_samples(option: str, losses: Losses | None, samples: Samples | None) -> None:

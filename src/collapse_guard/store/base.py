@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError, near
 from collapse_guard.records import Assessment
@@ -157,13 +157,18 @@ def _check_same_wild_type(stored: Assessment, assessment: Assessment) -> None:
 
 
 def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
-    if stored.to_dict() != assessment.to_dict():
+    if _content(stored) != _content(assessment):
         index, lineage = assessment.generation.index, assessment.generation.lineage
         raise LineageError(
             f"generation {index} of lineage `{lineage}` is stored and is never changed, but got another content for it "
             f"({stored.verdict.severity} is stored, {assessment.verdict.severity} is new): "
             "append it as the next generation, or start a new lineage"
         )
+
+
+def _content(assessment: Assessment) -> dict[str, Any]:
+    """All but the names of the files that the evidence was read from: a renamed file is the same evidence."""
+    return assessment.model_copy(update={"intake": ()}).to_dict()
 
 
 def check_attachments(attachments: Mapping[str, str]) -> None:

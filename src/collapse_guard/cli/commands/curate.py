@@ -59,6 +59,7 @@ def curate(
     from collapse_guard.cli.texts import find_texts
     from collapse_guard.corpus.losses import read_losses
     from collapse_guard.corpus.reading import read_samples
+    from collapse_guard.measurement.intake import texts_intake
     from collapse_guard.reinjection import curate as choose
     from collapse_guard.reinjection.curation import RULES
     from collapse_guard.wildtype import WildType
@@ -67,7 +68,8 @@ def curate(
         raise InputError("`--own-losses` and `--real-losses` must be given together, but got one: give both, or none")
     check_writable(out, "--out")
     check_writable(json_file, "--json")
-    rows = read_samples(find_texts(samples), column=column)
+    files, frozen = find_texts(samples), WildType.load(wild_type)
+    rows = read_samples(files, column=column)
     filled = [row for row, text in enumerate(rows) if text]
     texts = [rows[row] for row in filled]
     if keep is not None and keep > len(texts):
@@ -77,7 +79,7 @@ def curate(
     with errors().status("curating the samples"):
         curation = choose(
             texts,
-            WildType.load(wild_type),
+            frozen,
             n=keep,
             nats=None if own_losses is None else _own_losses(own_losses, filled, len(rows)).rates,
             real_nats=None if real_losses is None else read_losses(real_losses).rates,
@@ -90,9 +92,10 @@ def curate(
     write_rows(out, ({"text": texts[place], "weight": round(float(weight), 6)} for place, weight in kept))
     if json_file is not None:
         write_json(json_file, [row.to_dict() for row in curation.audit])
+    counts = {"rows": len(rows), "empty": len(rows) - len(texts)}
+    say(f"Read {texts_intake(texts, frozen.encode(texts), part='samples', unit='texts', source=files.name, **counts)}.")
     _show(curation)
-    without_text = f"; {len(rows) - len(texts):,} have no text" if len(texts) < len(rows) else ""
-    say(f"{len(curation.places):,} of {len(rows):,} samples are in {out}{without_text}.")
+    say(f"{len(curation.places):,} of {len(rows):,} samples are in {out}.")
 
 
 def _own_losses(path: Path, filled: list[int], n: int) -> Losses:

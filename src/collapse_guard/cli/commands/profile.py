@@ -16,6 +16,8 @@ from collapse_guard.cli import options
 from collapse_guard.cli.terminal import errors, output, say, say_warning
 
 if TYPE_CHECKING:
+    from collapse_guard.corpus.files import TextFiles
+    from collapse_guard.records import Intake
     from collapse_guard.records.readings import Readings
     from collapse_guard.wildtype import WildType
 
@@ -47,11 +49,11 @@ def profile(
     from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
-    rows, n_read, n_blank = stream_samples(find_texts(real), column=column), 0, 0
+    files, n_read, n_blank = find_texts(real), 0, 0
 
     def counted() -> Iterator[str]:
         nonlocal n_read, n_blank
-        for text in rows:
+        for text in stream_samples(files, column=column):
             n_read += 1
             n_blank += not text
             yield text
@@ -61,7 +63,9 @@ def profile(
             counted(), seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
         )
         wild_type.save(out)
-        facts, reference = _facts(wild_type, n_read, n_blank), reference_readings(wild_type, sample_tokens=None)
+        facts, reference = _facts(wild_type), reference_readings(wild_type, sample_tokens=None)
+        intake = _intake(wild_type, files, rows=n_read, empty=n_blank)
+    say(f"Read {intake}.\n")
     _show(facts)
     _show_detections(reference, len(wild_type.evaluation))
     for warning in (*_gaps(wild_type, reference), *_word_warnings(wild_type)):
@@ -69,10 +73,19 @@ def profile(
     _show_next(out)
 
 
-def _facts(wild_type: WildType, n_read: int, n_blank: int) -> dict[str, str]:
-    n_kept = len(wild_type.evaluation) + len(wild_type.pool)
+def _intake(wild_type: WildType, files: TextFiles, **counts: int) -> Intake:
+    """What was read; lengths are those of the evaluation documents, which are a random part."""
+    from collapse_guard.measurement.intake import texts_intake
+
+    texts = wild_type.evaluation.texts
+    counted = texts_intake(
+        texts, wild_type.encode(texts), part="documents", unit="documents", source=files.name, **counts
+    )
+    return counted.model_copy(update={"different": len(texts) + len(wild_type.pool)})
+
+
+def _facts(wild_type: WildType) -> dict[str, str]:
     return {
-        "documents": f"{n_kept:,} distinct of {n_read:,}" + (f", of which {n_blank:,} are blank" if n_blank else ""),
         "evaluation": f"{len(wild_type.evaluation):,}, never to be trained on",
         "pool": f"{len(wild_type.pool):,}, which may be trained on",
         "near duplicates": f"{_n_alike(wild_type):,} documents, on the same side as the document they resemble",
