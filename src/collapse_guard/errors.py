@@ -80,7 +80,7 @@ class CollapseGuardWarning(UserWarning):
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Name the known names nearest to `name`, for the end of an error message.
+    """Name the known names nearest to `name`, whatever their case, for the end of an error message.
 
     Example:
         >>> near("perplexty", ["perplexity", "vendi"])
@@ -89,6 +89,7 @@ def near(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return "there are none"
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
+    spelt = {known.casefold(): known for known in names}
+    close = difflib.get_close_matches(name.casefold(), spelt, n=1)
+    hint = f"did you mean `{spelt[close[0]]}`? " if close else ""
     return f"{hint}Known: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"

@@ -1,13 +1,21 @@
 import os
+import shlex
 import sqlite3
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from collapse_guard.errors import InputError, StoreUnreachableError
+from collapse_guard.store.mlflow import address
 from collapse_guard.store.mlflow.address import (
     absolute,
     check_reachable,
+    default_uri,
+    experiment_name,
+    is_server,
+    mlflow_command,
     mlflow_settings,
+    other_store,
     sqlite_path,
     without_password,
 )
@@ -22,8 +30,73 @@ def test_an_sqlite_path_is_made_absolute_and_everything_else_is_left(tmp_path, m
         "https://ml.example:5000/x",
         "postgresql://ann:pw@host/db",
         "databricks://p",
+        "databricks",
+        "mysql+pymysql://ann:pw@host/db",
     ):
         assert absolute(uri) == uri
+
+
+@pytest.mark.parametrize("uri", ["plugged:/data/runs", "plugged://ann:pw@host/db", "plugged+x:y"])
+def test_the_scheme_of_a_plugin_of_mlflow_is_taken(uri, monkeypatch):
+    plugin = EntryPoint(name="plugged", value="nothing:here", group="mlflow.tracking_store")
+    known = EntryPoints([plugin])
+    monkeypatch.setattr(address, "entry_points", lambda **where: known.select(**where))
+    assert absolute(uri) == uri
+
+
+@pytest.mark.parametrize(
+    ("uri", "scheme"),
+    [
+        ("sqlit:///mlflow.db", "did you mean `sqlite`"),
+        ("postgres://ann:secret@host/db", "did you mean `postgresql`"),
+        ("htps://ml.example", "did you mean `https`"),
+        ("databrick://p", "did you mean `databricks`"),
+        ("plugged:/data", "Known: "),
+    ],
+)
+def test_a_scheme_that_nobody_knows_is_refused_with_near_ones_and_no_password(uri, scheme):
+    with pytest.raises(InputError, match=r"must begin with a scheme that MLflow or a plugin of it knows") as caught:
+        absolute(uri)
+    assert scheme in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_and_a_workspace_show_themselves():
+    shown = ["http://ml:5000", "HTTPS://ml", "databricks", "databricks://profile"]
+    assert [is_server(uri) for uri in shown] == [True] * 4
+    assert not any(map(is_server, ["sqlite:///x.db", "postgresql://host/db", "databricks/mlflow", "plugged:/x"]))
+
+
+def test_an_experiment_in_a_workspace_has_a_path():
+    assert experiment_name("databricks://profile", "collapse_guard") == "/Shared/collapse_guard"
+    assert experiment_name("databricks", "/Users/ann/guard") == "/Users/ann/guard"
+    assert experiment_name("https://ml", "collapse_guard") == "collapse_guard"
+
+
+def test_a_command_is_for_the_store_and_a_shell_takes_it_apart_again():
+    command = mlflow_command("postgresql://ann:secret@host/my db", "experiments", "restore", "--experiment-id", "1 2")
+    setting, *words = shlex.split(command)
+    assert setting == "MLFLOW_TRACKING_URI=postgresql://ann:***@host/my db"
+    assert words == ["mlflow", "experiments", "restore", "--experiment-id", "1 2"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "source"), [("file:///data/my runs", "/data/my runs"), ("file:mlruns", "mlruns"), ("./mlruns", "./mlruns")]
+)
+def test_the_command_that_moves_old_runs_names_their_folder(uri, source):
+    with pytest.raises(InputError) as caught:
+        absolute(uri)
+    command = str(caught.value).split("`")[-2]
+    arguments = ["mlflow", "migrate-filestore", "--source", source, "--target", "sqlite:///mlflow.db"]
+    assert shlex.split(command) == arguments
+
+
+def test_the_store_of_the_working_directory_is_hinted_at_unless_it_is_the_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert other_store("http://ml:5000") == ""
+    (tmp_path / "mlflow.db").touch()
+    assert f"`--store sqlite:///{tmp_path}/mlflow.db`" in other_store("http://ml:5000")
+    assert other_store(default_uri()) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,6 +147,10 @@ def test_a_database_host_that_does_not_answer_is_found_out_without_its_driver_an
     [
         ("http://ann:s:e@host:5000/x failed", "http://ann:***@host:5000/x failed"),
         ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("http://host/db?user=ann&password=s;e failed", "http://host/db?user=ann&password=***;e failed"),
+        ("'mssql://h/d?PWD=secret&x=1'", "'mssql://h/d?PWD=***&x=1'"),
+        ("http://host/?token=abc", "http://host/?token=***"),
+        ("the password=of nobody", "the password=of nobody"),
         ("two mysql://a:b@c and http://d:e@f", "two mysql://a:***@c and http://d:***@f"),
     ],
 )

@@ -135,7 +135,15 @@ def test_the_command_shows_a_database_on_this_machine_only():
     assert command[command.index("--port") + 1] == "5001"
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:5000", "file:///data", "memory:", "mlruns"])
+def test_the_command_shows_what_a_plugin_keeps_and_the_models_of_another_registry():
+    command = ui_command("plugged:/data", registry="sqlite:////data/models.db")
+    assert command[command.index("--backend-store-uri") + 1] == "plugged:/data"
+    assert command[command.index("--registry-store-uri") + 1] == "sqlite:////data/models.db"
+    for registry in ("", "https://ml.example", "databricks"):
+        assert "--registry-store-uri" not in ui_command("sqlite:////data/mlflow.db", registry=registry)
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:5000", "databricks", "file:///data", "memory:", "mlruns"])
 def test_the_command_needs_a_database(uri):
     with pytest.raises(InputError, match="`uri` must be a database"):
         ui_command(uri)

@@ -1,10 +1,7 @@
 """The whole way: a real MLflow server, lineages appended over HTTP, and the dashboard drawn by a real browser."""
 
-import os
 import shutil
-import socket
 import subprocess
-import sys
 
 import pytest
 
@@ -12,7 +9,7 @@ from collapse_guard.records import Severity
 from collapse_guard.store import dashboard_link
 from collapse_guard.store.mlflow.dashboard import section_name
 from collapse_guard.store.mlflow.store import MLflowStore
-from waiting import PATIENCE, answers, wait_until
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 QUIET = [
@@ -27,40 +24,6 @@ QUIET = [
     "--virtual-time-budget=30000",
     "--window-size=1600,3000",
 ]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def server(tmp_path):
-    """Address of a tracking server that keeps the artifacts itself."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    places = [
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/mlflow.db",
-        "--artifacts-destination",
-        str(tmp_path / "artifacts"),
-    ]
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, *places],
-            cwd=tmp_path,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            assert wait_until(lambda: answers(address) or process.poll() is not None)
-            assert process.poll() is None, "the server ended"
-            yield address
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 def seen_by_chromium(url, profile):

@@ -1,5 +1,11 @@
 import json
 import math
+import posixpath
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collapse_guard.records import Severity
 from collapse_guard.store.base import from_text
@@ -15,6 +21,47 @@ def test_metrics_are_the_finite_readings_by_family_with_severity_and_real_share(
         "collapse_guard/real_fraction": 0.25,
     }
     assert layout.tags(item)["collapse_guard.not_a_number"] == "distinct_2,vendi"
+
+
+PLAIN = re.compile(r"[A-Za-z0-9_/. -]+")
+"""What Lightning's MLFlowLogger leaves of the key of a metric."""
+
+
+@pytest.mark.parametrize(
+    "name", ["newsbot", "Newsbot 2", "gpt-4.1_small", " padded ", "_x", "a_x0431_", "...", "бот", "日本語"]
+)
+def test_the_key_of_a_lineage_is_plain_and_taken_by_mlflow(name):
+    key = layout.metric_name(name)
+    assert PLAIN.fullmatch(key)
+    assert posixpath.normpath(f"{key}/likelihood/perplexity") == f"{key}/likelihood/perplexity"
+    assert (key == name) == (name in ("newsbot", "Newsbot 2", "gpt-4.1_small", " padded "))
+
+
+NAMES = st.text(st.characters(exclude_characters="/\\'\"`", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
+TRICKY = st.lists(
+    st.sampled_from(["_", "x", "_x", "0431", "_x0431_", "б", "_x005f_", ".", " "]), min_size=1, max_size=40
+)
+
+
+@given(st.lists(NAMES | TRICKY.map("".join), min_size=2, max_size=8, unique=True))
+def test_two_names_never_share_a_key(names):
+    keys = [layout.metric_name(name) for name in names]
+    assert len(set(keys)) == len(names)
+    assert all(PLAIN.fullmatch(key) and len(key) <= 160 for key in keys)
+
+
+@given(NAMES.filter(lambda name: len(layout.metric_name(name)) <= 160) | TRICKY.map("".join))
+def test_a_key_that_was_not_cut_says_the_name(name):
+    key = layout.metric_name(name)
+    if "/" not in key:
+        spelt = re.sub(r"_x([0-9a-f]+)_", lambda found: bytes.fromhex(found[1]).decode("utf-16-be"), key)
+        assert spelt == name
+
+
+def test_a_long_name_is_cut_and_told_from_one_that_begins_like_it():
+    one, other = (layout.metric_name("новости " * 20 + end) for end in "ab")
+    assert one != other
+    assert one.partition("/")[0] == other.partition("/")[0]
 
 
 def test_tags_name_the_generation_and_fit_the_limit_of_mlflow(make):

@@ -268,7 +268,7 @@ def test_a_deleted_experiment_is_named_with_the_way_back(store, client, make, ur
     store.append(make())
     home = client.get_experiment_by_name("collapse_guard").experiment_id
     client.delete_experiment(home)
-    with pytest.raises(LineageError, match=f"it was deleted: `mlflow experiments restore --experiment-id {home}`"):
+    with pytest.raises(LineageError, match=f"it was deleted: .*mlflow experiments restore --experiment-id {home}`"):
         MLflowStore(uri).history("newsbot")
 
 
@@ -378,5 +378,5 @@ def test_a_moved_store_without_its_artifacts_says_what_is_missing(store, make, d
     store.append(make())
     copy = shutil.copy(database, tmp_path / "copy.db")
     shutil.rmtree(database.parent / "mlruns")
-    with pytest.raises(LineageError, match="is not there: restore it"):
+    with pytest.raises(LineageError, match="is not there: no file is "):
         MLflowStore(f"sqlite:///{copy}").history("newsbot")

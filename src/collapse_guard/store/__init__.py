@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from collapse_guard.errors import InputError
 from collapse_guard.store.base import (
@@ -20,6 +19,7 @@ from collapse_guard.store.base import (
     to_text,
 )
 from collapse_guard.store.memory import MemoryStore
+from collapse_guard.store.mlflow.address import default_uri
 
 __all__ = [
     "NO_ATTACHMENTS",
@@ -49,11 +49,14 @@ def open_store(uri: str | None = None) -> LineageStore:
 
     Args:
         uri: "memory:" for a store that ends with the process, the address of a store that a package adds, else an
-            MLflow tracking URI. None: MLFLOW_TRACKING_URI, and where that is not set `mlflow.db` in the working
-            directory.
+            MLflow tracking URI: a database, a server, "databricks", or the scheme of an MLflow plugin. None:
+            MLFLOW_TRACKING_URI, and where that is not set `mlflow.db` in the working directory.
+
+    The store that is opened has an `address`, which opens it again in another process.
 
     Raises:
-        InputError: `uri` is a directory, which MLflow no longer keeps runs in, or an entry point leads to no store.
+        InputError: `uri` is a directory, which MLflow no longer keeps runs in, has a scheme that nothing is known of,
+            or an entry point leads to no store.
 
     Example:
         >>> open_store("memory:").lineages()
@@ -62,10 +65,11 @@ def open_store(uri: str | None = None) -> LineageStore:
     if uri == "memory:":
         return MemoryStore()
     if uri and (store := _from_a_package(uri)):
+        store.address = store.address or uri
         return store
     from collapse_guard.store.mlflow.store import MLflowStore
 
-    return MLflowStore(uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}")
+    return MLflowStore(uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
 
 
 def _from_a_package(uri: str) -> LineageStore | None:

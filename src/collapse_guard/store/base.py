@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError, near
 from collapse_guard.records import Assessment
+from collapse_guard.store.mlflow.address import without_password
 
 NO_ATTACHMENTS: Mapping[str, str] = MappingProxyType({})
 OWN_FILES = ("assessment.json", "verdict.json", "readings.json")
@@ -25,6 +26,9 @@ class LineageStore(ABC):
     An append is whole or not done at all, even if the process is killed. A store may offer more: pages
     in a browser (`BrowsableStore`), and the runs of trainings (`RunStore`).
     """
+
+    address: str = ""
+    """What opens it again in another process, as `open_store` and `--store` take it; empty where nothing does."""
 
     @abstractmethod
     def lineages(self) -> list[str]:
@@ -107,8 +111,14 @@ class RunStore(Protocol):
         """Whether the runs that a logger sends to this tracking URI are in the store."""
         ...
 
-    def in_run(self, run_id: str) -> LineageStore:
-        """The same store, which keeps the generation that is appended next in this run instead of one of its own."""
+    def in_run(self, run_id: str, *, step: int | None = None) -> LineageStore:
+        """The same store, which keeps the generation that is appended next in this run instead of one of its own.
+
+        Args:
+            run_id: Run of the training.
+            step: Step of the training at which the readings are logged there; None: the number of the generation, and
+                what is logged there under the same name stays alone.
+        """
         ...
 
 
@@ -159,10 +169,15 @@ def _check_same_wild_type(stored: Assessment, assessment: Assessment) -> None:
 def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
     if _content(stored) != _content(assessment):
         index, lineage = assessment.generation.index, assessment.generation.lineage
+        to_do = "append it as the next generation, or start a new lineage"
+        if index == 0:
+            to_do = (
+                "the lineage has a founder. Leave out `--founder` (or `generation=0`) to append this as its next "
+                "generation, or start a lineage of another name"
+            )
         raise LineageError(
             f"generation {index} of lineage `{lineage}` is stored and is never changed, but got another content for it "
-            f"({stored.verdict.severity} is stored, {assessment.verdict.severity} is new): "
-            "append it as the next generation, or start a new lineage"
+            f"({stored.verdict.severity} is stored, {assessment.verdict.severity} is new): {to_do}"
         )
 
 
@@ -188,9 +203,22 @@ def check_attachments(attachments: Mapping[str, str]) -> None:
             )
 
 
-def lineage_not_found(lineage: str, known: Iterable[str]) -> LineageNotFoundError:
-    """The error for a lineage that is not in a store."""
-    return LineageNotFoundError(f"`lineage` must be in the store, but got {lineage!r}: {near(lineage, known)}")
+def lineage_not_found(lineage: str, known: Iterable[str], *, address: str = "", hint: str = "") -> LineageNotFoundError:
+    """The error for a lineage that is not in a store.
+
+    Args:
+        lineage: Its name.
+        known: The lineages that are there, of which the near ones are named.
+        address: Address of the store that was looked in; passwords in it are blanked.
+        hint: Where it may be instead, as a sentence.
+
+    Example:
+        >>> print(lineage_not_found("newsbto", ["newsbot"], address="http://ml:5000"))
+        `lineage` must be in the store `http://ml:5000`, but got 'newsbto': did you mean `newsbot`? Known: newsbot
+    """
+    store = f"the store `{without_password(address)}`" if address else "the store"
+    message = f"`lineage` must be in {store}, but got {lineage!r}: {near(lineage, known)}"
+    return LineageNotFoundError(f"{message}. {hint}" if hint else message)
 
 
 def to_text(assessment: Assessment) -> str:
@@ -218,12 +246,12 @@ def from_text(text: str, *, lineage: str, index: int, where: str) -> Assessment:
     except (ValueError, RecursionError) as error:
         raise LineageError(
             f"{where} must be an assessment of generation {index} of lineage `{lineage}`, but it cannot be read: "
-            f"{error}. Restore the file, or delete the run and append the generation again"
+            f"{error}. Restore the file from a backup"
         ) from error
     actual = assessment.generation
     if (actual.lineage, actual.index) != (lineage, index):
         raise LineageError(
             f"{where} must be an assessment of generation {index} of lineage `{lineage}`, "
-            f"but got one of generation {actual.index} of `{actual.lineage}`: restore the file, or delete the run"
+            f"but got one of generation {actual.index} of `{actual.lineage}`: restore the file from a backup"
         )
     return assessment

@@ -4,37 +4,69 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from collapse_guard.errors import InputError, StoreUnreachableError
+from collapse_guard.errors import InputError, StoreUnreachableError, near
 
 CONNECT_SECONDS = 5
+PLUGINS = "mlflow.tracking_store"
+"""Group of entry points in which a package adds a scheme of tracking URIs to MLflow."""
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_SCHEMES = ("sqlite", *_DATABASE_PORTS, "http", "https", "databricks")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
+_SECRET = re.compile(r"(?i)([?&;](?:password|passwd|pwd|token|secret|api_?key)=)[^&;\s'\"`]+")
+
+
+def default_uri() -> str:
+    """The store of the working directory, for those who name none."""
+    return f"sqlite:///{Path('mlflow.db').absolute()}"
+
+
+def scheme_of(uri: str) -> str:
+    """What a tracking URI begins with, without the driver of a database; empty for a directory.
+
+    Example:
+        >>> scheme_of("postgresql+psycopg2://host/db"), scheme_of("databricks"), scheme_of("./mlruns")
+        ('postgresql', 'databricks', '')
+    """
+    if uri == "databricks":
+        return uri
+    match = re.match(r"([A-Za-z][\w.+-]+):", uri)
+    return match[1].partition("+")[0].lower() if match else ""
 
 
 def absolute(uri: str) -> str:
     """The tracking URI with an absolute path where it names an sqlite file.
 
     Raises:
-        InputError: a directory, which MLflow no longer keeps runs in, or a database that no other process can see.
+        InputError: a directory, which MLflow no longer keeps runs in, a scheme that neither MLflow nor a plugin of it
+            knows, or a database that no other process can see.
 
     Example:
         >>> absolute("http://localhost:5000")
         'http://localhost:5000'
     """
-    if not uri or uri.startswith("file:") or not re.match(r"[\w+.-]{2,}:", uri):
+    scheme = scheme_of(uri)
+    if scheme in ("", "file"):
         raise InputError(
             f"`tracking_uri` must be a database or a server, but got {uri!r}, a directory, in which MLflow no longer "
-            "keeps runs: use sqlite:///mlflow.db (`mlflow migrate-filestore` moves old runs)"
+            f"keeps runs: use sqlite:///mlflow.db ({_migration(uri)} moves old runs)"
         )
-    if not uri.startswith("sqlite"):
+    if scheme not in _SCHEMES and not entry_points(group=PLUGINS, name=scheme):
+        known = (*_SCHEMES, *entry_points(group=PLUGINS).names)
+        raise InputError(
+            f"`tracking_uri` must begin with a scheme that MLflow or a plugin of it knows, but got "
+            f"{without_password(uri)!r}: {near(scheme, known)}"
+        )
+    if scheme != "sqlite":
         return uri
     match = _SQLITE.match(uri)
     if match is None or match[2] in ("", ":memory:"):
@@ -43,6 +75,47 @@ def absolute(uri: str) -> str:
             "use sqlite:///mlflow.db, or memory: for a dry run"
         )
     return f"{match[1]}{Path(match[2]).absolute()}{match[3]}"
+
+
+def _migration(directory: str) -> str:
+    source = directory.removeprefix("file://").removeprefix("file:") or "mlruns"
+    return f"`{shlex.join(['mlflow', 'migrate-filestore', '--source', source, '--target', 'sqlite:///mlflow.db'])}`"
+
+
+def is_server(uri: str) -> bool:
+    """Whether a tracking server or a workspace answers at the URI, which shows itself in a browser."""
+    return scheme_of(uri) in ("http", "https", "databricks")
+
+
+def experiment_name(uri: str, name: str) -> str:
+    """The name by which MLflow finds an experiment at a URI: Databricks takes only paths in the workspace.
+
+    Example:
+        >>> experiment_name("databricks", "collapse_guard"), experiment_name("sqlite:///mlflow.db", "collapse_guard")
+        ('/Shared/collapse_guard', 'collapse_guard')
+    """
+    return f"/Shared/{name}" if scheme_of(uri) == "databricks" and not name.startswith("/") else name
+
+
+def mlflow_command(uri: str, *arguments: str) -> str:
+    """A command of MLflow for one store, as it is typed into a shell; a password is blanked.
+
+    Example:
+        >>> mlflow_command("sqlite:////data/mlflow.db", "experiments", "restore", "--experiment-id", "1")
+        'MLFLOW_TRACKING_URI=sqlite:////data/mlflow.db mlflow experiments restore --experiment-id 1'
+    """
+    return f"MLFLOW_TRACKING_URI={shlex.quote(without_password(uri))} {shlex.join(['mlflow', *arguments])}"
+
+
+def other_store(uri: str) -> str:
+    """A sentence that names the store of the working directory where another one was looked in; empty: there is none.
+
+    A lineage that is missing in one store may be in the other.
+    """
+    default = default_uri()
+    if uri == default or not Path("mlflow.db").is_file():
+        return ""
+    return f"Another store is in this directory: `--store {shlex.quote(default)}`"
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -92,7 +165,7 @@ def unreachable(uri: str, cause: object) -> StoreUnreachableError:
     return StoreUnreachableError(
         without_password(
             f"the lineage store `{uri}` does not answer: {cause}. "
-            "Check that it runs and that this machine can reach it, or give another one (MLFLOW_TRACKING_URI)"
+            "Check that it runs and that this machine can reach it, or give another one (--store, MLFLOW_TRACKING_URI)"
         )
     )
 
@@ -101,10 +174,10 @@ def without_password(text: str) -> str:
     """Blank the passwords of all URIs in a text.
 
     Example:
-        >>> without_password("postgresql://ann:secret@host/db")
-        'postgresql://ann:***@host/db'
+        >>> without_password("postgresql://ann:secret@host/db?sslmode=require&password=secret")
+        'postgresql://ann:***@host/db?sslmode=require&password=***'
     """
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 FIRST_ANSWER: Mapping[str, str] = {

@@ -17,6 +17,7 @@ from typing import Any
 
 from collapse_guard.errors import InputError
 from collapse_guard.records import Assessment
+from collapse_guard.store.mlflow.address import is_server, scheme_of, without_password
 from collapse_guard.store.mlflow.layout import KIND, SEVERITY_METRIC, TAG_LIMIT, cut
 
 VIEW_ID = "collapse-guard"
@@ -35,7 +36,6 @@ _SECTION_NAMES = {
     "novelty": "Novelty: what is copied",
     "genetics": "Genetics",
 }
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _DEFLATED = "deflate;"
 _MOST_STATE_BYTES = 2_000_000
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "collapse_guard/dashboard")
@@ -189,22 +189,29 @@ def dashboard_path(experiment_id: str) -> str:
     return f"/#/experiments/{experiment_id}/runs?{query}"
 
 
-def ui_command(uri: str, *, port: int = 5000) -> list[str]:
+def ui_command(uri: str, *, port: int = 5000, registry: str = "") -> list[str]:
     """The command, as a list of arguments, that shows a store in a browser on this machine.
 
+    Args:
+        uri: A database, or what a plugin of MLflow keeps runs in.
+        port: Where to serve.
+        registry: Where the models are registered; empty: in the same place.
+
     Raises:
-        InputError: `uri` is the address of a server, which shows itself.
+        InputError: `uri` is the address of a server or a workspace, which shows itself.
 
     Example:
         >>> ui_command("sqlite:////data/mlflow.db")[1:4]
         ['-m', 'mlflow', 'server']
     """
-    if uri.partition("://")[0].partition("+")[0] not in _DATABASES:
+    if is_server(uri) or scheme_of(uri) in ("", "file", "memory"):
         raise InputError(
-            f"`uri` must be a database such as sqlite:///mlflow.db, but got {uri!r}: open a server's own address"
+            f"`uri` must be a database such as sqlite:///mlflow.db, but got {without_password(uri)!r}: "
+            "a server and a Databricks workspace have pages of their own, open their address"
         )
     arguments = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", *arguments]
+    models = ["--registry-store-uri", registry] if registry and not is_server(registry) else []
+    return [sys.executable, "-m", "mlflow", "server", *arguments, *models]
 
 
 def experiment_note(experiment_id: str) -> str:

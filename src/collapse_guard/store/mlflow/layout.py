@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from collapse_guard.records import Assessment
 from collapse_guard.store.base import to_text
 
 KIND = "collapse_guard.kind"
+"""On an experiment "lineages", on a run "lineage" or "generation"."""
+EXPERIMENT = "collapse_guard.experiment"
+"""On an experiment: the name under which its store looks for it, whatever it is called now."""
 LINEAGE = "collapse_guard.lineage"
 GENERATION = "collapse_guard.generation"
 VERDICT = "collapse_guard.verdict"
@@ -78,6 +82,29 @@ def _pretty(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
 
 
+_AS_IT_IS = "A-Za-z0-9_. -"
+_ESCAPED = re.compile(rf"(?:[^{_AS_IT_IS}]|_(?=x))+")
+_KEY_LIMIT, _KEY_HEAD = 160, 96
+
+
+def metric_name(name: str) -> str:
+    """A name in the letters that every logger takes in the key of a metric; two names never become one.
+
+    ASCII letters, digits, `_`, `.`, `-` and spaces stay. Everything else becomes `_x`, its UTF-16 in hexadecimal
+    digits, and `_`; so does an underscore before an x. A name that is too long then is cut, and its digest follows a
+    slash.
+
+    Example:
+        >>> metric_name("newsbot 2"), metric_name("бот"), metric_name("бор")
+        ('newsbot 2', '_x0431043e0442_', '_x0431043e0440_')
+    """
+    safe = _escaped(name) if not name.strip(".") else _ESCAPED.sub(lambda found: _escaped(found[0]), name)
+    if len(safe) <= _KEY_LIMIT:
+        return safe
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{safe[:_KEY_HEAD]}/{digest}"
+
+
 class DatasetEntry(NamedTuple):
     """A dataset that a generation was made from, as MLflow lists it under "inputs"."""
 
@@ -89,6 +116,10 @@ class DatasetEntry(NamedTuple):
     """What it was used for: "reference" or "training"."""
     description: dict[str, Any]
     """What is recorded of it, plain JSON types."""
+
+
+def _escaped(text: str) -> str:
+    return f"_x{text.encode('utf-16-be', 'surrogatepass').hex()}_"
 
 
 def datasets(assessment: Assessment) -> list[DatasetEntry]:
