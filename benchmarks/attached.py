@@ -38,7 +38,8 @@ def setting(n: int) -> Setting:
 def guarded(given: Setting) -> list[float]:
     """The loss of each step of a founder that is measured at its end; its verdict is kept in memory."""
     probe = CausalLMProbe(tokenizer=given.wild_type.tokenizer, n_samples=SAMPLES, max_new_tokens=TOKENS)
-    guard = CollapseGuard(wild_type=given.wild_type, lineage="newsbot", probe=probe, store=MemoryStore(), actions=())
+    kept = {"store": MemoryStore(), "lineage": "newsbot", "generation": 0}
+    guard = CollapseGuard(wild_type=given.wild_type, probe=probe, actions=(), **kept)
     return _train(given, guard)
 
 

@@ -34,7 +34,7 @@ if __name__ == "__main__":
     wild_type = WildType.fit(passages, seed=0, group_tokens=1024, group_samples=64)  # small groups, for few samples
     windows = [torch.tensor(([0, *ids] + [1] * 33)[:33]) for ids in wild_type.encode(wild_type.pool)]  # 0: BOS, 1: pad
     probe = CausalLMProbe(tokenizer=wild_type.tokenizer, n_samples=400, max_new_tokens=32)
-    guard = CollapseGuard(wild_type=wild_type, lineage="newsbot", probe=probe)
+    guard = CollapseGuard(wild_type=wild_type, lineage="newsbot", generation=0, probe=probe)  # 0 founds the lineage
     trainer = pl.Trainer(max_epochs=2, callbacks=[guard], logger=False, enable_checkpointing=False)
     trainer.fit(YourModel(wild_type.vocabulary_size), torch.utils.data.DataLoader(windows, batch_size=32, shuffle=True))
     print(guard.verdict)

@@ -132,6 +132,6 @@ def world(files: Files) -> World:
     assert run_quickly("profile", made.real, "--out", made.wild_type, *options).code == 0
     for samples in (made.founder, made.healthy, made.collapsed):
         common = ("--wild-type", made.wild_type, "--lineage", "bot", "--store", made.uri)
-        outcome = run_quickly("assess", samples, *common)
+        outcome = run_quickly("assess", samples, *common, *(["--founder"] if samples is made.founder else []))
         assert outcome.code == (1 if samples is made.collapsed else 0), outcome.err
     return made

@@ -18,11 +18,10 @@ from collapse_guard.records import Assessment, Mixture, Severity
 from collapse_guard.wildtype import WildType
 
 
-def _json(run, world, path, *arguments, store="memory:"):
-    """Assess in a store that ends with the command, and read back the record."""
-    outcome = run(
-        "assess", *arguments, "--wild-type", world.wild_type, "--lineage", "x", "--store", store, "--json", path
-    )
+def _json(run, world, path, *arguments):
+    """Assess a founder in a store that ends with the command, and read back the record."""
+    place = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", "--founder")
+    outcome = run("assess", *arguments, *place, "--json", path)
     assert path.exists(), outcome.err
     return outcome, Assessment.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
@@ -155,7 +154,7 @@ def test_too_few_samples_are_undecided_and_say_how_many_would_do(run, world, tmp
 
 def test_losses_alone_decide_and_a_tail_is_frozen_at_the_founder(run, world, tmp_path, wild_type):
     common = ("--wild-type", world.wild_type, "--lineage", "losses only", "--store", world.uri)
-    founder = run("assess", "--losses", _losses(tmp_path / "0.csv", wild_type), *common)
+    founder = run("assess", "--losses", _losses(tmp_path / "0.csv", wild_type), *common, "--founder")
     assert founder.code == 0, founder.err
     assert "perplexity" in founder.out
     worse = run("assess", "--losses", _losses(tmp_path / "1.csv", wild_type, 0.5), *common)
@@ -191,7 +190,7 @@ def test_losses_on_samples_and_entropies_reach_the_evidence(run, world, tmp_path
 
 @pytest.mark.parametrize("option", ["--own-losses", "--founder-losses"])
 def test_losses_on_other_samples_than_those_given_are_refused(run, world, tmp_path, wild_type, option):
-    common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", option)
+    common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", "--founder", option)
     more = run("assess", world.founder, *common, _of_samples(tmp_path / "more.csv", 701))
     assert more.code == 2
     assert (
@@ -217,13 +216,13 @@ def test_the_founder_is_real_only_unless_said_otherwise_and_others_are_not_known
 
     assert mixture() == Mixture(real=1.0)
     assert mixture("--generation", 0, "--real-share", 0.4) == Mixture.with_real(0.4)
-    assert mixture("--generation", 3) is None
-    assert mixture("--generation", 3, "--real-share", 0) == Mixture.with_real(0.0)
+    assert mixture("--real-share", 0) == Mixture.with_real(0.0)
+    assert [past.generation.mixture for past in world.store.history("bot")[1:]] == [None, None]
 
 
 def test_the_old_name_of_the_real_share_still_works_and_is_not_shown(run, world, tmp_path):
     for spelling in (("--real-fraction", 0.25), ("--real-fraction=0.25",)):
-        _, found = _json(run, world, tmp_path / "out.json", world.few, "--generation", 3, *spelling)
+        _, found = _json(run, world, tmp_path / "out.json", world.few, *spelling)
         assert found.generation.mixture == Mixture.with_real(0.25)
     shown = run("assess", "--help").out
     assert "--real-share" in shown
@@ -242,7 +241,7 @@ def test_json_junit_and_summary_say_what_the_exit_code_says(run, world, tmp_path
     paths = {name: tmp_path / name for name in ("json", "junit", "summary")}
     options = [part for name, path in paths.items() for part in (f"--{name}", path)]
     for samples, code, severity in ((world.founder, 0, "HEALTHY"), (world.few, 3, "UNDECIDED")):
-        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:")
+        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", "--founder")
         outcome = run("assess", samples, *common, *options)
         assert outcome.code == code
         assert f"{severity}: generation 0 of x" in outcome.out
@@ -264,15 +263,10 @@ def test_the_same_generation_again_changes_nothing_and_another_content_is_refuse
     assert len(world.store.history("bot")) == 3
 
 
-def test_a_new_lineage_is_said_to_begin_so_that_a_misspelt_name_is_seen(run, world):
-    begun = run("assess", world.few, "--wild-type", world.wild_type, "--lineage", "bto", "--store", "memory:")
-    assert "bto is a new lineage, and this is its founder" in begun.out
-
-
 @pytest.mark.slow
 def test_parents_are_recorded_and_must_be_stored(run, world):
     common = ("--wild-type", world.wild_type, "--lineage", "family", "--store", world.uri)
-    assert run("assess", world.few, *common).code == 3
+    assert run("assess", world.few, *common, "--founder").code == 3
     assert run("assess", world.few, *common, "--generation", 4).code == 3
     assert run("assess", world.few, *common, "--generation", 2).code == 3
     assert run("assess", world.few, *common, "--parent", 2, "--parent", 0).code == 3
@@ -420,7 +414,8 @@ def test_what_is_required_is_named(run, world, missing):
 
 def test_names_with_markup_and_escapes_are_shown_letter_by_letter(run, world):
     name = "[bold]bot & [red]<b>"
-    outcome = run("assess", world.few, "--wild-type", world.wild_type, "--lineage", name, "--store", "memory:")
+    common = ("--wild-type", world.wild_type, "--lineage", name, "--store", "memory:", "--founder")
+    outcome = run("assess", world.few, *common)
     assert f"UNDECIDED: generation 0 of {name}" in outcome.out
 
 
@@ -449,7 +444,7 @@ def test_task_scores_decide_by_the_policy_and_are_in_the_report(run, world, tmp_
     policy.write_text("[tasks.facts]\nmargin = 0.1\nwatch = 0.05\n", encoding="utf-8")
     store = f"sqlite:///{tmp_path}/store.db"
     common = ("--wild-type", world.wild_type, "--lineage", "facts", "--store", store, "--policy", policy)
-    first = run("assess", "--scores", _facts(tmp_path / "one.csv", 270), *common)
+    first = run("assess", "--scores", _facts(tmp_path / "one.csv", 270), *common, "--founder")
     assert first.code == 0, first.err
     summary = tmp_path / "summary.md"
     second = run("assess", "--scores", _facts(tmp_path / "two.csv", 120), "--summary", summary, *common)

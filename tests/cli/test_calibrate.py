@@ -18,7 +18,8 @@ def store(run, world, tmp_path):
         samples = tmp_path / f"{name}.txt"
         chosen = np.random.default_rng(place).permutation(len(source))[:700]
         samples.write_text("\n".join(source[i] for i in chosen), encoding="utf-8")
-        assert run("assess", samples, "--wild-type", world.wild_type, "--lineage", name, "--store", uri).code == 0
+        options = ("--wild-type", world.wild_type, "--lineage", name, "--store", uri, "--founder")
+        assert run("assess", samples, *options).code == 0
     return uri
 
 

@@ -1,8 +1,13 @@
 """`lineage` and `report`: what the store remembers, on the terminal and as a page."""
 
+import shutil
 from unittest import mock
 
 import pytest
+from mlflow import MlflowClient
+
+from collapse_guard.store import open_store
+from collapse_guard.testing import example_assessment
 
 
 @pytest.mark.slow
@@ -16,8 +21,32 @@ def test_the_list_shows_every_lineage_with_its_newest_verdict(run, world):
 def test_an_empty_store_says_so_and_is_not_made(run, tmp_path):
     outcome = run("lineage", "list", "--store", f"sqlite:///{tmp_path}/mlflow.db")
     assert outcome.code == 0
-    assert "The store has no lineages yet" in outcome.out
+    assert f"`collapse-guard assess --founder --store sqlite:///{tmp_path}/mlflow.db` adds the first" in outcome.out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_generation_that_cannot_be_read_keeps_the_others_in_the_list(run, world, tmp_path):
+    shutil.copy(world.home / "mlflow.db", tmp_path)
+    shutil.copytree(world.home / "mlruns", tmp_path / "mlruns")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    store = open_store(uri)
+    for name in ("alpha", "omega"):
+        store.append(example_assessment(name))
+    client = MlflowClient(uri)
+    home = client.get_experiment_by_name("collapse_guard").experiment_id
+    query = "tags.`collapse_guard.lineage` = 'alpha' AND tags.`collapse_guard.kind` = 'generation'"
+    (run_of_alpha,) = client.search_runs([home], query)
+    (file,) = (tmp_path / "mlruns").rglob(f"{run_of_alpha.info.run_id}/artifacts/assessment.json")
+    file.unlink()
+    outcome = run("lineage", "list", "--store", uri)
+    assert outcome.code == 0
+    rows = [line.split() for line in outcome.out.splitlines()[1:]]
+    assert [(row[0], "cannot" in row) for row in rows] == [("alpha", True), ("bot", False), ("omega", False)]
+    assert str(file) in outcome.err
+    assert "delete" not in outcome.err
+    assert run("lineage", "show", "omega", "--store", uri).code == 0
+    assert run("lineage", "show", "alpha", "--store", uri).code == 2
 
 
 def test_a_lineage_is_shown_newest_first_with_why(run, world):

@@ -94,7 +94,7 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     assert facts["vocabulary"] == f"{wild_type.vocabulary_size:,} tokens"
     assert f"{len(wild_type.rare_words):,} are rare" in facts["words"]
     assert wild_type.fingerprint in outcome.out
-    assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --generation 0" in outcome.out
+    assert f"collapse-guard assess SAMPLES --wild-type '{tmp_path}/a b' --lineage NAME --founder" in outcome.out
 
 
 def test_blank_rows_are_dropped_and_counted(run, tmp_path, texts):

@@ -46,9 +46,9 @@ def test_the_command_in_the_error_does_not_tell_a_password(run, world):
 
 @pytest.mark.slow
 def test_resuming_sends_everything_in_order_as_it_was_asked_for_and_exits_with_the_worst(run, world):
-    _keep(run, world, world.founder, "resumed", "--seed", 3)
+    _keep(run, world, world.founder, "resumed", "--seed", 3, "--founder")
     _keep(run, world, world.collapsed, "resumed", "--real-share", 0.25, "--documents", 40)
-    _keep(run, world, world.few, "other")
+    _keep(run, world, world.few, "other", "--founder")
     outcome = run("assess", "--resume", "--store", world.uri)
     assert outcome.code == 1
     assert re.findall(r"[A-Z]+: generation \d of \w+", outcome.out) == [
@@ -89,7 +89,7 @@ def test_what_cannot_be_sent_stays_with_the_later_ones_of_its_lineage_and_stops_
     assert outcome.code == 2
     shutil.rmtree(moved)
     _keep(run, world, world.founder, "stuck")
-    _keep(run, world, world.founder, "free")
+    _keep(run, world, world.founder, "free", "--founder")
     outcome = run("assess", "--resume", "--store", world.uri)
     assert outcome.code == 2
     assert "HEALTHY: generation 0 of free" in outcome.out
@@ -115,7 +115,7 @@ def test_damaged_evidence_stays_and_stops_no_other(run, world):
     _keep(run, world, world.few, "damaged")
     (kept,) = list_pending(PENDING)
     (kept / "pending.json").write_text(json.dumps({"schema": 1}), encoding="utf-8")
-    _keep(run, world, world.few, "sound")
+    _keep(run, world, world.few, "sound", "--founder")
     outcome = run("assess", "--resume", "--store", world.uri)
     assert outcome.code == 2
     assert f"{PENDING / kept.name} stays: `path` must be a directory that save_pending wrote" in outcome.err
@@ -123,7 +123,7 @@ def test_damaged_evidence_stays_and_stops_no_other(run, world):
 
 
 def test_a_process_that_was_killed_between_sending_and_tidying_up_sends_nothing_twice(run, world, monkeypatch):
-    _keep(run, world, world.few, "killed")
+    _keep(run, world, world.few, "killed", "--founder")
     with monkeypatch.context() as patch:
         patch.setattr("collapse_guard.cli.outbox.discard_pending", _killed)
         assert run("assess", "--resume", "--store", world.uri).code == 130

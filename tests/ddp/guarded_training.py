@@ -107,7 +107,7 @@ def train(guard, *, epochs=1, data=None):
 
 def a_language_model():
     probe = Recorded(WILD_TYPE.tokenizer, n_samples=10, batch_size=4, max_new_tokens=8, n_documents=7)
-    guard = CollapseGuard(WILD_TYPE, "measured", probe, store=MemoryStore())
+    guard = CollapseGuard(WILD_TYPE, "measured", probe, store=MemoryStore(), generation=0)
     module, trainer, error = train(guard)
     report = {"world_size": trainer.world_size, "assessment": guard.assessment.to_dict(), "error": error}
     if trainer.is_global_zero:
@@ -124,7 +124,7 @@ def a_lineage():
     """Founder, a collapse in the run, a collapse that raises, and what cannot be trained."""
     store, reports = MemoryStore(), []
     for settings in (
-        {"probe": Scripted(5.0)},
+        {"probe": Scripted(5.0), "generation": 0},
         {"probe": Scripted(5.0, 8.0, 8.0), "assess_every_n_epochs": 1, "actions": ("stop",)},
         {"probe": Scripted(8.0), "actions": ("raise",)},
         {"probe": Scripted(5.0, fails_on=1)},
@@ -138,7 +138,7 @@ def a_lineage():
 
 
 def a_mixture():
-    guard = CollapseGuard(WILD_TYPE, "mixed", Scripted(5.0), store=MemoryStore())
+    guard = CollapseGuard(WILD_TYPE, "mixed", Scripted(5.0), store=MemoryStore(), generation=0)
     mixture = Mixture(real=0.25, newest=0.75)
     data = ReinjectionDataModule(list(range(50)), list(range(100, 150)), mixture=mixture, length=33, **DATA)
     module, _, _ = train(guard, epochs=2, data=data)
@@ -148,7 +148,7 @@ def a_mixture():
 def a_steered_run():
     """A founder, then a run that is found to collapse after its third step; workers have fetched ahead by then."""
     store = MemoryStore()
-    train(CollapseGuard(WILD_TYPE, "steered", Scripted(5.0), store=store))
+    train(CollapseGuard(WILD_TYPE, "steered", Scripted(5.0), store=store, generation=0))
     settings = {"actions": ("reinject",), "assess_every_n_steps": 3, "store": store}
     guard = CollapseGuard(WILD_TYPE, "steered", Scripted(*[8.0] * 20), **settings)
     data = ReinjectionDataModule(

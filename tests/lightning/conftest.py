@@ -145,10 +145,12 @@ def scripted():
 
 @pytest.fixture
 def guard(wild_type, store, scripted):
-    """A guard without actions whose evidence gives the verdicts named."""
+    """A guard without actions whose evidence gives the verdicts named; it founds its lineage where there is none."""
 
     def make(*verdicts, lineage="newsbot", **settings):
-        return CollapseGuard(wild_type, lineage, scripted(*verdicts), **{"store": store, "actions": (), **settings})
+        index = None if store.has(lineage) else 0
+        usual = {"store": store, "actions": (), "generation": index}
+        return CollapseGuard(wild_type, lineage, scripted(*verdicts), **{**usual, **settings})
 
     return make
 

@@ -131,8 +131,8 @@ class TestResuming:
             fit(guard("healthy"), ckpt_path=tmp_path / "epoch=1.ckpt", max_epochs=3)
 
     @pytest.mark.slow
-    def test_a_second_fit_is_another_generation(self, trainer_of, guard, model, loader, store):
+    def test_a_second_fit_is_another_generation(self, trainer_of, guard, founder, model, loader, store):
         own = guard("healthy")
         trainer_of(own).fit(model, loader)
         trainer_of(own).fit(model, loader)
-        assert [past.generation.index for past in store.history("newsbot")] == [0, 1]
+        assert [past.generation.index for past in store.history("newsbot")] == [0, 1, 2]

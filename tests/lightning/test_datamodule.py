@@ -561,8 +561,9 @@ class TestWithAGuard:
     def test_a_founder_of_which_nothing_else_is_known_was_trained_on_real_data_only(self, fit, guard):
         data = pl.LightningDataModule()
         data.train_dataloader = lambda: torch.utils.data.DataLoader([as_vector(1)] * 4)
-        founder, child = guard("healthy"), guard("healthy")
+        founder = guard("healthy")
         fit(data, founder)
+        child = guard("healthy")
         fit(data, child)
         assert founder.assessment.generation.mixture == Mixture(real=1.0)
         assert child.assessment.generation.mixture is None

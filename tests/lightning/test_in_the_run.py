@@ -59,7 +59,7 @@ class TestInTheRun:
         assert own.verdict is not None
 
     @pytest.mark.slow
-    def test_nor_in_the_sanity_check_of_a_second_fit(self, trainer_of, guard, model, loader):
+    def test_nor_in_the_sanity_check_of_a_second_fit(self, trainer_of, guard, founder, model, loader):
         own = guard("healthy", assess_every_n_epochs=1)
         trainer = trainer_of(own, num_sanity_val_steps=2, max_epochs=1)
         trainer.fit(model, loader, loader)

@@ -13,6 +13,7 @@ from collapse_guard.lightning import CollapseGuard, logging
 from collapse_guard.lineage.outbox import list_pending, load_pending
 from collapse_guard.records import Severity
 from collapse_guard.store import MemoryStore, open_store
+from collapse_guard.store.mlflow.layout import metric_name
 from collapse_guard.wildtype import WildType
 
 
@@ -25,7 +26,8 @@ def uri(tmp_path_factory):
 @pytest.fixture
 def train(wild_type, scripted, trainer_of, model_of, loader):
     def run(lineage, *, namespace=pl, logger=False, store=None, **settings):
-        guard = CollapseGuard(wild_type, lineage, scripted("healthy"), store=store, actions=(), **settings)
+        usual = {"store": store, "actions": (), "generation": 0}
+        guard = CollapseGuard(wild_type, lineage, scripted("healthy"), **{**usual, **settings})
         trainer_of(guard, namespace=namespace, max_epochs=2, logger=logger).fit(model_of(namespace), loader)
         return guard
 
@@ -62,7 +64,8 @@ class TestWithAnMLFlowLogger:
         self, wild_type, scripted, trainer_of, model, loader, uri, tmp_path
     ):
         logger = mlflow_logger(uri, tmp_path)
-        guards = [CollapseGuard(wild_type, name, scripted("healthy"), actions=()) for name in ("first", "second")]
+        settings = {"actions": (), "generation": 0}
+        guards = [CollapseGuard(wild_type, name, scripted("healthy"), **settings) for name in ("first", "second")]
         with warnings.catch_warnings():
             warnings.simplefilter("error", CollapseGuardWarning)
             trainer_of(*guards, logger=logger, max_epochs=1).fit(model, loader)
@@ -77,7 +80,7 @@ class TestWithAnMLFlowLogger:
 
         model.training_step = explode
         logger = mlflow_logger(uri, tmp_path)
-        guard = CollapseGuard(wild_type, "exploded", scripted("healthy"))
+        guard = CollapseGuard(wild_type, "exploded", scripted("healthy"), generation=0)
         with pytest.raises(ZeroDivisionError, match="loss"):
             trainer_of(guard, logger=logger).fit(model, loader)
         run = MlflowClient(uri).get_run(logger.run_id)
@@ -104,7 +107,7 @@ class MLFlowLogger:
 class TestTheTrainersRun:
     def is_used(self, store, *loggers):
         """Whether the generation is kept in the run that the trainer logs to."""
-        return logging.in_training_run(store, SimpleNamespace(loggers=loggers)) is not store
+        return logging.in_training_run(store, SimpleNamespace(loggers=loggers, global_step=8)) is not store
 
     def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -118,6 +121,103 @@ class TestTheTrainersRun:
     def test_is_not_where_there_is_no_mlflow(self, tmp_path):
         assert not self.is_used(MemoryStore(), MLFlowLogger("sqlite:///mlflow.db"))
         assert not self.is_used(open_store(f"sqlite:///{tmp_path}/mlflow.db"))
+
+
+NAMES = ("новости", "погода", "日本語 モデル", "モデル", "bot/2".replace("/", "∕"), "100% x = no", "newsbot")
+"""Names that MLflow's logger would strip to one key, or to none."""
+
+
+class TestTheKeysOfSeveralLineages:
+    @pytest.mark.slow
+    def test_differ_whatever_the_alphabet_and_the_generations_are_recorded(
+        self, wild_type, scripted, trainer_of, model, loader, uri, tmp_path
+    ):
+        logger = mlflow_logger(uri, tmp_path)
+        settings = {"actions": (), "generation": 0, "assess_every_n_epochs": 1}
+        guards = [CollapseGuard(wild_type, name, scripted("healthy"), **settings) for name in ("plain", *NAMES)]
+        trainer_of(*guards, logger=logger, max_epochs=2).fit(model, loader)
+        store = open_store(uri)
+        assert all(store.has(name) for name in ("plain", *NAMES))
+        keys = [key for key in MlflowClient(uri).get_run(logger.run_id).data.metrics if key.endswith("/perplexity")]
+        assert set(keys) == {f"{metric_name(name)}/likelihood/perplexity" for name in NAMES} | {"likelihood/perplexity"}
+        assert len(keys) == len(NAMES) + 1
+        for key in keys:
+            steps = [metric.step for metric in MlflowClient(uri).get_metric_history(logger.run_id, key)]
+            assert steps == [4, 8]
+
+
+class Faulty(pl.loggers.CSVLogger):
+    """A logger whose server is gone."""
+
+    def log_metrics(self, metrics, step=None):
+        raise ConnectionError("no route to http://ann:secret@ml:5000")
+
+
+class Witness(pl.loggers.CSVLogger):
+    """Notes whether the generation was recorded before it was logged."""
+
+    def __init__(self, folder, store):
+        super().__init__(folder)
+        self.store, self.recorded = store, []
+
+    def log_metrics(self, metrics, step=None):
+        if "likelihood/perplexity" in metrics:
+            self.recorded.append((step, self.store.lineages()))
+
+
+def ours(warned):
+    """The guard's warnings among all."""
+    return [str(one.message) for one in warned if one.category is CollapseGuardWarning]
+
+
+class TestALoggerThatFails:
+    def test_costs_neither_the_generation_nor_the_other_loggers(self, train, tmp_path):
+        store = MemoryStore()
+        witness = Witness(tmp_path, store)
+        with pytest.warns(CollapseGuardWarning) as warned:
+            guard = train("faulty", store=store, logger=[Faulty(tmp_path), witness])
+        assert store.latest("faulty") == guard.assessment
+        assert witness.recorded == [(8, ["faulty"])]
+        [message] = ours(warned)
+        assert message.startswith(
+            "Faulty did not take the readings of generation 0 of 'faulty': ConnectionError: no route to "
+            "http://ann:***@ml:5000. Training and the lineage go on"
+        )
+
+    def test_in_the_run_does_not_end_it(self, train, tmp_path):
+        store = MemoryStore()
+        with pytest.warns(CollapseGuardWarning, match="Faulty did not take the readings") as warned:
+            guard = train("looks", store=store, logger=Faulty(tmp_path), assess_every_n_epochs=1)
+        assert (len(guard.looks), len(ours(warned))) == (1, 2)
+        assert store.has("looks")
+
+    @pytest.mark.slow
+    def test_of_mlflow_itself_costs_no_record(self, train, uri, tmp_path, monkeypatch):
+        logger = mlflow_logger(uri, tmp_path)
+        monkeypatch.setattr(type(logger), "log_metrics", lambda *_, **__: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.warns(CollapseGuardWarning, match="MLFlowLogger did not take .*OSError: gone"):
+            train("broken logger", logger=logger, assess_every_n_epochs=1)
+        series = MlflowClient(uri).get_metric_history(logger.run_id, "likelihood/perplexity")
+        assert [metric.step for metric in series] == [8], "the store itself keeps the readings, at the step of the run"
+        assert open_store(uri).has("broken logger")
+
+    def test_that_cannot_name_its_run_leaves_the_generation_a_run_of_its_own(self, uri, monkeypatch):
+        store = open_store(uri)
+        logger = MLFlowLogger(uri)
+        monkeypatch.setattr(
+            MLFlowLogger, "run_id", property(lambda self: (_ for _ in ()).throw(OSError("gone"))), raising=True
+        )
+        with pytest.warns(CollapseGuardWarning, match="MLFlowLogger did not say which run it logs to: OSError: gone"):
+            assert logging.in_training_run(store, SimpleNamespace(loggers=[logger], global_step=8)) is store
+
+    @pytest.mark.slow
+    def test_a_prefix_of_the_logger_is_kept_to(self, train, uri, tmp_path):
+        logger = pl.loggers.MLFlowLogger(
+            "training", tracking_uri=uri, artifact_location=tmp_path.as_uri(), prefix="mine"
+        )
+        train("prefixed", logger=logger)
+        series = MlflowClient(uri).get_metric_history(logger.run_id, "mine-likelihood/perplexity")
+        assert [metric.step for metric in series] == [8]
 
 
 class TestWithoutOne:

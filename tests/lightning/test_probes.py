@@ -178,7 +178,7 @@ def test_training_with_scored_samples_and_a_founder_gives_the_weights_of_trainin
         return module.state_dict()
 
     probe = CausalLMProbe(wild_type.tokenizer, n_samples=10, max_new_tokens=6, n_documents=9, founder=other)
-    guard = CollapseGuard(wild_type, "measured", probe, store=store, actions=(), assess_every_n_epochs=1)
+    guard = CollapseGuard(wild_type, "measured", probe, store=store, generation=0, actions=(), assess_every_n_epochs=1)
     guarded, plain = weights(guard), weights()
     assert guarded.keys() == plain.keys()
     assert all(torch.equal(guarded[name], plain[name]) for name in plain)

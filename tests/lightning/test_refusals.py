@@ -2,7 +2,13 @@
 
 import pytest
 
-from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, StoreUnreachableError
+from collapse_guard.errors import (
+    FingerprintMismatchError,
+    InputError,
+    LineageError,
+    LineageNotFoundError,
+    StoreUnreachableError,
+)
 from collapse_guard.lightning import CollapseGuard
 from collapse_guard.probes import EmbeddingProbe
 from collapse_guard.records import Generation
@@ -36,6 +42,11 @@ class TestBeforeTrainingIsPaidFor:
         other = WildType.fit(["another language altogether " + str(i) for i in range(100)], vocabulary_size=300)
         own = CollapseGuard(other, "newsbot", scripted("healthy"), store=store)
         refused(own, FingerprintMismatchError, "load that wild type, or start a new lineage")
+
+    def test_in_ci_a_lineage_that_nobody_founds_is_refused(self, guard, founder, model, refused, monkeypatch):
+        monkeypatch.setenv("CI", "true")
+        said = "`lineage` must be in the store, but got 'newsbto': did you mean `newsbot`.*generation=0"
+        refused(guard("collapsed", lineage="newsbto", generation=None), LineageNotFoundError, said)
 
     def test_a_store_that_does_not_answer_is_refused(self, guard, refused, tmp_path):
         own = guard("healthy", store=f"sqlite:///{tmp_path}/no/such/directory/mlflow.db")

@@ -23,6 +23,14 @@ class TestTheVerdict:
         assert (first.verdict.lineage, first.verdict.generation) == ("newsbot", 0)
         assert store.history("newsbot") == [first.assessment]
 
+    def test_of_a_lineage_that_nobody_founded_is_warned_of_once(self, fit, guard, founder, store):
+        own = guard("healthy", lineage="newsbto", generation=None)
+        with pytest.warns(CollapseGuardWarning, match="a new lineage begins here: .*did you mean `newsbot`") as warned:
+            fit(own)
+        assert [one.category for one in warned].count(CollapseGuardWarning) == 1
+        fit(guard("healthy", lineage="newsbto", generation=None))
+        assert [past.generation.index for past in store.history("newsbto")] == [0, 1]
+
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("rate", "severity"),
@@ -62,7 +70,9 @@ class TestTheVerdict:
         assert any(isinstance(callback, CollapseGuard) for callback in trainer.callbacks)
 
     def test_of_a_saved_wild_type_is_the_same(self, fit, wild_type, scripted, store, tmp_path):
-        loaded = CollapseGuard(wild_type.save(tmp_path / "wild-type"), "newsbot", scripted("healthy"), store=store)
+        loaded = CollapseGuard(
+            wild_type.save(tmp_path / "wild-type"), "newsbot", scripted("healthy"), store=store, generation=0
+        )
         fit(loaded)
         assert loaded.verdict.wild_type == wild_type.fingerprint
 
@@ -92,7 +102,7 @@ class TestALanguageModel:
     @pytest.mark.slow
     def test_trained_on_one_document_has_collapsed(self, fit, wild_type, store, probe, loader, encode, model):
         with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
-            fit(CollapseGuard(wild_type, "newsbot", probe, store=store), max_epochs=8)
+            fit(CollapseGuard(wild_type, "newsbot", probe, store=store, generation=0), max_epochs=8)
         one = torch.utils.data.DataLoader([encode(wild_type.pool[0])] * 64, batch_size=16)
         child = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=())
         fit(child, data=one, max_epochs=8)
@@ -108,7 +118,8 @@ class TestALanguageModel:
             trainer_of(*guards, max_epochs=3, num_sanity_val_steps=1).fit(module, loader, loader)
             return module
 
-        guard = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=(), assess_every_n_epochs=1)
+        settings = {"store": store, "actions": (), "generation": 0, "assess_every_n_epochs": 1}
+        guard = CollapseGuard(wild_type, "newsbot", probe, **settings)
         without, guarded = train(), train(guard)
         assert len(guard.looks) == 2
         assert guarded.losses == without.losses
@@ -119,7 +130,7 @@ class TestALanguageModel:
 class TestTheProbe:
     @pytest.mark.slow
     def test_is_asked_in_eval_mode_with_a_seed_for_each_generation(self, fit, guard, model):
-        first, second = guard("healthy"), guard("healthy")
+        first, second = guard("healthy"), guard("healthy", generation=1)
         fit(first)
         fit(second)
         calls = [*first.probe.calls, *second.probe.calls]
@@ -157,7 +168,7 @@ class TestTheProbe:
                 losses = probe.collect(module, wild_type, seed=seed, rank=rank, world_size=world_size).losses
                 return Evidence(losses=losses, samples=list(wild_type.pool[:200]))
 
-        own = CollapseGuard(wild_type, "newsbot", Mine(), store=store)
+        own = CollapseGuard(wild_type, "newsbot", Mine(), store=store, generation=0)
         with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
             fit(own)
         assert {"perplexity", "distinct_2"} <= own.assessment.readings.keys()

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, StoreUnreachableError
+from collapse_guard.errors import (
+    FingerprintMismatchError,
+    InputError,
+    LineageError,
+    LineageNotFoundError,
+    StoreUnreachableError,
+)
 from collapse_guard.evidence import Evidence
 from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan, submit
@@ -228,7 +234,7 @@ class TestEnrol:
 class TestSubmit:
     def test_it_plans_assesses_and_appends_at_once(self, wild_type, request_of):
         store = Store()
-        founder = submit(store, wild_type, request_of(), evidence())
+        founder = submit(store, wild_type, request_of(index=0), evidence())
         child = submit(store, wild_type, request_of(mixture=Mixture.with_real(0.4)), evidence(2))
         assert (founder.is_new, child.is_new) == (True, True)
         assert [past.generation.mixture for past in child.history] == [Mixture(real=1.0), Mixture.with_real(0.4)]
@@ -238,7 +244,7 @@ class TestSubmit:
         self, wild_type, request_of
     ):
         store = Store()
-        submit(store, wild_type, request_of(), evidence())
+        submit(store, wild_type, request_of(index=0), evidence())
         before = in_lineage(store)
         again = submit(store, wild_type, request_of(index=0), evidence())
         assert (again.is_new, again.refusal) == (False, None)
@@ -247,19 +253,25 @@ class TestSubmit:
         assert in_lineage(store) == before
         assert list_pending(PENDING) == []
 
+    @pytest.mark.parametrize("changes", [{}, {"index": 4}, {"index": 4, "parents": ()}])
+    def test_a_lineage_that_is_not_there_is_refused_before_anything_is_measured(self, wild_type, request_of, changes):
+        with pytest.raises(LineageNotFoundError, match=r"but got 'newsbot': there are none.*--founder"):
+            submit(Store(), wild_type, request_of(**changes), Evidence(samples=["cannot be measured"]))
+        assert not Path(".collapse_guard").exists()
+
     def test_what_cannot_be_planned_or_measured_leaves_nothing(self, wild_type, request_of):
         with pytest.raises(LineageError, match="`parents` of generation 0"):
-            submit(Store(), wild_type, request_of(parents=(3,)), evidence())
+            submit(Store(), wild_type, request_of(index=0, parents=(3,)), evidence())
         with pytest.raises(InputError, match="vectors must be numbers"):
-            submit(Store(), wild_type, request_of(), Evidence(samples=["a text"]))
+            submit(Store(), wild_type, request_of(index=0), Evidence(samples=["a text"]))
         assert not Path(".collapse_guard").exists()
 
     @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
     def test_what_the_store_does_not_take_is_kept_as_it_was_asked_for(self, wild_type, request_of, error):
-        enrolled = submit(Store(error), wild_type, request_of(parents=()), evidence())
+        enrolled = submit(Store(error), wild_type, request_of(index=0, parents=()), evidence())
         [path] = list_pending(PENDING)
         assert enrolled.refusal.path == path
-        assert load_pending(path).request == request_of(parents=())
+        assert load_pending(path).request == request_of(index=0, parents=())
 
     def test_a_lineage_that_cannot_be_read_has_no_assessment(self, wild_type, request_of):
         enrolled = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence())
@@ -270,12 +282,12 @@ class TestSubmit:
     @pytest.mark.parametrize("store", [Store(reading=OUTAGES[0]), Store(OUTAGES[1])])
     def test_what_waits_already_is_not_kept_twice(self, wild_type, request_of, store):
         path = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence()).refusal.path
-        assert submit(store, wild_type, request_of(), evidence(), path=path).refusal.path == path
+        assert submit(store, wild_type, request_of(index=0), evidence(), path=path).refusal.path == path
         assert list_pending(PENDING) == [path]
 
     def test_what_was_sent_by_a_process_that_was_killed_is_not_sent_twice(self, wild_type, request_of):
         store, path = Store(), Path("waiting")
-        submit(store, wild_type, request_of(), evidence(), path=path)
+        submit(store, wild_type, request_of(index=0), evidence(), path=path)
         again = submit(store, wild_type, request_of(), evidence(), path=path)
         assert (again.is_new, len(again.history)) == (False, 1)
         another = submit(store, wild_type, request_of(), evidence(2), path=path)

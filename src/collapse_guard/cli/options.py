@@ -107,7 +107,15 @@ class Submission:
         Path | None, typer.Option(metavar="DIR", help="Wild type that `profile` wrote. Required.", show_default=False)
     ] = None
     lineage: Annotated[
-        str | None, typer.Option(help="Name of the lineage; a new name starts a new lineage. Required.")
+        str | None, typer.Option(help="Name of the lineage; it must exist, unless --founder starts it. Required.")
+    ] = None
+    founder: Annotated[
+        bool | None,
+        typer.Option(
+            "--founder",
+            help="Start the lineage with this generation, trained on real data: the same as --generation 0.",
+            show_default=False,
+        ),
     ] = None
     generation: Annotated[
         int | None, generation("Number of the generation; 0 is the founder. Default: one after the newest.")

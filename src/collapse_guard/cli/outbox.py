@@ -16,10 +16,15 @@ from collapse_guard.store import LineageStore, open_store
 from collapse_guard.wildtype import WildType
 
 
-def send_all(store: str | None, code_of: Callable[[Severity], ExitCode]) -> ExitCode:
+def send_all(store: str | None, code_of: Callable[[Severity], ExitCode], *, founds: bool = False) -> ExitCode:
     """Assess, append and discard what waits, oldest first; the exit code is the worst of all.
 
     What cannot be sent stays, and so does everything after it in the same lineage: generations keep their order.
+
+    Args:
+        store: Address of the store.
+        code_of: The exit code of a verdict.
+        founds: Whether what waits first for a lineage that the store does not have is its founder.
     """
     waiting = list_pending(PENDING)
     if not waiting:
@@ -28,14 +33,16 @@ def send_all(store: str | None, code_of: Callable[[Severity], ExitCode]) -> Exit
     codes = []
     for path in waiting:
         try:
-            codes.append(_send(lineages, path, stuck, code_of))
+            codes.append(_send(lineages, path, stuck, code_of, founds))
         except StoreUnreachableError as error:
             say_error(f"{error}\n{len(waiting) - len(codes)} of {len(waiting)} stay in {PENDING.absolute()}")
             return worst([*codes, ExitCode.UNUSABLE])
     return worst(codes)
 
 
-def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable[[Severity], ExitCode]) -> ExitCode:
+def _send(
+    lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable[[Severity], ExitCode], founds: bool
+) -> ExitCode:
     lineage = ""
     try:
         pending = load_pending(path)
@@ -43,7 +50,7 @@ def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable
         if lineage in stuck:
             say_error(f"{path} stays, because an earlier generation of lineage `{lineage}` does")
             return ExitCode.UNUSABLE
-        severity = _enrol(lineages, pending, code_of)
+        severity = _enrol(lineages, pending, code_of, founds)
     except StoreUnreachableError:
         raise
     except CollapseGuardError as error:
@@ -54,8 +61,10 @@ def _send(lineages: LineageStore, path: Path, stuck: set[str], code_of: Callable
     return code_of(severity)
 
 
-def _enrol(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity], ExitCode]) -> Severity:
+def _enrol(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity], ExitCode], founds: bool) -> Severity:
     request = pending.request
+    if founds and request.index is None and not lineages.has(request.lineage):
+        request = request.model_copy(update={"index": 0})
     wild_type = WildType.load(request.wild_type_path)
     if wild_type.fingerprint != request.wild_type:
         raise FingerprintMismatchError(

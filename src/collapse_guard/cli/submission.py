@@ -36,7 +36,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
     evidence = _evidence(submission, column)
     request = PendingRequest(
         lineage=submission.lineage,
-        index=submission.generation,
+        index=_index(submission),
         parents=None if submission.parent is None else tuple(sorted(set(submission.parent))),
         mixture=None if submission.real_share is None else Mixture.with_real(submission.real_share),
         items=submission.documents,
@@ -47,6 +47,15 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
         created=datetime.now(UTC),
     )
     return wild_type, request, evidence
+
+
+def _index(submission: Submission) -> int | None:
+    """The number of the generation; None: one after the newest."""
+    if submission.founder and submission.generation:
+        raise InputError(
+            f"`--founder` is generation 0, but got `--generation {submission.generation}` too: leave out one of them"
+        )
+    return 0 if submission.founder else submission.generation
 
 
 def _evidence(submission: Submission, column: str) -> Evidence:
@@ -73,8 +82,9 @@ def _evidence(submission: Submission, column: str) -> Evidence:
 
 
 def check_alone(*groups: Submission | ReportFiles) -> None:
-    """Refuse arguments beside `--resume`, which sends what is kept; raises InputError."""
-    names = [name for group in groups for name, value in vars(group).items() if value not in (None, [])]
+    """Refuse arguments beside `--resume`, which sends what is kept, but for `--founder`; raises InputError."""
+    given = (item for group in groups for item in vars(group).items())
+    names = [name for name, value in given if value not in (None, []) and name != "founder"]
     if names:
         named = ", ".join("SAMPLES" if name == "samples" else f"--{name.replace('_', '-')}" for name in names)
         raise InputError(

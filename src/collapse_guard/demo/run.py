@@ -194,6 +194,7 @@ def one_generation(bench: Bench, lineage: Lineage, generation: int, progress: Pr
         wild_type=bench.wild_type,
         lineage=lineage.name,
         probe=probe,
+        generation=generation,
         store=bench.store,
         actions=lineage.actions,
         seed=seed,

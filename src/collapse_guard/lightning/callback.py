@@ -16,9 +16,10 @@ from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputErr
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.logging import in_training_run, log_readings, store_address, store_of
+from collapse_guard.lightning.logging import in_training_run, log_readings, others, store_of
 from collapse_guard.lightning.steering import steer_run
-from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan
+from collapse_guard.lineage.enrol import Candidate, enrol, plan
+from collapse_guard.lineage.founding import joined
 from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.probes.isolation import untouched
 from collapse_guard.probes.probe import Probe, check_probe, merged
@@ -29,6 +30,7 @@ from collapse_guard.wildtype import WildType
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
+    from pytorch_lightning.loggers import Logger
 
 _log = logging.getLogger("collapse_guard")
 ACTIONS = ("alert", "reinject", "stop", "raise")
@@ -39,9 +41,10 @@ class CollapseGuard(CallbackBase):
     """Assesses the generation that a trainer trains, adds it to its lineage, and acts on the verdict.
 
     When training starts, the guard checks store, lineage and wild type, so that the result can be recorded. When
-    training ends, all ranks collect evidence, rank 0 assesses it and appends the assessment to the store, and all ranks
-    get the same verdict. A `fast_dev_run` and training that raised are not recorded. Measuring leaves no trace: unless
-    the guard acts, the weights are bit for bit those of a run without it.
+    training ends, all ranks collect evidence, rank 0 assesses it, appends the assessment to the store and then tells
+    the loggers, and all ranks get the same verdict. A logger that fails costs a warning. A `fast_dev_run` and training
+    that raised are not recorded. Measuring leaves no trace: unless the guard acts, the weights are bit for bit those of
+    a run without it.
 
     | action     | what happens                                                                                       |
     |------------|----------------------------------------------------------------------------------------------------|
@@ -54,14 +57,15 @@ class CollapseGuard(CallbackBase):
     | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
 
     A trainer may have several guards, each with its own lineage. The first one owns the trainer's MLflow run and the
-    plain metric names; the others log under `<lineage>/`.
+    plain metric names; the others log under `<lineage>/`, spelt in ASCII (`metric_name` of `store.mlflow.layout`).
 
     Args:
         wild_type: The frozen real data, or the directory of a saved one.
         lineage: Name of the lineage.
         probe: Collects the evidence: `CausalLMProbe`, `EmbeddingProbe`, or any object with `collect` (`Probe`).
         policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
-        generation: Index; None: one after the newest in the lineage, 0 for a new one.
+        generation: Index; 0 founds the lineage, None is one after the newest. A lineage that the store does not have is
+            warned of unless it is founded so, and is an error where the environment variable CI is set.
         parents: Generations whose samples this one is trained on; None: from the data module, else the newest.
         store: A store or its address; None: the trainer's MLFlowLogger, else MLFLOW_TRACKING_URI, else
             sqlite:///mlflow.db in the working directory.
@@ -191,7 +195,7 @@ class CollapseGuard(CallbackBase):
 
     def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
         self._store = store_of(self.store, trainer)
-        history = self._store.history_so_far(self.lineage)
+        history = joined(self._store, self.lineage, index=self._index)
         generation = plan(
             history,
             lineage=self.lineage,
@@ -268,19 +272,25 @@ class CollapseGuard(CallbackBase):
         look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
         assessment = candidate.assess(evidence, look=look, decisions=self.decisions)
         is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
-        log_readings(trainer, assessment, under="" if is_first else f"{self.lineage}/")
-        if is_final:
-            store = cast("LineageStore", self._store)
-            enrolled = enrol(in_training_run(store, trainer) if is_first else store, candidate, assessment, evidence)
-            self._warn_of(enrolled, store_address(self.store, trainer))
+        loggers = self._record(trainer, candidate, assessment, is_first=is_first) if is_final else trainer.loggers
+        log_readings(loggers, assessment, step=trainer.global_step, under="" if is_first else self.lineage)
         return assessment
 
-    def _warn_of(self, enrolled: Enrolled, store: str | None) -> None:
-        """Training is paid for by now: a store that does not take its generation is no reason to raise."""
+    def _record(
+        self, trainer: Trainer, candidate: Candidate, assessment: Assessment, *, is_first: bool
+    ) -> Sequence[Logger]:
+        """Add the generation to its lineage; the loggers that are still to be told of it.
+
+        Training is paid for by now: a store that does not take its generation is no reason to raise.
+        """
+        store, evidence = cast("LineageStore", self._store), cast("Evidence", self.evidence)
+        place = in_training_run(store, trainer) if is_first else store
+        enrolled = enrol(place, candidate, assessment, evidence)
         if enrolled.refusal:
             generation = enrolled.assessment.generation
-            place = f"generation {generation.index} of {generation.lineage!r} is not in the store"
-            warnings.warn(f"{place}: {enrolled.refusal.sentence(store)}", CollapseGuardWarning, stacklevel=2)
+            lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
+            warnings.warn(f"{lost}: {enrolled.refusal.sentence(store.address)}", CollapseGuardWarning, stacklevel=2)
+        return trainer.loggers if enrolled.refusal or place is store else others(trainer)
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
         """Report news once, on rank 0: not again at the end of training what an in-run assessment reported."""

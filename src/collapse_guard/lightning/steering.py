@@ -12,6 +12,7 @@ from collapse_guard.decision.policy import Reinjection
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import Trainer
+from collapse_guard.lightning.logging import log
 from collapse_guard.records import Assessment, Decision, Severity
 from collapse_guard.reinjection import MixtureSampler
 from collapse_guard.reinjection.controller import Run, steer
@@ -95,5 +96,5 @@ def _tell(trainer: Trainer, decision: Decision) -> None:
         warnings.warn(f"stop this training: {message}{back}", CollapseGuardWarning, stacklevel=2)
     else:
         _log.info("%s (from item %s of the run on)", message, decision.from_index)
-    for logger in trainer.loggers:
-        logger.log_metrics({"reinjection/real_share": decision.real_after}, step=trainer.global_step)
+    share = {"reinjection/real_share": decision.real_after}
+    log(trainer.loggers, share, step=trainer.global_step, what="the new real share")

@@ -21,6 +21,7 @@ from collapse_guard.assessment import assess, check_wild_type
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, LineageError, StoreUnreachableError
 from collapse_guard.evidence import Evidence
+from collapse_guard.lineage.founding import joined
 from collapse_guard.lineage.outbox import PENDING, WILD_TYPES, PendingRequest, save_pending
 from collapse_guard.records import Assessment, Decision, Generation, Mixture
 from collapse_guard.report import attachments
@@ -214,6 +215,7 @@ def submit(
     Raises:
         FingerprintMismatchError: The lineage is measured against another wild type.
         InputError: The evidence does not fit the wild type.
+        LineageNotFoundError: The store does not have the lineage, and the request is not for generation 0, its founder.
         LineageError: The generation is stored with another content, or a parent is not stored.
     """
 
@@ -221,7 +223,7 @@ def submit(
         return path or save_pending(PENDING, evidence=evidence, request=request)
 
     try:
-        stored = store.history_so_far(request.lineage)
+        stored = joined(store, request.lineage, index=request.index, must_exist=True)
     except StoreUnreachableError as error:
         return Enrolled(history=(), refusal=_refusal(error, save))
     candidate = _candidate(stored, wild_type, request)

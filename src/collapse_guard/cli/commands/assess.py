@@ -14,6 +14,7 @@ from collapse_guard.errors import CollapseGuardError
 
 if TYPE_CHECKING:
     from collapse_guard.lineage.enrol import Enrolled
+    from collapse_guard.store import LineageStore
 
 
 def assess(
@@ -29,43 +30,48 @@ def assess(
 ) -> ExitCode:
     """Judge a generation by its samples and its losses, and add it to its lineage.
 
+    A lineage is started with --founder; without it, a lineage that the store does not have is an error.
+
     Exit codes: 0 healthy, 1 collapsed, 2 wrong usage, unreadable input or unreachable store, 3 undecided. If the store
     does not answer, the evidence is saved in .collapse_guard/pending, and --resume sends it later.
     """
     from collapse_guard.cli.outbox import send_all
     from collapse_guard.cli.submission import check_alone
     from collapse_guard.cli.verdicts import show_verdict
+    from collapse_guard.store import open_store
 
     code_of = partial(exit_code, strict=exit_rule.strict, allow_undecided=exit_rule.allow_undecided)
     if resume:
         check_alone(submission, reports)
-        return send_all(store, code_of)
+        return send_all(store, code_of, founds=bool(submission.founder))
     reports.check()
-    enrolled = _enrolled(submission, store, column=column, seed=seed)
+    lineages = open_store(store)
+    enrolled = _enrolled(submission, lineages, column=column, seed=seed)
     code = code_of(enrolled.assessment.verdict.severity)
     reports.write(enrolled.history, **vars(exit_rule))
-    show_verdict(enrolled.assessment, code, advice=_remark(enrolled, submission.generation))
+    show_verdict(enrolled.assessment, code, advice=_remark(enrolled, lineages.address))
     return code
 
 
-def _enrolled(submission: options.Submission, store: str | None, *, column: str, seed: int) -> Enrolled:
+def _enrolled(submission: options.Submission, store: LineageStore, *, column: str, seed: int) -> Enrolled:
     """The generation in its lineage; raises CollapseGuardError where the store does not take it."""
     from collapse_guard.cli.submission import read_submission
     from collapse_guard.lineage.enrol import submit
-    from collapse_guard.store import open_store
 
     wild_type, request, evidence = read_submission(submission, column=column, seed=seed)
-    enrolled = submit(open_store(store), wild_type, request, evidence)
+    enrolled = submit(store, wild_type, request, evidence)
     if enrolled.refusal:
-        raise CollapseGuardError(enrolled.refusal.sentence(store)) from enrolled.refusal.error
+        raise CollapseGuardError(enrolled.refusal.sentence(store.address)) from enrolled.refusal.error
     return enrolled
 
 
-def _remark(enrolled: Enrolled, generation: int | None) -> str:
-    """What else the user should know of what was done; `generation` is the number that was given."""
+def _remark(enrolled: Enrolled, address: str) -> str:
+    """What else the user should know of what was done in the store at the address."""
     from collapse_guard.cli.verdicts import already_stored
+    from collapse_guard.store.mlflow.address import without_password
 
     founder = enrolled.assessment.generation
-    if enrolled.is_new and founder.index == 0 and generation is None:
-        return f"{founder.lineage} is a new lineage, and this is its founder: later generations are compared with it."
+    if enrolled.is_new and founder.index == 0:
+        store = f" of the store {without_password(address)}" if address else ""
+        return f"This is the founder of {founder.lineage}{store}: later generations are compared with it."
     return already_stored(enrolled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -9,18 +10,26 @@ from rich.table import Table
 from rich.text import Text
 
 from collapse_guard.cli import options
-from collapse_guard.cli.terminal import output, printable, say
+from collapse_guard.cli.terminal import output, printable, say, say_warning
+from collapse_guard.errors import LineageError
 
 
 def list_lineages(store: options.Store = None) -> None:
-    """List the lineages with their newest verdict."""
+    """List the lineages with their newest verdict; one that cannot be read keeps its place, and is warned of."""
     from collapse_guard.cli.verdicts import severity_text
     from collapse_guard.store import open_store
+    from collapse_guard.store.mlflow.address import without_password
 
     lineages = open_store(store)
     table = Table("lineage", "newest generation", "verdict", "wild type", box=None)
+    faults: list[str] = []
     for name in lineages.lineages():
-        newest = lineages.latest(name)
+        try:
+            newest = lineages.latest(name)
+        except LineageError as error:
+            faults.append(str(error))
+            table.add_row(Text(printable(name)), "?", Text("cannot be read"), "?")
+            continue
         index, fingerprint = str(newest.generation.index), newest.verdict.wild_type
         table.add_row(
             Text(printable(name)), index, severity_text(newest.verdict.severity), Text(printable(fingerprint))
@@ -28,7 +37,10 @@ def list_lineages(store: options.Store = None) -> None:
     if table.row_count:
         output().print(table)
     else:
-        say("The store has no lineages yet: `collapse-guard assess` adds the first generation of one.")
+        at = f" --store {shlex.quote(without_password(lineages.address))}" if lineages.address else ""
+        say(f"The store has no lineages yet: `collapse-guard assess --founder{at}` adds the first generation of one.")
+    for fault in faults:
+        say_warning(fault)
 
 
 def show_lineage(

@@ -187,4 +187,4 @@ def _show(facts: dict[str, str]) -> None:
 
 def _show_next(out: Path) -> None:
     say(f"\nThe wild type is in {out}. Next, assess the founder of a lineage (the model trained on real data only):")
-    say(f"  collapse-guard assess SAMPLES --wild-type {shlex.quote(str(out))} --lineage NAME --generation 0")
+    say(f"  collapse-guard assess SAMPLES --wild-type {shlex.quote(str(out))} --lineage NAME --founder")

@@ -30,7 +30,10 @@ def ui(
 
     lineages = open_store(store)
     if not isinstance(lineages, BrowsableStore):
-        raise InputError(f"`--store` must be a database or a server, but got {store}, which has no user interface")
+        raise InputError(
+            f"`--store` must be a database or a server, but got {lineages.address or 'memory:'}, which has no user "
+            "interface"
+        )
     path = lineages.dashboard_path()
     if address := lineages.server_address():
         say(f"This store has a user interface of its own. The dashboard: {address}{path}")
