@@ -390,7 +390,7 @@ def test_a_row_without_the_key_is_refused_and_an_empty_one_keeps_its_number(run,
     def outcome(changed):
         path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, changed]), encoding="utf-8")
         own.write_text(f"document,nll,n_tokens\n{len(rows)},20,10\n", encoding="utf-8")
-        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:")
+        common = ("--wild-type", world.wild_type, "--lineage", "x", "--store", "memory:", "--founder")
         return run("assess", path, "--own-losses", own, *common)
 
     assert "samples numbered" not in outcome({"text": None}).err

@@ -292,6 +292,8 @@ class TestSubmit:
         assert (again.is_new, len(again.history)) == (False, 1)
         another = submit(store, wild_type, request_of(), evidence(2), path=path)
         assert (another.is_new, len(another.history)) == (True, 2)
+        of_the_newest = submit(store, wild_type, request_of(parents=(1,)), evidence(2), path=path)
+        assert (of_the_newest.is_new, len(of_the_newest.history)) == (True, 3)
 
 
 def test_an_enrolled_generation_is_the_last_of_its_history():

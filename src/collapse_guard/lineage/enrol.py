@@ -210,7 +210,7 @@ def submit(
         evidence: What was collected.
         path: Where the evidence waits already; None: it is kept where the store does not take it. What waited may have
             been sent before, by a process that was killed before it could say so: a generation without a number that
-            reads exactly as the newest one is that one.
+            is in all the newest one is that one.
 
     Raises:
         FingerprintMismatchError: The lineage is measured against another wild type.
@@ -226,11 +226,10 @@ def submit(
         stored = joined(store, request.lineage, index=request.index, must_exist=True)
     except StoreUnreachableError as error:
         return Enrolled(history=(), refusal=_refusal(error, save))
+    if path and request.index is None and stored and _is_newest(stored, wild_type, request, evidence):
+        return Enrolled(history=stored)
     candidate = _candidate(stored, wild_type, request)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
-    may_be_there = path and request.index is None and stored
-    if may_be_there and assessment.to_dict()["readings"] == stored[-1].to_dict()["readings"]:
-        return Enrolled(history=stored)
     return _append(store, candidate, assessment, save)
 
 
@@ -253,6 +252,17 @@ def _refusal(error: CollapseGuardError, save: Save) -> Refusal:
         return Refusal(error=error, path=save())
     except OSError as fault:
         return Refusal(error=error, path=None, fault=str(fault))
+
+
+def _is_newest(stored: Sequence[Assessment], wild_type: WildType, request: PendingRequest, evidence: Evidence) -> bool:
+    """Whether the newest generation is what comes of the evidence in its place."""
+    newest = stored[-1]
+    try:
+        again = _candidate(stored, wild_type, request.model_copy(update={"index": newest.generation.index}))
+    except LineageError:  # its parents are not before the newest
+        return False
+    assessment = again.assess(evidence, look=request.look, decisions=request.decisions)
+    return assessment.to_dict() == newest.to_dict()
 
 
 def _candidate(stored: Sequence[Assessment], wild_type: WildType, request: PendingRequest) -> Candidate:
