@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from collapse_guard.decision.baselines import comparisons_of, obstacles_of
+from collapse_guard.decision.baselines import comparisons_of
+from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError

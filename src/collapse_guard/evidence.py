@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from collapse_guard.errors import InputError
 from collapse_guard.frames import texts_of
 
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
+NATS = {"nats": 1.0, "bits": math.log(2.0), "log10": math.log(10.0)}
+"""Unit of losses -> its size in nats."""
+PER = ("document", "token")
 Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
 
 
@@ -67,6 +71,36 @@ class Losses:
     def rates(self) -> FloatArray:
         """Nats per token of each document: d."""
         return self.nll / self.n_tokens
+
+    def as_sums(self, *, unit: str = "nats", per: str = "document") -> Losses:
+        """The losses in nats, summed over each document, where these are in another unit, or means per token.
+
+        Entropies are converted alike, and the nats of single tokens only from their unit.
+
+        Args:
+            unit: "nats", "bits", or "log10" for logarithms to base 10.
+            per: "document" where these are sums over documents, "token" where they are means per token.
+
+        Raises:
+            InputError: A unit is not known.
+
+        Example:
+            >>> means = Losses(documents=("a", "b"), nll=[2.0, 3.0], n_tokens=[10, 20])
+            >>> means.as_sums(unit="bits", per="token").nll.round(2).tolist()
+            [13.86, 41.59]
+        """
+        size = NATS.get(unit)
+        if size is None:
+            raise InputError(f"`unit` must be {', '.join(NATS)}, but got {unit!r:.80}: convert the losses to nats")
+        if per not in PER:
+            raise InputError(f"`per` must be {' or '.join(PER)}, but got {per!r:.80}: sum the losses over documents")
+        factor = size * (self.n_tokens if per == "token" else 1.0)
+        return replace(
+            self,
+            nll=self.nll * factor,
+            entropy=None if self.entropy is None else self.entropy * factor,
+            token_nll=None if self.token_nll is None else tuple(size * part for part in self.token_nll),
+        )
 
     def take(self, places: Any) -> Losses:
         """The losses of some documents, by their places and in that order."""

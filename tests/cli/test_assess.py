@@ -165,6 +165,26 @@ def test_losses_alone_decide_and_a_tail_is_frozen_at_the_founder(run, world, tmp
     assert math.isclose(stored[1].readings["perplexity"].value / stored[0].readings["perplexity"].value, math.exp(0.5))
 
 
+def test_losses_in_another_unit_are_undecided_with_the_option_that_reads_them(run, world, tmp_path, wild_type):
+    common = ("--wild-type", world.wild_type, "--store", world.uri, "--losses")
+    nats, worse = (_losses(tmp_path / f"{shift}.csv", wild_type, shift) for shift in (0.0, 0.2))
+    bits, means = tmp_path / "bits.csv", tmp_path / "means.csv"
+    for path, unit in ((bits, lambda nll, _: nll / math.log(2.0)), (means, lambda nll, n: nll / n)):
+        head, *rows = (line.split(",") for line in worse.read_text("utf-8").splitlines())
+        changed = [[document, str(unit(float(nll), int(n))), n, *rest] for document, nll, n, *rest in rows]
+        path.write_text("\n".join(map(",".join, [head, *changed])) + "\n", encoding="utf-8")
+    for number, (path, option) in enumerate(((bits, ("--loss-unit", "bits")), (means, ("--loss-per", "token")))):
+        lineage = ("--lineage", f"units {number}")
+        assert run("assess", *common, nats, *lineage, "--generation", 0).code == 0
+        as_it_is = run("assess", *common, path, *lineage, "--generation", 1)
+        assert as_it_is.code == 3
+        assert " ".join(option) in as_it_is.out
+        converted = run("assess", *common, path, *option, *lineage, "--generation", 2)
+        assert converted.code == 1
+        assert "it changed by +22.1%" in converted.out
+    assert "'byte' is not one of" in run("assess", *common, nats, "--lineage", "x", "--loss-per", "byte").err
+
+
 def _of_samples(path, n):
     rows = [f"{number},{20 * (3.0 + 0.1 * (number % 7))},20" for number in range(n)]
     path.write_text("\n".join(["document,nll,n_tokens", *rows]) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import pytest
 
 from collapse_guard.corpus.losses import read_losses
 from collapse_guard.errors import InputError
+from collapse_guard.evidence import Losses
 
 ROWS = {"document": ["001", "b", "c"], "nll": [1.5, math.nan, math.inf], "n_tokens": [3, 4, 5], "n_bytes": [9, 8, 7]}
 ROWS["entropy"] = [0.5, math.nan, 2.5]
@@ -163,3 +164,38 @@ def test_a_file_that_is_no_parquet_a_missing_one_and_another_extension_are_named
         InputError, match=r"losses\.xlsx must be a \.arrow, \.csv, .*, \.parquet or \.tsv file, .* '\.xlsx'"
     ):
         read_losses(tmp_path / "losses.xlsx")
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize(("unit", "size"), [("nats", 1.0), ("bits", math.log(2.0)), ("log10", math.log(10.0))])
+@pytest.mark.parametrize("per", ["document", "token"])
+def test_losses_in_another_unit_or_means_per_token_are_read_as_sums_of_nats(tmp_path, suffix, unit, size, per):
+    path, tokens = tmp_path / f"losses{suffix}", np.array(ROWS["n_tokens"])
+    parts = tokens if per == "token" else 1
+    given = {name: np.array(ROWS[name]) / size / parts for name in ("nll", "entropy")}
+    WRITERS[suffix](path, {**ROWS, **{name: values.tolist() for name, values in given.items()}})
+    losses = read_losses(path, unit=unit, per=per)
+    np.testing.assert_allclose(losses.nll, ROWS["nll"])
+    np.testing.assert_allclose(losses.entropy, ROWS["entropy"])
+    assert losses.n_tokens.tolist() == ROWS["n_tokens"]
+    assert losses.n_bytes.tolist() == ROWS["n_bytes"]
+
+
+def test_the_nats_of_tokens_are_converted_from_their_unit_alone():
+    bits = Losses(documents=("a",), nll=[3.0], n_tokens=[2], token_nll=(np.array([2.0, 4.0]),))
+    losses = bits.as_sums(unit="bits", per="token")
+    assert losses.token_nll[0] == pytest.approx([2 * math.log(2.0), 4 * math.log(2.0)])
+    assert losses.nll == pytest.approx([losses.token_nll[0].sum()])
+    assert losses.entropy is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"unit": "bit"}, "`unit` must be nats, bits, log10, but got 'bit'"),
+        ({"per": "byte"}, "`per` must be document or"),
+    ],
+)
+def test_a_unit_that_is_not_known_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        Losses(documents=("a",), nll=[3.0], n_tokens=[2]).as_sums(**wrong)

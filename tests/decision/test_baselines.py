@@ -1,4 +1,4 @@
-"""Which baseline decides, on which documents, and what is said of an indicator that cannot decide."""
+"""Which baseline decides, and on which documents."""
 
 import math
 
@@ -7,10 +7,10 @@ import pytest
 
 from building import make_reading
 from collapse_guard.comparison.compare import compare
-from collapse_guard.decision.baselines import SMALLEST_FOLD, comparisons_of, obstacles_of, on_fold
+from collapse_guard.decision.baselines import SMALLEST_FOLD, comparisons_of, on_fold
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
-from collapse_guard.records import Direction, Generation, ReasonKind, Severity
+from collapse_guard.records import Direction, Generation
 
 POLICY = Policy(decides=("distinct_2", "vendi"))
 FIRST, SECOND = Generation(lineage="newsbot", index=0), Generation(lineage="newsbot", index=2, parents=(1,))
@@ -28,11 +28,6 @@ def on_documents(n, indicator="perplexity", **changes):
     keys = tuple(f"document {i}" for i in range(n))
     weights = tuple(np.linspace(10.0, 20.0, n))
     return reading(indicator, rates, keys=keys, weights=weights, direction=Direction.UP, group="document", **changes)
-
-
-def obstacles(readings, reference=(), *, drift=(), generation=SECOND, policy=POLICY):
-    given = [{one.indicator: one for one in several} for several in (readings, reference, drift)]
-    return obstacles_of(generation, given[0], given[1], drift=given[2], policy=policy)
 
 
 def compared(readings, reference=(), *, drift=(), generation=SECOND, policy=POLICY, look=None):
@@ -78,6 +73,31 @@ class TestWhatDecides:
                 alert_level=policy.alert_level(2, look) / len(decides),
             )
             assert found.detectable == alone.detectable
+
+    def test_not_a_value_that_is_the_same_everywhere(self):
+        same = [reading(values=(0.5,) * 6), reading("vendi")]
+        found = compared(same, same, drift=same)
+        assert {(one.indicator, one.baseline) for one in found if one.decides} == {("vendi", "founder")}
+        assert len(found) == 4, "all are shown"
+
+    def test_not_losses_that_do_not_look_like_losses(self):
+        policy = Policy(decides=("perplexity", "tail_loss", "vendi"))
+        given = [on_documents(90), on_documents(90, "tail_loss"), reading("vendi")]
+        means = [one.model_copy(update={"replicates": tuple(x / 50 for x in one.replicates)}) for one in given]
+        for here, there in ((means, means), (means, given), (given, means)):
+            found = compared(here, drift=there, policy=policy)
+            assert {one.indicator for one in found} == {"perplexity", "tail_loss", "vendi"}
+            assert {one.indicator for one in found if one.decides} == {"vendi"}
+        assert all(one.decides for one in compared(given, drift=given, policy=policy))
+        believing = policy.model_copy(update={"lowest_perplexity": 1.0})
+        assert all(one.decides for one in compared(means, drift=means, policy=believing))
+
+    def test_losses_are_judged_by_all_documents_where_folds_rotate(self):
+        policy = Policy(decides=("perplexity",), rotate_folds=3)
+        means = on_documents(60).model_copy(update={"replicates": (0.1,) * 60})
+        [found] = compared([means], drift=[means], policy=policy)
+        assert not found.decides
+        assert found.n < 30, "too few to tell their unit"
 
     def test_not_what_cannot_be_compared(self):
         assert compared([reading(group="128 samples")], [reading()]) == []
@@ -138,87 +158,3 @@ class TestFolds:
         assert "19 of " in sizes[SMALLEST_FOLD - 1].problem
         assert "in fold 1 of 3, 20 are needed" in sizes[SMALLEST_FOLD - 1].problem
         assert on_fold({"": on_documents(9, problem="no losses")}, 1, self.policy)[""].problem == "no losses"
-
-    def test_are_those_of_the_obstacles_too(self):
-        losses, policy = on_documents(45), self.policy.model_copy(update={"decides": ("perplexity",)})
-        [found] = obstacles([losses], drift=[losses], policy=policy)
-        assert found.sentence.startswith("perplexity: ")
-        assert "in fold 2 of 3" in found.sentence
-        assert obstacles([losses], [losses], policy=policy) == []
-        assert obstacles([on_documents(90)], drift=[on_documents(90)], policy=policy) == []
-
-
-class TestWhatKeepsAnIndicatorFromDeciding:
-    def told(self, *given, **more):
-        return [(one.kind, one.severity, one.indicator) for one in obstacles(*given, **more)]
-
-    def test_nothing_where_it_can_be_compared_or_nobody_expects_it(self):
-        assert self.told([reading()], [reading()]) == []
-        assert self.told([reading()], drift=[reading()]) == []
-
-    def test_it_is_required_and_was_not_measured(self):
-        policy = POLICY.model_copy(update={"required": ("vendi", "mauve")})
-        found = obstacles([reading()], [reading()], policy=policy)
-        assert [(one.kind, one.severity, one.indicator) for one in found] == [
-            (ReasonKind.MISSING, Severity.UNDECIDED, name) for name in ("vendi", "mauve")
-        ]
-        assert "mauve is required by the policy, but was not measured" in found[1].sentence
-
-    def test_the_founder_had_it(self):
-        found = obstacles([reading()], drift=[reading(), reading("vendi")])
-        assert [(one.kind, one.indicator) for one in found] == [(ReasonKind.MISSING, "vendi")]
-        assert "vendi was measured at the founder, but not in this generation" in found[0].sentence
-
-    @pytest.mark.parametrize("readings", [[], [reading("distinct_4")]], ids=["none", "what does not decide"])
-    @pytest.mark.parametrize("reference", [[reading("distinct_4")], [reading()]], ids=["nor there", "only there"])
-    def test_nothing_that_decides_was_measured(self, readings, reference):
-        [found] = obstacles(readings, reference)
-        assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "")
-        assert "give losses or samples" in found.sentence
-
-    @pytest.mark.parametrize(
-        ("n", "kind"),
-        [
-            (0, ReasonKind.NOT_A_NUMBER),
-            (1, ReasonKind.TOO_FEW),
-            (319, ReasonKind.TOO_FEW),
-            (320, ReasonKind.NOT_A_NUMBER),
-        ],
-    )
-    def test_it_is_no_number_or_rests_on_too_few(self, n, kind):
-        broken = reading(values=(), n=n)
-        [found] = obstacles([broken], [reading()])
-        assert (found.kind, found.severity, found.indicator) == (kind, Severity.UNDECIDED, "distinct_2")
-        assert found.sentence == "distinct_2 is not a number"
-        [found] = obstacles([broken.model_copy(update={"problem": "384 are needed"})], [reading()])
-        assert found.sentence == "distinct_2: 384 are needed"
-
-    def test_the_two_were_measured_differently(self):
-        [found] = obstacles([reading(group="128 samples")], [reading()])
-        assert (found.kind, found.severity, found.indicator) == (
-            ReasonKind.MISSING,
-            Severity.UNDECIDED,
-            "distinct_2",
-        )
-        assert "128 samples" in found.sentence
-
-    def test_the_baseline_of_drift_comes_before_that_of_distance(self):
-        assert self.told([reading()], [reading(group="128 samples")], drift=[reading()]) == []
-
-    def test_the_founder_is_its_own_baseline_and_a_later_generation_lacks_one(self):
-        [found] = obstacles([reading(), reading("vendi")], [reading("vendi")], generation=FIRST)
-        assert (found.kind, found.severity, found.indicator) == (
-            ReasonKind.BASELINE,
-            Severity.HEALTHY,
-            "distinct_2",
-        )
-        assert found.sentence.startswith("distinct_2 is 0.6")
-        [found] = obstacles([reading(scale="share")], generation=FIRST, policy=Policy(decides=("distinct_2",)))
-        assert found.sentence.startswith("distinct_2 is 60.00%"), "in the unit that its changes are told in"
-        [found] = obstacles([reading(), reading("vendi")], [reading("vendi")])
-        assert (found.kind, found.severity, found.indicator) == (
-            ReasonKind.MISSING,
-            Severity.UNDECIDED,
-            "distinct_2",
-        )
-        assert "distinct_2 has no baseline" in found.sentence

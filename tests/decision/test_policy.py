@@ -263,3 +263,8 @@ def test_one_indicator_has_the_whole_of_alpha_to_itself():
     policy = Policy(decides=("vendi",), seed_noise={"vendi": noise})
     seeds = policy.limits("vendi", "founder", direction=Direction.DOWN).seeds
     assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN)
+
+
+def test_the_lowest_perplexity_is_part_of_the_fingerprint_only_where_it_is_set():
+    assert Policy(lowest_perplexity=1.5).fingerprint == Policy().fingerprint
+    assert Policy(lowest_perplexity=1.2).fingerprint != Policy().fingerprint

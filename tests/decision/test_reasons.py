@@ -13,7 +13,7 @@ from collapse_guard.comparison.compare import compare
 from collapse_guard.decision.calibration import Noise, evidence
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
-from collapse_guard.decision.reasons import sentence
+from collapse_guard.decision.reasons import is_better, sentence
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import ReasonKind
 from collapse_guard.report import tables
@@ -24,6 +24,7 @@ KINDS = (
     ReasonKind.BEYOND_WATCH,
     ReasonKind.BEYOND_SEEDS,
     ReasonKind.WITHIN_MARGIN,
+    ReasonKind.BETTER,
     ReasonKind.NOT_SHOWN,
 )
 NOISE = 0.001 * np.array([0.3, -1.1, 0.8, -0.2, 1.4, -0.9, 0.5, -0.8])
@@ -106,7 +107,9 @@ def test_a_reader_with_a_calculator_gets_the_numbers_that_are_printed(data, name
     assert_a_calculator_agrees(told["here"], told["there"], told["change"], told["unit"])
     known = {"%", " points", None if metric.unit == "1" else f" {metric.unit}"}
     assert told["unit"] in known or told["change"].startswith("×")
-    assert told["change"].startswith("×") or text[told.end() :].startswith(told["unit"] or (";", ",", " it is", " ("))
+    assert told["change"].startswith("×") or text[told.end() :].startswith(
+        told["unit"] or (";", ":", ",", " it is", " (")
+    )
     _, _, observed, reference, change, margin, _, _ = row_of(comparison)
     assert (observed, reference) == (told["here"], told["there"])
     assert change.startswith(f"{told['change']}{told['unit'] or ''} (")
@@ -264,3 +267,52 @@ def test_a_margin_that_seeds_set_is_told_as_theirs():
         of = make_comparison(effect=0.1, margin=0.2, seed_limit=seed_limit)
         for kind in KINDS:
             assert ("margin of +22.1%, which is what another seed alone does" in told(of, kind)) == is_theirs
+
+
+@pytest.mark.parametrize(
+    ("direction", "effect", "is_told"),
+    [
+        ("up", -0.3, True),
+        ("up", 0.3, False),
+        ("up", -0.11, False),  # the interval reaches the margin
+        ("down", 0.3, True),
+        ("down", -0.3, False),
+        ("down", 0.11, False),
+        ("both", -0.3, False),
+        ("both", 0.3, False),
+    ],
+)
+def test_what_is_better_by_more_than_the_margin_is_no_harm_of_two_sides_and_no_distance(direction, effect, is_told):
+    assert is_better(make_comparison(effect=effect, direction=direction)) == is_told
+    assert not is_better(make_comparison(effect=effect, direction=direction, baseline="wild_type"))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "text"),
+    [
+        (
+            "perplexity",
+            {"replicate": "document"},
+            "perplexity fell by 25.9%, for the better beyond the margin of +10.0%: another evaluation set, or a leak? ",
+        ),
+        (
+            "tail_loss",
+            {"replicate": "document"},
+            "tail_loss fell by 0.3000 nats per token, for the better beyond the margin of +0.09531 nats per token: "
+            "another evaluation set, or a leak? 400 documents",
+        ),
+        (
+            "facts",
+            {"replicate": "item", "direction": "down", "scale": "share", "effect": 0.3},
+            "facts rose by 30.0 points, for the better beyond the margin of -10.0 points: other items, or a leak? 400 ",
+        ),
+        (
+            "vendi",
+            {"replicate": "64 samples", "effect": 0.3},
+            "vendi rose by 35.0%, for the better beyond the margin of -9.1%: other prompts or decoding, or copies of "
+            "real text? 400 groups of 64 samples",
+        ),
+    ],
+)
+def test_a_change_for_the_better_is_told_in_words_with_what_it_may_be(name, changes, text):
+    assert text in told(make_comparison(name, **{"effect": -0.3, **changes}), ReasonKind.BETTER)

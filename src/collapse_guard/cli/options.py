@@ -75,6 +75,21 @@ NewPolicy = Annotated[
 Json = Annotated[Path | None, file("Write the whole assessment as JSON.", "--json")]
 
 
+class LossUnit(StrEnum):
+    """What losses may be in."""
+
+    NATS = "nats"
+    BITS = "bits"
+    LOG10 = "log10"
+
+
+class LossPer(StrEnum):
+    """What losses may be sums or means over."""
+
+    DOCUMENT = "document"
+    TOKEN = "token"  # noqa: S105 - no secret
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """The options of `assess` that describe one generation; None for those not given."""
@@ -93,6 +108,16 @@ class Submission:
     own_losses: OwnLossesFile = None
     founder_losses: Annotated[
         Path | None, file("Losses of the founder on the samples of this generation. Columns as in --own-losses.")
+    ] = None
+    loss_unit: Annotated[
+        LossUnit | None,
+        typer.Option(help="What the losses and entropies in all files are in. Default: nats.", show_default=False),
+    ] = None
+    loss_per: Annotated[
+        LossPer | None,
+        typer.Option(
+            help="Whether they are sums over documents or means per token. Default: document.", show_default=False
+        ),
     ] = None
     scores: Annotated[
         list[str] | None,

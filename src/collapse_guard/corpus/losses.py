@@ -7,6 +7,8 @@
 | `n_tokens` | scored tokens of the document, at least 1                                                     |
 | `n_bytes`  | UTF-8 bytes of the scored text, for bits per byte; may be left out                            |
 | `entropy`  | entropies in nats of the next-token distributions, summed over the document; may be left out  |
+
+Losses and entropies in another unit, and means per token, are converted if it is said what they are.
 """
 
 from __future__ import annotations
@@ -21,8 +23,13 @@ from collapse_guard.evidence import Losses
 _LARGEST = 2**63 - 1
 
 
-def read_losses(path: str | Path) -> Losses:
-    """Read losses from a parquet, arrow, feather, jsonl or csv file.
+def read_losses(path: str | Path, *, unit: str = "nats", per: str = "document") -> Losses:
+    """Read losses from a parquet, arrow, feather, jsonl or csv file, as sums of nats over documents.
+
+    Args:
+        path: The file.
+        unit: What its losses and entropies are in: "nats", "bits", or "log10" for logarithms to base 10.
+        per: "document" where they are sums over documents, "token" where they are means per token.
 
     Raises:
         InputError: The file cannot be read or lacks a column, or a value is null, not a number, a negative loss, less
@@ -30,19 +37,19 @@ def read_losses(path: str | Path) -> Losses:
     """
     columns: dict[str, Any] = read_columns(
         Path(path),
-        {"document": text, "nll": _nats, "n_tokens": _count},
-        {"n_bytes": _count, "entropy": _nats},
+        {"document": text, "nll": _loss, "n_tokens": _count},
+        {"n_bytes": _count, "entropy": _loss},
         unique="document",
     )
-    return Losses(documents=tuple(columns.pop("document")), **columns)
+    return Losses(documents=tuple(columns.pop("document")), **columns).as_sums(unit=unit, per=per)
 
 
-def _nats(name: str, value: Any) -> float:
-    nats = number(name, value)
-    if nats < 0:
+def _loss(name: str, value: Any) -> float:
+    loss = number(name, value)
+    if loss < 0:
         advice = "negate log-likelihoods" if name == "nll" else "entropy is the mean of -ln p"
-        raise InputError(f"`{name}` must be a sum of nats, 0 or more, but got {nats:g}: {advice}")
-    return nats
+        raise InputError(f"`{name}` must be 0 or more, but got {loss:g}: {advice}")
+    return loss
 
 
 def _count(name: str, value: Any) -> int:

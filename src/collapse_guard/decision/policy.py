@@ -113,6 +113,9 @@ class Policy(Setting):
     """Indicators that decide, if the founder or the generation has them; the others are shown."""
     required: tuple[str, ...] = ()
     """Indicators without which a verdict is UNDECIDED even if the founder lacks them too."""
+    lowest_perplexity: Annotated[float, Field(ge=0.0)] = 1.5
+    """Losses on wild-type documents that give a lower perplexity are taken for another unit, such as means per token,
+    and decide nothing. Lower it for a model that really is so sure, such as one of single bytes; 0 asks nothing."""
     tasks: dict[str, TaskMargin] = Field(default_factory=dict)
     """Task scores that decide, by the name that they are given under (`Evidence.scores`), with their margins."""
     drift: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
@@ -217,8 +220,10 @@ class Policy(Setting):
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any setting."""
-        # A policy without tasks has the fingerprint that it had before there were any.
-        settings = json.dumps(self.model_dump(mode="json", exclude=None if self.tasks else {"tasks"}), sort_keys=True)
+        # A policy that does not use what came later has the fingerprint that it had before.
+        later = {"tasks": {}, "lowest_perplexity": 1.5}
+        unused = {name for name, default in later.items() if getattr(self, name) == default}
+        settings = json.dumps(self.model_dump(mode="json", exclude=unused), sort_keys=True)
         return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
 
     def margin(self, indicator: str, baseline: str) -> Margin:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collapse_guard.comparison.effects import ends, limit, phrase, share, shown
-from collapse_guard.records import Comparison, ReasonKind
+from collapse_guard.records import Comparison, Direction, ReasonKind
 
 SMALLEST_P = 1e-99
 """Smaller p-values are shown as "less than this": distributions are not known so far out."""
+
+_DOUBTS = {"document": "another evaluation set, or a leak?", "item": "other items, or a leak?"}
+"""What makes a generation better than its founder, other than a better training, by what its replicates are."""
 
 
 def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float, generation: int) -> str:
@@ -25,9 +28,18 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
         ReasonKind.BEYOND_SEEDS: _within_but(
             comparison, "more than another seed alone does, ", comparison.seed_limit or 0.0
         ),
+        ReasonKind.BETTER: _better(comparison),
         ReasonKind.WITHIN_MARGIN: f"within the margin of {_margin(comparison)}; {_power(comparison)}",
     }.get(kind, _unshown(comparison))
     return f"{_movement(comparison)}; {position}{_whose(comparison, generation)}"
+
+
+def is_better(comparison: Comparison) -> bool:
+    """Whether the whole interval of a change since an earlier generation is beyond the margin, but for the better."""
+    if comparison.baseline == "wild_type" or comparison.direction is Direction.BOTH:
+        return False
+    nearest = comparison.high if comparison.direction is Direction.UP else -comparison.low
+    return nearest < -comparison.margin
 
 
 def _movement(comparison: Comparison) -> str:
@@ -53,6 +65,16 @@ def _beyond(comparison: Comparison, p: float, level: float) -> str:
 def _within_but(comparison: Comparison, more_than: str, harm: float) -> str:
     beyond = f"{more_than}{_limit(comparison, harm)}"
     return f"{_side(comparison)} within the margin of {_margin(comparison)}, but {beyond}; {_power(comparison)}"
+
+
+def _better(comparison: Comparison) -> str:
+    moved = "fell" if comparison.effect < 0.0 else "rose"
+    change = phrase(comparison, comparison.effect).lstrip("+-")
+    doubts = _DOUBTS.get(comparison.replicate, "other prompts or decoding, or copies of real text?")
+    return (
+        f"{comparison.indicator} {moved} by {change}, for the better beyond the margin of {_margin(comparison)}: "
+        f"{doubts} {_power(comparison)}"
+    )
 
 
 def _unshown(comparison: Comparison) -> str:

@@ -11,6 +11,8 @@ worst of them (the truth table is `Severity`). Nothing is averaged.
 | else harm beyond what another seed alone does, where known    | WATCH     |
 | else                                                          | HEALTHY   |
 
+A founder is judged by distance and cannot collapse: whatever is not HEALTHY becomes one WATCH (`founder`).
+
 A p-value "for the lineage" is one whose chance of ever falling to a level is at most that level, over all generations
 (`lineage_p`); Holm's correction over the indicators comes on top. docs/design/statistics.md has the proofs.
 """
@@ -24,12 +26,14 @@ from typing import Literal
 from collapse_guard.comparison.multiplicity import holm
 from collapse_guard.comparison.sequential import cusum, horizon_p, product, spending_share
 from collapse_guard.decision.alerts import alert_after
+from collapse_guard.decision.founder import of_founder
 from collapse_guard.decision.policy import Policy
-from collapse_guard.decision.reasons import sentence
+from collapse_guard.decision.reasons import is_better, sentence
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import Assessment, Comparison, Generation, Reason, ReasonKind, Severity, Verdict
 
 Threshold = Literal["margin", "watch"]
+_PUT_ASIDE = (ReasonKind.IMPLAUSIBLE, ReasonKind.UNINFORMATIVE)
 
 
 def decide(
@@ -60,18 +64,26 @@ def decide(
         The verdict, worst reasons first.
     """
     deciding = [comparison for comparison in comparisons if comparison.decides]
+    # What was put aside after a look at it counts in the correction as if it had shown nothing.
+    aside = [1.0] * sum(1 + len(reason.others) for reason in obstacles if reason.kind in _PUT_ASIDE)
     beyond, watch = (
-        holm([lineage_p(one, history, threshold, index=generation.index, policy=policy, look=look) for one in deciding])
+        holm(
+            [
+                *(lineage_p(c, history, threshold, index=generation.index, policy=policy, look=look) for c in deciding),
+                *aside,
+            ]
+        )
         for threshold in ("margin", "watch")
     )
     judged = [
         judge(comparison, p=p, p_watch=q, policy=policy, generation=generation.index)
-        for comparison, p, q in zip(deciding, beyond, watch, strict=True)
+        for comparison, p, q in zip(deciding, beyond, watch, strict=False)
     ]
     worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
-    reasons = sorted([*(reason for _, reason in worst_first), *obstacles], key=lambda reason: -reason.severity.rank)
+    told = of_founder(worst_first) if generation.index == 0 else [reason for _, reason in worst_first]
+    reasons = sorted([*told, *obstacles], key=lambda reason: -reason.severity.rank)
     severity = Severity.worst([reason.severity for reason in reasons])
-    watched = any(q <= policy.alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=True))
+    watched = any(q <= policy.alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
     shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
     return Verdict(
         severity=severity,
@@ -141,7 +153,7 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
     elif comparison.beyond_seeds:
         kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
     else:
-        kind, severity = ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
+        kind, severity = ReasonKind.BETTER if is_better(comparison) else ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
     metric = all_indicators().get(comparison.indicator)
     return Reason(
         kind=kind,
@@ -161,8 +173,13 @@ def _past_e_values(past: Assessment, like: Comparison, threshold: Threshold) -> 
         _e_value(comparison, threshold)
         for comparison in past.comparisons
         if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
+        and not _is_implausible(like.indicator, past.verdict)
     ]
     return [e_value for e_value in e_values if e_value is not None]
+
+
+def _is_implausible(indicator: str, verdict: Verdict) -> bool:
+    return any(reason.kind is ReasonKind.IMPLAUSIBLE and reason.is_about(indicator) for reason in verdict.reasons)
 
 
 def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:

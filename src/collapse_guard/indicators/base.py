@@ -72,6 +72,9 @@ class Indicator(Metric, ABC):
     """Whether it is a probability of random draws: its readings say of what (`Reading.drawn`)."""
     shortest: ClassVar[int] = 1
     """Tokens or words that a sample must have to count; without any such sample there is no value."""
+    counts_faults: ClassVar[bool] = False
+    """Whether it counts samples with a fault, such as copies: then none in any group, here and at the baseline, is a
+    pass. Of all others, a value that is the same in every group of both says nothing."""
     place: ClassVar[int]
     """Where a built-in one stands in its family; those without a place come last."""
     formula: ClassVar[Callable[..., float]]

@@ -45,6 +45,7 @@ class Severity(StrEnum):
 class ReasonKind(StrEnum):
     """Why a verdict is what it is."""
 
+    IMPLAUSIBLE = "implausible"
     BEYOND_MARGIN = "beyond_margin"
     BEYOND_WATCH = "beyond_watch"
     BEYOND_SEEDS = "beyond_seeds"
@@ -54,6 +55,12 @@ class ReasonKind(StrEnum):
     TOO_FEW = "too_few"
     BASELINE = "baseline"
     WITHIN_MARGIN = "within_margin"
+    BETTER = "better"
+    FAR_FROM_REAL = "far_from_real"
+    LEAKED = "leaked"
+    NOT_READ = "not_read"
+    UNINFORMATIVE = "uninformative"
+    NEAR_A_UNIT = "near_a_unit"
     SEED_NOISE = "seed_noise"
 
 
@@ -65,11 +72,17 @@ class Reason(Record):
     severity: Severity
     """The severity that this statement alone would give."""
     indicator: str = ""
-    """Indicator that it is about; empty if it is about the generation."""
+    """Indicator that it is about, the worst of several; empty if it is about the generation."""
+    others: tuple[str, ...] = ()
+    """The other indicators that it is about."""
     definitions: tuple[int, ...] = ()
     """Definitions of model collapse that the indicator measures, by their numbers in Schaeffer et al. (2025)."""
     sentence: str
     """The statement in plain words, with the numbers."""
+
+    def is_about(self, indicator: str) -> bool:
+        """Whether the statement is about an indicator; "" stands for the generation."""
+        return indicator == self.indicator or indicator in self.others
 
 
 class Alert(Record):

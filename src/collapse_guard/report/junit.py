@@ -38,7 +38,7 @@ def junit(assessment: Assessment, *, strict: bool = False, allow_undecided: bool
     for key in ("lineage", "generation", "wild_type", "policy"):
         suite.add_property(key, sentences.one_line(str(getattr(verdict, key))))
     for indicator in _judged(assessment):
-        about = [reason for reason in verdict.reasons if reason.indicator == indicator]
+        about = [reason for reason in verdict.reasons if reason.is_about(indicator)]
         suite.add_testcase(_case(indicator, about, generation.lineage, results))
     if not len(suite):
         bare = Reason(kind="baseline", severity=verdict.severity, sentence="the verdict comes without reasons")
@@ -53,7 +53,9 @@ def _judged(assessment: Assessment) -> list[str]:
     """Indicators that the verdict rests on, worst first; the empty name stands for the generation."""
     reasons = sorted(assessment.verdict.reasons, key=lambda reason: -reason.severity.rank)
     deciding = (comparison.indicator for comparison in assessment.comparisons if comparison.decides)
-    return list(dict.fromkeys([*(reason.indicator for reason in reasons), *deciding]))
+    return list(
+        dict.fromkeys([*(name for reason in reasons for name in (reason.indicator, *reason.others)), *deciding])
+    )
 
 
 def _case(

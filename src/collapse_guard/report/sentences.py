@@ -42,7 +42,7 @@ def status(comparison: Comparison, verdict: Verdict) -> Severity | None:
 
 def reason_for(indicator: str, verdict: Verdict) -> Reason | None:
     """The worst reason about an indicator; None where there is none."""
-    about = [reason for reason in verdict.reasons if reason.indicator == indicator]
+    about = [reason for reason in verdict.reasons if reason.is_about(indicator)]
     return max(about, key=lambda reason: reason.severity.rank, default=None)
 
 

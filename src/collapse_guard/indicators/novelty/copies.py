@@ -98,6 +98,7 @@ class _TrainingSetIndicator(Indicator):
     value_range = (0.0, 1.0)
     minimum_n = MINIMUM_GROUPS
     scale: ClassVar[EffectScale] = EffectScale.SHARE
+    counts_faults = True
     definitions = (6,)
 
     def _add_counts(self, settings: str) -> None:
