@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from collapse_guard.decision.baselines import comparisons_of
+from collapse_guard.decision.leak import leak_of
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
@@ -124,7 +125,10 @@ def conclude(
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
-    obstacles = obstacles_of(generation, readings, reference, drift=drift, policy=policy)
+    obstacles = [
+        *obstacles_of(generation, readings, reference, drift=drift, policy=policy),
+        *leak_of(generation, readings, policy),
+    ]
     evidence = _by_this_policy(history, drift, policy) if policy.rotate_folds else history
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
     return Assessment(

@@ -202,6 +202,9 @@ class Evidence:
     """Losses of the generation on its own samples; the documents are the numbers of the samples: "0", "1", ..."""
     founder_losses: Losses | None = None
     """Losses of the founder on the samples of this generation; the documents are the numbers of the samples."""
+    training_losses: Losses | None = None
+    """Losses of the generation on documents that it was trained on, of the same kind as the wild type's: a founder that
+    finds its evaluation documents no harder has seen them."""
     scores: Mapping[str, Any] | None = None
     """Name of each task -> its scores: a mapping of the id of each item to its score, a list of scores, or `Scores`, as
     which they are kept. An indicator for each task; see `docs/task-scores.md`."""

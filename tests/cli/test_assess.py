@@ -185,6 +185,18 @@ def test_losses_in_another_unit_are_undecided_with_the_option_that_reads_them(ru
     assert "'byte' is not one of" in run("assess", *common, nats, "--lineage", "x", "--loss-per", "byte").err
 
 
+def test_a_founder_that_knows_its_evaluation_documents_is_watched(run, world, tmp_path, wild_type):
+    common = ("--wild-type", world.wild_type, "--store", world.uri, "--generation", 0)
+    losses = ("--losses", _losses(tmp_path / "losses.csv", wild_type))
+    for shift, severity in ((0.0, "HEALTHY"), (-1.0, "HEALTHY"), (1.0, "WATCH")):
+        trained_on = ("--training-losses", _losses(tmp_path / f"{shift}.csv", wild_type, shift))
+        outcome = run("assess", *common, *losses, *trained_on, "--lineage", f"leak {shift}")
+        assert outcome.code == 0
+        assert f"{severity}: generation 0" in outcome.out
+        assert ("too few documents to tell" in outcome.out) == (shift == 0.0)
+        assert ("`WildType.check_training`" in outcome.out) == (severity == "WATCH")
+
+
 def _of_samples(path, n):
     rows = [f"{number},{20 * (3.0 + 0.1 * (number % 7))},20" for number in range(n)]
     path.write_text("\n".join(["document,nll,n_tokens", *rows]) + "\n", encoding="utf-8")

@@ -109,21 +109,21 @@ def test_losses_come_back_to_the_bit_also_where_they_are_not_numbers(directory, 
     assert before.entropy is None or identical(back.entropy, before.entropy)
 
 
-@pytest.mark.parametrize("name", ["own_losses", "founder_losses"])
+@pytest.mark.parametrize("name", ["own_losses", "founder_losses", "training_losses"])
 def test_losses_on_samples_come_back_under_their_own_name(tmp_path, name):
     scored = Losses(documents=("0", "2"), nll=[1.5, np.nan], n_tokens=[3, 4], entropy=[0.5, 0.25])
     back = round_trip(tmp_path, Evidence(samples=["a", "b", "c"], **{name: scored}))
-    (other,) = {"losses", "own_losses", "founder_losses"} - {name, "losses"}
+    others = {"losses", "own_losses", "founder_losses", "training_losses"} - {name}
     assert getattr(back, name).documents == scored.documents
     assert identical(getattr(back, name).nll, scored.nll)
     assert identical(getattr(back, name).entropy, scored.entropy)
-    assert back.losses is getattr(back, other) is None
+    assert {getattr(back, other) for other in others} == {None}
 
 
 def test_evidence_that_was_kept_before_samples_were_scored_is_still_read(tmp_path):
     kept = save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=request())
     contents = json.loads((kept / "pending.json").read_text("utf-8"))
-    del contents["has_own_losses"], contents["has_founder_losses"]
+    del contents["has_own_losses"], contents["has_founder_losses"], contents["has_training_losses"]
     (kept / "pending.json").write_text(json.dumps(contents), encoding="utf-8")
     assert load_pending(kept).evidence.own_losses is None
 

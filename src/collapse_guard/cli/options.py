@@ -109,6 +109,13 @@ class Submission:
     founder_losses: Annotated[
         Path | None, file("Losses of the founder on the samples of this generation. Columns as in --own-losses.")
     ] = None
+    training_losses: Annotated[
+        Path | None,
+        file(
+            "Losses of the generation on documents that it was trained on. Columns as in --losses. To a founder with a "
+            "leak, evaluation documents are no harder than these."
+        ),
+    ] = None
     loss_unit: Annotated[
         LossUnit | None,
         typer.Option(help="What the losses and entropies in all files are in. Default: nats.", show_default=False),

@@ -59,7 +59,7 @@ def _index(submission: Submission) -> int | None:
 
 
 def _evidence(submission: Submission, column: str) -> Evidence:
-    names = ("losses", "own_losses", "founder_losses")
+    names = ("losses", "own_losses", "founder_losses", "training_losses")
     unit, per = (submission.loss_unit or "nats"), (submission.loss_per or "document")
     losses: dict[str, Any] = {
         name: read_losses(path, unit=unit, per=per) for name in names if (path := getattr(submission, name)) is not None

@@ -294,8 +294,8 @@ def _is_one_factor(here: _Scored, there: _Scored, factor: _Factor) -> bool:
     left of the log ratio is the noise of a training: a robust standard deviation of .15 to .27 / sqrt(n) for documents
     of n tokens, which is at most .43 of the spread over documents. That spread stays as it is. And the factor is met:
     to 5%, or to 1% where all losses are the founder's times one number. Where collapses had raised losses by a third or
-    more, the first was .30 to .75 / sqrt(n) and .52 to 1.5 of the spread, and the spread itself had changed by up to a
-    half (docs/losses.md).
+    more, the first was .30 to .75 / sqrt(n) and .59 to 1.4 of the spread, which had changed by a factor of up to 2.3
+    (docs/losses.md).
     """
     left = _log_ratios(here, there) - factor.logs
     noise = _spread(left)

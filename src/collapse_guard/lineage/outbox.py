@@ -5,6 +5,7 @@ A directory of its own per generation, written whole or not at all, without pick
     pending.json          what was asked for (`PendingRequest`)
     samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
     losses.parquet        losses on wild-type documents, one row per document
+    training_losses.parquet                         losses on training documents, one row per document
     own_losses.parquet, founder_losses.parquet      losses on samples, one row per sample
     scores.parquet        scores of tasks, one row per item
     arrays.safetensors    samples that are vectors, and embeddings
@@ -43,7 +44,7 @@ WILD_TYPES = Path(".collapse_guard", "wild-types")
 SampleKind = Literal["none", "texts", "ids", "array"]
 
 _REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
-_LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses")}
+_LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses", "training_losses")}
 
 _LOSS_COLUMNS = {
     "document": pa.large_string(),
@@ -101,6 +102,7 @@ class _Contents(Record):
     has_losses: bool
     has_own_losses: bool = False
     has_founder_losses: bool = False
+    has_training_losses: bool = False
     has_embeddings: bool
     has_scores: bool = False
     sources: dict[str, str] | None = None

@@ -14,8 +14,11 @@ import numpy as np
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import Indicator, reading_of
 from collapse_guard.indicators.groups import content_order
+from collapse_guard.indicators.likelihood import Perplexity
+from collapse_guard.indicators.likelihood.nats import perplexity
 from collapse_guard.indicators.rates import Rates, ScoredDocuments, not_finite, too_few
-from collapse_guard.records import Reading, TailStratum
+from collapse_guard.records import Direction, Reading, TailStratum
+from collapse_guard.records.readings import TRAINING_PERPLEXITY
 
 
 def loss_readings(losses: Losses, tail: TailStratum | None, only: Collection[str] | None = None) -> list[Reading]:
@@ -28,6 +31,23 @@ def loss_readings(losses: Losses, tail: TailStratum | None, only: Collection[str
     """
     rates = [(metric, metric.read(ScoredDocuments(losses, tail))) for metric in reading_of("losses", only)]
     return [_of_documents(metric, found) for metric, found in rates if found is not None]
+
+
+def training_reading(losses: Losses) -> Reading:
+    """The perplexity of documents that a generation was trained on, which is compared with that of others.
+
+    Args:
+        losses: Losses on these documents.
+
+    Example:
+        >>> losses = Losses(documents=("a", "b"), nll=[math.log(8), math.log(2)], n_tokens=[1, 3])
+        >>> round(training_reading(losses).value, 6)
+        2.0
+    """
+    value = perplexity(losses.nll, losses.n_tokens)
+    rates = Rates(value=value, documents=losses.documents, sums=losses.nll, units=losses.n_tokens)
+    reading = _of_documents(Perplexity, rates)
+    return reading.model_copy(update={"indicator": TRAINING_PERPLEXITY, "direction": Direction.BOTH})
 
 
 def output_readings(evidence: Evidence, size: int, only: Collection[str] | None = None) -> list[Reading]:

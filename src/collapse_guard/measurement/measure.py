@@ -18,7 +18,7 @@ from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
 from collapse_guard.indicators.registry import names
 from collapse_guard.indicators.whole import WholeSamples
-from collapse_guard.measurement.loss_readings import loss_readings, output_readings
+from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
 from collapse_guard.measurement.sample_readings import (
     all_empty,
@@ -37,6 +37,7 @@ from collapse_guard.measurement.samples import (
 )
 from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.records import Reading, TailStratum
+from collapse_guard.records.readings import TRAINING_PERPLEXITY
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
 
@@ -57,6 +58,7 @@ def measure(
     | evidence              | indicators                                                                     |
     |-----------------------|--------------------------------------------------------------------------------|
     | losses                | likelihood: bits_per_byte needs bytes, tails need a stratum, entropy entropies |
+    | training losses       | training_perplexity, which is no indicator of collapse                         |
     | own, founder losses   | own_perplexity, founder_perplexity                                             |
     | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens; empty    |
     |                       | samples are counted by empty_samples and left out of all others                |
@@ -91,10 +93,11 @@ def measure(
         (6, '10 samples')
     """
     scores = evidence.scores or {}
-    selected = _wanted(only, scores)
+    selected = _wanted(only, (*scores, TRAINING_PERPLEXITY))
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
     evidence = tokenized(wild_type, evidence)
     readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, selected)
+    readings += [] if evidence.training_losses is None else [training_reading(evidence.training_losses)]
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)
     readings += score_readings(scores, selected)

@@ -12,6 +12,7 @@ from collapse_guard.indicators.base import reading_of
 from collapse_guard.indicators.rates import not_finite, too_few
 from collapse_guard.indicators.registry import names
 from collapse_guard.records import Direction, EffectScale, Reading
+from collapse_guard.records.readings import TRAINING_PERPLEXITY
 
 FAMILY = "tasks"
 MINIMUM_ITEMS = 60
@@ -42,7 +43,7 @@ def score_readings(scores: Mapping[str, Scores], only: Collection[str] | None = 
 
 def check_tasks(tasks: Collection[str]) -> None:
     """Refuse tasks that have the name of an indicator; raises InputError."""
-    taken = next((name for name in tasks if name in names()), None)
+    taken = next((name for name in tasks if name in (*names(), TRAINING_PERPLEXITY)), None)
     if taken:
         raise InputError(f"`scores` must have names that no indicator has, but got {taken!r}: rename it")
 

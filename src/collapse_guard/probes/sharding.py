@@ -66,6 +66,7 @@ def merge(parts: Sequence[Evidence], *, samples: int | None = None, documents: i
         embeddings=_column(parts, "embeddings", samples),
         own_losses=_merge_numbered([part.own_losses for part in parts]),
         founder_losses=_merge_numbered([part.founder_losses for part in parts]),
+        training_losses=_merge_losses([part.training_losses for part in parts], None),
         scores=_merge_scores([part.scores for part in parts if part.scores is not None]) or None,
     )
 

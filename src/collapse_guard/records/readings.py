@@ -12,6 +12,9 @@ from pydantic import Field
 from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
 
+TRAINING_PERPLEXITY = "training_perplexity"
+"""Name of the reading of losses on training documents, which is of one generation and no indicator of collapse."""
+
 
 class Direction(StrEnum):
     """Which way an indicator moves when the model collapses."""
