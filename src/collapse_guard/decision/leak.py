@@ -79,8 +79,9 @@ def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[
         return [
             _said(
                 ReasonKind.LEAKED,
-                f"{harder}: they are {found}, as documents are that it was trained on. Look for them in its training "
-                "data (`WildType.check_training`); an underfit model, or one that saw each document once, shows this too",
+                f"{harder}: they are {found}, as documents are that it was trained on. Look for them in its "
+                "training data (`WildType.check_training`); an underfit model, or one that saw each document once, "
+                "shows this too",
                 Severity.WATCH,
             )
         ]
