@@ -75,6 +75,7 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/detector.py score --out $(DETECTOR)/published --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/detector.py presets --out $(DETECTOR)/published --calibration $(DETECTOR)/tuning --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/loss_units.py
 	$(BIN)/python benchmarks/interrupted.py --trials 100
 	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md

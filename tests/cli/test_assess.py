@@ -182,6 +182,9 @@ def test_losses_in_another_unit_are_undecided_with_the_option_that_reads_them(ru
         converted = run("assess", *common, path, *option, *lineage, "--generation", 2)
         assert converted.code == 1
         assert "it changed by +22.1%" in converted.out
+    without = run("assess", world.founder, *common[:-1], "--lineage", "x", "--loss-unit", "bits")
+    assert without.code == 2
+    assert "`--loss-unit` must be given with losses, but got none: give `--losses`" in without.err
     assert "'byte' is not one of" in run("assess", *common, nats, "--lineage", "x", "--loss-per", "byte").err
 
 

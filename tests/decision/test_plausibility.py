@@ -139,6 +139,12 @@ class TestConstants:
     def test_a_factor_of_no_unit_is_a_rise(self, times):
         assert told(times * nll("healthy"), nll("founder")) == ""
 
+    @pytest.mark.parametrize(("times", "is_seen"), [(9.0, False), (12.0, True), (1000.0, True)])
+    def test_one_that_no_collapse_reaches_is_another_unit(self, times, is_seen):
+        why = told(times * nll("healthy"), nll("founder"))
+        assert why.startswith("the losses look like sums of another unit") == is_seen
+        assert told(times * nll("overfitted") / 1.6, nll("founder")) == "", "unlike for all documents"
+
     @pytest.mark.parametrize("times", [1.4, 1.5, 2.25, 2.4, 3.2, 3.5])
     def test_a_factor_without_noise_must_be_that_of_a_unit(self, times):
         assert told(times * nll("founder"), nll("founder")) == ""

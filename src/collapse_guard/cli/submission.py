@@ -64,6 +64,7 @@ def _evidence(submission: Submission, column: str) -> Evidence:
     losses: dict[str, Any] = {
         name: read_losses(path, unit=unit, per=per) for name in names if (path := getattr(submission, name)) is not None
     }
+    _check_unit(submission, losses)
     if not (losses or submission.samples or submission.scores):
         raise InputError(
             "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
@@ -80,6 +81,13 @@ def _evidence(submission: Submission, column: str) -> Evidence:
     _check_samples("--own-losses", evidence.own_losses, evidence.samples)
     _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
     return evidence
+
+
+def _check_unit(submission: Submission, losses: dict[str, Any]) -> None:
+    """Refuse a unit of losses where there are none."""
+    given = [name for name in ("loss_unit", "loss_per") if getattr(submission, name) is not None]
+    if given and not losses:
+        raise InputError(f"`--{given[0].replace('_', '-')}` must be given with losses, but got none: give `--losses`")
 
 
 def check_alone(*groups: Submission | ReportFiles) -> None:

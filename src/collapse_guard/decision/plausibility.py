@@ -45,6 +45,8 @@ FEWEST_LENGTHS = 10.0
 LARGEST_FALL = math.log(2.0)
 """Fall of log perplexity that is more than a retraining of the same kind does: a half. Four epochs instead of two took
 45% off the perplexity of a small model."""
+LARGEST_RISE = math.log(10.0)
+"""Factor of all losses, whatever the unit, that is more than a collapse makes of them."""
 BITS_PER_BYTE = (0.1, 8.0)
 """No model of text needs less unless it knows the text by heart, and random bytes need 8."""
 LARGEST_LOSS = math.log(1e6)
@@ -202,6 +204,10 @@ def _beside(here: Scored | None, there: Scored | None) -> str:
     for factor in factors(*pair):
         if is_one_factor(*pair, factor):
             return f"{in_units(factor)}: {_times(*pair)}, almost alike for all documents; {conversion(factor)}"
+    middle = float(np.median(log_ratios(*pair)))
+    other = Factor(here="another unit", there="nats", logs=np.full(len(pair[0].nll), middle))
+    if middle > LARGEST_RISE and is_one_factor(*pair, other):
+        return f"{in_units(other)}: {_times(*pair)}, almost alike for all documents; {conversion(other)}"
     return ""
 
 
