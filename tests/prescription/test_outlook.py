@@ -18,6 +18,7 @@ from collapse_guard.records import (
     Direction,
     Forecast,
     Mixture,
+    Reason,
     Severity,
 )
 
@@ -170,6 +171,18 @@ def test_an_indicator_that_was_not_always_compared_is_left_out():
     bare = [past.model_copy(update={"comparisons": ()}) for past in lineage]
     assert ahead(bare).forecasts == ()
     assert ahead(bare).prescription is None
+
+
+def test_losses_in_another_unit_are_no_drift():
+    lineage = losing(3)
+    odd = Reason(
+        kind="implausible", severity=Severity.UNDECIDED, indicator="tail_loss", others=("perplexity",), sentence=""
+    )
+    for place in (1, 3):
+        verdict = lineage[place].verdict.model_copy(update={"reasons": (odd,)})
+        told = [*lineage[:place], lineage[place].model_copy(update={"verdict": verdict}), *lineage[place + 1 :]]
+        assert "perplexity" in ahead(lineage).forecasts[0].courses
+        assert not ahead(told).forecasts
 
 
 @pytest.mark.parametrize(("crossed", "fails_at"), [((0.0, 0.5, 0.51, 0.9), 7), ((0.9,), 5), ((0.0, 0.5), None)])

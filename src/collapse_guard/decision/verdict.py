@@ -173,13 +173,9 @@ def _past_e_values(past: Assessment, like: Comparison, threshold: Threshold) -> 
         _e_value(comparison, threshold)
         for comparison in past.comparisons
         if (comparison.indicator, comparison.baseline) == (like.indicator, like.baseline)
-        and not _is_implausible(like.indicator, past.verdict)
+        and not past.verdict.disbelieves(like.indicator)
     ]
     return [e_value for e_value in e_values if e_value is not None]
-
-
-def _is_implausible(indicator: str, verdict: Verdict) -> bool:
-    return any(reason.kind is ReasonKind.IMPLAUSIBLE and reason.is_about(indicator) for reason in verdict.reasons)
 
 
 def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:

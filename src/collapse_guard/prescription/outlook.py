@@ -101,7 +101,7 @@ class _Courses:
 
 
 def _courses(line: Sequence[Assessment]) -> _Courses | None:
-    tables = [{c.indicator: c for c in past.comparisons if c.baseline == "founder"} for past in line[1:]]
+    tables = [{c.indicator: c for c in past.comparisons if _is_drift(c, past)} for past in line[1:]]
     deciding = [c for c in tables[-1].values() if c.decides]
     complete = tuple(c for c in deciding if all(_is_known(table.get(c.indicator)) for table in tables))
     if not complete:
@@ -119,6 +119,10 @@ def _courses(line: Sequence[Assessment]) -> _Courses | None:
         mixing=tuple(mixing_of(line[-1].readings[comparison.indicator]) for comparison in complete),
         synthetic=1.0 - real_shares(line),
     )
+
+
+def _is_drift(comparison: Comparison, past: Assessment) -> bool:
+    return comparison.baseline == "founder" and not past.verdict.disbelieves(comparison.indicator)
 
 
 def mixing_of(reading: Reading) -> str:

@@ -122,6 +122,10 @@ class Verdict(Record):
         """The severity that alerts follow: `shown`, or else `severity`."""
         return self.severity if self.shown is None else self.shown
 
+    def disbelieves(self, indicator: str) -> bool:
+        """Whether an indicator's evidence does not look like what it should be, such as losses in another unit."""
+        return any(reason.kind is ReasonKind.IMPLAUSIBLE and reason.is_about(indicator) for reason in self.reasons)
+
     def __str__(self) -> str:
         """The severity and the worst reason, on one line."""
         why = f": {self.reasons[0].sentence}" if self.reasons else ""
