@@ -243,10 +243,23 @@ class TestSaysNothing:
         assert not self.pair([], [])
 
     @pytest.mark.parametrize(
+        ("here", "there", "is_empty"),
+        [
+            (((1, 90),), ((1, 80),), False),
+            (((90, 1),), ((80, 1),), True),
+            (((90, 1),), ((1, 80),), False),
+            (((45, 2),), ((40, 2),), False),
+        ],
+    )
+    def test_one_sample_again_and_again_on_both_sides(self, here, there, is_empty):
+        sides = [make_reading("unique_samples", 1.0, census=census, group="sample") for census in (here, there)]
+        assert says_nothing(*sides) == is_empty
+
+    @pytest.mark.parametrize(
         ("name", "value", "is_empty"),
         [
-            ("unique_samples", 1.0, False),
-            ("unique_samples", 0.5, True),
+            ("empty_samples", 0.0, False),
+            ("empty_samples", 1.0, True),
             ("copied_ngrams", 0.0, False),
             ("copied_ngrams", 1.0, True),
             ("near_duplicates", 0.0, False),

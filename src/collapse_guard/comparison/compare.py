@@ -49,7 +49,10 @@ def says_nothing(reading: Reading, reference: Reading) -> bool:
 
     Distinct words of documents of one word each are an example: 1 against 1. Two things are no examples: documents and
     items, of which each is compared with itself; and counts of faults (`Indicator.counts_faults`) where there is none.
+    Samples that are counted all together say nothing where both sides wrote one sample again and again.
     """
+    if reading.census or reference.census:
+        return all(sum(different for _, different in side.census) == 1 for side in (reading, reference))
     values = (*reading.replicates, *reference.replicates)
     if reading.keys or reference.keys or reading.group == "item" or not values:
         return False

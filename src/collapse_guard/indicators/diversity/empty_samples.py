@@ -56,6 +56,7 @@ class EmptySamples(DiversityIndicator):
     scale = EffectScale.SHARE
     undefined = "there are no samples"
     evidence = "whole"
+    counts_faults = True
     minimum_n = 32
     cost = "O(n) for n samples"
     misses = "samples that say nothing in a few words"

@@ -66,7 +66,6 @@ class UniqueSamples(DiversityIndicator, KeyTable):
     evidence = "whole"
     reads_rows = True
     minimum_n = 32
-    counts_faults = True
     cost = "O(bytes)"
     misses = "copies with a small change, and everything short of copies"
     definitions = (6,)
