@@ -3,7 +3,6 @@
 from collapse_guard.comparison.compare import compare as compare
 from collapse_guard.comparison.compare import contrast_of as contrast_of
 from collapse_guard.comparison.compare import obstacle as obstacle
-from collapse_guard.comparison.compare import says_nothing as says_nothing
 from collapse_guard.comparison.contrast import Contrast as Contrast
 from collapse_guard.comparison.paired import paired_difference as paired_difference
 from collapse_guard.comparison.paired import paired_log_ratio as paired_log_ratio

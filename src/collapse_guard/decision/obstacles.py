@@ -18,11 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from collapse_guard.comparison import obstacle, says_nothing
+from collapse_guard.comparison import obstacle
 from collapse_guard.comparison.effects import shown
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.plausibility import doubt, near_a_unit, of_documents
 from collapse_guard.decision.policy import Policy
+from collapse_guard.decision.saturation import says_nothing
 from collapse_guard.records import Direction, EffectScale, Generation, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import Readings
 
