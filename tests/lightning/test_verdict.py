@@ -101,7 +101,7 @@ class TestALanguageModel:
 
     @pytest.mark.slow
     def test_trained_on_one_document_has_collapsed(self, fit, wild_type, store, probe, loader, encode, model):
-        with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
+        with pytest.warns(CollapseGuardWarning, match="^WATCH .*the founder is far from the wild type"):
             fit(CollapseGuard(wild_type, "newsbot", probe, store=store, generation=0), max_epochs=8)
         one = torch.utils.data.DataLoader([encode(wild_type.pool[0])] * 64, batch_size=16)
         child = CollapseGuard(wild_type, "newsbot", probe, store=store, actions=())
@@ -169,8 +169,10 @@ class TestTheProbe:
                 return Evidence(losses=losses, samples=list(wild_type.pool[:200]))
 
         own = CollapseGuard(wild_type, "newsbot", Mine(), store=store, generation=0)
-        with pytest.warns(CollapseGuardWarning, match="^UNDECIDED"):
-            fit(own)
+        fit(own)
+        told = [reason.sentence for reason in own.verdict.reasons if reason.is_about("tail_loss")]
+        assert own.verdict.severity is Severity.HEALTHY
+        assert told[0].startswith("tail_loss is not judged: the founder's tail has 4 documents, 10 are needed")
         assert {"perplexity", "distinct_2"} <= own.assessment.readings.keys()
         assert own.evidence.samples == list(wild_type.pool[:200])
 
