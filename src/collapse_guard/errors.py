@@ -90,6 +90,7 @@ def near(name: str, known: Iterable[str]) -> str:
     if not names:
         return "there are none"
     spelt = {known.casefold(): known for known in names}
-    close = difflib.get_close_matches(name.casefold(), spelt, n=1)
-    hint = f"did you mean `{spelt[close[0]]}`? " if close else ""
+    folded = [spelt[close] for close in difflib.get_close_matches(name.casefold(), spelt, n=1)]
+    close = difflib.get_close_matches(name, names, n=1) or folded
+    hint = f"did you mean `{close[0]}`? " if close else ""
     return f"{hint}Known: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"

@@ -14,7 +14,7 @@ _MISSING = ("NAType", "NaTType", "NoneType")
 
 
 def texts_of(name: str, given: Any) -> Any:
-    """The texts of a list, of a column or of the column `text` of a table: "" for one that is missing or blank.
+    """The texts of a list, of a column or of the column `text` of a table: "" for one that is missing.
 
     What holds no texts, such as an array of numbers, is returned as it is; a table of numbers alone, as an array.
 
@@ -29,7 +29,7 @@ def texts_of(name: str, given: Any) -> Any:
         >>> import pandas
         >>> frame = pandas.DataFrame({"id": [1, 2], "text": ["We the people", None]})
         >>> texts_of("samples", frame), texts_of("samples", ["We", None, " "])
-        (['We the people', ''], ['We', '', ''])
+        (['We the people', ''], ['We', '', ' '])
     """
     if isinstance(given, Mapping):
         raise InputError(
@@ -82,10 +82,8 @@ def _listed(column: Any) -> Any:
 
 def _filled(values: Sequence[Any]) -> Sequence[Any]:
     """The values, "" for those that are no text; the same object where each is one."""
-    return ["" if _is_empty(value) else value for value in values] if any(map(_is_empty, values)) else values
+    return ["" if _is_missing(value) else value for value in values] if any(map(_is_missing, values)) else values
 
 
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.isspace()
+def _is_missing(value: Any) -> bool:
     return type(value).__name__ in _MISSING or (isinstance(value, float) and value != value)

@@ -259,4 +259,5 @@ def test_people_read_families_and_indicators_in_this_order():
         *("perplexity", "bits_per_byte", "tail_loss", "tail_token_loss", "cvar_loss"),
         *("entropy", "own_perplexity", "founder_perplexity", "distinct_1"),
     ]
-    assert list(built_in())[24:29] == ["rare_coverage", "rare_mass", "missing_mass", "lost_ngrams", "hill_index"]
+    assert list(built_in())[23:26] == ["unique_samples", "near_unique_samples", "empty_samples"]
+    assert list(built_in())[26:31] == ["rare_coverage", "rare_mass", "missing_mass", "lost_ngrams", "hill_index"]
