@@ -56,3 +56,17 @@ def test_few_rows_of_numbers_come_in_small_groups(rng):
     assert WildType.fit_arrays(rng.normal(size=(300, 3))).group_samples == 8
     assert WildType.fit_arrays(rng.normal(size=(5000, 3))).group_samples == 128
     assert WildType.fit_arrays(rng.normal(size=(300, 3)), group_samples=128).group_samples == 128
+
+
+@pytest.mark.slow
+def test_few_tokens_a_word_come_in_small_groups():
+    """Text that is made of few long pieces: the tokenizer spells a document with fewer tokens than it has words."""
+    syllables = np.array([chr(code) for code in range(0x0E01, 0x0E2F)])
+    rng = np.random.default_rng(0)
+    pieces = ["".join(rng.choice(syllables, 4)) for _ in range(300)]
+    wild_type = WildType.fit(["".join(rng.choice(pieces, 25)) for _ in range(1500)])
+    n_words = sum(len(wild_type.words(text)) for text in wild_type.evaluation)
+    n_tokens = sum(map(len, wild_type.encode(list(wild_type.evaluation))))
+    assert wild_type.group_tokens == fitting_size(min(n_words, n_tokens), TOKENS) < fitting_size(n_words, TOKENS)
+    reference = reference_readings(wild_type, sample_tokens=None)
+    assert reference["distinct_2"].is_usable

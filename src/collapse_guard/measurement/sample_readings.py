@@ -58,7 +58,7 @@ def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Rea
         value, n, parts = share_of_different(counted), size_of(counted), {"census": counted, "group": "sample"}
     else:
         value, n = float(counted.mean()) if len(counted) else math.nan, len(counted)
-        parts = {"replicates": tuple(float(part.mean()) for part in _parts(counted)), "group": "part of the samples"}
+        parts = {"replicates": _means_of_parts(counted), "group": "part of the samples"}
     if not n and whole.n_empty:
         problem = all_empty(whole.n_empty)
     needed = metric.minimum_n
@@ -66,10 +66,16 @@ def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Rea
     return metric.reading(value=math.nan if problem else value, n=n, n_minimum=needed, problem=problem or few, **parts)
 
 
-def _parts(numbers: FloatArray) -> list[FloatArray]:
-    """As many parts of the samples as a spread needs, in an order that has nothing to do with their content."""
+def _means_of_parts(numbers: FloatArray) -> tuple[float, ...]:
+    """Means of as many parts of the samples as a spread needs, in an order that has nothing to do with their content.
+
+    Parts differ in size by one sample, so their means are moved by a little: their mean is that of all samples.
+    """
+    if len(numbers) < WHOLE_PARTS:
+        return ()
     order = content_order([number.tobytes() for number in numbers])
-    return np.array_split(numbers[order], WHOLE_PARTS) if len(numbers) >= WHOLE_PARTS else []
+    means = np.array([part.mean() for part in np.array_split(numbers[order], WHOLE_PARTS)])
+    return tuple((means + (numbers.mean() - means.mean())).tolist())
 
 
 def all_empty(n: int) -> str:

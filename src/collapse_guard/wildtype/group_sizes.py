@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tokenizers import Tokenizer
+
 from collapse_guard.corpus.lexicon import words
+from collapse_guard.wildtype.tokenization import encode
 
 TOKENS = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128)
 """Tokens in a group, the usual number first."""
@@ -30,12 +33,10 @@ def fitting_size(available: int, sizes: tuple[int, ...]) -> int:
     return next((size for size in sizes if available >= FILLED * size), sizes[-1])
 
 
-def sizes_for_texts(evaluation: Sequence[str]) -> dict[str, int]:
-    """Tokens and samples in a group, by the names of the settings; groups of words have as many words.
-
-    Example:
-        >>> sizes_for_texts(["we the people"] * 200)
-        {'group_tokens': 128, 'group_samples': 24}
-    """
+def sizes_for_texts(evaluation: Sequence[str], tokenizer: Tokenizer) -> dict[str, int]:
+    """Tokens and samples in a group, by the names of the settings; groups of words have as many words as tokens."""
     n_words = sum(len(words(text)) for text in evaluation)
-    return {"group_tokens": fitting_size(n_words, TOKENS), "group_samples": fitting_size(len(evaluation), SAMPLES)}
+    n_tokens = sum(map(len, encode(tokenizer, evaluation)))
+    # Text without words has no groups of words, whatever their size.
+    units = min(n_words, n_tokens) or n_tokens
+    return {"group_tokens": fitting_size(units, TOKENS), "group_samples": fitting_size(len(evaluation), SAMPLES)}

@@ -115,7 +115,7 @@ class WildType:
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
         settings = TextSettings.checked(**dict.fromkeys(sizes, 2) | options)
         contents = fit_texts(texts_of("documents", documents), settings, embedder)
-        fitting = sizes_for_texts(contents.evaluation)
+        fitting = sizes_for_texts(contents.evaluation, contents.tokenizer) if sizes else {}
         return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
     @classmethod
