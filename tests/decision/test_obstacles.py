@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from building import make_reading
+from collapse_guard import Evidence, WildType, assess
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Direction, Generation, ReasonKind, Severity
@@ -254,3 +255,32 @@ class TestFolds:
         losses = on_documents(45)
         assert obstacles([losses], [losses], policy=self.policy) == []
         assert obstacles([on_documents(90)], drift=[on_documents(90)], policy=self.policy) == []
+
+
+class TestFewSamplesAreNoExcuse:
+    """Where the wild type can be read, more samples would do: a collapse must not pass because nobody could look."""
+
+    def test_neither_here_nor_at_the_founder(self):
+        found = told([few(), reading("vendi")], [reading(), reading("vendi")], drift=[few(), reading("vendi")])
+        assert found == [undecided(ReasonKind.TOO_FEW, "distinct_2")]
+
+    def test_only_at_the_founder(self):
+        [found] = obstacles([reading(), reading("vendi")], [reading()], drift=[few(), reading("vendi")])
+        assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "distinct_2")
+        assert found.sentence == (f"distinct_2 cannot be judged: at the baseline, {FEW}; found a lineage that has it")
+
+    def test_where_the_wild_type_cannot_be_read_either_it_is_a_remark(self):
+        [found] = obstacles([few(), reading("vendi")], [few()], drift=[few(), reading("vendi")])
+        assert (found.kind, found.severity) == (ReasonKind.NOT_READ, Severity.HEALTHY)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("n", [(150, 150), (150, 700), (700, 150)], ids=str)
+    def test_a_collapse_in_too_few_samples_for_groups_is_not_healthy(self, n):
+        def texts(how_many, seed, types):
+            drawn = np.random.default_rng(seed).zipf(1.3, size=(how_many, 30)) % types
+            return [" ".join(f"w{word}" for word in row) for row in drawn]
+
+        wild_type = WildType.fit(texts(4000, 0, 5000), group_samples=128)
+        founder = assess(wild_type, Evidence(samples=texts(n[0], 1, 5000)))
+        verdict = assess(wild_type, Evidence(samples=texts(n[1], 2, 8)), history=[founder]).verdict
+        assert verdict.severity in (Severity.UNDECIDED, Severity.COLLAPSED)

@@ -3,20 +3,23 @@
 | what is there                                                      | reason                    |
 |--------------------------------------------------------------------|---------------------------|
 | losses that do not look like losses (`plausibility`)               | UNDECIDED                 |
-| no usable reading here, but one at the baseline                    | UNDECIDED                 |
+| no usable reading here, but one of founder or wild type            | UNDECIDED                 |
+| none of the founder, but one of the wild type                      | UNDECIDED                 |
 | losses or scores that are not finite                               | UNDECIDED                 |
 | two usable readings that cannot be compared                        | UNDECIDED                 |
 | no usable reading at the baseline either, or no baseline           | a remark, or UNDECIDED if |
 | one value in every group, here and at the baseline: it says nothing| the policy requires it    |
 | a usable reading of the founder, which nothing is compared with    | it is the baseline        |
 
-So what nobody can read keeps no generation from passing; but if nothing at all could be judged, it is UNDECIDED.
+So what nobody can read keeps no generation from passing; but if nothing at all could be judged, it is UNDECIDED. Few
+samples are no excuse where the wild type itself can be read: more would do, and a collapse must not pass unseen.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from collapse_guard.comparison import obstacle
 from collapse_guard.comparison.effects import shown
@@ -49,12 +52,14 @@ def obstacles_of(
     fold = generation.index if drift else None
     here, baseline = on_fold(readings, fold, policy), {**reference, **on_fold(drift, fold, policy)}
     in_whole = {**reference, **drift}
+    readable = {name for side in (reference, drift) for name, one in side.items() if one.is_usable}
     found = []
     for name in asked:
         if name in doubtful:
             continue
         if name in here:
-            found.append(_obstacle(generation, here[name], baseline.get(name), in_whole.get(name), policy))
+            sides = _Sides(here[name], baseline.get(name), in_whole.get(name), name in readable)
+            found.append(_obstacle(generation, sides, is_required=name in policy.required))
         else:
             found.append(_absence(name, drift.get(name), policy))
     reasons = implausible + _together(reason for reason in found if reason is not None)
@@ -78,30 +83,35 @@ def _hints(readings: Readings, drift: Readings, asked: Collection[str], implausi
     return [_reason(ReasonKind.NEAR_A_UNIT, Severity.HEALTHY, (), hint)] if hint else []
 
 
-def _obstacle(
-    generation: Generation, reading: Reading, baseline: Reading | None, in_whole: Reading | None, policy: Policy
-) -> Reason | None:
-    """Why an indicator that was measured cannot decide, as a reason; None if it can.
+class _Sides(NamedTuple):
+    """What there is of one indicator."""
 
-    Args:
-        generation: The generation.
-        reading: Its reading, on its fold.
-        baseline: The baseline's on that fold; None if it has none.
-        in_whole: The baseline's on all folds.
-        policy: What is required.
-    """
-    name, is_required = reading.indicator, reading.indicator in policy.required
-    could_be_read = in_whole is not None and in_whole.is_usable
+    here: Reading
+    """The generation's reading, on its fold."""
+    baseline: Reading | None
+    """The baseline's on that fold; None if it has none."""
+    in_whole: Reading | None
+    """The baseline's on all folds."""
+    is_readable: bool
+    """Whether founder or wild type have a usable reading."""
+
+
+def _obstacle(generation: Generation, sides: _Sides, *, is_required: bool) -> Reason | None:
+    """Why an indicator that was measured cannot decide, as a reason; None if it can."""
+    reading, baseline = sides.here, sides.baseline
+    name = reading.indicator
     if not reading.is_usable:
-        if could_be_read or is_required or _is_broken(reading):
+        if sides.is_readable or is_required or _is_broken(reading):
             kind = ReasonKind.TOO_FEW if 0 < reading.n < reading.n_minimum else ReasonKind.NOT_A_NUMBER
             return _undecided(kind, name, f"{name}: {reading.problem}" if reading.problem else _no_number(name))
         return _remark(ReasonKind.NOT_READ, name, reading.problem or _no_number(name), is_required=False)
-    if baseline is not None and could_be_read:
+    if baseline is not None and sides.in_whole is not None and sides.in_whole.is_usable:
         return _of_two(reading, baseline, is_required=is_required)
     if generation.index == 0:
         return _founders(reading)
     why = _NO_FOUNDER if baseline is None else f"at the baseline, {baseline.problem or _no_number(name)}"
+    if sides.is_readable:
+        return _undecided(ReasonKind.MISSING, name, f"{name} cannot be judged: {why}; found a lineage that has it")
     return _remark(ReasonKind.NOT_READ, name, why, is_required=is_required)
 
 
