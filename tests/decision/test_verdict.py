@@ -426,3 +426,11 @@ def test_losses_in_another_unit_neither_pass_nor_collapse_and_are_no_evidence_in
     assert "bits" in reason.sentence
     [bad] = history[1].comparisons
     assert bad.e_beyond_margin > 1e6, "it would have been evidence of harm in all generations of the cycle"
+
+
+def test_reasons_are_in_the_order_of_harm_in_margins_whatever_their_units():
+    near = make_comparison("perplexity", effect=0.03, standard_error=1e-4)
+    none = make_comparison("empty_samples", 0.0, 0.0, margin=0.05, watch=0.02, standard_error=1e-4)
+    verdict = decide([none, near], generation=Generation(lineage="newsbot", index=1), policy=Policy())
+    order = [reason.indicator for reason in verdict.reasons if reason.indicator]
+    assert order == ["perplexity", "empty_samples"]

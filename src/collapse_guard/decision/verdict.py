@@ -185,7 +185,8 @@ def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
 
 
 def _excess(comparison: Comparison) -> float:
-    excess = comparison.harm - comparison.margin
+    """Harm in margins: units differ between indicators."""
+    excess = comparison.harm / comparison.margin
     return excess if not math.isnan(excess) else math.inf
 
 
