@@ -13,7 +13,7 @@ from collapse_guard.comparison.betting import paired_e_value
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
-from collapse_guard.comparison.rarefaction import rarefied_log_ratio
+from collapse_guard.comparison.rarefaction import Census, rarefied_log_ratio
 from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
 from collapse_guard.records import Baseline, Comparison, Direction, EffectScale, Reading
@@ -183,7 +183,8 @@ def effect_unit(reading: Reading) -> str:
 def contrast_of(reading: Reading, reference: Reading) -> Contrast:
     """Choose the method: paired where replicates have keys, two samples where not, shares of different samples."""
     if reading.census:
-        return rarefied_log_ratio(observed=reading.census, reference=reference.census)
+        here, there = _at_equal_size(reading, reference)
+        return rarefied_log_ratio(observed=here, reference=there)
     if not reading.keys:
         two_sample = two_sample_log_ratio if reading.scale is EffectScale.LOG_RATIO else two_sample_difference
         return two_sample(
@@ -194,6 +195,18 @@ def contrast_of(reading: Reading, reference: Reading) -> Contrast:
     paired = paired_log_ratio if reading.scale is EffectScale.LOG_RATIO else paired_difference
     observed = _observed(reading, reference)
     return paired(observed=observed, reference=reference.replicates, weights=reference.weights)
+
+
+def _at_equal_size(reading: Reading, reference: Reading) -> tuple[Census, Census]:
+    """The censuses of the largest number of samples that both were counted at; else of all samples."""
+    here, there = (
+        {sum(times * different for times, different in census): census for census in (*side.smaller, side.census)}
+        for side in (reading, reference)
+    )
+    common = here.keys() & there.keys()
+    if not common or not (reading.smaller or reference.smaller):
+        return reading.census, reference.census
+    return here[max(common)], there[max(common)]
 
 
 def _replicates(reading: Reading) -> int:

@@ -120,7 +120,7 @@ class Indicator(Metric, ABC):
         | words      | `read(group: WordGroup)`       | the same                                                 |
         | texts      | `read(group: TextGroup)`       | the same                                                 |
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
-        | whole      | `read(whole: WholeSamples)`    | a `Census`, or a number for each sample                  |
+        | whole      | `read(whole: WholeSamples)`    | a `Census`, `Clusters`, or a number for each sample      |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
         | outputs    | `read(evidence: Evidence)`     | its value and the `Losses` of samples                    |
         | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |

@@ -8,11 +8,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collapse_guard.indicators.instruments import Instruments, Shared
 
 Census = tuple[tuple[int, int], ...]
 """(k, how many different samples there are k times), k rising."""
+
+
+class Clusters(NamedTuple):
+    """Counts of kinds that grow together where there are more samples, as clusters of near copies do.
+
+    Cutting the counts of many samples to fewer would leave clusters together that only the others connect. So they are
+    counted in parts too: the first 64, 128, 256, … samples in content order.
+    """
+
+    census: Census
+    """Of all samples."""
+    smaller: tuple[Census, ...]
+    """Of the parts, rising in size."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from collapse_guard.indicators.base import GroupKind, Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import TextGroup, TokenGroup, VectorGroup, WordGroup
-from collapse_guard.indicators.whole import WholeSamples, share_of_different, size_of
+from collapse_guard.indicators.whole import Clusters, WholeSamples, share_of_different, size_of
 from collapse_guard.measurement.replicates import Groups
 from collapse_guard.records import Reading
 
@@ -55,7 +55,9 @@ def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Rea
     counted = metric.read(whole)
     parts: dict[str, Any]
     if isinstance(counted, tuple):
-        value, n, parts = share_of_different(counted), size_of(counted), {"census": counted, "group": "sample"}
+        clusters = counted if isinstance(counted, Clusters) else Clusters(counted, ())
+        value, n = share_of_different(clusters.census), size_of(clusters.census)
+        parts = {**clusters._asdict(), "group": "sample"}
     else:
         value, n = float(counted.mean()) if len(counted) else math.nan, len(counted)
         parts = {"replicates": _means_of_parts(counted), "group": "part of the samples"}

@@ -56,6 +56,8 @@ class Reading(Record):
     census: tuple[tuple[int, int], ...] = ()
     """Of what counts whole samples: (k, how many different samples there are k times), k rising. It takes the place of
     replicates: the share of different samples falls with their number, and is compared at an equal one."""
+    smaller: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """The census of parts of 64, 128, 256, … samples, where what is counted grows together with more samples."""
     different: Share = 1.0
     """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""
     group: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count, takewhile
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,16 +11,17 @@ import torch
 from torch import Tensor
 
 from collapse_guard.arguments import several, utf8
-from collapse_guard.arrays import IntArray
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
-from collapse_guard.indicators.whole import Census, WholeSamples, census_of
+from collapse_guard.indicators.whole import Census, Clusters, WholeSamples, census_of
 
 LEAST_ALIKE = 0.5
-"""Jaccard similarity of word 5-grams from which on two samples are near copies: three changed words in forty."""
+"""Jaccard similarity of word 5-grams from which on two samples are near copies: two changed words in forty."""
+SMALLEST_PART = 64
+"""Samples in the smallest part that is counted too."""
 
 
 def near_unique_samples(texts: Sequence[str], *, threshold: float = LEAST_ALIKE) -> float:
@@ -48,7 +50,8 @@ def near_unique_samples(texts: Sequence[str], *, threshold: float = LEAST_ALIKE)
         >>> near_unique_samples([duty.format(1801), duty.format(1802), "war and peace", "war and taxes"])
         0.75
     """
-    return ratio(len(set(_labels(several("texts", texts), threshold).tolist())), len(texts))
+    labels = duplicate_labels(_in_content_order(several("texts", texts)), threshold=threshold)
+    return ratio(len(set(labels.tolist())), len(texts))
 
 
 class NearUniqueSamples(DiversityIndicator, FlatStates):
@@ -83,9 +86,12 @@ class NearUniqueSamples(DiversityIndicator, FlatStates):
     sample_lengths: Tensor
 
     @classmethod
-    def read(cls, whole: WholeSamples) -> Census:
-        """How many clusters of near copies there are of each size."""
-        return census_of(_labels(whole.texts, LEAST_ALIKE).tolist())
+    def read(cls, whole: WholeSamples) -> Clusters:
+        """How many clusters of near copies there are of each size, among all samples and among parts of them."""
+        texts = _in_content_order(whole.texts)
+        sizes = takewhile(len(texts).__gt__, (SMALLEST_PART << doublings for doublings in count()))
+        census, *smaller = (_census(texts[:size]) for size in (len(texts), *sizes))
+        return Clusters(census, tuple(smaller))
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -108,7 +114,10 @@ class NearUniqueSamples(DiversityIndicator, FlatStates):
         return self._scalar(near_unique_samples(texts))
 
 
-def _labels(texts: Sequence[str], threshold: float) -> IntArray:
-    """Clusters, found in an order that depends on the samples alone: which pairs are checked depends on it."""
-    order = content_order([utf8("`texts`", text) for text in texts])
-    return duplicate_labels([texts[i] for i in order], threshold=threshold)
+def _census(texts: Sequence[str]) -> Census:
+    return census_of(duplicate_labels(texts, threshold=LEAST_ALIKE).tolist())
+
+
+def _in_content_order(texts: Sequence[str]) -> list[str]:
+    """In an order that depends on the samples alone: which pairs are checked for likeness depends on it."""
+    return [texts[i] for i in content_order([utf8("`texts`", text) for text in texts])]
