@@ -24,10 +24,10 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
 
     .. math:: D(m) = \sum_i \left(1 - \binom{n - n_i}{m} \Big/ \binom{n}{m}\right)
 
-    different ones (Hurlbert's rarefaction), and the share is s = D(m) / m. Its variance is the largest of three: the
-    jackknife's over samples, which is at least the true one in expectation (Efron and Stein) whatever model wrote
-    them; s (1 - s) / D(n), because a file that is given three times is no more evidence; and that of one copy more or
-    less, so that no share is certain. O(k) for k different numbers of copies.
+    different ones (Hurlbert's rarefaction), and the share is D(m) / m. Its variance is the jackknife's over samples,
+    which is at least the true one in expectation (Efron and Stein) whatever model wrote them, and at least that of one
+    copy more or less, so that no share is certain. Where all numbers of copies have a common divisor, a file was given
+    that often, and so many copies are one sample. O(k) for k different numbers of copies.
 
     Source: Hurlbert (1971), Ecology 52:577; Efron and Stein (1981), Ann. Stat. 9:586.
 
@@ -38,7 +38,7 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
     Example:
         >>> c = rarefied_log_ratio(observed=[(3, 100)], reference=[(1, 300)])
         >>> round(math.exp(c.effect), 4), round(c.standard_error, 4)
-        (0.3333, 0.1415)
+        (0.3333, 0.0105)
     """
     m = min(_size(observed), _size(reference))
     (x, v_x), (y, v_y) = (_share_and_variance(census, m) for census in (observed, reference))
@@ -66,17 +66,17 @@ def _size(census: Census) -> int:
 def _share_and_variance(census: Census, m: int) -> tuple[float, float]:
     """D(m) / m, and its variance."""
     times, different = np.array(census, dtype=np.float64).T
-    n = float(times @ different)
+    n, given = float(times @ different), math.gcd(*(count for count, _ in census))
     share = float(different @ (1.0 - _missed(times, n, m))) / m
-    if m == n:
+    if m > n - given:
         # Without a sample there is a content less where it was the only one.
-        losses = np.where(times == 1.0, 1.0, 0.0)
+        losses = np.where(times == given, 1.0, 0.0)
     else:
-        losses = _missed(times - 1.0, n - 1.0, m) - _missed(times, n - 1.0, m)
-    weights = times * different
-    mean = float(weights @ losses) / n
-    jackknife = (n - 1.0) / n * float(weights @ (losses - mean) ** 2)
-    return share, max(jackknife / m**2, share * (1.0 - share) / float(different.sum()), 1.0 / m**2)
+        losses = _missed(times - given, n - given, m) - _missed(times, n - given, m)
+    units, weights = n / given, times * different / given
+    mean = float(weights @ losses) / units
+    jackknife = (units - 1.0) / units * float(weights @ (losses - mean) ** 2)
+    return share, max(jackknife, 1.0) / m**2
 
 
 def _missed(times: FloatArray, n: float, m: int) -> FloatArray:
