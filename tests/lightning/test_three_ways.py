@@ -26,16 +26,10 @@ def thrice(texts):
     return [texts[i % third] for i in np.random.default_rng(0).permutation(3 * third)]
 
 
-def nearly_thrice(texts):
-    """Each of a third three times, with another number in it."""
-    return [f"{text} number {i}" for i, text in enumerate(thrice(texts))]
-
-
 CASES = {
     "healthy": (lambda texts: texts, Severity.HEALTHY, ""),
     "blank": (blank, Severity.COLLAPSED, "empty_samples"),
     "copies": (thrice, Severity.COLLAPSED, "unique_samples"),
-    "near copies": (nearly_thrice, Severity.COLLAPSED, "near_unique_samples"),
     "nothing": (lambda texts: [""] * len(texts), Severity.COLLAPSED, "empty_samples"),
 }
 
