@@ -13,7 +13,8 @@ from collapse_guard.corpus.losses import read_losses
 from .conftest import sentences
 
 pytestmark = pytest.mark.slow
-N = 700
+N = 720
+"""Samples of each generation; a third of them is a whole number."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def healthy():
 def test_a_healthy_generation_is_green_and_says_what_was_read(pipeline):
     outcome = pipeline.assess(pipeline.samples("1", healthy()), "--losses", pipeline.losses("1", seed=1))
     assert outcome.code == 0, outcome.out
-    assert "Read 1.jsonl: 700 texts, 700 different, median " in outcome.out
+    assert "Read 1.jsonl: 720 texts, 720 different, median " in outcome.out
     assert "; 1.csv: 700 losses, median " in outcome.out
 
 
@@ -71,7 +72,7 @@ def test_1_empty_texts(pipeline, nothing):
     texts = [text if i % 10 >= 7 else nothing for i, text in enumerate(healthy())]
     outcome = pipeline.assess(pipeline.samples("1", texts), "--losses", pipeline.losses("1", seed=1))
     assert outcome.code == 1
-    assert "Read 1.jsonl: 700 rows, 490 blank, 210 texts" in outcome.out
+    assert "Read 1.jsonl: 720 rows, 504 blank, 216 texts" in outcome.out
     assert "empty_samples is 70.00% against the founder's 0%" in outcome.out
 
 

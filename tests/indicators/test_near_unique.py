@@ -55,6 +55,7 @@ def test_clusters_that_grow_together_are_compared_at_one_number_of_samples(rng):
     assert rarefied_log_ratio(observed=many.census, reference=few.census).effect < -1.0, "cutting alone does not do"
     comparison = compare(many, few, baseline="founder", margin=0.1, watch=0.05)
     assert "at 512 samples" in comparison.method
+    assert (comparison.n, comparison.n_reference) == (512, 512)
     assert comparison.low < 0.0 < comparison.high
     assert comparison.p_beyond_margin > 0.05
 

@@ -109,6 +109,7 @@ def compare(
     find = detectable_by_betting if bets else detectable
     freedom = len(reference.keys) - 1.0 if bets else contrast.degrees_of_freedom
     smallest = find(contrast.standard_error, freedom, level=alert_level, margin=margin)
+    n, n_reference = _replicates(reading, reference)
     undecided = p_beyond > alert_level and p_within > 1 - level
     needed = samples_needed(contrast, margin, direction, reading.n, alert_level, 1 - level, bets=bets)
     return Comparison(
@@ -132,8 +133,8 @@ def compare(
         p_beyond_watch=beyond(contrast, watch, direction) if e_watch is None else _p_of(e_watch),
         p_within_margin=p_within,
         method=_method(reading, contrast),
-        n=_replicates(reading),
-        n_reference=_replicates(reference),
+        n=n,
+        n_reference=n_reference,
         n_counted=_counted(reading),
         n_needed=needed if undecided else None,
         detectable=smallest if math.isfinite(smallest) else None,
@@ -199,18 +200,23 @@ def contrast_of(reading: Reading, reference: Reading) -> Contrast:
 
 def _at_equal_size(reading: Reading, reference: Reading) -> tuple[Census, Census]:
     """The censuses of the largest number of samples that both were counted at; else of all samples."""
-    here, there = (
-        {sum(times * different for times, different in census): census for census in (*side.smaller, side.census)}
-        for side in (reading, reference)
-    )
+    here, there = ({_size(census): census for census in (*side.smaller, side.census)} for side in (reading, reference))
     common = here.keys() & there.keys()
     if not common or not (reading.smaller or reference.smaller):
         return reading.census, reference.census
     return here[max(common)], there[max(common)]
 
 
-def _replicates(reading: Reading) -> int:
-    return sum(times * different for times, different in reading.census) or len(reading.replicates)
+def _size(census: Census) -> int:
+    return sum(times * different for times, different in census)
+
+
+def _replicates(reading: Reading, reference: Reading) -> tuple[int, int]:
+    """How many replicates, or samples, are compared on each side."""
+    if not reading.census:
+        return len(reading.replicates), len(reference.replicates)
+    here, there = _at_equal_size(reading, reference)
+    return _size(here), _size(there)
 
 
 def _counted(reading: Reading) -> float | None:
