@@ -13,7 +13,7 @@ from building import make_reading
 from collapse_guard.comparison import compare, obstacle
 from collapse_guard.comparison.contrast import interval
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
-from collapse_guard.indicators.whole import census_of, size_of
+from collapse_guard.records.census import census_of, size_of
 
 few_samples = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=8)
 

@@ -9,7 +9,7 @@ from building import make_reading
 from collapse_guard.comparison import compare
 from collapse_guard.decision.detection import MORE, detections
 from collapse_guard.decision.policy import Policy
-from collapse_guard.indicators.whole import census_of
+from collapse_guard.records.census import census_of
 
 POLICY = Policy(decides=("vendi", "unique_samples"))
 LEVEL = POLICY.alert_level(1) / 2

@@ -6,8 +6,9 @@ import pytest
 from collapse_guard.comparison import compare
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.indicators.diversity.near_unique import SMALLEST_PART, NearUniqueSamples, near_unique_samples
-from collapse_guard.indicators.whole import WholeSamples, share_of_different, size_of
+from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.sample_readings import whole_readings
+from collapse_guard.records.census import share_of_different, size_of
 
 
 def words(rng, n):

@@ -134,6 +134,12 @@ def test_parts_that_were_not_collected_stay_missing(tmp_path):
     assert back.losses is None
 
 
+def test_names_of_files_come_back(tmp_path):
+    named = Evidence(samples=["a", ""], sources={"samples": "healthy.jsonl"})
+    assert round_trip(tmp_path, named).sources == {"samples": "healthy.jsonl"}
+    assert round_trip(tmp_path, Evidence(samples=["a"])).sources is None
+
+
 def test_one_object_array_of_texts_is_texts(tmp_path):
     assert round_trip(tmp_path, Evidence(samples=np.array(["a", "b"], dtype=object))).samples == ["a", "b"]
     assert round_trip(tmp_path, Evidence(samples=np.array(["a", "bc"]))).samples == ["a", "bc"]

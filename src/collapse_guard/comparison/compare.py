@@ -13,10 +13,11 @@ from collapse_guard.comparison.betting import paired_e_value
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
-from collapse_guard.comparison.rarefaction import Census, rarefied_log_ratio
+from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
 from collapse_guard.records import Baseline, Comparison, Direction, EffectScale, Reading
+from collapse_guard.records.census import Census, size_of
 
 
 def obstacle(reading: Reading, reference: Reading) -> str:
@@ -200,15 +201,13 @@ def contrast_of(reading: Reading, reference: Reading) -> Contrast:
 
 def _at_equal_size(reading: Reading, reference: Reading) -> tuple[Census, Census]:
     """The censuses of the largest number of samples that both were counted at; else of all samples."""
-    here, there = ({_size(census): census for census in (*side.smaller, side.census)} for side in (reading, reference))
+    here, there = (
+        {size_of(census): census for census in (*side.smaller, side.census)} for side in (reading, reference)
+    )
     common = here.keys() & there.keys()
     if not common or not (reading.smaller or reference.smaller):
         return reading.census, reference.census
     return here[max(common)], there[max(common)]
-
-
-def _size(census: Census) -> int:
-    return sum(times * different for times, different in census)
 
 
 def _replicates(reading: Reading, reference: Reading) -> tuple[int, int]:
@@ -216,7 +215,7 @@ def _replicates(reading: Reading, reference: Reading) -> tuple[int, int]:
     if not reading.census:
         return len(reading.replicates), len(reference.replicates)
     here, there = _at_equal_size(reading, reference)
-    return _size(here), _size(there)
+    return size_of(here), size_of(there)
 
 
 def _counted(reading: Reading) -> float | None:

@@ -6,15 +6,13 @@ A share of different samples falls with the number of samples, so 3,000 samples 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import gammaln
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.comparison.contrast import Contrast, studentised
-
-Census = Sequence[tuple[int, int]]
+from collapse_guard.records.census import Census, size_of
 
 
 def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
@@ -36,11 +34,11 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
         reference: Of the baseline.
 
     Example:
-        >>> c = rarefied_log_ratio(observed=[(3, 100)], reference=[(1, 300)])
+        >>> c = rarefied_log_ratio(observed=((3, 100),), reference=((1, 300),))
         >>> round(math.exp(c.effect), 4), round(c.standard_error, 4)
         (0.3333, 0.0105)
     """
-    m = min(_size(observed), _size(reference))
+    m = min(size_of(observed), size_of(reference))
     (x, v_x), (y, v_y) = (_share_and_variance(census, m) for census in (observed, reference))
 
     def statistic(hypothesis: float) -> float:
@@ -57,10 +55,6 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
         statistic=statistic,
         method=f"ratio of shares at {m:,} samples (rarefaction, jackknife)",
     )
-
-
-def _size(census: Census) -> int:
-    return sum(times * different for times, different in census)
 
 
 def _share_and_variance(census: Census, m: int) -> tuple[float, float]:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.groups import equal_groups, group_samples, samples_needed
-from collapse_guard.indicators.whole import census_of, share_of_different
 from collapse_guard.records import Reading
+from collapse_guard.records.census import census_of, share_of_different
 
 Member = TypeVar("Member")
 Other = TypeVar("Other")

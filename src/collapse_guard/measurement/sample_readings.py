@@ -13,9 +13,10 @@ from collapse_guard.indicators.base import GroupKind, Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import TextGroup, TokenGroup, VectorGroup, WordGroup
-from collapse_guard.indicators.whole import Clusters, WholeSamples, share_of_different, size_of
+from collapse_guard.indicators.whole import Clusters, WholeSamples
 from collapse_guard.measurement.replicates import Groups
 from collapse_guard.records import Reading
+from collapse_guard.records.census import share_of_different, size_of
 
 _GROUPS_AT_ONCE = 64
 """Groups that an indicator reads one after the other: what it looks up stays in the cache of the processor. They are

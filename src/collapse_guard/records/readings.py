@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from collapse_guard.records.census import Census
 from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
 
@@ -53,10 +54,10 @@ class Reading(Record):
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
     scale: EffectScale = EffectScale.LOG_RATIO
     """How two readings are compared, and how their difference is shown."""
-    census: tuple[tuple[int, int], ...] = ()
+    census: Census = ()
     """Of what counts whole samples: (k, how many different samples there are k times), k rising. It takes the place of
     replicates: the share of different samples falls with their number, and is compared at an equal one."""
-    smaller: tuple[tuple[tuple[int, int], ...], ...] = ()
+    smaller: tuple[Census, ...] = ()
     """The census of parts of 64, 128, 256, … samples, where what is counted grows together with more samples."""
     different: Share = 1.0
     """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""

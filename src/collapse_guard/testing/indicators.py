@@ -21,6 +21,7 @@ from collapse_guard.measurement.measure import measure
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.probes import untouched
 from collapse_guard.records import Reading, Severity, Verdict
+from collapse_guard.records.census import size_of
 from collapse_guard.testing.metrics import ROUNDING, require_collapse
 from collapse_guard.testing.requirements import require, require_success
 from collapse_guard.wildtype import WildType
@@ -68,7 +69,7 @@ class IndicatorContract(ABC):
             require(
                 got == declared, f"`{name}` of the reading must be what {metric.__name__} declares, {declared!r}", got
             )
-        replicates = len(reading.replicates) or sum(times * different for times, different in reading.census)
+        replicates = len(reading.replicates) or size_of(reading.census)
         many = replicates >= metric.minimum_n
         require(many, f"a reading must have {metric.minimum_n} replicates", replicates)
 

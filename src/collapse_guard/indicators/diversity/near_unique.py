@@ -16,7 +16,8 @@ from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
-from collapse_guard.indicators.whole import Census, Clusters, WholeSamples, census_of
+from collapse_guard.indicators.whole import Clusters, WholeSamples
+from collapse_guard.records.census import Census, census_of
 
 LEAST_ALIKE = 0.5
 """Jaccard similarity of word 5-grams from which on two samples are near copies: two changed words in forty."""

@@ -15,7 +15,8 @@ from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.ngrams import KeyTable
-from collapse_guard.indicators.whole import Census, WholeSamples, census_of
+from collapse_guard.indicators.whole import WholeSamples
+from collapse_guard.records.census import Census, census_of
 
 Contents = Sequence[str | bytes | npt.ArrayLike | Tensor] | npt.NDArray[Any] | Tensor
 """Samples of one kind: texts, bytes, or 1-D arrays of ids or numbers (the rows of a matrix)."""
