@@ -7,7 +7,8 @@ CollapseGuardError
 │   └── WildTypeError              a directory is not a wild type, or was changed
 │       └── FingerprintMismatchError   two wild types in one lineage
 ├── LineageError                   a generation cannot be added or found
-│   └── LineageNotFoundError       no lineage of that name
+│   ├── LineageNotFoundError       no lineage of that name
+│   └── GenerationTakenError       another generation was stored under this number
 ├── StoreUnreachableError          the lineage store does not answer
 └── CollapsedError                 the guard's action "raise": the verdict is COLLAPSED
 
@@ -61,6 +62,10 @@ class LineageError(CollapseGuardError):
 
 class LineageNotFoundError(LineageError):
     """No lineage of that name is in the store."""
+
+
+class GenerationTakenError(LineageError):
+    """Another generation is stored under this number, as where two processes append to one lineage at once."""
 
 
 class StoreUnreachableError(CollapseGuardError):

@@ -20,6 +20,8 @@ class Assessment(Record):
 
     generation: Generation
     """The generation assessed."""
+    evidence: str = ""
+    """Digest of the evidence (`Evidence.digest`); empty where an earlier version did not make one."""
     intake: tuple[Intake, ...] = ()
     """What was read of each part of the evidence, counted; empty where an earlier version did not count."""
     readings: dict[str, Reading]
@@ -44,3 +46,19 @@ class Assessment(Record):
     """How often the generation was judged before in the run; None: it is judged only once."""
     decisions: tuple[Decision, ...] = ()
     """Decisions in the middle of its training, oldest first."""
+
+    def abridged(self) -> Assessment:
+        """What later generations need of one that is neither the founder nor their parent: a small part of the record.
+
+        Values of single documents, the wild type's readings, and what was lost are left out; verdict, comparisons,
+        mixture, outlook, and the values of all readings stay.
+        """
+        return self.model_copy(
+            update={
+                "readings": {name: reading.abridged() for name, reading in self.readings.items()},
+                "reference": {},
+                "stratum": None,
+                "lost": (),
+                "intake": (),
+            }
+        )

@@ -73,6 +73,13 @@ class Reading(Record):
         """Whether the reading is a finite number that rests on enough documents or samples."""
         return not self.problem and math.isfinite(self.value)
 
+    def abridged(self) -> Reading:
+        """The reading without values of single documents or items, and without its census."""
+        parts: dict[str, tuple[()]] = {"census": (), "smaller": ()}
+        if self.keys:
+            parts |= {"replicates": (), "weights": (), "keys": ()}
+        return self.model_copy(update=parts)
+
 
 Readings = Mapping[str, Reading]
 """Name of an indicator -> its reading."""

@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError, near
+from collapse_guard.errors import (
+    FingerprintMismatchError,
+    GenerationTakenError,
+    InputError,
+    LineageError,
+    LineageNotFoundError,
+    near,
+)
 from collapse_guard.records import Assessment
 from collapse_guard.store.mlflow.address import without_password
 
@@ -57,11 +64,38 @@ class LineageStore(ABC):
             attachments: File name -> text, kept beside the assessment (a report). Not part of the record.
 
         Raises:
-            LineageError: the store holds another content for this generation.
+            GenerationTakenError: the store holds another content for this generation.
             FingerprintMismatchError: the lineage was measured against another wild type.
             InputError: an attachment's name is not a plain file name.
             StoreUnreachableError: the store does not answer.
         """
+
+    def attach(self, lineage: str, index: int, attachments: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Keep files for people beside a stored generation, such as a report; a store may drop them.
+
+        Args:
+            lineage: Its lineage.
+            index: Number of the generation.
+            attachments: File name -> text. Not part of the record: a file of the same name is replaced.
+
+        Raises:
+            InputError: An attachment's name is not a plain file name.
+            LineageError: No such generation.
+            StoreUnreachableError: the store does not answer.
+        """
+        check_attachments(attachments)
+
+    def ledger(self, lineage: str) -> list[Assessment]:
+        """What the next generation is compared with: those of `history`, or none if the lineage does not exist yet.
+
+        The founder and the newest generation are whole. A store may give the others `abridged`, so that reading them
+        costs the same whatever their number.
+
+        Raises:
+            LineageError: What is stored differs from what was written.
+            StoreUnreachableError: the store does not answer.
+        """
+        return self.history(lineage) if self.has(lineage) else []
 
     def latest(self, lineage: str) -> Assessment:
         """Return the newest generation of a lineage; raises as `history`."""
@@ -175,7 +209,7 @@ def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
                 "the lineage has a founder. Leave out `--founder` (or `generation=0`) to append this as its next "
                 "generation, or start a lineage of another name"
             )
-        raise LineageError(
+        raise GenerationTakenError(
             f"generation {index} of lineage `{lineage}` is stored and is never changed, but got another content for it "
             f"({stored.verdict.severity} is stored, {assessment.verdict.severity} is new): {to_do}"
         )
