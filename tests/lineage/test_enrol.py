@@ -61,11 +61,14 @@ class Store(MemoryStore):
         self.appending, self.reading = appending, reading
         self.attached = []
 
-    def append(self, assessment, *, attachments):
+    def append(self, assessment):
         if self.appending:
             raise self.appending
+        super().append(assessment)
+
+    def attach(self, lineage, index, attachments):
         self.attached.append(dict(attachments))
-        super().append(assessment, attachments=attachments)
+        super().attach(lineage, index, attachments)
 
     def history(self, lineage):
         if self.reading:

@@ -44,7 +44,8 @@ def test_lineages_sent_to_a_server_are_drawn_on_the_dashboard(server, make, tmp_
     }
     for items in sent.values():
         for item in items:
-            store.append(item, attachments={"report.html": "<html></html>"})
+            store.append(item)
+            store.attach(item.generation.lineage, item.generation.index, {"report.html": "<html></html>"})
     assert capfd.readouterr().out == ""
     again = MLflowStore(server)
     assert again.lineages() == ["guarded", "replace"]

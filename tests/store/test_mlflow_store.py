@@ -74,7 +74,8 @@ def test_the_run_of_a_lineage_carries_every_finite_reading_by_generation(store, 
 
 def test_the_run_of_a_generation_is_a_finished_child_with_tags_metrics_files_and_datasets(store, client, make):
     item = make(index=3, severity=Severity.COLLAPSED, real=0.25, vendi=math.nan)
-    store.append(item, attachments={"report.html": "<html>ü</html>"})
+    store.append(item)
+    store.attach("newsbot", 3, {"report.html": "<html>ü</html>"})
     run = runs(client, "generation")["newsbot generation 3"]
     run_id = run.info.run_id
     assert run.info.status == "FINISHED"

@@ -44,7 +44,8 @@ class TestAMovedStore:
         after = moved(database, there)
         assert indices(after) == [0]
         assert after.latest("newsbot").to_dict() == make().to_dict()
-        after.append(make(index=1), attachments={"report.html": "<p>"})
+        after.append(make(index=1))
+        after.attach("newsbot", 1, {"report.html": "<p>"})
         assert indices(MLflowStore(after.tracking_uri)) == [0, 1]
         assert not database.parent.exists()
         assert len(list(there.rglob("assessment.json"))) == len(list(there.rglob("report.html"))) + 1 == 2

@@ -7,7 +7,7 @@ import pytest
 import collapse_guard.store as store_room
 from collapse_guard.errors import InputError
 from collapse_guard.store import BrowsableStore, LineageStore, RunStore, dashboard_link, open_store
-from collapse_guard.store.base import NO_ATTACHMENTS, lineage_not_found
+from collapse_guard.store.base import lineage_not_found
 from waiting import PATIENCE
 
 
@@ -30,7 +30,7 @@ class Dictionary(LineageStore):
     def history(self, lineage):
         raise lineage_not_found(lineage, [])
 
-    def append(self, assessment, *, attachments=NO_ATTACHMENTS):
+    def append(self, assessment):
         pass
 
 

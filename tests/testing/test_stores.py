@@ -124,17 +124,13 @@ class MakesLineages(MemoryStore):
 
 
 class TakesAnyAttachment(MemoryStore):
-    def append(self, assessment, *, attachments=()):
-        super().append(assessment)
+    def attach(self, lineage, index, attachments):
+        pass
 
 
-class AppendsAndThenRefuses(MemoryStore):
-    """Checks attachments when the generation counts already."""
-
-    def append(self, assessment, *, attachments=()):
-        super().append(assessment)
-        if attachments and not all(name.endswith("t.html") and name[0] == "r" for name in attachments):
-            raise InputError("an attachment")
+class RefusesEveryAttachment(MemoryStore):
+    def attach(self, lineage, index, attachments):
+        raise InputError("an attachment")
 
 
 BROKEN = {
@@ -153,7 +149,7 @@ BROKEN = {
     NothingForUnknown: ("an_unknown_lineage_is_not_found", "must be refused with LineageNotFoundError"),
     MakesLineages: ("an_unknown_lineage_is_not_found", "reading must not make a lineage"),
     TakesAnyAttachment: ("an_attachment_is_a_plain_file", "must be refused with InputError"),
-    AppendsAndThenRefuses: ("an_attachment_is_a_plain_file", "a refused append must change nothing"),
+    RefusesEveryAttachment: ("attachments_stay_beside_their_generation", "a report of a generation must be taken"),
 }
 
 
@@ -172,9 +168,9 @@ class KeepsAttachments(MemoryStore):
         super().__init__()
         self.files = {}
 
-    def append(self, assessment, *, attachments=()):
-        super().append(assessment, attachments=dict(attachments))
-        self.keep(assessment.generation.index, dict(attachments))
+    def attach(self, lineage, index, attachments):
+        super().attach(lineage, index, attachments)
+        self.keep(index, dict(attachments))
 
     def keep(self, index, attachments):
         self.files[index] = attachments

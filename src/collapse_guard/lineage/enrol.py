@@ -238,10 +238,11 @@ Save = Callable[[], Path]
 
 
 def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, save: Save) -> Enrolled:
-    is_new = check_append(candidate.history, assessment)
+    lineage, is_new = assessment.generation.lineage, check_append(candidate.history, assessment)
     history = [*candidate.earlier, assessment]
     try:
-        store.append(assessment, attachments=attachments(assessment.generation.lineage, history))
+        store.append(assessment)
+        store.attach(lineage, assessment.generation.index, attachments(lineage, history))
     except (StoreUnreachableError, LineageError, FingerprintMismatchError) as error:
         return Enrolled(history=history, refusal=_refusal(error, save))
     return Enrolled(history=history, is_new=is_new)

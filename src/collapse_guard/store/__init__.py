@@ -7,7 +7,6 @@ from importlib.metadata import entry_points
 
 from collapse_guard.errors import InputError
 from collapse_guard.store.base import (
-    NO_ATTACHMENTS,
     BrowsableStore,
     LineageStore,
     RunStore,
@@ -22,7 +21,6 @@ from collapse_guard.store.memory import MemoryStore
 from collapse_guard.store.mlflow.address import default_uri
 
 __all__ = [
-    "NO_ATTACHMENTS",
     "BrowsableStore",
     "LineageStore",
     "MemoryStore",

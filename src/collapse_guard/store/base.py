@@ -6,7 +6,6 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from collapse_guard.errors import (
@@ -20,7 +19,6 @@ from collapse_guard.errors import (
 from collapse_guard.records import Assessment
 from collapse_guard.store.mlflow.address import without_password
 
-NO_ATTACHMENTS: Mapping[str, str] = MappingProxyType({})
 OWN_FILES = ("assessment.json", "verdict.json", "readings.json")
 """Files that a store writes itself; an attachment may not take their place."""
 
@@ -56,17 +54,16 @@ class LineageStore(ABC):
         """
 
     @abstractmethod
-    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
+    def append(self, assessment: Assessment) -> None:
         """Add one generation; appending again what is stored already changes nothing.
 
         Args:
             assessment: The generation. Indices need not come in order.
-            attachments: File name -> text, kept beside the assessment (a report). Not part of the record.
 
         Raises:
-            GenerationTakenError: the store holds another content for this generation.
+            GenerationTakenError: the store holds another content for this generation, or another process appends one
+                in this moment: nothing was stored.
             FingerprintMismatchError: the lineage was measured against another wild type.
-            InputError: an attachment's name is not a plain file name.
             StoreUnreachableError: the store does not answer.
         """
 
@@ -96,6 +93,14 @@ class LineageStore(ABC):
             StoreUnreachableError: the store does not answer.
         """
         return self.history(lineage) if self.has(lineage) else []
+
+    def missing(self, lineage: str) -> dict[int, str]:  # noqa: ARG002
+        """Generations that were stored and do not count any more: index -> how they come back, as a sentence.
+
+        Raises:
+            StoreUnreachableError: the store does not answer.
+        """
+        return {}
 
     def latest(self, lineage: str) -> Assessment:
         """Return the newest generation of a lineage; raises as `history`."""

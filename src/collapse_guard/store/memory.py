@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 from collapse_guard.records import Assessment
 from collapse_guard.store.base import (
-    NO_ATTACHMENTS,
     LineageStore,
     check_append,
-    check_attachments,
     from_text,
     lineage_not_found,
     to_text,
@@ -20,7 +17,7 @@ from collapse_guard.store.base import (
 class MemoryStore(LineageStore):
     """Keeps lineages in memory as JSON, like a store on disk: reading never returns the object that was appended.
 
-    Attachments are checked and dropped.
+    Files that are attached to a generation are dropped.
 
     Example:
         >>> MemoryStore().lineages()
@@ -42,9 +39,8 @@ class MemoryStore(LineageStore):
         texts = self._texts[lineage]
         return [from_text(texts[index], lineage=lineage, index=index, where="memory") for index in sorted(texts)]
 
-    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
+    def append(self, assessment: Assessment) -> None:
         """Add one generation; see `LineageStore.append`."""
-        check_attachments(attachments)
         lineage = assessment.generation.lineage
         if check_append(self.history(lineage) if lineage in self._texts else [], assessment):
             self._texts[lineage][assessment.generation.index] = to_text(assessment)

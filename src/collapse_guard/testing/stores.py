@@ -10,7 +10,6 @@ from functools import partial
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError
 from collapse_guard.records import Assessment, Direction, Generation, Mixture, Reading, Severity, Verdict
 from collapse_guard.store import LineageStore
-from collapse_guard.store.base import NO_ATTACHMENTS
 from collapse_guard.testing.requirements import require, require_refusal, require_success
 
 WILD_TYPE, OTHER_WILD_TYPE = "a" * 32, "b" * 32
@@ -97,7 +96,7 @@ class StoreContract(ABC):
     def test_an_assessment_is_read_back_whole(self) -> None:
         """Every field, NaN and infinity too."""
         store, founder = self.make_store(), example_assessment(value=math.inf)
-        _append(store, founder, {"report.html": "<html>ü</html>"})
+        _append(store, founder)
         _require_history(store, [founder], "what was appended must be read back whole")
         _require_same([store.latest("newsbot")], [founder], "`latest` must return the newest generation")
         _require_same(store.history_so_far("newsbot"), [founder], "`history_so_far` must return what `history` does")
@@ -184,7 +183,10 @@ class StoreContract(ABC):
         """See `attachments`."""
         store = self.make_store()
         for index in range(2):
-            _append(store, example_assessment(index=index), {"report.html": f"<p>ü {index}</p>"})
+            _append(store, example_assessment(index=index))
+        for index in range(2):
+            files = {"report.html": f"<p>ü {index}</p>"}
+            require_success(partial(store.attach, "newsbot", index, files), "a report of a generation must be taken")
         again = self.reopen(store)
         for index in range(2):
             stored = self.attachments(again, "newsbot", index)
@@ -193,12 +195,13 @@ class StoreContract(ABC):
             require(stored is None or dict(stored) == expected, rule, stored)
 
     def test_an_attachment_is_a_plain_file(self) -> None:
-        """A name with a directory in it, or of one of the store's own files, is refused; nothing is appended."""
+        """A name with a directory in it, or of one of the store's own files, is refused; the record stays."""
         store = self.make_store()
+        _append(store, example_assessment())
         for name in NO_FILE_NAMES:
-            outside = partial(store.append, example_assessment(), attachments={name: "text"})
+            outside = partial(store.attach, "newsbot", 0, {name: "text"})
             require_refusal(outside, InputError, f"the attachment {name!r} must be refused")
-        require(store.lineages() == [], "a refused append must change nothing", store.lineages())
+        _require_history(store, [example_assessment()], "a refused attachment must change nothing")
 
     def test_a_record_does_not_change_with_what_the_caller_holds(self) -> None:
         """What is appended, and what is read, are copies."""
@@ -209,9 +212,9 @@ class StoreContract(ABC):
         _require_history(store, [example_assessment()], "a change of the caller's object must not change the store")
 
 
-def _append(store: LineageStore, item: Assessment, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
+def _append(store: LineageStore, item: Assessment) -> None:
     rule = f"generation {item.generation.index} of lineage {item.generation.lineage!r} must be taken"
-    require_success(lambda: store.append(item, attachments=attachments), rule)
+    require_success(partial(store.append, item), rule)
 
 
 def _require_history(store: LineageStore, expected: Sequence[Assessment], rule: str) -> None:

@@ -23,7 +23,6 @@ from packaging.version import Version
 from collapse_guard.errors import CollapseGuardWarning, InputError, LineageError, LineageNotFoundError
 from collapse_guard.records import Assessment, is_lineage_name
 from collapse_guard.store.base import (
-    NO_ATTACHMENTS,
     LineageStore,
     check_append,
     check_attachments,
@@ -119,22 +118,30 @@ class MLflowStore(LineageStore):
                 raise self._not_found(lineage)
             return history
 
-    def append(self, assessment: Assessment, *, attachments: Mapping[str, str] = NO_ATTACHMENTS) -> None:
+    def append(self, assessment: Assessment) -> None:
         """Add one generation; see `LineageStore.append`."""
-        check_attachments(attachments)
         with self._connection.reaching():
             history = self._history(assessment.generation.lineage)
             is_new = check_append(history, assessment)
             home, parent = self._parent(assessment.generation.lineage)
             if is_new:
                 child = self._child(assessment, home, parent)
-                self._record(child, assessment, attachments)
+                self._record(child, assessment)
                 if child.info.run_id != self._run_id:
                     self._client.set_terminated(child.info.run_id)
                 self._commit(child.info.run_id, assessment.generation.lineage)
                 history.append(assessment)
             self._project(parent, history, assessment if is_new else None)
             self._install_dashboard(home, history)
+
+    def attach(self, lineage: str, index: int, attachments: Mapping[str, str]) -> None:
+        """Keep files beside a generation, under its run's artifacts; see `LineageStore.attach`."""
+        check_attachments(attachments)
+        with self._connection.reaching():
+            run = self._generations(lineage).get(index)
+            if run is None:
+                raise LineageError(f"`index` must be a stored generation of lineage `{lineage}`, but got {index}")
+            artifacts.write(self._client, run, attachments, self._connection.path, self.experiment)
 
     @property
     def _client(self) -> MlflowClient:
@@ -250,7 +257,7 @@ class MLflowStore(LineageStore):
         if experiment not in (*self._experiments(), *known):
             self._client.set_tag(parent, layout.EXPERIMENTS, ",".join([*known, experiment]))
 
-    def _record(self, child: Run, assessment: Assessment, attachments: Mapping[str, str]) -> None:
+    def _record(self, child: Run, assessment: Assessment) -> None:
         """Write all of a generation to its run except the mark that it counts; what a trainer logged there stays."""
         run_id, values = child.info.run_id, layout.metrics(assessment)
         step = self._step if run_id == self._run_id else None
@@ -261,8 +268,7 @@ class MLflowStore(LineageStore):
         tags = _tags(layout.tags(assessment) | note)
         self._client.log_batch(run_id, metrics=_metrics(values, step), tags=tags)
         self._client.log_inputs(run_id, datasets=[_dataset(entry) for entry in layout.datasets(assessment)])
-        texts = {**attachments, **layout.files(assessment)}
-        artifacts.write(self._client, child, texts, self._connection.path, self.experiment)
+        artifacts.write(self._client, child, layout.files(assessment), self._connection.path, self.experiment)
 
     def _commit(self, run_id: str, lineage: str) -> None:
         """Make the generation count; step back where another process did so for the same one in the meantime."""
