@@ -1,11 +1,14 @@
 """Shared by all tests: randomness is seeded per test, and no verdict of a test hangs on the machine's speed."""
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
+
+from databases import PostgreSQL, postgresql_programs, running_postgresql
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -35,3 +38,13 @@ def _threads():
 @pytest.fixture
 def rng():
     return np.random.default_rng(20240724)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """`postgresql.prepared()` is the tracking URI of a new database with MLflow's tables, `.empty()` of one without."""
+    programs = postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: `apt-get install postgresql`")
+    with running_postgresql(programs) as server:
+        yield server

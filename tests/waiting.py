@@ -1,5 +1,6 @@
 """Waiting for other programs: whoever waits longer than PATIENCE has found a hang, not a slow machine."""
 
+import socket
 import time
 import urllib.request
 
@@ -14,6 +15,13 @@ def answers(address):
             return True
     except OSError:
         return False
+
+
+def free_port():
+    """A port of this machine at which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_until(condition):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import pytest
 
 from building import make_assessment, make_reading
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
-from waiting import PATIENCE, answers, wait_until
+from waiting import PATIENCE, answers, free_port, wait_until
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
 COURSE = {
@@ -78,12 +77,6 @@ def database(empty_database: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def uri(database: Path) -> str:
     return f"sqlite:///{database}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
