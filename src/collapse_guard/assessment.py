@@ -65,15 +65,16 @@ def assess(
     intake = intake_of(wild_type, given)
     for part in intake:
         _log.info("read %s", part)
-    evidence = with_embeddings(wild_type, given)
-    readings = measure(wild_type, evidence, stratum=stratum)
+    embedded = with_embeddings(wild_type, given)
+    readings = measure(wild_type, embedded, stratum=stratum)
     readings |= _of_lineage(readings, generation, history)
-    reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, evidence))
-    lost = what_was_lost(wild_type, evidence.samples, embeddings=evidence.embeddings)
+    reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, embedded))
+    lost = what_was_lost(wild_type, embedded.samples, embeddings=embedded.embeddings)
     concluded = conclude(
         generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed, look=look
     )
-    return _with_outlook(concluded.model_copy(update={"lost": lost, "intake": intake}), history, policy)
+    facts = {"evidence": evidence.digest(), "lost": lost, "intake": intake}
+    return _with_outlook(concluded.model_copy(update=facts), history, policy)
 
 
 def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
@@ -94,7 +95,8 @@ def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Polic
         seed=stored.seed,
         look=stored.look,
     )
-    return _with_outlook(decided.model_copy(update={"lost": stored.lost, "intake": stored.intake}), history, policy)
+    kept = {name: getattr(stored, name) for name in ("evidence", "lost", "intake", "decisions")}
+    return _with_outlook(decided.model_copy(update=kept), history, policy)
 
 
 def replay(stored: Sequence[Assessment], policy: Policy) -> list[Assessment]:

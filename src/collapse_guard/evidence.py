@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE, several, whole
 from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.canonical import array_bytes, normal_samples, rows_bytes, text_bytes
 from collapse_guard.errors import InputError
 from collapse_guard.frames import texts_of
 
@@ -223,6 +225,67 @@ class Evidence:
             object.__setattr__(self, "scores", {_task(name): Scores.of(given) for name, given in self.scores.items()})
         _check_numbers("own_losses", self.own_losses)
         _check_numbers("founder_losses", self.founder_losses)
+
+    def digest(self) -> str:
+        """32 hexadecimal digits of all that was collected: the same evidence has the same, wherever it was read from.
+
+        Every bit of every number counts. The order of samples counts too; that of losses and of scores with ids does
+        not, nor do the names of files.
+
+        Raises:
+            InputError: The samples are neither texts, nor token ids, nor rows of numbers.
+
+        Example:
+            >>> named = Evidence(samples=["We", "the people"], sources={"samples": "samples.txt"})
+            >>> named.digest() == Evidence(samples=("We", "the people")).digest()
+            True
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for chunk in _chunks(self):
+            digest.update(len(chunk).to_bytes(8, "little"))
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _chunks(evidence: Evidence) -> Iterator[bytes]:
+    """All parts of the evidence, each behind its name, in one form whatever types they were given in."""
+    kind, samples = normal_samples(evidence.samples)
+    yield f"samples {kind} {0 if samples is None else len(samples)}".encode()
+    if kind == "texts":
+        yield from map(text_bytes, samples)
+    elif samples is not None:
+        yield from rows_bytes(samples) if kind == "ids" else array_bytes(samples)
+    if evidence.embeddings is not None:
+        yield b"embeddings"
+        yield from array_bytes(evidence.embeddings)
+    for name in ("losses", "own_losses", "founder_losses", "training_losses"):
+        losses = getattr(evidence, name)
+        if losses is not None:
+            yield name.encode()
+            yield from _loss_chunks(losses)
+    for task, scores in sorted((evidence.scores or {}).items()):
+        yield f"scores {task} {len(scores)} {scores.lower_is_better} {scores.items is not None}".encode()
+        order = _order(scores.items) if scores.items else slice(None)
+        yield from map(text_bytes, taken(scores.items, order) or ())
+        yield from array_bytes(scores.values[order])
+
+
+def _loss_chunks(losses: Losses) -> Iterator[bytes]:
+    ordered = losses.take(_order(losses.documents))
+    yield str(len(ordered)).encode()
+    yield from map(text_bytes, ordered.documents)
+    for name in ("nll", "n_tokens", "n_bytes", "entropy"):
+        column = getattr(ordered, name)
+        if column is not None:
+            yield name.encode()
+            yield from array_bytes(column)
+    if ordered.token_nll is not None:
+        yield b"token_nll"
+        yield from rows_bytes([np.asarray(part, dtype=np.float64) for part in ordered.token_nll])
+
+
+def _order(names: Sequence[str]) -> list[int]:
+    return sorted(range(len(names)), key=names.__getitem__)
 
 
 def _checked_items(items: Sequence[Any], n: int) -> tuple[str, ...]:

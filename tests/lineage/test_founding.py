@@ -1,11 +1,18 @@
-"""A lineage begins when somebody says so."""
+"""A lineage begins when somebody says so, with a founder that later generations can be compared with."""
 
+import math
+
+import numpy as np
 import pytest
 
-from collapse_guard.errors import CollapseGuardWarning, LineageNotFoundError
-from collapse_guard.lineage.founding import joined
+from collapse_guard import assess
+from collapse_guard.errors import CollapseGuardWarning, LineageError, LineageNotFoundError
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.lineage.founding import check_founder, joined
+from collapse_guard.records import Generation
 from collapse_guard.store import MemoryStore
 from collapse_guard.testing import example_assessment
+from collapse_guard.wildtype import WildType
 
 
 @pytest.fixture
@@ -76,3 +83,44 @@ def test_a_store_that_says_nothing_itself_is_spoken_for():
         LineageNotFoundError, match=r"the store `http://ann:\*\*\*@ml:5000`, but got 'x': there are none"
     ):
         joined(Silent(), "x", must_exist=True)
+
+
+@pytest.fixture(scope="module")
+def wild_type():
+    return WildType.fit_arrays(np.random.default_rng(0).normal(size=(2000, 3)), seed=0)
+
+
+def losses(*first, n=100):
+    nll = np.random.default_rng(0).normal(60.0, 5.0, size=n)
+    nll[: len(first)] = first
+    return Losses(documents=tuple(map(str, range(n))), nll=nll, n_tokens=[20] * n)
+
+
+SAMPLES = np.random.default_rng(1).normal(size=(600, 3))
+USELESS = {
+    "nothing": (Evidence(samples=np.zeros((0, 3))), "samples.* there are 0: 32 samples would do"),
+    "few samples": (Evidence(samples=SAMPLES[:5]), "samples.* there are 5: 32 samples would do"),
+    "no number": (Evidence(samples=SAMPLES * math.nan), "samples.* 600 of 600 vectors are not finite"),
+    "a loss that is not finite": (Evidence(samples=SAMPLES, losses=losses(math.inf)), "losses.* 1 of 100 losses are"),
+    "losses of nothing": (Evidence(losses=losses(n=0)), "losses.* 0 documents were scored, 30 are needed"),
+    "no scores": (Evidence(samples=SAMPLES, scores={"facts": [math.nan] * 90}), "facts.* 90 of 90 scores are not"),
+    "only losses that are compared with others": (Evidence(training_losses=losses()), "evidence.* there is none"),
+}
+
+
+@pytest.mark.parametrize(("evidence", "said"), USELESS.values(), ids=USELESS)
+def test_what_nothing_can_be_compared_with_is_no_founder_but_may_be_a_later_generation(wild_type, evidence, said):
+    with pytest.raises(LineageError, match=f"a founder must have a usable reading of its {said}"):
+        check_founder(assess(wild_type, evidence))
+    check_founder(assess(wild_type, evidence, generation=Generation(lineage="newsbot", index=1)))
+
+
+def test_a_founder_of_texts_without_a_word_is_none():
+    wild_type = WildType.fit([f"document {i} of the wild type" for i in range(60)])
+    with pytest.raises(LineageError, match=r"samples.* all 90 samples are empty"):
+        check_founder(assess(wild_type, Evidence(samples=[" "] * 90)))
+
+
+def test_what_can_be_read_is_a_founder(wild_type):
+    check_founder(assess(wild_type, Evidence(samples=SAMPLES)))
+    check_founder(assess(wild_type, Evidence(losses=losses(), scores={"facts": [1.0] * 90})))

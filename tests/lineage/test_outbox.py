@@ -31,7 +31,9 @@ def request(**changes):
 
 
 def round_trip(directory, evidence):
-    return load_pending(save_pending(directory, evidence=evidence, request=request())).evidence
+    back = load_pending(save_pending(directory, evidence=evidence, request=request())).evidence
+    assert back.digest() == evidence.digest()
+    return back
 
 
 def identical(left, right):
@@ -153,11 +155,15 @@ def test_the_request_comes_back_as_it_was(tmp_path, changes):
     assert load_pending(save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=made)).request == made
 
 
-def test_lists_of_vectors_are_refused_with_what_to_do(tmp_path):
+def test_lists_of_vectors_come_back_as_one_array(tmp_path):
+    assert identical(round_trip(tmp_path, Evidence(samples=[[0.5, 1.5], (2.0, 3.0)])).samples, [[0.5, 1.5], [2.0, 3.0]])
+
+
+def test_rows_of_different_lengths_are_refused_with_what_to_do(tmp_path):
     with pytest.raises(
-        InputError, match=r"`samples` must be texts, lists of token ids, or one array.*but got a sequence of list"
+        InputError, match=r"`samples` must be texts, lists of token ids, or rows of as many.*but got a sequence of list"
     ):
-        save_pending(tmp_path, evidence=Evidence(samples=[[0.5, 1.5]]), request=request())
+        save_pending(tmp_path, evidence=Evidence(samples=[[0.5, 1.5], [2.5]]), request=request())
     assert list(tmp_path.iterdir()) == []
 
 

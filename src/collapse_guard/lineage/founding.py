@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 
-from collapse_guard.errors import CollapseGuardWarning, LineageNotFoundError
-from collapse_guard.records import Assessment
+from collapse_guard.errors import CollapseGuardWarning, LineageError, LineageNotFoundError
+from collapse_guard.indicators.base import all_indicators
+from collapse_guard.records import Assessment, Intake, Reading
 from collapse_guard.store import LineageStore, lineage_not_found
 
 
@@ -44,6 +45,48 @@ def joined(
     warnings.warn(f"a new lineage begins here: {error}. {HOW_TO_FOUND}", CollapseGuardWarning, stacklevel=3)
     return []
 
+
+def check_founder(assessment: Assessment) -> None:
+    """Refuse to found a lineage on what nothing can be compared with; later generations are not looked at.
+
+    Each part of the evidence that was given must have a usable reading: losses their perplexity, so that all of them
+    are finite; samples and embeddings any reading but the share of empty samples; and each task its score.
+
+    Args:
+        assessment: Of a generation that is to be stored.
+
+    Raises:
+        LineageError: It is a founder, and a part has none; the message says why.
+    """
+    if assessment.generation.index:
+        return
+    given = {part.part: _readings_of(assessment, part) for part in assessment.intake}
+    useless = {part: found for part, found in given.items() if not any(one.is_usable for one in found)}
+    if given and not useless:
+        return
+    part, found = next(iter(useless.items()), ("evidence", []))
+    why = next((one.problem for one in found if one.problem), "there is none")
+    raise LineageError(
+        f"a founder must have a usable reading of its {part.replace('_', ' ')}, because later generations are compared "
+        f"with it, but {why}. Nothing was stored as generation 0 of lineage {assessment.generation.lineage!r}: mend "
+        "that, or leave that part out"
+    )
+
+
+def _readings_of(assessment: Assessment, part: Intake) -> list[Reading]:
+    """The readings that rest on a part of the evidence, and that later generations are compared with."""
+    if part.unit == "scores":
+        names = [part.part]
+    elif part.unit == "losses":
+        names = [_OF_LOSSES.get(part.part, part.part)]
+    else:
+        names = [name for name, one in all_indicators().items() if one.evidence in _OF_SAMPLES and name != _EMPTY]
+    return [assessment.readings[name] for name in names if name in assessment.readings]
+
+
+_OF_LOSSES = {"losses": "perplexity", "own_losses": "own_perplexity", "founder_losses": "founder_perplexity"}
+_OF_SAMPLES = ("tokens", "words", "texts", "whole", "vectors")
+_EMPTY = "empty_samples"
 
 HOW_TO_FOUND = (
     "If a lineage begins here, say so: `--founder` on the command line, `generation=0` in Python. "

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +32,16 @@ from pydantic import AwareDatetime, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from collapse_guard.canonical import SampleKind, normal_samples
 from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Evidence, Losses, Samples, Scores
+from collapse_guard.evidence import Evidence, Losses, Scores
 from collapse_guard.records import Decision, Mixture, Record
 
 PENDING = Path(".collapse_guard", "pending")
 """Where evidence waits, in the working directory."""
 WILD_TYPES = Path(".collapse_guard", "wild-types")
 """Where wild types that are nowhere else are kept beside it, by fingerprint."""
-SampleKind = Literal["none", "texts", "ids", "array"]
 
 _REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
 _LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses", "training_losses")}
@@ -177,7 +177,7 @@ def discard_pending(path: str | Path) -> None:
 
 
 def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
-    kind, samples = _normal(evidence.samples)
+    kind, samples = normal_samples(evidence.samples)
     arrays: dict[str, npt.NDArray[Any]] = {}
     if kind == "array":
         arrays["samples"] = np.ascontiguousarray(samples)
@@ -203,24 +203,6 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
     for written in folder.iterdir():
         with written.open("rb+") as handle:
             os.fsync(handle.fileno())
-
-
-def _normal(samples: Samples | None) -> tuple[SampleKind, Any]:
-    """Name the kind of samples, and bring them into the form in which that kind is stored."""
-    if samples is None:
-        return "none", None
-    if isinstance(samples, np.ndarray) and samples.dtype.kind in "fiub":
-        return "array", samples
-    values = list(samples)
-    if all(isinstance(value, str) for value in values):
-        return "texts", [str(value) for value in values]
-    rows = [np.asarray(value) for value in values]
-    if all(row.ndim == 1 and (row.dtype.kind in "iu" or row.size == 0) for row in rows):
-        return "ids", [row.astype(np.int64) for row in rows]
-    raise InputError(
-        "`samples` must be texts, lists of token ids, or one array of numbers, "
-        f"but got a sequence of {type(values[0]).__name__}: turn vectors into one array"
-    )
 
 
 def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
