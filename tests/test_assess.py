@@ -117,12 +117,18 @@ def test_too_few_samples_are_undecided_with_the_number_that_would_do_and_that_nu
 
 
 @pytest.mark.slow
-def test_without_a_founder_the_wild_type_decides_with_the_wide_margin(wild_type):
+def test_without_its_founder_a_generation_is_undecided_whatever_the_wild_type_says(wild_type):
     third = Generation(lineage="newsbot", index=3)
-    fine = assess(wild_type, Evidence(samples=real(wild_type, 1)), generation=third)
-    gone = assess(wild_type, Evidence(samples=["the the the"] * 3000), generation=third)
-    assert fine.verdict.severity is Severity.HEALTHY
-    assert gone.verdict.severity is Severity.COLLAPSED
+    for texts in (real(wild_type, 1), ["the the the"] * 3000):
+        lost = assess(wild_type, Evidence(samples=texts), generation=third, missing={0: "its run was deleted"})
+        assert [(reason.kind, reason.severity) for reason in lost.verdict.reasons] == [
+            (ReasonKind.NO_FOUNDER, Severity.UNDECIDED),
+            (ReasonKind.GAP, Severity.HEALTHY),
+        ]
+        assert "generation 0, the founder of this lineage, is missing" in lost.verdict.reasons[0].sentence
+        assert lost.verdict.reasons[0].sentence.endswith(": its run was deleted")
+        assert "distinct_2" in {comparison.indicator for comparison in lost.comparisons}
+        assert not any(comparison.decides for comparison in lost.comparisons)
 
 
 def test_losses_alone_need_a_founder(wild_type):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from collapse_guard.decision.baselines import comparisons_of
+from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
 from collapse_guard.decision.leak import leak_of
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.indicators.base import reading_of
 from collapse_guard.measurement.intake import intake_of
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
@@ -36,18 +38,21 @@ def assess(
     seed: int = 0,
     generation: Generation | None = None,
     look: int | None = None,
+    missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Assess one generation: measure its evidence, compare with founder and wild type, decide.
 
     Args:
         wild_type: The frozen real data.
         evidence: What was collected from the generation.
-        history: Earlier generations of the lineage; the one with index 0 is the founder, the baseline of drift.
+        history: Earlier generations of the lineage; the one with index 0 is the founder, the baseline of drift. A later
+            generation without its founder is UNDECIDED.
         policy: Margins and levels; None: `Policy()`.
         seed: Seed of everything random in the assessment; recorded.
         generation: The generation to assess; None: the one after the newest of `history`, in its lineage.
         look: How often this generation was assessed before, during its training; these assessments share its part of
             alpha. None: it is assessed only once.
+        missing: Number of each generation that the lineage is known to have had -> how it is restored, for the verdict.
 
     Returns:
         Readings, comparisons, verdict, and the mixture for the next generation. What was read is counted in `intake`,
@@ -71,44 +76,74 @@ def assess(
     reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, embedded))
     lost = what_was_lost(wild_type, embedded.samples, embeddings=embedded.embeddings)
     concluded = conclude(
-        generation, readings, reference, history=history, policy=policy, stratum=stratum, seed=seed, look=look
+        generation,
+        readings,
+        reference,
+        history=history,
+        policy=policy,
+        stratum=stratum,
+        seed=seed,
+        look=look,
+        missing=missing,
     )
     facts = {"evidence": evidence.digest(), "lost": lost, "intake": intake}
     return _with_outlook(concluded.model_copy(update=facts), history, policy)
 
 
-def reassess(stored: Assessment, *, history: Sequence[Assessment], policy: Policy) -> Assessment:
+def moved(
+    assessment: Assessment,
+    generation: Generation,
+    *,
+    history: Sequence[Assessment],
+    policy: Policy,
+    missing: Mapping[int, str] = NONE_MISSING,
+) -> Assessment:
+    """The assessment of the same evidence in another place, behind the same founder; nothing is measured again.
+
+    Args:
+        assessment: In the place before.
+        generation: The place now.
+        history: The earlier generations of the lineage.
+        policy: Margins and levels.
+        missing: As in `assess`.
+    """
+    of_lineage = {metric.name for metric in reading_of("lineage")}
+    readings = {name: reading for name, reading in assessment.readings.items() if name not in of_lineage}
+    readings |= _of_lineage(readings, generation, history)
+    return _again(assessment, generation, readings, history=history, policy=policy, missing=missing)
+
+
+def reassess(
+    stored: Assessment,
+    *,
+    history: Sequence[Assessment],
+    policy: Policy,
+    missing: Mapping[int, str] = NONE_MISSING,
+) -> Assessment:
     """Decide on a stored generation by another policy; its readings stay as they are.
 
     Args:
         stored: The generation.
         history: The earlier generations of its lineage.
         policy: The policy that decides now.
+        missing: As in `assess`.
     """
-    decided = conclude(
-        stored.generation,
-        stored.readings,
-        stored.reference,
-        history=history,
-        policy=policy,
-        stratum=stored.stratum,
-        seed=stored.seed,
-        look=stored.look,
-    )
-    kept = {name: getattr(stored, name) for name in ("evidence", "lost", "intake", "decisions")}
-    return _with_outlook(decided.model_copy(update=kept), history, policy)
+    return _again(stored, stored.generation, stored.readings, history=history, policy=policy, missing=missing)
 
 
-def replay(stored: Sequence[Assessment], policy: Policy) -> list[Assessment]:
+def replay(
+    stored: Sequence[Assessment], policy: Policy, *, missing: Mapping[int, str] = NONE_MISSING
+) -> list[Assessment]:
     """Decide on all stored generations of a lineage by another policy, one after the other.
 
     Args:
         stored: The generations, oldest first.
         policy: What decides now.
+        missing: As in `assess`.
     """
     decided: list[Assessment] = []
     for assessment in stored:
-        decided.append(reassess(assessment, history=decided, policy=policy))
+        decided.append(reassess(assessment, history=decided, policy=policy, missing=missing))
     return decided
 
 
@@ -122,15 +157,16 @@ def conclude(
     stratum: TailStratum | None = None,
     seed: int = 0,
     look: int | None = None,
+    missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Compare and decide on existing readings, without a forecast."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
-    obstacles = [
-        *obstacles_of(generation, readings, reference, drift=drift, policy=policy),
-        *leak_of(generation, readings, policy),
-    ]
+    obstacles = gaps_of(generation.index, [past.generation.index for past in history], missing)
+    if founder or generation.index == 0:
+        obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
+    obstacles += leak_of(generation, readings, policy)
     evidence = _by_this_policy(history, drift, policy) if policy.rotate_folds else history
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
     return Assessment(
@@ -157,6 +193,32 @@ def check_wild_type(history: Sequence[Assessment], fingerprint: str) -> None:
                 f"lineage {past.generation.lineage!r} is measured against the wild type {past.generation.wild_type}, "
                 f"but got {fingerprint}: {FingerprintMismatchError.WHAT_TO_DO}"
             )
+
+
+def _again(
+    assessment: Assessment,
+    generation: Generation,
+    readings: Readings,
+    *,
+    history: Sequence[Assessment],
+    policy: Policy,
+    missing: Mapping[int, str],
+) -> Assessment:
+    """The assessment with what is concluded from its readings now; all else that is known of its evidence stays."""
+    decided = conclude(
+        generation,
+        readings,
+        assessment.reference,
+        history=history,
+        policy=policy,
+        stratum=assessment.stratum,
+        seed=assessment.seed,
+        look=assessment.look,
+        missing=missing,
+    )
+    concluded = ("generation", "readings", "reference", "comparisons", "verdict")
+    facts = {name: getattr(decided, name) for name in concluded}
+    return _with_outlook(assessment.model_copy(update=facts), history, policy)
 
 
 def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:

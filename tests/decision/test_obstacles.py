@@ -52,14 +52,25 @@ def undecided(kind, *names):
 
 
 def test_nothing_where_it_can_be_compared_or_nobody_expects_it():
-    assert told([reading()], [reading()]) == []
+    assert told([reading()], [reading()], drift=[reading()]) == []
     assert told([reading()], drift=[reading()]) == []
+    assert told([reading()], [reading()], generation=FIRST) == []
+
+
+def test_the_wild_type_is_no_baseline_of_a_later_generation_where_the_founder_was_not_measured():
+    given = [reading(), reading("vendi"), reading("distinct_4")]
+    policy = Policy(decides=("distinct_2", "vendi", "distinct_4"))
+    [found] = obstacles(given, given, drift=[reading("distinct_4")], policy=policy)
+    assert (found.kind, found.severity) == (ReasonKind.NO_BASELINE, Severity.UNDECIDED)
+    assert (found.indicator, found.others) == ("distinct_2", ("vendi",))
+    assert found.sentence.startswith("distinct_2 and vendi are not judged: the founder (generation 0) of this lineage")
+    assert obstacles(given, given, generation=FIRST, policy=policy) == []
 
 
 def test_it_is_required_and_was_not_measured():
     policy = POLICY.model_copy(update={"required": ("vendi", "mauve")})
-    found = obstacles([reading()], [reading()], policy=policy)
-    assert told([reading()], [reading()], policy=policy) == [
+    found = obstacles([reading()], drift=[reading()], policy=policy)
+    assert told([reading()], drift=[reading()], policy=policy) == [
         undecided(ReasonKind.MISSING, "vendi"),
         undecided(ReasonKind.MISSING, "mauve"),
     ]
@@ -121,16 +132,19 @@ class TestUnread:
     @pytest.mark.parametrize("reference", [[], [few()]], ids=["no baseline", "nor at the baseline"])
     def test_on_both_sides_is_a_remark_unless_it_is_required(self, generation, reference):
         seen = [reading("vendi")]
-        found = obstacles([few(), *seen], [*reference, *seen], generation=generation)
+        baselines = {"drift": seen if generation.index else (), "generation": generation}
+        found = obstacles([few(), *seen], [*reference, *seen], **baselines)
         assert [(one.kind, one.severity) for one in found] == [(ReasonKind.NOT_READ, Severity.HEALTHY)]
         assert found[0].sentence == f"distinct_2 is not judged: {FEW}"
-        [found] = obstacles([few(), *seen], [*reference, *seen], generation=generation, policy=REQUIRES)
+        [found] = obstacles([few(), *seen], [*reference, *seen], **baselines, policy=REQUIRES)
         assert (found.kind, found.severity) == (ReasonKind.TOO_FEW, Severity.UNDECIDED)
 
     @pytest.mark.parametrize("drift", [[], [few()]], ids=["no baseline", "unread at the baseline"])
     def test_only_at_the_baseline_is_a_remark_unless_it_is_required(self, drift):
         why = (
-            f"at the baseline, {FEW}" if drift else "the founder (generation 0) of this lineage was not measured for it"
+            f"at the baseline, {FEW}"
+            if drift
+            else "the founder (generation 0) of this lineage was not measured for that"
         )
         drift = [*drift, reading("vendi")]
         [found] = obstacles([reading(), reading("vendi")], drift=drift)
@@ -158,7 +172,7 @@ class TestUnread:
         policy = Policy(decides=("perplexity", "vendi"))
         rates = np.r_[np.linspace(4.0, 5.0, 89), bad]
         broken = on_documents(90, rates=rates, problem="1 of 90 losses are not finite")
-        for drift in ([], [reading("vendi")], [broken, reading("vendi")]):
+        for drift in ([reading("vendi")], [broken, reading("vendi")]):
             found = obstacles(
                 [broken, reading("vendi")], [reading("vendi")], drift=drift, generation=generation, policy=policy
             )
@@ -177,7 +191,7 @@ class TestUnread:
 
 class TestTwoReadings:
     def test_that_were_measured_differently_are_undecided(self):
-        [found] = obstacles([reading(group="128 samples")], [reading()])
+        [found] = obstacles([reading(group="128 samples")], drift=[reading()])
         assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "distinct_2")
         assert "128 samples" in found.sentence
 
@@ -253,7 +267,7 @@ class TestFolds:
 
     def test_are_for_drift_alone(self):
         losses = on_documents(45)
-        assert obstacles([losses], [losses], policy=self.policy) == []
+        assert obstacles([losses], [losses], generation=FIRST, policy=self.policy) == []
         assert obstacles([on_documents(90)], drift=[on_documents(90)], policy=self.policy) == []
 
 

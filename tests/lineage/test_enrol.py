@@ -10,6 +10,7 @@ import pytest
 
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import (
+    CollapseGuardWarning,
     FingerprintMismatchError,
     InputError,
     LineageError,
@@ -18,11 +19,12 @@ from collapse_guard.errors import (
 )
 from collapse_guard.evidence import Evidence
 from collapse_guard.lineage import enrol as enrolment
-from collapse_guard.lineage.enrol import Candidate, Enrolled, enrol, plan, submit
-from collapse_guard.lineage.outbox import PENDING, PendingRequest, list_pending, load_pending
+from collapse_guard.lineage.candidate import Candidate, plan
+from collapse_guard.lineage.enrol import Enrolled, enrol, submit
+from collapse_guard.lineage.outbox import PENDING, list_pending, load_pending
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
-from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
+from faulty_stores import FaultyStore
 
 CREATED = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 DECISION = Decision(step=3, severity=Severity.WATCH, real_before=0.1, real_after=0.4, from_index=64, rule="raised")
@@ -30,71 +32,9 @@ OUTAGES = [
     StoreUnreachableError("the network is down"),
     LineageError("somebody was faster"),
     FingerprintMismatchError("somebody began it with another wild type"),
+    OSError(28, "No space left on device"),
+    ZeroDivisionError("a defect"),
 ]
-
-
-@pytest.fixture(scope="module")
-def wild_type():
-    return WildType.fit_arrays(np.random.default_rng(0).normal(size=(2000, 3)), seed=0)
-
-
-@pytest.fixture(scope="module")
-def wild_type_path(wild_type, tmp_path_factory):
-    return wild_type.save(tmp_path_factory.mktemp("saved") / "wild-type")
-
-
-@pytest.fixture(autouse=True)
-def own_directory_and_no_report(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(enrolment, "attachments", lambda lineage, history: {"report.html": f"{len(history)}"})
-
-
-def evidence(seed=1):
-    return Evidence(samples=np.random.default_rng(seed).normal(size=(600, 3)))
-
-
-class Store(MemoryStore):
-    """Raises what it is told to, when a generation is appended or when the lineage is read."""
-
-    def __init__(self, appending=None, reading=None):
-        super().__init__()
-        self.appending, self.reading = appending, reading
-        self.attached = []
-
-    def append(self, assessment):
-        if self.appending:
-            raise self.appending
-        super().append(assessment)
-
-    def attach(self, lineage, index, attachments):
-        self.attached.append(dict(attachments))
-        super().attach(lineage, index, attachments)
-
-    def history(self, lineage):
-        if self.reading:
-            raise self.reading
-        return super().history(lineage)
-
-    def has(self, lineage):
-        return bool(self.reading) or super().has(lineage)
-
-
-@pytest.fixture
-def request_of(wild_type, wild_type_path):
-    def make(**changes):
-        fields = {"lineage": "newsbot", "wild_type_path": str(wild_type_path), "wild_type": wild_type.fingerprint}
-        return PendingRequest(**fields, policy=Policy().model_dump(mode="json"), seed=7, created=CREATED, **changes)
-
-    return make
-
-
-@pytest.fixture
-def candidate(wild_type):
-    def make(history=(), **changes):
-        generation = plan(history, lineage="newsbot", wild_type=wild_type.fingerprint, **changes)
-        return Candidate(generation=generation, history=history, wild_type=wild_type, policy=Policy(), seed=7)
-
-    return make
 
 
 def stored(index, *, wild_type="w", prescription=None):
@@ -168,8 +108,8 @@ def in_lineage(store):
 
 
 class TestEnrol:
-    def test_an_assessed_generation_is_appended_with_the_report_of_its_lineage(self, candidate):
-        store = Store()
+    def test_an_assessed_generation_is_appended_with_the_report_of_its_lineage(self, candidate, evidence):
+        store = FaultyStore()
         for index in range(2):
             own = candidate(store.history_so_far("newsbot"))
             enrolled = enrol(store, own, own.assess(evidence(index)), evidence(index))
@@ -179,8 +119,8 @@ class TestEnrol:
         assert in_lineage(store) == [past.to_dict() for past in enrolled.history]
         assert list_pending(PENDING) == []
 
-    def test_a_generation_is_measured_against_those_before_it_only(self, candidate):
-        store = Store()
+    def test_a_generation_is_measured_against_those_before_it_only(self, candidate, evidence):
+        store = FaultyStore()
         for index in (0, 2):
             own = candidate(store.history_so_far("newsbot"), index=index)
             enrol(store, own, own.assess(evidence(index)), evidence(index))
@@ -190,41 +130,48 @@ class TestEnrol:
         assert [past.generation.index for past in enrolled.history] == [0, 1]
 
     @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
-    def test_what_the_store_does_not_take_is_kept_with_all_that_it_rests_on(self, candidate, wild_type, error):
+    def test_what_the_store_does_not_take_is_kept_with_all_that_it_rests_on(
+        self, candidate, wild_type, error, evidence
+    ):
         own = candidate(mixture=Mixture.with_real(0.5), items=40)
         assessment = own.assess(evidence(), look=2, decisions=[DECISION])
-        enrolled = enrol(Store(error), own, assessment, evidence())
+        enrolled = enrol(FaultyStore(error), own, assessment, evidence())
         assert enrolled.assessment == assessment
         assert not enrolled.is_new
-        assert enrolled.refusal.error is error
+        assert error in (enrolled.refusal.error, enrolled.refusal.error.__cause__)
+        assert str(error) in enrolled.refusal.sentence()
         [path] = list_pending(PENDING)
         assert enrolled.refusal.path == path
         kept = load_pending(path)
         np.testing.assert_array_equal(kept.evidence.samples, evidence().samples)
         assert (kept.request.index, kept.request.mixture, kept.request.items) == (0, Mixture.with_real(0.5), 40)
         assert Path(kept.request.wild_type_path).is_absolute()
-        again = submit(store := Store(), WildType.load(kept.request.wild_type_path), kept.request, kept.evidence)
+        again = submit(store := FaultyStore(), WildType.load(kept.request.wild_type_path), kept.request, kept.evidence)
         assert again.is_new
         assert in_lineage(store) == [assessment.to_dict()]
 
-    def test_another_error_is_not_hidden(self, candidate):
+    @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(143)], ids=repr)
+    def test_an_interruption_goes_on_but_the_evidence_is_kept_and_said_where(self, candidate, interruption, evidence):
         own = candidate()
-        with pytest.raises(ZeroDivisionError, match="a bug"):
-            enrol(Store(ZeroDivisionError("a bug")), own, own.assess(evidence()), evidence())
+        said = "it is not known whether the store has the generation\nThe evidence is kept in "
+        with pytest.warns(CollapseGuardWarning, match=said), pytest.raises(type(interruption)):
+            enrol(FaultyStore(interruption), own, own.assess(evidence()), evidence())
+        [path] = list_pending(PENDING)
+        np.testing.assert_array_equal(load_pending(path).evidence.samples, evidence().samples)
 
     @pytest.mark.parametrize(("in_the_way", "said"), [(PENDING, "exists"), (PENDING.parent, "directory")])
-    def test_where_it_cannot_be_kept_both_errors_are_said(self, candidate, in_the_way, said):
+    def test_where_it_cannot_be_kept_both_errors_are_said(self, candidate, in_the_way, said, evidence):
         in_the_way.parent.mkdir(exist_ok=True)
         in_the_way.write_text("in the way")
         own = candidate()
-        refusal = enrol(Store(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
+        refusal = enrol(FaultyStore(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
         assert refusal.path is None
         assert refusal.sentence().startswith("the network is down\nThe evidence could not be kept in ")
         assert said in refusal.sentence().rpartition("either: ")[2]
 
-    def test_the_sentence_says_where_it_is_and_how_to_send_it_without_a_password(self, candidate):
+    def test_the_sentence_says_where_it_is_and_how_to_send_it_without_a_password(self, candidate, evidence):
         own = candidate()
-        refusal = enrol(Store(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
+        refusal = enrol(FaultyStore(OUTAGES[0]), own, own.assess(evidence()), evidence()).refusal
         assert refusal.sentence("http://ann:secret@ml:5000").splitlines() == [
             "the network is down",
             f"The evidence is kept in {refusal.path.absolute()}",
@@ -235,8 +182,8 @@ class TestEnrol:
 
 
 class TestSubmit:
-    def test_it_plans_assesses_and_appends_at_once(self, wild_type, request_of):
-        store = Store()
+    def test_it_plans_assesses_and_appends_at_once(self, wild_type, request_of, evidence):
+        store = FaultyStore()
         founder = submit(store, wild_type, request_of(index=0), evidence())
         child = submit(store, wild_type, request_of(mixture=Mixture.with_real(0.4)), evidence(2))
         assert (founder.is_new, child.is_new) == (True, True)
@@ -244,9 +191,9 @@ class TestSubmit:
         assert [past.seed for past in child.history] == [7, 7]
 
     def test_the_same_number_with_the_same_evidence_changes_nothing_and_with_another_is_refused(
-        self, wild_type, request_of
+        self, wild_type, request_of, evidence
     ):
-        store = Store()
+        store = FaultyStore()
         submit(store, wild_type, request_of(index=0), evidence())
         before = in_lineage(store)
         again = submit(store, wild_type, request_of(index=0), evidence())
@@ -259,44 +206,90 @@ class TestSubmit:
     @pytest.mark.parametrize("changes", [{}, {"index": 4}, {"index": 4, "parents": ()}])
     def test_a_lineage_that_is_not_there_is_refused_before_anything_is_measured(self, wild_type, request_of, changes):
         with pytest.raises(LineageNotFoundError, match=r"but got 'newsbot': there are none.*--founder"):
-            submit(Store(), wild_type, request_of(**changes), Evidence(samples=["cannot be measured"]))
+            submit(FaultyStore(), wild_type, request_of(**changes), Evidence(samples=["cannot be measured"]))
         assert not Path(".collapse_guard").exists()
 
-    def test_what_cannot_be_planned_or_measured_leaves_nothing(self, wild_type, request_of):
+    def test_what_cannot_be_planned_or_measured_leaves_nothing(self, wild_type, request_of, evidence):
         with pytest.raises(LineageError, match="`parents` of generation 0"):
-            submit(Store(), wild_type, request_of(index=0, parents=(3,)), evidence())
+            submit(FaultyStore(), wild_type, request_of(index=0, parents=(3,)), evidence())
         with pytest.raises(InputError, match="vectors must be numbers"):
-            submit(Store(), wild_type, request_of(index=0), Evidence(samples=["a text"]))
+            submit(FaultyStore(), wild_type, request_of(index=0), Evidence(samples=["a text"]))
         assert not Path(".collapse_guard").exists()
 
     @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
-    def test_what_the_store_does_not_take_is_kept_as_it_was_asked_for(self, wild_type, request_of, error):
-        enrolled = submit(Store(error), wild_type, request_of(index=0, parents=()), evidence())
+    def test_what_the_store_does_not_take_is_kept_as_it_was_asked_for(self, wild_type, request_of, error, evidence):
+        enrolled = submit(FaultyStore(error), wild_type, request_of(index=0, parents=()), evidence())
         [path] = list_pending(PENDING)
         assert enrolled.refusal.path == path
         assert load_pending(path).request == request_of(index=0, parents=())
 
-    def test_a_lineage_that_cannot_be_read_has_no_assessment(self, wild_type, request_of):
-        enrolled = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence())
+    def test_a_lineage_that_cannot_be_read_has_no_assessment(self, wild_type, request_of, evidence):
+        enrolled = submit(FaultyStore(reading=OUTAGES[0]), wild_type, request_of(), evidence())
         assert load_pending(enrolled.refusal.path).request == request_of()
         with pytest.raises(StoreUnreachableError, match="the network is down"):
             enrolled.assessment  # noqa: B018
 
-    @pytest.mark.parametrize("store", [Store(reading=OUTAGES[0]), Store(OUTAGES[1])])
-    def test_what_waits_already_is_not_kept_twice(self, wild_type, request_of, store):
-        path = submit(Store(reading=OUTAGES[0]), wild_type, request_of(), evidence()).refusal.path
+    @pytest.mark.parametrize("store", [FaultyStore(reading=OUTAGES[0]), FaultyStore(OUTAGES[1])])
+    def test_what_waits_already_is_not_kept_twice(self, wild_type, request_of, store, evidence):
+        path = submit(FaultyStore(reading=OUTAGES[0]), wild_type, request_of(), evidence()).refusal.path
         assert submit(store, wild_type, request_of(index=0), evidence(), path=path).refusal.path == path
         assert list_pending(PENDING) == [path]
 
-    def test_what_was_sent_by_a_process_that_was_killed_is_not_sent_twice(self, wild_type, request_of):
-        store, path = Store(), Path("waiting")
-        submit(store, wild_type, request_of(index=0), evidence(), path=path)
-        again = submit(store, wild_type, request_of(), evidence(), path=path)
-        assert (again.is_new, len(again.history)) == (False, 1)
-        another = submit(store, wild_type, request_of(), evidence(2), path=path)
-        assert (another.is_new, len(another.history)) == (True, 2)
-        of_the_newest = submit(store, wild_type, request_of(parents=(1,)), evidence(2), path=path)
-        assert (of_the_newest.is_new, len(of_the_newest.history)) == (True, 3)
+    def test_the_same_evidence_without_a_number_is_stored_once(self, wild_type, request_of, evidence):
+        store = FaultyStore()
+        for seed in range(3):
+            submit(store, wild_type, request_of(index=None if seed else 0), evidence(seed))
+        before = in_lineage(store)
+        for seed in range(3):
+            other = request_of(mixture=Mixture.with_real(0.3), look=2, parents=(0,))
+            again = submit(store, wild_type, other, evidence(seed))
+            assert (again.is_new, again.assessment.generation.index, len(again.history)) == (False, seed, seed + 1)
+            assert again.already_stored.startswith(f"This evidence is already stored as generation {seed} of newsbot: ")
+        assert in_lineage(store) == before
+        numbered = submit(store, wild_type, request_of(index=3), evidence(2))
+        assert (numbered.is_new, numbered.already_stored) == (True, "")
+
+
+class TestReport:
+    def test_it_is_drawn_once_the_generation_is_stored(self, wild_type, request_of, monkeypatch, evidence):
+        store, seen = FaultyStore(), []
+
+        def drawn(lineage, history):
+            seen.append([past.generation.index for past in store.history(lineage)])
+            return {}
+
+        monkeypatch.setattr(enrolment, "attachments", drawn)
+        submit(store, wild_type, request_of(index=0), evidence())
+        assert seen == [[0]]
+
+    @pytest.mark.parametrize("where", ["drawing", "attaching"])
+    @pytest.mark.parametrize("error", [*OUTAGES, MemoryError()], ids=lambda error: type(error).__name__)
+    def test_whatever_fails_then_costs_a_warning(self, wild_type, request_of, monkeypatch, where, error, evidence):
+        def fails(*_):
+            raise error
+
+        store = FaultyStore()
+        if where == "drawing":
+            monkeypatch.setattr(enrolment, "attachments", fails)
+        else:
+            store.attach = fails
+        with pytest.warns(
+            CollapseGuardWarning, match=r"is stored, but its report .*: `collapse-guard report --lineage"
+        ):
+            enrolled = submit(store, wild_type, request_of(index=0), evidence())
+        assert (enrolled.is_new, enrolled.refusal) == (True, None)
+        assert len(store.history("newsbot")) == 1
+        assert list_pending(PENDING) == []
+
+
+def test_a_founder_that_nothing_can_be_compared_with_is_not_stored(wild_type, request_of, candidate):
+    store, nothing = FaultyStore(), Evidence(samples=np.full((600, 3), np.nan))
+    with pytest.raises(LineageError, match="a founder must have a usable reading"):
+        submit(store, wild_type, request_of(index=0), nothing)
+    own = candidate()
+    with pytest.raises(LineageError, match="a founder must have a usable reading"):
+        enrol(store, own, own.assess(nothing), nothing)
+    assert store.lineages() == list_pending(PENDING) == []
 
 
 def test_an_enrolled_generation_is_the_last_of_its_history():

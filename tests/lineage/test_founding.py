@@ -35,11 +35,10 @@ def test_generation_0_founds_a_lineage_silently(store, settings, monkeypatch):
     assert store.lineages() == ["newsbot"]
 
 
-@pytest.mark.parametrize("index", [None, 1, 3])
 @pytest.mark.parametrize("name", ["newsbto", "NEWSBOT", "новости", "日本語"])
-def test_without_it_a_new_lineage_is_warned_of_with_the_near_names(store, index, name):
+def test_without_it_a_new_lineage_is_warned_of_with_the_near_names(store, name):
     with pytest.warns(CollapseGuardWarning) as warned:
-        assert joined(store, name, index=index) == []
+        assert joined(store, name) == []
     [message] = [str(one.message) for one in warned]
     assert message.startswith(f"a new lineage begins here: `lineage` must be in the store, but got {name!r}: ")
     assert ("did you mean `newsbot`?" in message) == (name.isascii())
@@ -47,18 +46,31 @@ def test_without_it_a_new_lineage_is_warned_of_with_the_near_names(store, index,
     assert "`--founder` on the command line, `generation=0` in Python" in message
 
 
-@pytest.mark.parametrize("index", [None, 3])
+@pytest.mark.parametrize("must_exist", [None, False])
+@pytest.mark.parametrize("index", [1, 3])
+def test_no_lineage_begins_with_another_number(store, index, must_exist):
+    with pytest.raises(LineageNotFoundError, match=r"did you mean `newsbot`.*generation=0"):
+        joined(store, "newsbto", index=index, must_exist=must_exist)
+
+
+def test_a_lineage_of_which_nothing_is_left_is_said_to_be_restorable(store):
+    store.missing = lambda lineage: {1: "restore run b", 0: "restore run a"} if lineage == "gone" else {}
+    with pytest.raises(LineageNotFoundError, match="Generation 0 was stored and is missing: restore run a"):
+        joined(store, "gone", must_exist=True)
+    assert joined(store, "gone", index=0) == [], "whoever founds it again means it"
+
+
 @pytest.mark.parametrize(
     ("value", "is_ci"), [("true", True), ("1", True), ("woodpecker", True), ("", False), ("False", False), ("0", False)]
 )
-def test_in_ci_it_is_an_error(store, monkeypatch, value, is_ci, index):
+def test_in_ci_it_is_an_error(store, monkeypatch, value, is_ci):
     monkeypatch.setenv("CI", value)
     if is_ci:
         with pytest.raises(LineageNotFoundError, match=r"did you mean `newsbot`.*generation=0"):
-            joined(store, "newsbto", index=index)
+            joined(store, "newsbto")
     else:
         with pytest.warns(CollapseGuardWarning, match="newsbto"):
-            joined(store, "newsbto", index=index)
+            joined(store, "newsbto")
 
 
 def test_where_a_lineage_must_exist_another_name_is_an_error_anywhere(store):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from collapse_guard.cli.exit_codes import ExitCode, worst
 from collapse_guard.cli.terminal import say, say_error
-from collapse_guard.cli.verdicts import already_stored, show_verdict
+from collapse_guard.cli.verdicts import show_verdict
 from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, StoreUnreachableError
 from collapse_guard.lineage.enrol import submit
 from collapse_guard.lineage.outbox import PENDING, Pending, discard_pending, list_pending, load_pending
@@ -75,5 +75,5 @@ def _enrol(lineages: LineageStore, pending: Pending, code_of: Callable[[Severity
     if enrolled.refusal:
         raise enrolled.refusal.error
     severity = enrolled.assessment.verdict.severity
-    show_verdict(enrolled.assessment, code_of(severity), advice=already_stored(enrolled))
+    show_verdict(enrolled.assessment, code_of(severity), advice=enrolled.already_stored)
     return severity

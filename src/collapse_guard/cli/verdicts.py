@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -14,9 +13,6 @@ from collapse_guard.records import Assessment, Severity
 from collapse_guard.report import lost, outlook, sentences, tables
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
-
-if TYPE_CHECKING:
-    from collapse_guard.lineage.enrol import Enrolled
 
 _WIDTH = 6
 
@@ -40,14 +36,6 @@ def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") ->
         if sentence:
             say(sentence)
     say(f"{assessment.verdict.severity}: {meaning(assessment.verdict.severity, code)}")
-
-
-def already_stored(enrolled: Enrolled) -> str:
-    """A sentence if the generation was in the store before; empty if it was appended now."""
-    if enrolled.is_new:
-        return ""
-    generation = enrolled.assessment.generation
-    return f"Generation {generation.index} of {generation.lineage} is in the store already: nothing was added."
 
 
 def show_headline(assessment: Assessment) -> None:

@@ -2,8 +2,8 @@
 
 Two baselines make two statements. Drift compares this generation with the founder: it is the effect of retraining.
 Distance compares it with the wild type: it is the total loss, which for the founder depends on its size and its
-decoding. Drift decides if the founder was measured, otherwise distance; both are always shown. What says nothing, and
-losses that are not plausible, decide nothing (`obstacles`).
+decoding. Distance decides on the founder, and drift on all later generations; both are always shown. What has no
+baseline, what says nothing, and losses that are not plausible, decide nothing (`obstacles`).
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ def comparisons_of(
 ) -> list[Comparison]:
     """All comparisons of a generation: with the founder, and with the wild type.
 
-    Drift decides if the founder was measured, otherwise distance to the wild type, which is always shown.
+    Distance to the wild type decides on the founder and is shown of the others, on which only drift decides: margins of
+    distance are much wider.
     """
     fold = generation.index if drift else None
     level = policy.alert_level(generation.index, look) / max(1, len(policy.decides))
     here, there = on_fold(readings, fold, policy), on_fold(drift, fold, policy)
     # Losses are judged as a whole: a fold of them is too few to tell their unit.
     doubtful = set(of_documents(readings)) if doubt(readings, drift, lowest=policy.lowest_perplexity) else set()
+    by_distance = reference.keys() - doubtful if generation.index == 0 else ()
     return [
         *_against(here, there, "founder", policy, level, drift.keys() - doubtful),
-        *_against(readings, reference, "wild_type", policy, level, reference.keys() - drift.keys() - doubtful),
+        *_against(readings, reference, "wild_type", policy, level, by_distance),
     ]
 
 

@@ -4,7 +4,7 @@
 |--------------------------------------------------------------------|---------------------------|
 | losses that do not look like losses (`plausibility`)               | UNDECIDED                 |
 | no usable reading here, but one of founder or wild type            | UNDECIDED                 |
-| none of the founder, but one of the wild type                      | UNDECIDED                 |
+| a usable one here, none of the founder, but one of the wild type   | UNDECIDED                 |
 | losses or scores that are not finite                               | UNDECIDED                 |
 | two usable readings that cannot be compared                        | UNDECIDED                 |
 | no usable reading at the baseline either, or no baseline           | a remark, or UNDECIDED if |
@@ -30,8 +30,12 @@ from collapse_guard.decision.saturation import says_nothing
 from collapse_guard.records import Direction, EffectScale, Generation, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import Readings
 
-_NO_FOUNDER = "the founder (generation 0) of this lineage was not measured for it, so it has no baseline"
+_NO_BASELINE = (
+    "the founder (generation 0) of this lineage was not measured for that, so there is no baseline: "
+    "found a lineage that has it"
+)
 _REMARKS = (ReasonKind.NOT_READ, ReasonKind.UNINFORMATIVE)
+_ALIKE = (*_REMARKS, ReasonKind.NO_BASELINE)
 
 
 def obstacles_of(
@@ -50,8 +54,8 @@ def obstacles_of(
     implausible = _implausible(readings, drift, asked, policy)
     doubtful = {name for reason in implausible for name in asked if reason.is_about(name)}
     fold = generation.index if drift else None
-    here, baseline = on_fold(readings, fold, policy), {**reference, **on_fold(drift, fold, policy)}
-    in_whole = {**reference, **drift}
+    here, baseline = on_fold(readings, fold, policy), on_fold(drift, fold, policy) if generation.index else reference
+    in_whole = drift if generation.index else reference
     readable = {name for side in (reference, drift) for name, one in side.items() if one.is_usable}
     found = []
     for name in asked:
@@ -109,10 +113,12 @@ def _obstacle(generation: Generation, sides: _Sides, *, is_required: bool) -> Re
         return _of_two(reading, baseline, is_required=is_required)
     if generation.index == 0:
         return _founders(reading)
-    why = _NO_FOUNDER if baseline is None else f"at the baseline, {baseline.problem or _no_number(name)}"
-    if sides.is_readable:
-        return _undecided(ReasonKind.MISSING, name, f"{name} cannot be judged: {why}; found a lineage that has it")
-    return _remark(ReasonKind.NOT_READ, name, why, is_required=is_required)
+    why = _NO_BASELINE if baseline is None else f"at the baseline, {baseline.problem or _no_number(name)}"
+    if not sides.is_readable:
+        return _remark(ReasonKind.NOT_READ, name, why, is_required=is_required)
+    if baseline is None:
+        return _undecided(ReasonKind.NO_BASELINE, name, why)
+    return _undecided(ReasonKind.MISSING, name, f"{name} cannot be judged: {why}; found a lineage that has it")
 
 
 def _of_two(reading: Reading, baseline: Reading, *, is_required: bool) -> Reason | None:
@@ -169,14 +175,14 @@ _NOTHING = "no deciding indicator was measured: give losses or samples"
 
 
 def _together(reasons: Iterable[Reason]) -> list[Reason]:
-    """Reasons in order, with one for all indicators that a remark is alike for."""
+    """Reasons in order, with one for all indicators that a remark, or the lack of a baseline, is alike for."""
     kept: dict[tuple[ReasonKind, str], list[Reason]] = {}
     for reason in reasons:
-        key = reason.sentence if reason.kind in _REMARKS else reason.indicator
+        key = reason.sentence if reason.kind in _ALIKE else reason.indicator
         kept.setdefault((reason.kind, key), []).append(reason)
     return [
         _reason(kind, alike[0].severity, [one.indicator for one in alike], _not_judged(alike))
-        if kind in _REMARKS
+        if kind in _ALIKE
         else alike[0]
         for (kind, _), alike in kept.items()
     ]

@@ -121,7 +121,7 @@ class Policy(Setting):
     drift: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
     """Margins against the founder, by indicator; "default" for the others. Merged over the built-in ones."""
     distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
-    """Margins against the wild type, for the founder and for lineages without one. Merged over the built-in ones."""
+    """Margins against the wild type, for the founder. Merged over the built-in ones."""
     seed_noise: dict[str, SeedNoise] = Field(default_factory=dict)
     """Seed noise by indicator, as measured by `collapse-guard calibrate`; the margin of drift is never below its limit.
     Empty: not measured, and the verdict says so."""

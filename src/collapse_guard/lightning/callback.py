@@ -18,8 +18,8 @@ from collapse_guard.lightning import ranks
 from collapse_guard.lightning.bases import CallbackBase, Trainer
 from collapse_guard.lightning.logging import in_training_run, log_readings, others, store_of
 from collapse_guard.lightning.steering import steer_run
-from collapse_guard.lineage.enrol import Candidate, enrol, plan
-from collapse_guard.lineage.founding import joined
+from collapse_guard.lineage.candidate import Candidate, find_place
+from collapse_guard.lineage.enrol import enrol
 from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.probes.isolation import untouched
 from collapse_guard.probes.probe import Probe, check_probe, merged
@@ -195,19 +195,19 @@ class CollapseGuard(CallbackBase):
 
     def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
         self._store = store_of(self.store, trainer)
-        history = joined(self._store, self.lineage, index=self._index)
-        generation = plan(
-            history,
+        place = find_place(
+            self._store,
+            self.wild_type,
             lineage=self.lineage,
-            wild_type=self.wild_type.fingerprint,
+            policy=self.policy,
+            seed=self.seed,
             index=self._index,
             parents=self._parents,
             mixture=self.mixture,
         )
-        self._candidate = Candidate(
-            generation=generation, history=history, wild_type=self.wild_type, policy=self.policy, seed=self.seed
-        )
-        return generation, self._candidate.prescription
+        # It stays the parent of what is trained on it, whoever is faster meanwhile.
+        self._candidate = replace(place, follows_newest=False)
+        return place.generation, place.prescription
 
     def _look_at_epoch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1

@@ -1,136 +1,53 @@
-"""One way into a lineage: plan a generation, assess it, and append it, or keep its evidence until the store takes it.
+"""One way into a lineage: find a place, assess, append, and keep the evidence where the store does not take it.
 
-No trainer is known here. A guard plans before training is paid for and enrols when training is over (`plan`,
-`Candidate.assess`, `enrol`); a command or a script that has the evidence already does all at once (`submit`).
+No trainer is known here. A guard finds a place before training is paid for and enrols when training is over
+(`find_place`, `Candidate.assess`, `enrol`); a command or a script that has the evidence already does all at once
+(`submit`). A generation without a number takes the next one where another process was faster, and the same evidence
+without a number is stored once.
 
 | when                                      | what a refusal leaves behind                                            |
 |-------------------------------------------|-------------------------------------------------------------------------|
-| before anything was measured (`plan`)     | nothing: another wild type, a place that is taken, a missing parent     |
-| when the store does not take the result   | the evidence, with all that its assessment rests on, to be sent later   |
+| before anything was measured              | nothing: another wild type, a place that is taken, a missing parent     |
+| when the founder is no baseline           | nothing: no usable reading, so its place stays free                     |
+| when the store does not take the result,  | the evidence, with all that its assessment rests on, to be sent later   |
+| whatever it says                          |                                                                         |
 """
 
 from __future__ import annotations
 
+import logging
 import shlex
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collapse_guard.assessment import assess, check_wild_type
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapseGuardError, FingerprintMismatchError, LineageError, StoreUnreachableError
+from collapse_guard.errors import (
+    CollapseGuardError,
+    CollapseGuardWarning,
+    GenerationTakenError,
+    LineageError,
+    StoreUnreachableError,
+)
 from collapse_guard.evidence import Evidence
-from collapse_guard.lineage.founding import joined
+from collapse_guard.lineage.candidate import Candidate, find_place
+from collapse_guard.lineage.founding import check_founder
 from collapse_guard.lineage.outbox import PENDING, WILD_TYPES, PendingRequest, save_pending
-from collapse_guard.records import Assessment, Decision, Generation, Mixture
+from collapse_guard.records import Assessment
 from collapse_guard.report import attachments
-from collapse_guard.store import LineageStore, check_append, next_index
+from collapse_guard.store import LineageStore, check_append
 from collapse_guard.store.mlflow.address import without_password
 from collapse_guard.wildtype import WildType
 
-
-def plan(
-    history: Sequence[Assessment],
-    *,
-    lineage: str,
-    wild_type: str,
-    index: int | None = None,
-    parents: Sequence[int] | None = None,
-    mixture: Mixture | None = None,
-    items: int | None = None,
-    may_exist: bool = False,
-) -> Generation:
-    """The place of a generation in its lineage, checked before anything is paid for.
-
-    Args:
-        history: The generations of the lineage that are stored.
-        lineage: Its name.
-        wild_type: Fingerprint of the wild type that it is measured against.
-        index: Of the generation; None: one after the newest.
-        parents: Generations whose samples it is trained on; None: the newest one before it.
-        mixture: What it is trained on; None: real data only for the founder, else not known.
-        items: Documents that it is trained on; None: not known.
-        may_exist: Whether it may be stored already, as where the same evidence is sent twice.
-
-    Raises:
-        FingerprintMismatchError: The lineage is measured against another wild type.
-        LineageError: The generation exists already, or a parent is no earlier generation of the lineage.
-    """
-    check_wild_type(history, wild_type)
-    stored = {past.generation.index: past.verdict.severity for past in history}
-    index = next_index(history) if index is None else index
-    if index in stored and not may_exist:
-        raise LineageError(
-            f"`generation` must be new to lineage {lineage!r}, but got {index}, which is recorded as {stored[index]}: "
-            f"leave it out to train generation {next_index(history)}"
-        )
-    earlier = sorted(past for past in stored if past < index)
-    parents = earlier[-1:] if parents is None else parents
-    missing = [parent for parent in parents if parent not in earlier]
-    if missing:
-        raise LineageError(
-            f"`parents` of generation {index} must be earlier generations of lineage {lineage!r} "
-            f"({_listed(earlier) or 'there are none'}), but got {_listed(missing)}"
-        )
-    if mixture is None and index == 0:
-        mixture = Mixture(real=1.0)
-    return Generation(
-        lineage=lineage, index=index, parents=tuple(parents), mixture=mixture, items=items, wild_type=wild_type
-    )
-
-
-def _listed(indices: Sequence[int]) -> str:
-    return ", ".join(map(str, indices))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A generation on its way into its lineage: planned, and not stored yet."""
-
-    generation: Generation
-    """Its place, and what is known of its training set."""
-    history: Sequence[Assessment]
-    """The generations of the lineage that were stored when it was planned."""
-    wild_type: WildType
-    """What it is measured against."""
-    policy: Policy
-    """What decides on it."""
-    seed: int = 0
-    """Seed of its assessment."""
-
-    @property
-    def earlier(self) -> list[Assessment]:
-        """The stored generations before it."""
-        return [past for past in self.history if past.generation.index < self.generation.index]
-
-    @property
-    def prescription(self) -> Mixture | None:
-        """The mixture that the assessment of its newest parent asks for; None where it has no opinion."""
-        newest = max(self.generation.parents, default=None)
-        return next((past.prescription for past in self.history if past.generation.index == newest), None)
-
-    def assess(self, evidence: Evidence, *, look: int | None = None, decisions: Sequence[Decision] = ()) -> Assessment:
-        """Assess it against the generations before it.
-
-        Args:
-            evidence: What was collected of it.
-            look: How often it was assessed before, in its training; None: it is assessed only once.
-            decisions: What was done in the middle of its training.
-
-        Raises:
-            InputError: The evidence does not fit the wild type.
-        """
-        assessment = assess(
-            self.wild_type,
-            evidence,
-            history=self.earlier,
-            policy=self.policy,
-            seed=self.seed,
-            generation=self.generation,
-            look=look,
-        )
-        return assessment.model_copy(update={"decisions": tuple(decisions)})
+_log = logging.getLogger("collapse_guard")
+TURNS = 40
+"""How often a generation without a number tries to take the next one: each time one that tries at once succeeds."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds: bounds of the pauses between two turns, which are random so that processes do not meet again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +90,20 @@ class Enrolled:
             raise self.refusal.error
         return self.history[-1]
 
+    @property
+    def already_stored(self) -> str:
+        """A sentence where the same evidence was in the store before; empty where it was appended, or refused."""
+        if self.is_new or self.refusal:
+            return ""
+        generation = self.assessment.generation
+        return (
+            f"This evidence is already stored as generation {generation.index} of {generation.lineage}: nothing was "
+            "added. If another generation gave the same, say its number: `--generation`, or `generation=` in Python."
+        )
+
 
 def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evidence: Evidence) -> Enrolled:
-    """Append an assessed generation to its lineage, with its report; keep its evidence where the store refuses.
+    """Append an assessed generation to its lineage, and attach its report; keep its evidence where the store refuses.
 
     Args:
         store: Where the lineage is.
@@ -184,13 +112,14 @@ def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evi
         evidence: What was collected.
 
     Raises:
-        LineageError: The generation was stored with another content when it was planned.
+        LineageError: The generation was stored with another content when it was planned, or it is a founder that
+            nothing can be compared with.
     """
 
-    def save() -> Path:
+    def save(candidate: Candidate, assessment: Assessment) -> Path:
         return save_pending(PENDING, evidence=evidence, request=_request_of(candidate, assessment))
 
-    return _append(store, candidate, assessment, save)
+    return _enter(store, candidate, assessment, evidence, save)
 
 
 def submit(
@@ -201,89 +130,136 @@ def submit(
     *,
     path: Path | None = None,
 ) -> Enrolled:
-    """Plan, assess and enrol a generation from evidence that is there already.
+    """Find a place for a generation from evidence that is there already, assess it and enrol it.
 
     Args:
         store: Where the lineage is.
         wild_type: What it is measured against.
         request: What is asked for.
         evidence: What was collected.
-        path: Where the evidence waits already; None: it is kept where the store does not take it. What waited may have
-            been sent before, by a process that was killed before it could say so: a generation without a number that
-            is in all the newest one is that one.
+        path: Where the evidence waits already; None: it is kept where the store does not take it.
 
     Raises:
         FingerprintMismatchError: The lineage is measured against another wild type.
         InputError: The evidence does not fit the wild type.
         LineageNotFoundError: The store does not have the lineage, and the request is not for generation 0, its founder.
-        LineageError: The generation is stored with another content, or a parent is not stored.
+        LineageError: The generation is stored with another content, a parent is not stored, or it is a founder that
+            nothing can be compared with.
     """
 
     def save() -> Path:
         return path or save_pending(PENDING, evidence=evidence, request=request)
 
     try:
-        stored = joined(store, request.lineage, index=request.index, must_exist=True)
+        candidate = _candidate(store, wild_type, request)
     except StoreUnreachableError as error:
         return Enrolled(history=(), refusal=_refusal(error, save))
-    if path and request.index is None and stored and _is_newest(stored, wild_type, request, evidence):
-        return Enrolled(history=stored)
-    candidate = _candidate(stored, wild_type, request)
+    except CollapseGuardError:
+        raise
+    except Exception as error:
+        return Enrolled(history=(), refusal=_refusal(_failure(error, request.lineage), save))
+    twin = candidate.twin(evidence.digest())
+    if twin is not None:
+        return _sent_again(store, candidate, twin)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
-    return _append(store, candidate, assessment, save)
+    return _enter(store, candidate, assessment, evidence, lambda *_: save())
 
 
-Save = Callable[[], Path]
-"""Keeps the evidence, and returns its directory; raises OSError where the system refuses."""
-
-
-def _append(store: LineageStore, candidate: Candidate, assessment: Assessment, save: Save) -> Enrolled:
-    lineage, is_new = assessment.generation.lineage, check_append(candidate.history, assessment)
-    history = [*candidate.earlier, assessment]
-    try:
-        store.append(assessment)
-        store.attach(lineage, assessment.generation.index, attachments(lineage, history))
-    except (StoreUnreachableError, LineageError, FingerprintMismatchError) as error:
-        return Enrolled(history=history, refusal=_refusal(error, save))
-    return Enrolled(history=history, is_new=is_new)
-
-
-def _refusal(error: CollapseGuardError, save: Save) -> Refusal:
-    try:
-        return Refusal(error=error, path=save())
-    except OSError as fault:
-        return Refusal(error=error, path=None, fault=str(fault))
-
-
-def _is_newest(stored: Sequence[Assessment], wild_type: WildType, request: PendingRequest, evidence: Evidence) -> bool:
-    """Whether the newest generation is what comes of the evidence in its place."""
-    newest = stored[-1]
-    try:
-        again = _candidate(stored, wild_type, request.model_copy(update={"index": newest.generation.index}))
-    except LineageError:  # its parents are not before the newest
-        return False
-    assessment = again.assess(evidence, look=request.look, decisions=request.decisions)
-    return assessment.to_dict() == newest.to_dict()
-
-
-def _candidate(stored: Sequence[Assessment], wild_type: WildType, request: PendingRequest) -> Candidate:
-    generation = plan(
-        stored,
+def _candidate(store: LineageStore, wild_type: WildType, request: PendingRequest) -> Candidate:
+    return find_place(
+        store,
+        wild_type,
         lineage=request.lineage,
-        wild_type=wild_type.fingerprint,
+        policy=Policy.from_dict(request.policy),
+        seed=request.seed,
         index=request.index,
         parents=request.parents,
         mixture=request.mixture,
         items=request.items,
+        must_exist=True,
         may_exist=True,
     )
-    return Candidate(
-        generation=generation,
-        history=stored,
-        wild_type=wild_type,
-        policy=Policy.from_dict(request.policy),
-        seed=request.seed,
+
+
+Save = Callable[[Candidate, Assessment], Path]
+"""Keeps the evidence of a candidate, and returns its directory."""
+
+
+def _enter(
+    store: LineageStore, candidate: Candidate, assessment: Assessment, evidence: Evidence, save: Save
+) -> Enrolled:
+    """Append, from the place that the candidate has, or without a number from the next one that is free."""
+    check_founder(assessment)
+    is_new = check_append(candidate.history, assessment)
+    turns = Retrying(
+        retry=retry_if_exception_type(GenerationTakenError),
+        stop=stop_after_attempt(1 if candidate.is_numbered else TURNS),
+        wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+        reraise=True,
     )
+    try:
+        for turn in turns:
+            with turn:
+                if turn.retry_state.attempt_number > 1:
+                    candidate = candidate.in_next_place(store)
+                    assessment = candidate.assess_again(assessment, evidence)
+                twin = candidate.twin(assessment.evidence)
+                if twin is not None:
+                    return _sent_again(store, candidate, twin)
+                store.append(assessment)
+    except Exception as error:
+        fault = error if isinstance(error, CollapseGuardError) else _failure(error, assessment.generation.lineage)
+        refusal = _refusal(fault, lambda: save(candidate, assessment))
+        return Enrolled(history=[*candidate.earlier, assessment], refusal=refusal)
+    except BaseException as interruption:
+        fault = LineageError(f"{type(interruption).__name__}: it is not known whether the store has the generation")
+        sentence = _refusal(fault, lambda: save(candidate, assessment)).sentence(store.address)
+        warnings.warn(sentence, CollapseGuardWarning, stacklevel=3)
+        raise
+    history = [*candidate.earlier, assessment]
+    _illustrate(store, history)
+    return Enrolled(history=history, is_new=is_new)
+
+
+def _sent_again(store: LineageStore, candidate: Candidate, index: int) -> Enrolled:
+    """The stored generation with the same evidence, whose run a process that was killed may have left unfinished."""
+    stored = store.history(candidate.generation.lineage)
+    history = [past for past in stored if past.generation.index <= index]
+    try:
+        store.append(history[-1])
+    except CollapseGuardError as error:
+        _log.info("generation %d is stored, but the store could not be brought up to date: %s", index, error)
+    return Enrolled(history=history)
+
+
+def _illustrate(store: LineageStore, history: Sequence[Assessment]) -> None:
+    """Draw the report and attach it; whatever fails, the generation is stored."""
+    generation = history[-1].generation
+    try:
+        store.attach(generation.lineage, generation.index, attachments(generation.lineage, history))
+    except Exception as error:
+        again = shlex.join(["collapse-guard", "report", "--lineage", generation.lineage])
+        message = (
+            f"generation {generation.index} of {generation.lineage!r} is stored, but its report could not be drawn or "
+            f"kept ({without_password(str(error)) or type(error).__name__}): `{again}` draws it"
+        )
+        warnings.warn(message, CollapseGuardWarning, stacklevel=4)
+
+
+def _failure(error: Exception, lineage: str) -> LineageError:
+    """What no store should raise, as an error of ours: a full disk, a defect."""
+    _log.debug("the store failed", exc_info=error)
+    said = without_password(str(error)) or "it says no more"
+    failure = LineageError(f"the store could not take a generation of {lineage!r}: {type(error).__name__}: {said}")
+    failure.__cause__ = error
+    return failure
+
+
+def _refusal(error: CollapseGuardError, save: Callable[[], Path]) -> Refusal:
+    try:
+        return Refusal(error=error, path=save())
+    except Exception as fault:
+        return Refusal(error=error, path=None, fault=str(fault) or type(fault).__name__)
 
 
 def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
@@ -291,7 +267,7 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
     generation, wild_type = assessment.generation, candidate.wild_type
     return PendingRequest(
         lineage=generation.lineage,
-        index=generation.index,
+        index=generation.index if candidate.is_numbered or not generation.index else None,
         parents=generation.parents,
         mixture=generation.mixture,
         items=generation.items,

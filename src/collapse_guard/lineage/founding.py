@@ -17,14 +17,15 @@ def joined(
     """The generations of the lineage that a new generation joins, sorted by index; none if it is to be founded.
 
     What is compared with nothing cannot be seen to have collapsed. So a lineage that the store does not have is
-    refused, or warned of, unless the generation is its founder.
+    refused, or warned of, unless the generation is its founder; any number but 0 is refused. They are those of the
+    store's ledger: `find_place` reads more where it is needed.
 
     Args:
         store: Where the lineage is looked for.
         lineage: Its name.
         index: Number that the generation is given; 0 founds a lineage, None is one after the newest.
-        must_exist: Whether an unknown lineage is refused rather than warned of; None: where the environment variable CI
-            is set, because nobody reads warnings there.
+        must_exist: Whether an unknown lineage is refused rather than warned of where no number is given; None: where
+            the environment variable CI is set, because nobody reads warnings there.
 
     Raises:
         LineageNotFoundError: The lineage is unknown and must exist; the message has the near names and the store.
@@ -36,11 +37,11 @@ def joined(
         >>> joined(open_store("memory:"), "newsbot", index=0)
         []
     """
-    history = store.history_so_far(lineage)
+    history = store.ledger(lineage)
     if history or index == 0:
         return history
     error = _not_found(store, lineage)
-    if in_ci() if must_exist is None else must_exist:
+    if index or (in_ci() if must_exist is None else must_exist):
         raise LineageNotFoundError(f"{error}. {HOW_TO_FOUND}")
     warnings.warn(f"a new lineage begins here: {error}. {HOW_TO_FOUND}", CollapseGuardWarning, stacklevel=3)
     return []
@@ -101,9 +102,14 @@ def in_ci() -> bool:
 
 
 def _not_found(store: LineageStore, lineage: str) -> LineageNotFoundError:
-    """What the store itself says of a lineage that it does not have."""
+    """What the store itself says of a lineage that it does not have; of one that it had, how it is restored."""
     try:
         store.history(lineage)
-    except LineageNotFoundError as error:
+        error = lineage_not_found(lineage, store.lineages(), address=store.address)
+    except LineageNotFoundError as found:
+        error = found
+    missing = store.missing(lineage)
+    if not missing:
         return error
-    return lineage_not_found(lineage, store.lineages(), address=store.address)
+    how = f"Generation {min(missing)} was stored and is missing: {missing[min(missing)]}"
+    return LineageNotFoundError(f"{error}. {how}")

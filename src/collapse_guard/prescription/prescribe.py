@@ -20,8 +20,8 @@ lineage gets the larger of that share and the share it needs.
 A `budget` of real documents bounds all of this if the sizes of the training sets are recorded: the next generation gets
 at most what is left of it.
 
-A lineage without a founder has no drift to learn from. Its harm is assumed to be proportional to the synthetic share,
-which is cut by the factor that brings the worst deciding indicator back to its watch level.
+A generation that does not descend from the founder has no drift to learn from. Its harm is assumed to be proportional
+to the synthetic share, which is cut by the factor that brings the worst deciding indicator back to its watch level.
 """
 
 from __future__ import annotations

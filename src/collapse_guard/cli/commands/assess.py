@@ -67,11 +67,10 @@ def _enrolled(submission: options.Submission, store: LineageStore, *, column: st
 
 def _remark(enrolled: Enrolled, address: str) -> str:
     """What else the user should know of what was done in the store at the address."""
-    from collapse_guard.cli.verdicts import already_stored
     from collapse_guard.store.mlflow.address import without_password
 
     founder = enrolled.assessment.generation
     if enrolled.is_new and founder.index == 0:
         store = f" of the store {without_password(address)}" if address else ""
         return f"This is the founder of {founder.lineage}{store}: later generations are compared with it."
-    return already_stored(enrolled)
+    return enrolled.already_stored
