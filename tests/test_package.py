@@ -81,6 +81,17 @@ def test_importing_it_loads_neither_lightning_nor_mlflow_nor_torch(module):
 
 
 @pytest.mark.slow
+def test_a_gate_loads_nothing_that_measures_or_draws():
+    code = "import collapse_guard.cli.commands.gate, collapse_guard.cli.generations, collapse_guard.cli.verdicts"
+    assert loaded(code, ("torch", "matplotlib", "scipy", "sklearn", "pandas")) == []
+
+
+@pytest.mark.slow
+def test_a_wild_type_is_loaded_without_what_only_fits_one():
+    assert loaded("import collapse_guard.wildtype", ("torch", "matplotlib", "sklearn", "pandas")) == []
+
+
+@pytest.mark.slow
 def test_probes_and_contracts_load_no_trainer_no_mlflow_and_no_test_runner():
     code = "from collapse_guard import EmbeddingProbe; from collapse_guard.probes import CausalLMProbe, Probe"
     code += "; import collapse_guard.testing"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from collapse_guard.comparison import contrast_of, obstacle
+from collapse_guard.comparison.compare import contrast_of, obstacle
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import PRESETS, Policy
 from detecting.lineages import Lineage

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.comparison import contrast_of, obstacle
+from collapse_guard.comparison.compare import contrast_of, obstacle
 from collapse_guard.decision.policy import DECIDES
 from collapse_guard.genetics.forecast import learn
 from collapse_guard.prescription.outlook import mixing_of

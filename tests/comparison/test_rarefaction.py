@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from building import make_reading
-from collapse_guard.comparison import compare, obstacle
+from collapse_guard.comparison.compare import compare, obstacle
 from collapse_guard.comparison.contrast import interval
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.records.census import census_of, size_of

@@ -42,6 +42,13 @@ def test_all_dimensions_keep_the_inner_products_of_tfidf() -> None:
     np.testing.assert_allclose(embeddings @ embeddings.T, expected @ expected.T, atol=1e-9)
 
 
+def test_embeddings_are_those_of_scikit_learn_to_the_last_bit(embedder: TfidfEmbedder) -> None:
+    texts = [*corpus(90)[::-1], "", "unheard of", "war " * 300, "peace war peace treaty"]
+    vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2).fit(corpus())
+    assert tuple(vectorizer.get_feature_names_out()) == embedder.terms
+    assert np.array_equal(embedder(texts), vectorizer.transform(texts) @ np.ascontiguousarray(embedder.components.T))
+
+
 def test_a_row_is_the_documented_formula(embedder: TfidfEmbedder) -> None:
     texts = corpus()
     counts = np.array([words("war war peace unheard").count(term) for term in embedder.terms])

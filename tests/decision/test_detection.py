@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from building import make_reading
-from collapse_guard.comparison import compare
+from collapse_guard.comparison.compare import compare
 from collapse_guard.decision.detection import MORE, detections
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records.census import census_of

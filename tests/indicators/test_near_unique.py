@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from collapse_guard.comparison import compare
+from collapse_guard.comparison.compare import compare
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.indicators.diversity.near_unique import SMALLEST_PART, NearUniqueSamples, near_unique_samples
 from collapse_guard.indicators.whole import WholeSamples

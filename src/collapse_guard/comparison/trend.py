@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,9 @@ def theil_sen(values: Sequence[float]) -> Trend:
     n = len(generations)
     if n < 2 or np.isinf(v).any():
         return Trend(slope=math.nan, low=math.nan, high=math.nan, n=n)
+    # It takes half a second to load, and most lineages are too short for a trend.
+    from scipy import stats
+
     fit = stats.theilslopes(v[generations], generations, alpha=0.95)
     return Trend(slope=float(fit.slope), low=float(fit.low_slope), high=float(fit.high_slope), n=n)
 

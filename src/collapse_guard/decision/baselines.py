@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from collapse_guard.comparison import compare, obstacle
+from collapse_guard.comparison.compare import compare, obstacle
 from collapse_guard.decision.plausibility import doubt, of_documents
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from collapse_guard.comparison import contrast_of, obstacle
-from collapse_guard.comparison.compare import effect_unit
+from collapse_guard.comparison.compare import contrast_of, effect_unit, obstacle
 from collapse_guard.comparison.effects import limit, phrase, share, size
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collapse_guard.comparison import compare, obstacle
+from collapse_guard.comparison.compare import compare, obstacle
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Comparison, Reading
 from collapse_guard.records.readings import Readings

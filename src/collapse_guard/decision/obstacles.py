@@ -21,7 +21,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from collapse_guard.comparison import obstacle
+from collapse_guard.comparison.compare import obstacle
 from collapse_guard.comparison.effects import shown
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.plausibility import doubt, near_a_unit, of_documents

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import Direction, Reading
 
 
@@ -20,6 +19,9 @@ def says_nothing(reading: Reading, reference: Reading) -> bool:
         return False
     if max(values) - min(values) > 1e-12 * max(1.0, abs(values[0])):
         return False
+    # What only decides again on what was measured needs no indicator, and loading them takes seconds.
+    from collapse_guard.indicators.base import all_indicators
+
     metric = all_indicators().get(reading.indicator)
     if metric is None or not metric.counts_faults:
         return True

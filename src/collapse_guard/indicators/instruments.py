@@ -81,7 +81,7 @@ class Instruments(Shared):
         """How often each token occurs in the pool; for a wild type of vectors, how many are in each cluster."""
         if self.wild_type.kind == "vectors":
             return self.geometry.histogram
-        return np.bincount(np.concatenate(self.pool_tokens))
+        return self.wild_type.kept("types", lambda: {"counts": np.bincount(np.concatenate(self.pool_tokens))})["counts"]
 
     def types(self, texts: Sequence[str]) -> list[IntArray]:
         """Ids of the words of each text; words that the wild type does not know get the next ones, by the alphabet."""

@@ -158,7 +158,7 @@ def _items(kind: Kind, deficits: _Deficits, name: Callable[[int], str], most: in
 def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[LostItem]:
     if not texts:
         return
-    phrases = _phrases.of(wild_type.fingerprint, lambda: Phrases.of(chain(wild_type.evaluation, wild_type.pool)))
+    phrases = _phrases.of(wild_type.fingerprint, lambda: _phrases_of(wild_type))
     was_lost: BoolArray = np.zeros(0, np.bool_)
     for n, (table, (observed, total)) in enumerate(zip(phrases.tables, phrases.count(texts), strict=True), 1):
         is_lost = np.zeros(len(observed), np.bool_)
@@ -170,6 +170,11 @@ def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[Lost
         yield from _items(_KINDS[n - 1], deficits, partial(_phrase, phrases, n, whole), most)
         is_lost[whole] = deficits.is_lost
         was_lost = is_lost
+
+
+def _phrases_of(wild_type: WildType) -> Phrases:
+    documents = chain(wild_type.evaluation, wild_type.pool)
+    return Phrases.from_arrays(wild_type.kept("phrases", lambda: Phrases.of(documents).arrays()))
 
 
 def _phrase(phrases: Phrases, n: int, numbers: IntArray, i: int) -> str:

@@ -16,7 +16,7 @@ from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
-from collapse_guard.indicators.registry import names
+from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
@@ -125,7 +125,21 @@ def reference_readings(
     selected = _wanted(only)
     classes = frozenset(metric for name, metric in all_indicators().items() if name in selected)
     key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, classes)
-    return dict(_references.of(key, lambda: _in_order(_of_wild_type(wild_type, sample_tokens, selected), selected)))
+    return dict(_references.of(key, lambda: _in_order(_reference(wild_type, sample_tokens, selected), selected)))
+
+
+def _reference(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> Sequence[Reading]:
+    """The readings of the wild type; those of all built-in indicators are kept with it, because each job needs them."""
+    if frozenset(built_in()) != frozenset(only) or wild_type.kind == "vectors" or not wild_type.embeds_by_itself:
+        return _of_wild_type(wild_type, sample_tokens, only)
+
+    def make() -> dict[str, Any]:
+        lines = (f"{reading.model_dump_json()}\n" for reading in _of_wild_type(wild_type, sample_tokens, only))
+        return {"json": np.frombuffer("".join(lines).encode(), np.uint8)}
+
+    name = "readings" if sample_tokens is None else f"readings-{sample_tokens}"
+    lines = wild_type.kept(name, make)["json"].tobytes().splitlines()
+    return [Reading.model_validate_json(line) for line in lines]
 
 
 def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:

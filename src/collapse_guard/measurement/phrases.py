@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.corpus.lexicon import phrase, words
@@ -17,6 +18,7 @@ FEWEST = 3
 """Documents that a phrase must occur in to be kept: a phrase of a single author is not a property of the source."""
 NOT_KEPT = -1
 """Number of a phrase that was not kept."""
+_PARTS = ("keys", "counts", "documents", "total")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +70,27 @@ class Phrases:
             tables.append(_table(positions, base, n))
         names = list(numbers)
         return cls(vocabulary=tuple(names[key] for key in tables[0].keys.tolist()), tables=tuple(tables))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Phrases:
+        """Rebuild phrases from `arrays`."""
+        vocabulary = arrays["vocabulary"].tobytes().decode().split("\n")[:-1]
+        tables: list[PhraseTable] = []
+        for n in range(1, LONGEST + 1):
+            keys, counts, documents, total = (arrays[f"{part}-{n}"] for part in _PARTS)
+            parts = _halves(keys, len(tables[-1].keys) if tables else 0)
+            tables.append(PhraseTable(keys=keys, counts=counts, documents=documents, parts=parts, total=int(total[0])))
+        return cls(vocabulary=tuple(vocabulary), tables=tuple(tables))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All parts by name, for `from_arrays`."""
+        vocabulary = "".join(f"{word}\n" for word in self.vocabulary).encode()
+        parts = {
+            f"{part}-{n}": np.atleast_1d(np.asarray(getattr(table, part), np.int64))
+            for n, table in enumerate(self.tables, 1)
+            for part in _PARTS
+        }
+        return {"vocabulary": np.frombuffer(vocabulary, np.uint8), **parts}
 
     def count(self, texts: Iterable[str]) -> list[tuple[IntArray, int]]:
         """How often the kept phrases of each length occur in other texts, and how many runs of that length there are.
@@ -131,9 +154,14 @@ def _table(positions: _Positions, base: int, n: int) -> PhraseTable:
         keys=keys,
         counts=counts[is_kept],
         documents=documents[is_kept],
-        parts=np.stack(np.divmod(keys, max(1, base)), axis=1),
+        parts=_halves(keys, base),
         total=positions.runs(n),
     )
+
+
+def _halves(keys: IntArray, base: int) -> IntArray:
+    """k 2: both phrases that a key was made of."""
+    return np.stack(np.divmod(keys, max(1, base)), axis=1)
 
 
 def _pairs(positions: _Positions, base: int) -> _Positions:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from collapse_guard.records import Assessment
-from collapse_guard.report.curves import curves_figure
-from collapse_guard.report.figures import figure_svg
 from collapse_guard.report.html import html
 
 
 def attachments(lineage: str, history: Sequence[Assessment]) -> dict[str, str]:
     """File name -> text: report.html, and two-curves.svg if perplexity is forecast."""
-    curves = curves_figure(history)
-    page = {"report.html": html({lineage: history})}
-    return page if curves is None else {**page, "two-curves.svg": figure_svg(curves)}
+    from collapse_guard.report.curves import curves_figure
+    from collapse_guard.report.figures import figure_svg
+
+    figure = curves_figure(history)
+    curves = "" if figure is None else figure_svg(figure)
+    page = {"report.html": html({lineage: history}, curves={lineage: curves})}
+    return {**page, "two-curves.svg": curves} if curves else page

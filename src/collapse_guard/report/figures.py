@@ -34,6 +34,8 @@ PANELS = ("perplexity", "tail_loss", "rare_coverage", REAL_SHARE)
 """The panels of the picture in the README."""
 
 _LOGARITHMIC_FROM = 20.0
+_CHARACTER = 0.075
+"""Inches that a digit of the numbers beside a panel takes."""
 DOTS: LineStyleType = (0, (1.0, 1.6))
 _STYLE: dict[RcKeyType, Any] = {
     "svg.hashsalt": "collapse_guard",
@@ -87,8 +89,13 @@ def lineage_figure(
     """
     columns = min(2, len(indicators)) or 1
     rows = max(1, math.ceil(len(indicators) / columns))
+    alone = len(indicators) == 1 and not with_legend
     with house_style():
-        figure = Figure(figsize=size or (4.5 * columns, 3.0 * rows), layout="constrained", facecolor=PAPER.light)
+        figure = Figure(
+            figsize=size or (4.5 * columns, 3.0 * rows),
+            layout=None if alone else "constrained",
+            facecolor=PAPER.light,
+        )
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes, indicator in zip(panels, indicators, strict=False):
             _draw_panel(axes, histories, indicator)
@@ -96,7 +103,24 @@ def lineage_figure(
             axes.remove()
         if with_legend:
             _draw_legends(figure, histories)
+        if alone:
+            _leave_room(figure, panels[0])
     return figure
+
+
+def _leave_room(figure: Figure, axes: Axes) -> None:
+    """Place the one panel by the length of its numbers: to measure all text first, as for several, takes four times as
+    long as drawing it.
+    """
+    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
+    places = [place for place in axis.get_majorticklocs() if low <= place <= high]
+    formatter = axis.get_major_formatter()
+    widest = max(map(len, formatter.format_ticks(places)), default=0)
+    above = 0.48 if formatter.get_offset() else 0.30
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=(0.14 + _CHARACTER * widest) / width, right=1 - 0.14 / width, bottom=0.44 / height, top=1 - above / height
+    )
 
 
 def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:

@@ -6,20 +6,16 @@ What comes from outside is escaped by Jinja, and a content security policy forbi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from collapse_guard.records import Assessment, Comparison, Severity
 from collapse_guard.report import lost, outlook, sentences, tables, trends
-from collapse_guard.report.curves import curves_figure
-from collapse_guard.report.curves import description as curves_description
-from collapse_guard.report.figures import figure_svg, lineage_figure
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
 from collapse_guard.report.tables import Table
@@ -74,12 +70,13 @@ class LineageView:
     """What the newest generation lost, a table for each kind."""
 
 
-def html(histories: Histories, *, title: str = "Lineage report") -> str:
+def html(histories: Histories, *, title: str = "Lineage report", curves: Mapping[str, str] | None = None) -> str:
     """Report lineages as one self-contained HTML page.
 
     Args:
         histories: Lineage name -> its generations; a lineage without any is named as not assessed.
         title: Heading of the page.
+        curves: Lineage name -> SVG of its two curves, empty where it has none; None: they are drawn.
 
     Returns:
         The page; the same for the same input. O(generations) text, and an SVG figure for each of the first indicators
@@ -93,7 +90,11 @@ def html(histories: Histories, *, title: str = "Lineage report") -> str:
         title=sentences.one_line(title),
         inks=INKS,
         severities=SEVERITIES,
-        lineages=[_view(name, history, place) for place, (name, history) in enumerate(histories.items()) if history],
+        lineages=[
+            _view(name, history, place, _curves(history) if curves is None else curves[name])
+            for place, (name, history) in enumerate(histories.items())
+            if history
+        ],
         not_assessed=[sentences.one_line(name) for name, history in histories.items() if not history],
         first_charts=_charts(histories, first, prefix="first"),
         other_charts=_charts(histories, folded, prefix="other"),
@@ -115,10 +116,20 @@ def _printable(value: object) -> object:
     return sentences.one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _view(name: str, history: Sequence[Assessment], place: int) -> LineageView:
+def _curves(history: Sequence[Assessment]) -> str:
+    from collapse_guard.report.curves import curves_figure
+    from collapse_guard.report.figures import figure_svg
+
+    figure = curves_figure(history)
+    return "" if figure is None else figure_svg(figure)
+
+
+def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> LineageView:
+    from collapse_guard.report.curves import description as curves_description
+
     ordered = tables.in_order(history)
     newest, founder = ordered[-1], ordered[0]
-    deciding, curves = tables.deciding(newest), curves_figure(ordered)
+    deciding = tables.deciding(newest)
     compared = tables.comparisons(newest, deciding) if deciding else None
     shown = (tables.generations(ordered), trends.table(ordered), outlook.table(newest), compared)
     return LineageView(
@@ -156,16 +167,17 @@ def _worth_a_chart(histories: Histories, indicators: Sequence[str]) -> tuple[lis
 
 
 def _charts(histories: Histories, indicators: Sequence[str], *, prefix: str) -> list[Chart]:
+    from collapse_guard.report.figures import figure_svg, lineage_figure
+
     charts = []
     for place, indicator in enumerate(indicators):
         figure = lineage_figure(histories, [indicator], size=_CHART_INCHES, with_legend=False)
-        charts.append(_chart(figure, description(histories, indicator), prefix=f"{prefix}-{place}-"))
+        charts.append(_chart(figure_svg(figure), description(histories, indicator), prefix=f"{prefix}-{place}-"))
     return charts
 
 
-def _chart(figure: Figure, alternative: str, *, prefix: str) -> Chart:
-    svg = inline_svg(figure_svg(figure), prefix=prefix)
-    return Chart(svg=Markup(svg), alternative=alternative)  # noqa: S704 - our own SVG
+def _chart(svg: str, alternative: str, *, prefix: str) -> Chart:
+    return Chart(svg=Markup(inline_svg(svg, prefix=prefix)), alternative=alternative)  # noqa: S704 - our own SVG
 
 
 def inline_svg(svg: str, *, prefix: str) -> str:

@@ -20,6 +20,8 @@ def table(history: Sequence[Assessment]) -> Table | None:
     None with fewer than four generations, or if nothing moves.
     """
     ordered = in_order(history)
+    if len(ordered) < FEWEST:
+        return None
     trends = [(newest, _trend(ordered, newest)) for newest in deciding(ordered[-1]) if newest.baseline == "founder"]
     moving = [(newest, trend) for newest, trend in trends if trend.n >= FEWEST and trend.low > 0.0]
     if not moving:

@@ -8,8 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import pdist, squareform
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import FloatArray, IntArray, freeze
@@ -65,6 +63,8 @@ class Geometry:
         Raises:
             InputError: The shape is wrong, there are too few vectors, or a number is not finite.
         """
+        from scipy.spatial.distance import pdist
+
         reference = np.array(vectors, dtype=np.float64)[:LARGEST_REFERENCE]
         _check(reference)
         distances = pdist(reference)
@@ -148,6 +148,8 @@ _NAMES = ("reference", "radii", "codebook", "bandwidth")
 
 
 def _radii(distances: FloatArray) -> FloatArray:
+    from scipy.spatial.distance import squareform
+
     matrix = squareform(distances)
     np.fill_diagonal(matrix, np.inf)
     radii: FloatArray = np.partition(matrix, NEIGHBOURS - 1, axis=1)[:, NEIGHBOURS - 1]
@@ -159,6 +161,8 @@ def _bandwidth(distances: FloatArray) -> float:
 
 
 def _codebook(reference: FloatArray, n_clusters: int, seed: int) -> FloatArray:
+    from sklearn.cluster import KMeans
+
     largest = max(2, min(n_clusters, len(reference) // FEWEST_PER_CLUSTER))
     n_distinct = len(np.unique(reference, axis=0))
     # One thread adds in one order, so the bits do not depend on the machine's number of cores.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,11 @@ from collapse_guard.arguments import several
 from collapse_guard.arrays import FloatArray
 from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.documents import Documents
-from collapse_guard.corpus.embedding import TextEmbedder
+from collapse_guard.corpus.embedding import TextEmbedder, TfidfEmbedder
 from collapse_guard.errors import InputError
 from collapse_guard.frames import texts_of
 from collapse_guard.wildtype import files
+from collapse_guard.wildtype import kept as keeping
 from collapse_guard.wildtype.contents import (
     Contents,
     Settings,
@@ -62,6 +63,8 @@ class WildType:
     """Documents or vectors, and the instruments."""
     fingerprint: str
     """32 hex digits that identify all of it."""
+    home: Path | None = None
+    """Directory that it was loaded from: what takes long to make of it is kept there. None: nothing is kept."""
 
     @classmethod
     def fit(
@@ -180,9 +183,10 @@ class WildType:
                 saved, or has words that this version divides in another way; or the embedder gives the first evaluation
                 documents other vectors (by more than 0.001 of their norm).
         """
-        saved = files.read(Path(path))
+        home = Path(path).absolute()
+        saved = files.read(home)
         contents = saved.contents if embedder is None else with_embedder(saved.contents, embedder)
-        return cls(settings=saved.settings, contents=contents, fingerprint=saved.fingerprint)
+        return cls(settings=saved.settings, contents=contents, fingerprint=saved.fingerprint, home=home)
 
     @classmethod
     def _of(cls, settings: Settings, contents: Contents) -> WildType:
@@ -198,6 +202,15 @@ class WildType:
         """
         files.write(Path(path), self.settings, self.contents)
         return Path(path)
+
+    def kept(self, name: str, make: Callable[[], keeping.Arrays]) -> keeping.Arrays:
+        """What is made of this wild type alone, read where it was made before (`wildtype.kept`).
+
+        Args:
+            name: Of what is made; no two things have the same one.
+            make: Makes it.
+        """
+        return keeping.kept(self.home, self.fingerprint, name, make)
 
     @property
     def kind(self) -> Literal["text", "vectors"]:
@@ -301,6 +314,11 @@ class WildType:
     def can_embed(self) -> bool:
         """Whether `embed` has an embedder: not for vectors, and not if a custom one was left out on loading."""
         return isinstance(self.contents, TextContents) and self.contents.embedder is not None
+
+    @property
+    def embeds_by_itself(self) -> bool:
+        """Whether its embedder is its own, saved with it: what is embedded with it follows from its files."""
+        return isinstance(self.contents, TextContents) and isinstance(self.contents.embedder, TfidfEmbedder)
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts with the frozen embedder: n d.

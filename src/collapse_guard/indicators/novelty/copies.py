@@ -206,9 +206,12 @@ class NearDuplicates(_TrainingSetIndicator):
 
 def _runs(instruments: Instruments) -> NgramIndex:
     """The runs of tokens of the pool."""
-    return NgramIndex.of(instruments.pool_tokens)
+    n = CopiedNgrams.shortest
+    hashes = instruments.wild_type.kept("runs", lambda: {"hashes": NgramIndex.of(instruments.pool_tokens, n).hashes})
+    return NgramIndex(n=n, hashes=hashes["hashes"])
 
 
 def _documents(instruments: Instruments) -> TrainingIndex:
     """The documents of the pool."""
-    return TrainingIndex.of(instruments.pool)
+    arrays = instruments.wild_type.kept("excerpts", lambda: TrainingIndex.of(instruments.pool).arrays())
+    return TrainingIndex.from_arrays(arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -107,6 +107,30 @@ class TrainingIndex(_Frozen):
         """Index a training set; O(N log N) for N words."""
         shingles = _in_content_order(shingle_sets(several("documents", documents)))
         return cls(shingles=shingles, postings=shingles.members.tocsc())
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Rebuild an index from `arrays`."""
+        members, postings = (
+            kind((np.ones(len(arrays[numbers]), np.int32), arrays[numbers], arrays[starts]), shape=arrays["shape"])
+            for kind, numbers, starts in (
+                (sparse.csr_array, "members", "starts"),
+                (sparse.csc_array, "postings", "posting_starts"),
+            )
+        )
+        return cls(shingles=ShingleSets(members, arrays["hashes"]), postings=postings)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All parts by name, for `from_arrays`."""
+        members = self.shingles.members
+        return {
+            "hashes": self.shingles.hashes,
+            "members": members.indices,
+            "starts": members.indptr,
+            "postings": self.postings.indices,
+            "posting_starts": self.postings.indptr,
+            "shape": np.array(members.shape, np.int64),
+        }
 
     def contained(self, texts: Iterable[str], *, threshold: float = 0.8) -> BoolArray:
         """Whether each text is, to at least `threshold`, an excerpt of one training document.

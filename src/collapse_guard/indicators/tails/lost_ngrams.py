@@ -156,8 +156,12 @@ def _probabilities(values: Values) -> FloatArray:
 
 def _pairs(instruments: Instruments) -> FrozenNgrams:
     """The pairs of words that come at least twice in every second document of the pool."""
-    words = instruments.types(instruments.pool)
-    return FrozenNgrams.of(_pair_keys(words[::2]), _pair_keys(words[1::2]))
+
+    def make() -> dict[str, Any]:
+        words = instruments.types(instruments.pool)
+        return FrozenNgrams.of(_pair_keys(words[::2]), _pair_keys(words[1::2]))._asdict()
+
+    return FrozenNgrams(**instruments.wild_type.kept("pairs", make))
 
 
 def _pair_keys(words: Sequence[IntArray]) -> IntArray:
