@@ -102,8 +102,8 @@ def test_the_view_of_every_indicator_fits_and_one_that_does_not_is_not_made(rng)
 
 
 def test_the_note_of_a_lineage_is_a_table_newest_first_and_nothing_in_it_is_markup(make):
-    history = [make(), make(index=1, severity=Severity.COLLAPSED, sentence="a|b <script>\n| 7 | x | y |")]
-    assert lineage_note(history).splitlines() == [
+    newest_first = [make(index=1, severity=Severity.COLLAPSED, sentence="a|b <script>\n| 7 | x | y |"), make()]
+    assert lineage_note(newest_first).splitlines() == [
         "| generation | verdict | why |",
         "|---:|---|---|",
         "| 1 | COLLAPSED | a\\|b &lt;script> \\| 7 \\| x \\| y \\| |",
@@ -117,7 +117,7 @@ def test_the_note_of_a_generation_is_its_verdict_and_the_reasons(make):
 
 
 def test_a_long_lineage_keeps_the_newest_rows_within_the_limit_of_mlflow(make):
-    note = lineage_note([make(index=index, sentence="why " * 50) for index in range(100)])
+    note = lineage_note(make(index=index, sentence="why " * 50) for index in reversed(range(100)))
     assert 7000 < len(note) <= 8000
     assert note.splitlines()[2].startswith("| 99 |")
     assert note.endswith("Earlier generations are left out here.\n")

@@ -237,7 +237,8 @@ def test_an_older_generation_that_cannot_be_read_does_not_hide_the_newest(store,
     run = client.create_run(client.get_experiment_by_name("collapse_guard").experiment_id)
     files = layout.files(make(index=1))
     client.log_text(run.info.run_id, files["assessment.json"], "assessment.json")
-    for name, value in {**layout.tags(make(index=1)), layout.COMPLETE: "true"}.items():
+    unshown = {layout.SHOWN_BY: layout.NOT_SHOWN, layout.COMPLETE: "true"}
+    for name, value in {**layout.tags(make(index=1)), **unshown}.items():
         client.set_tag(run.info.run_id, name, value)
     assert MLflowStore(uri).latest("newsbot").generation.index == 1
 

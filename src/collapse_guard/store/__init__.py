@@ -9,6 +9,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.store.base import (
     BrowsableStore,
     LineageStore,
+    LineageSummary,
     RunStore,
     check_append,
     check_attachments,
@@ -23,6 +24,7 @@ from collapse_guard.store.mlflow.address import default_uri
 __all__ = [
     "BrowsableStore",
     "LineageStore",
+    "LineageSummary",
     "MemoryStore",
     "RunStore",
     "check_append",

@@ -6,7 +6,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from collapse_guard.errors import (
     FingerprintMismatchError,
@@ -16,13 +16,24 @@ from collapse_guard.errors import (
     LineageNotFoundError,
     near,
 )
-from collapse_guard.records import Assessment
+from collapse_guard.records import Assessment, Severity
 from collapse_guard.store.mlflow.address import without_password
 
 OWN_FILES = ("assessment.json", "verdict.json", "readings.json")
 """Files that a store writes itself; an attachment may not take their place."""
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+class LineageSummary(NamedTuple):
+    """The newest generation of a lineage in a list of all lineages."""
+
+    generation: int
+    """Its number."""
+    severity: Severity
+    """Its verdict."""
+    wild_type: str
+    """Fingerprint of the wild type that the lineage is measured against."""
 
 
 class LineageStore(ABC):
@@ -106,6 +117,22 @@ class LineageStore(ABC):
         """Return the newest generation of a lineage; raises as `history`."""
         return self.history(lineage)[-1]
 
+    def summaries(self) -> dict[str, LineageSummary | LineageError]:
+        """All lineages and the newest generation of each, or why it cannot be read, sorted by name.
+
+        A store that can tell without reading records does so: this is for lists, not for decisions.
+
+        Raises:
+            StoreUnreachableError: the store does not answer.
+        """
+        return {name: self._summary(name) for name in self.lineages()}
+
+    def _summary(self, lineage: str) -> LineageSummary | LineageError:
+        try:
+            return summary_of(self.latest(lineage))
+        except LineageError as error:
+            return error
+
     def has(self, lineage: str) -> bool:
         """Whether the store has a generation of that lineage."""
         return lineage in self.lineages()
@@ -159,6 +186,12 @@ class RunStore(Protocol):
                 what is logged there under the same name stays alone.
         """
         ...
+
+
+def summary_of(assessment: Assessment) -> LineageSummary:
+    """What a list of lineages shows of the newest generation of one."""
+    verdict = assessment.verdict
+    return LineageSummary(assessment.generation.index, verdict.severity, verdict.wild_type)
 
 
 def next_index(history: Sequence[Assessment]) -> int:

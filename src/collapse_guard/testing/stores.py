@@ -9,7 +9,7 @@ from functools import partial
 
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError
 from collapse_guard.records import Assessment, Direction, Generation, Mixture, Reading, Severity, Verdict
-from collapse_guard.store import LineageStore
+from collapse_guard.store import LineageStore, LineageSummary
 from collapse_guard.testing.requirements import require, require_refusal, require_success
 
 WILD_TYPE, OTHER_WILD_TYPE = "a" * 32, "b" * 32
@@ -124,6 +124,37 @@ class StoreContract(ABC):
         require(got == sorted(indices), f"the history must have the generations {sorted(indices)} in this order", got)
         newest = store.latest("newsbot").generation.index
         require(newest == 11, "`latest` must return generation 11, the one with the largest index", newest)
+
+    def test_the_ledger_has_every_generation(self) -> None:
+        """The founder and the newest are whole, the others may be abridged; before the founder there is nothing."""
+        store = self.make_store()
+        nothing = store.ledger("newsbot")
+        require(nothing == [], "`ledger` of a lineage that has not begun must be empty", nothing)
+        for index in (0, 3, 1):
+            _append(store, example_assessment(index=index))
+        founder, between, newest = store.ledger("newsbot")
+        whole = [example_assessment(index=0), example_assessment(index=3)]
+        _require_same([founder, newest], whole, "`ledger` must have the founder and the newest generation whole")
+        known = [item.to_dict() for item in (example_assessment(index=1), example_assessment(index=1).abridged())]
+        require(between.to_dict() in known, "`ledger` must have generation 1, whole or `abridged`", between.to_dict())
+
+    def test_the_summaries_are_of_the_newest_generations(self) -> None:
+        """`summaries` has a row for each lineage, sorted by name."""
+        store = self.make_store()
+        for name, index in (("omega", 0), ("alpha", 0), ("alpha", 2)):
+            _append(store, example_assessment(name, index))
+        got = store.summaries()
+        expected = {
+            name: LineageSummary(index, Severity.HEALTHY, WILD_TYPE) for name, index in (("alpha", 2), ("omega", 0))
+        }
+        require(list(got.items()) == list(expected.items()), f"`summaries()` must be {expected}", got)
+
+    def test_nothing_is_missing_of_what_was_appended(self) -> None:
+        """`missing` is empty where every generation is there, and where numbers were left out."""
+        store = self.make_store()
+        for index in (0, 3):
+            _append(store, example_assessment(index=index))
+        require(store.missing("newsbot") == {}, "`missing` must be empty", store.missing("newsbot"))
 
     def test_lineages_do_not_mix(self) -> None:
         """Names differ by case, spaces and alphabet, and may look like a query."""

@@ -23,17 +23,13 @@ def list_lineages(store: options.Store = None) -> None:
     lineages = open_store(store)
     table = Table("lineage", "newest generation", "verdict", "wild type", box=None)
     faults: list[str] = []
-    for name in lineages.lineages():
-        try:
-            newest = lineages.latest(name)
-        except LineageError as error:
-            faults.append(str(error))
+    for name, newest in lineages.summaries().items():
+        if isinstance(newest, LineageError):
+            faults.append(str(newest))
             table.add_row(Text(printable(name)), "?", Text("cannot be read"), "?")
             continue
-        index, fingerprint = str(newest.generation.index), newest.verdict.wild_type
-        table.add_row(
-            Text(printable(name)), index, severity_text(newest.verdict.severity), Text(printable(fingerprint))
-        )
+        verdict, fingerprint = severity_text(newest.severity), Text(printable(newest.wild_type))
+        table.add_row(Text(printable(name)), str(newest.generation), verdict, fingerprint)
     if table.row_count:
         output().print(table)
     else:

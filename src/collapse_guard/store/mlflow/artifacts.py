@@ -20,7 +20,6 @@ from collapse_guard.errors import LineageError
 from collapse_guard.store.mlflow.address import without_password
 
 _FOLDER = "mlruns"
-_RECORD = "assessment.json"
 
 
 def home(database: Path, experiment: str) -> Path:
@@ -33,12 +32,13 @@ def home(database: Path, experiment: str) -> Path:
     return database.parent / _FOLDER / quote(experiment, safe="")
 
 
-def read(client: MlflowClient, run: Run, database: Path | None, where: str) -> str:
-    """The text of the record of a generation.
+def read(client: MlflowClient, run: Run, name: str, database: Path | None, where: str) -> bytes:
+    """A file that is kept with a run.
 
     Args:
-        client: Asks the store, where the record is not a file of this machine.
-        run: Run of the generation.
+        client: Asks the store, where the file is not on this machine.
+        run: The run.
+        name: Name of the file.
         database: File of the store; None: it is no file.
         where: What is being read, for the message.
 
@@ -48,30 +48,26 @@ def read(client: MlflowClient, run: Run, database: Path | None, where: str) -> s
     run_id, uri = run.info.run_id, run.info.artifact_uri
     folders = places(uri, run_id, database)
     if folders:
-        return _first_text([folder / _RECORD for folder in folders], where)
+        return _first([folder / name for folder in folders], where)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _decoded(Path(client.download_artifacts(run_id, _RECORD, folder)))
+            return Path(client.download_artifacts(run_id, name, folder)).read_bytes()
     except (OSError, MlflowException) as error:
-        if any(file.path == _RECORD for file in client.list_artifacts(run_id)):
+        if any(file.path == name for file in client.list_artifacts(run_id)):
             raise
         raise LineageError(f"{where} is not there: put it back at {without_password(uri)}") from error
 
 
-def _first_text(files: Sequence[Path], where: str) -> str:
-    """The text of the first file that exists."""
+def _first(files: Sequence[Path], where: str) -> bytes:
+    """The content of the first file that exists."""
     try:
         found = next((file for file in files if file.exists()), None)
         if found is not None:
-            return _decoded(found)
+            return found.read_bytes()
     except OSError as error:
         raise LineageError(f"{where} cannot be read: {error}") from error
     tried = ", nor ".join(str(file) for file in files)
     raise LineageError(f"{where} is not there: no file is {tried}. Put it back at one of them")
-
-
-def _decoded(file: Path) -> str:
-    return file.read_bytes().decode(errors="replace")
 
 
 def write(client: MlflowClient, run: Run, texts: Mapping[str, str], database: Path | None, experiment: str) -> None:

@@ -57,6 +57,14 @@ class Connection:
                 raise LineageError(address.without_password(f"MLflow refuses: {error}")) from error
             raise address.unreachable(self.uri, error) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Keep other writers waiting, where the store has a lock; True: it has, and nobody else is writing."""
+        self.client.search_experiments(max_results=1)  # makes the tables, under the same lock
+        lock = self._opening()
+        with lock:
+            yield isinstance(lock, FileLock)
+
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client of the store."""

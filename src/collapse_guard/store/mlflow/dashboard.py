@@ -12,7 +12,7 @@ import json
 import sys
 import uuid
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from collapse_guard.errors import InputError
@@ -231,16 +231,13 @@ def generation_note(assessment: Assessment) -> str:
     return _fitting(head, rows, "- More reasons are in verdict.json.\n")
 
 
-def lineage_note(history: Sequence[Assessment]) -> str:
-    """Markdown of a lineage: a row per generation, newest first, as many as MLflow's limit takes."""
+def lineage_note(newest_first: Iterable[Assessment]) -> str:
+    """Markdown of a lineage: a row per generation, as many as MLflow's limit takes; no more of them are asked for."""
     head = "| generation | verdict | why |\n|---:|---|---|\n"
-    newest_first = sorted(history, key=lambda assessment: -assessment.generation.index)
-    return _fitting(
-        head, [_row(assessment) for assessment in newest_first], "\nEarlier generations are left out here.\n"
-    )
+    return _fitting(head, map(_row, newest_first), "\nEarlier generations are left out here.\n")
 
 
-def _fitting(head: str, rows: Sequence[str], more: str) -> str:
+def _fitting(head: str, rows: Iterable[str], more: str) -> str:
     """The head and as many rows as fit into a tag, and `more` where some do not."""
     text = head
     for row in rows:

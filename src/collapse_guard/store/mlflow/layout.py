@@ -19,8 +19,18 @@ EXPERIMENT = "collapse_guard.experiment"
 LINEAGE = "collapse_guard.lineage"
 GENERATION = "collapse_guard.generation"
 VERDICT = "collapse_guard.verdict"
+WILD_TYPE = "collapse_guard.wild_type"
 COMPLETE = "collapse_guard.complete"
 """Set last on the run of a generation: without it the run does not count."""
+DIGEST = "collapse_guard.digest"
+"""On the run of a generation: `digest` of its assessment.json."""
+SHOWN_BY = "collapse_guard.shown_by"
+"""On the run of a generation: the lineage's run that shows it; `NOT_SHOWN` until one does."""
+NOT_SHOWN = "none"
+OWN = "collapse_guard.own"
+"""On the run of a generation that the store made: nobody else is writing to it."""
+NEWEST = "collapse_guard.newest"
+"""On the run of a lineage: the newest generation that it shows."""
 EXPERIMENTS = "collapse_guard.experiments"
 """On the run of a lineage: ids of the experiments that its generations are in, where training runs bring their own."""
 PARENT_RUN = "mlflow.parentRunId"
@@ -44,13 +54,28 @@ def tags(assessment: Assessment) -> dict[str, str]:
     return {
         KIND: "generation",
         LINEAGE: generation.lineage,
-        GENERATION: f"{generation.index:06d}",
+        GENERATION: number(generation.index),
         "collapse_guard.parents": ",".join(str(parent) for parent in generation.parents),
         VERDICT: verdict.severity.value,
         "collapse_guard.reasons": cut("\n".join(reason.sentence for reason in verdict.reasons)),
-        "collapse_guard.wild_type": verdict.wild_type,
+        WILD_TYPE: verdict.wild_type,
         "collapse_guard.policy": verdict.policy,
     } | {name: cut(value) for name, value in optional.items() if value}
+
+
+def number(index: int) -> str:
+    """The number of a generation as it stands in a tag, so that text sorts like numbers.
+
+    Example:
+        >>> number(12)
+        '000012'
+    """
+    return f"{index:06d}"
+
+
+def digest(record: bytes) -> str:
+    """What tells whether the file of a record is as it was written."""
+    return hashlib.sha256(record).hexdigest()
 
 
 def metrics(assessment: Assessment) -> dict[str, float]:
