@@ -1,28 +1,40 @@
-"""Where an MLflow store is, and whether it answers: checked in seconds, instead of MLflow's minutes of retries."""
+"""Where an MLflow store is, as a tracking URI, and how the URI is shown: without its secrets."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import socket
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, unquote_plus
 
-from collapse_guard.errors import InputError, StoreUnreachableError, near
+from collapse_guard.errors import InputError, near
 
-CONNECT_SECONDS = 5
 PLUGINS = "mlflow.tracking_store"
 """Group of entry points in which a package adds a scheme of tracking URIs to MLflow."""
-_DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_SCHEMES = ("sqlite", *_DATABASE_PORTS, "http", "https", "databricks")
+_DATABASES = ("postgresql", "mysql", "mssql")
+_SCHEMES = ("sqlite", *_DATABASES, "http", "https", "databricks")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
-_SECRET = re.compile(r"(?i)([?&;](?:password|passwd|pwd|token|secret|api_?key)=)[^&;\s'\"`]+")
+
+BLANK = "***"
+_USERINFO = re.compile(r"((?:\b[A-Za-z][\w.+-]*:)?//)([^\s'\"`<>]*)@")
+"""What is before the last `@`: a password may hold every other sign, also where it ought to be escaped."""
+_WHOLE_USERINFO = re.compile(r"(?s)^([\w.+-]*:?//)(.*)@")
+_HOST_AND_PORT = re.compile(r"[^:/?#@]+:\d+/")
+_CONFIDENTIAL = (
+    "passw|passphrase|pwd|token|secret|api_?key|access_?key|signature|credential|authorization|\\bsig\\b|odbc_connect"
+)
+_PARAMETER = re.compile(rf"(?i)([?&;#][\w.%-]*(?:{_CONFIDENTIAL})[\w.%-]*=)[^&\s'\"`<>]+")
+_HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[^\s'\"`<>]{12,}")
+_SECRET_SETTINGS = (
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "DATABRICKS_TOKEN",
+    "DATABRICKS_CLIENT_SECRET",
+)
+_SHORTEST = 3
+"""Characters of a piece of a secret that is blanked wherever it stands; a shorter one may be part of any sentence."""
 
 
 def default_uri() -> str:
@@ -56,22 +68,23 @@ def absolute(uri: str) -> str:
     """
     scheme = scheme_of(uri)
     if scheme in ("", "file"):
+        seen = shown(uri)
         raise InputError(
-            f"`tracking_uri` must be a database or a server, but got {uri!r}, a directory, in which MLflow no longer "
-            f"keeps runs: use sqlite:///mlflow.db ({_migration(uri)} moves old runs)"
+            f"`tracking_uri` must be a database or a server, but got {seen!r}, a directory, in which MLflow no longer "
+            f"keeps runs: use sqlite:///mlflow.db ({_migration(seen)} moves old runs)"
         )
     if scheme not in _SCHEMES and not entry_points(group=PLUGINS, name=scheme):
         known = (*_SCHEMES, *entry_points(group=PLUGINS).names)
         raise InputError(
             f"`tracking_uri` must begin with a scheme that MLflow or a plugin of it knows, but got "
-            f"{without_password(uri)!r}: {near(scheme, known)}"
+            f"{shown(uri)!r}: {near(scheme, known)}"
         )
     if scheme != "sqlite":
         return uri
     match = _SQLITE.match(uri)
     if match is None or match[2] in ("", ":memory:"):
         raise InputError(
-            f"`tracking_uri` must name an sqlite file, but got {uri!r}: "
+            f"`tracking_uri` must name an sqlite file, but got {shown(uri)!r}: "
             "use sqlite:///mlflow.db, or memory: for a dry run"
         )
     return f"{match[1]}{Path(match[2]).absolute()}{match[3]}"
@@ -85,6 +98,11 @@ def _migration(directory: str) -> str:
 def is_server(uri: str) -> bool:
     """Whether a tracking server or a workspace answers at the URI, which shows itself in a browser."""
     return scheme_of(uri) in ("http", "https", "databricks")
+
+
+def is_database(uri: str) -> bool:
+    """Whether the URI is of a database that a program of its own serves, which is reached by a driver."""
+    return scheme_of(uri) in _DATABASES
 
 
 def experiment_name(uri: str, name: str) -> str:
@@ -104,7 +122,7 @@ def mlflow_command(uri: str, *arguments: str) -> str:
         >>> mlflow_command("sqlite:////data/mlflow.db", "experiments", "restore", "--experiment-id", "1")
         'MLFLOW_TRACKING_URI=sqlite:////data/mlflow.db mlflow experiments restore --experiment-id 1'
     """
-    return f"MLFLOW_TRACKING_URI={shlex.quote(without_password(uri))} {shlex.join(['mlflow', *arguments])}"
+    return f"MLFLOW_TRACKING_URI={shlex.quote(shown(uri))} {shlex.join(['mlflow', *arguments])}"
 
 
 def other_store(uri: str) -> str:
@@ -129,82 +147,62 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(match[2]) if match else None
 
 
-def check_reachable(uri: str) -> None:
-    """Refuse an sqlite file or a database host that cannot answer; servers are asked by MLflow's own client.
+def shown(uri: str) -> str:
+    """The address of a store as a person may see it.
 
-    Raises:
-        StoreUnreachableError: no such directory, not an sqlite file, or nobody listens at the host.
+    Example:
+        >>> shown("postgresql://ann:se/c@ret@host/db"), shown("https://token@host"), shown("ann:secret@host/db")
+        ('postgresql://ann:***@host/db', 'https://***@host', 'ann:***@host/db')
     """
-    path = sqlite_path(uri)
-    try:
-        if path is None:
-            _check_database_host(uri)
-        else:
-            _check_sqlite(path)
-    except (OSError, sqlite3.Error) as error:
-        raise unreachable(uri, error) from error
+    if "://" not in uri:  # mistyped
+        return re.sub(r"(?s)^([^:@]*:(?:/?[^:/@]*:)?).*@", rf"\1{BLANK}@", uri)
+    return _PARAMETER.sub(rf"\1{BLANK}", _WHOLE_USERINFO.sub(_blanked_userinfo, uri))
 
 
-def _check_sqlite(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the directory {path.parent} does not exist; make it first")
-    if path.exists():
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA schema_version")
+def without_password(text: str, uri: str = "") -> str:
+    """Blank what is secret in a text: passwords and tokens in URIs, in their queries, and in headers of HTTP.
 
-
-def _check_database_host(uri: str) -> None:
-    parts = urlsplit(uri)
-    port = _DATABASE_PORTS.get(parts.scheme.partition("+")[0])
-    if port and parts.hostname:
-        socket.create_connection((parts.hostname, parts.port or port), timeout=CONNECT_SECONDS).close()
-
-
-def unreachable(uri: str, cause: object) -> StoreUnreachableError:
-    """The error for a store that does not answer, without any password in it."""
-    return StoreUnreachableError(
-        without_password(
-            f"the lineage store `{uri}` does not answer: {cause}. "
-            "Check that it runs and that this machine can reach it, or give another one (--store, MLFLOW_TRACKING_URI)"
-        )
-    )
-
-
-def without_password(text: str) -> str:
-    """Blank the passwords of all URIs in a text.
+    Args:
+        text: Text from anywhere, such as the message of another library.
+        uri: Address of a store, whose secrets are blanked wherever they stand, whole or in pieces, escaped or not.
 
     Example:
         >>> without_password("postgresql://ann:secret@host/db?sslmode=require&password=secret")
         'postgresql://ann:***@host/db?sslmode=require&password=***'
+        >>> without_password("no host 'ss@host'", uri="postgresql://ann:p/q@ss@host/db")
+        "no host '***@host'"
     """
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+    if uri:
+        text = text.replace(uri, shown(uri))
+    text = _HEADER.sub(rf"\1\2{BLANK}", _PARAMETER.sub(rf"\1{BLANK}", _USERINFO.sub(_blanked_userinfo, text)))
+    for secret in sorted(_secrets(uri), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", BLANK, text)
+    host = re.split(r"[/?#]", uri.rpartition("@")[2])[0] if "@" in uri else ""
+    return re.sub(rf"[^\s'\"`<>/]+@(?={re.escape(host)})", f"{BLANK}@", text) if host else text
 
 
-FIRST_ANSWER: Mapping[str, str] = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_SECONDS),
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-}
-"""Limits for the first question to a server: it answers within about ten seconds, or counts as unreachable."""
-
-LATER_ANSWERS: Mapping[str, str] = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""Limits after the server has answered, since uploads take longer; no progress bars, and no output."""
+def _blanked_userinfo(found: re.Match[str]) -> str:
+    scheme, userinfo = found.groups()
+    is_server = scheme.lower() in ("http://", "https://")
+    user, colon, _ = userinfo.partition(":")
+    if "/" in user or (is_server and _HOST_AND_PORT.match(userinfo)):
+        return found[0]  # the `@` is in the path
+    if not colon:
+        return f"{scheme}{BLANK}@" if is_server else found[0]  # a token, or the name of a user
+    return f"{scheme}{user}:{BLANK}@"
 
 
-@contextmanager
-def mlflow_settings(settings: Mapping[str, str]) -> Iterator[None]:
-    """Hold MLflow's environment settings for the body of a `with`, except those that the user has set.
+def _secrets(uri: str) -> set[str]:
+    """The secrets of a store's address and of MLflow's settings, whole and in the pieces that a parser makes of them.
 
-    MLflow's client takes no such argument: it reads them from the environment at every request.
+    Words that the address shows anyway are none: the password of `postgres` may be `postgres`.
     """
-    ours = {name: value for name, value in settings.items() if name not in os.environ}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name in ours:
-            os.environ.pop(name, None)
+    given = [os.environ.get(name, "") for name in _SECRET_SETTINGS]
+    given += [found[0].partition("=")[2] for found in _PARAMETER.finditer(uri)]
+    userinfo = _WHOLE_USERINFO.match(uri)
+    if userinfo and _blanked_userinfo(userinfo) != userinfo[0]:
+        given.append(userinfo[2].partition(":")[2] or userinfo[2])
+    plain = {form for secret in given for form in (secret, unquote(secret), unquote_plus(secret))}
+    whole = plain | {quote(secret, safe="") for secret in plain}
+    pieces = {piece for secret in whole for piece in re.split(r"[/@?#:\s%]", secret)}
+    return {one for one in whole | pieces if len(one) >= _SHORTEST} - set(re.split(r"\W", shown(uri)))
