@@ -71,14 +71,6 @@ class Connection:
         except (OSError, SQLAlchemyError, MlflowException) as error:
             raise self._error(error) from reachability.showable(error, self.uri)
 
-    @contextmanager
-    def locked(self) -> Iterator[bool]:
-        """Keep other writers waiting, where the store has a lock; True: it has, and nobody else is writing."""
-        self.client.search_experiments(max_results=1)  # makes the tables, under the same lock
-        lock = self._opening()
-        with lock:
-            yield isinstance(lock, FileLock)
-
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client of the store, each of whose requests ends with the deadline."""
@@ -86,19 +78,24 @@ class Connection:
         return cast(MlflowClient, _Bounded(client))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold a lock that other processes heed which use the store; none behind a server. See `locks.lock`."""
+    def locked(self) -> Iterator[bool]:
+        """Hold a lock that other processes heed which use the store. See `locks.lock`.
+
+        Yields:
+            Whether there is a lock, so that nobody else is writing: there is none behind a server.
+        """
         self.client  # noqa: B018 - to open it takes the same lock
         now, held = deadline.current(), ExitStack()
 
-        def take() -> None:
-            held.enter_context(lock(self.uri, seconds=now.remaining))
+        def take() -> bool:
+            alone = held.enter_context(lock(self.uri, seconds=now.remaining))
             if not now.remaining:  # nobody waits for it any more
                 held.close()
+            return alone
 
-        now.run(take)
+        alone = now.run(take)
         try:
-            yield
+            yield alone
         finally:
             with suppress(OSError, SQLAlchemyError):  # what was done is done: it ends with the process at the latest
                 now.run(held.close)

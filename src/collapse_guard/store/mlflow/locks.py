@@ -21,7 +21,7 @@ _NAME = "collapse_guard"
 
 
 @contextmanager
-def lock(uri: str, *, seconds: float) -> Iterator[None]:
+def lock(uri: str, *, seconds: float) -> Iterator[bool]:
     """Hold the store's lock for the body of a `with`; the end of the process releases it too.
 
     Nothing is locked behind a server, which has no such thing, in a directory that may not be written, and in
@@ -31,6 +31,9 @@ def lock(uri: str, *, seconds: float) -> Iterator[None]:
         uri: Address of the store.
         seconds: How long it is waited for.
 
+    Yields:
+        Whether something is locked.
+
     Raises:
         TimeoutError: Another process held it for that long.
         sqlalchemy.exc.SQLAlchemyError: The database refuses, or PostgreSQL held it for that long.
@@ -38,16 +41,15 @@ def lock(uri: str, *, seconds: float) -> Iterator[None]:
     path = sqlite_path(uri)
     if path is not None and os.access(path.parent, os.W_OK):
         with FileLock(f"{path}.lock", timeout=seconds, thread_local=False):
-            yield
+            yield True
     elif is_database(uri):
         with connected(uri) as connection:
-            _wait(connection, scheme_of(uri), seconds)
-            yield
+            yield _is_taken(connection, scheme_of(uri), seconds)
     else:
-        yield
+        yield False
 
 
-def _wait(connection: Connection, scheme: str, seconds: float) -> None:
+def _is_taken(connection: Connection, scheme: str, seconds: float) -> bool:
     """Take the lock in a transaction, which releases it at its end, or in a session of its own, in MySQL."""
     from sqlalchemy import text
 
@@ -59,3 +61,4 @@ def _wait(connection: Connection, scheme: str, seconds: float) -> None:
         taken = connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), {"name": _NAME, "seconds": seconds})
         if taken.scalar() != 1:
             raise TimeoutError("another process holds the lock of the store")
+    return scheme in ("postgresql", "mysql")

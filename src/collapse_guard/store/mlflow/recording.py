@@ -119,7 +119,7 @@ class Recording:
             if error.error_code not in REFUSALS:
                 raise
             raise LineageError(
-                f"`run_id` must be a run in {address.without_password(self._runs.connection.uri)}, but got {run_id!r}: "
+                f"`run_id` must be a run in {address.shown(self._runs.connection.uri)}, but got {run_id!r}: "
                 "give the store the tracking URI of the trainer's logger"
             ) from error
         if layout.COMPLETE not in run.data.tags:

@@ -206,4 +206,4 @@ class MLflowStore(LineageStore):
                 f"the new generation of lineage `{lineage}` is stored, but the run of the lineage does not show it yet "
                 f"(the next append makes it): {error}"
             )
-            warnings.warn(address.without_password(message), CollapseGuardWarning, stacklevel=3)
+            warnings.warn(address.without_password(message, self.tracking_uri), CollapseGuardWarning, stacklevel=3)
