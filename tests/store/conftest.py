@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 
 from building import make_assessment, make_reading
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
-from waiting import PATIENCE, answers, free_port, wait_until
+from servers import running_server
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
 COURSE = {
@@ -82,26 +79,5 @@ def uri(database: Path) -> str:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """Address of a tracking server that keeps the artifacts itself."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    places = [
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/mlflow.db",
-        "--artifacts-destination",
-        str(tmp_path / "artifacts"),
-    ]
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, *places],
-            cwd=tmp_path,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            assert wait_until(lambda: answers(address) or process.poll() is not None)
-            assert process.poll() is None, "the server ended"
-            yield address
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
+    with running_server(tmp_path) as address:
+        yield address

@@ -84,9 +84,10 @@ def _as_printable(character: str) -> str:
 
 
 def quiet_libraries() -> None:
-    """Silence MLflow's notes about its tables; importing MLflow resets the level of "mlflow" itself."""
+    """Silence notes about tables and requests that are sent again; importing MLflow resets the level of "mlflow"."""
     for name in ("mlflow.store", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # that it asks again; what it came to is said
 
 
 def make_streams_forgiving() -> None:

@@ -178,7 +178,8 @@ def without_password(text: str, uri: str = "") -> str:
     for secret in sorted(_secrets(uri), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", BLANK, text)
     host = re.split(r"[/?#]", uri.rpartition("@")[2])[0] if "@" in uri else ""
-    return re.sub(rf"[^\s'\"`<>/]+@(?={re.escape(host)})", f"{BLANK}@", text) if host else text
+    end = rf"[^\s'\"`<>/]+(?<!{re.escape(BLANK)})@(?={re.escape(host)})"
+    return re.sub(end, f"{BLANK}@", text) if host else text
 
 
 def _blanked_userinfo(found: re.Match[str]) -> str:

@@ -51,11 +51,25 @@ def read(client: MlflowClient, run: Run, name: str, database: Path | None, where
         return _first([folder / name for folder in folders], where)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return Path(client.download_artifacts(run_id, name, folder)).read_bytes()
+            file = Path(client.download_artifacts(run_id, name, folder))
+            _check_download(client, run_id, file)
+            return file.read_bytes()
     except (OSError, MlflowException) as error:
         if any(file.path == name for file in client.list_artifacts(run_id)):
             raise
         raise LineageError(f"{where} is not there: put it back at {without_password(uri)}") from error
+
+
+def _check_download(client: MlflowClient, run_id: str, file: Path) -> None:
+    """Tell a record that is damaged from the page of a proxy that answers in place of the server.
+
+    Raises:
+        OSError: What came is no JSON object, and not as long as the record either.
+    """
+    if file.suffix == ".json" and not file.read_bytes().lstrip().startswith(b"{"):
+        kept = [one.file_size for one in client.list_artifacts(run_id) if one.path == file.name]
+        if kept != [file.stat().st_size]:
+            raise OSError(f"it answered with something else than {file.name}")
 
 
 def _first(files: Sequence[Path], where: str) -> bytes:

@@ -134,6 +134,8 @@ class _Bounded:
         self._client = client
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):  # also what copies of a client ask for before it has one
+            raise AttributeError(name)
         request = getattr(self._client, name)
 
         @functools.wraps(request)
