@@ -120,7 +120,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         "founder": sentences(700, seed=1),
         "healthy": sentences(700, seed=2),
         "collapsed": sentences(20, seed=3) * 35,
-        "few": sentences(5, seed=4),
+        "few": sentences(40, seed=4),
     }
     return Files(home=home, **{name: write_lines(home / f"{name}.txt", lines) for name, lines in texts.items()})
 

@@ -127,7 +127,7 @@ def test_a_renamed_file_is_the_same_generation(run, world, tmp_path):
     where = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
     outcome = run("assess", renamed, *where)
     assert outcome.code == 0, outcome.err
-    assert "is in the store already: nothing was added" in outcome.out
+    assert "This evidence is already stored as generation 1 of bot: nothing was added." in outcome.out
 
 
 def test_what_was_read_is_said_below_the_verdict_and_in_the_summary(run, world, tmp_path):
@@ -237,10 +237,18 @@ def test_losses_on_other_samples_than_those_given_are_refused(run, world, tmp_pa
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf"])
-def test_a_loss_that_is_not_a_number_is_undecided_and_not_an_error(run, world, tmp_path, wild_type, bad):
+def test_a_loss_that_is_not_a_number_is_undecided_and_no_founder(run, world, tmp_path, wild_type, bad):
+    where = ("--wild-type", world.wild_type, "--lineage", f"a loss is {bad}", "--store", world.uri)
     path = _losses(tmp_path / "losses.csv", wild_type, bad=bad)
-    outcome, assessment = _json(run, world, tmp_path / "out.json", "--losses", path, "--generation", 0)
+    refused = run("assess", "--losses", path, *where, "--founder")
+    assert refused.code == 2
+    assert "a founder must have a usable reading of its losses" in refused.err
+    assert "1 of 400 losses are not finite" in refused.err
+    assert not world.store.has(f"a loss is {bad}"), "its place stays free"
+    assert run("assess", "--losses", _losses(tmp_path / "fine.csv", wild_type), *where, "--founder").code != 2
+    outcome = run("assess", "--losses", path, *where, "--json", tmp_path / "out.json")
     assert outcome.code == 3
+    assessment = Assessment.from_dict(json.loads((tmp_path / "out.json").read_text("utf-8")))
     assert not assessment.readings["perplexity"].is_usable
     assert "perplexity" in outcome.out
 
@@ -291,7 +299,7 @@ def test_the_same_generation_again_changes_nothing_and_another_content_is_refuse
     common = ("--wild-type", world.wild_type, "--lineage", "bot", "--store", world.uri, "--generation", 1)
     again = run("assess", world.healthy, *common)
     assert again.code == 0
-    assert "Generation 1 of bot is in the store already: nothing was added." in again.out
+    assert "This evidence is already stored as generation 1 of bot: nothing was added." in again.out
     other = run("assess", world.collapsed, *common)
     assert other.code == 2
     assert "generation 1 of lineage `bot` is stored and is never changed" in other.err
@@ -304,14 +312,14 @@ def test_parents_are_recorded_and_must_be_stored(run, world):
     assert run("assess", world.few, *common, "--founder").code == 3
     assert run("assess", world.few, *common, "--generation", 4).code == 3
     assert run("assess", world.few, *common, "--generation", 2).code == 3
-    assert run("assess", world.few, *common, "--parent", 2, "--parent", 0).code == 3
+    assert run("assess", world.few, *common, "--generation", 5, "--parent", 2, "--parent", 0).code == 3
     assert [(a.generation.index, a.generation.parents) for a in world.store.history("family")] == [
         (0, ()),
         (2, (0,)),
         (4, (0,)),
         (5, (0, 2)),
     ]
-    unknown = run("assess", world.few, *common, "--parent", 3)
+    unknown = run("assess", world.few, *common, "--generation", 6, "--parent", 3)
     assert unknown.code == 2
     assert (
         "`parents` of generation 6 must be earlier generations of lineage 'family' (0, 2, 4, 5), but got 3"

@@ -130,7 +130,7 @@ def test_a_process_that_was_killed_between_sending_and_tidying_up_sends_nothing_
     assert len(list_pending(PENDING)) == 1
     again = run("assess", "--resume", "--store", world.uri)
     assert again.code == 3
-    assert "Generation 0 of killed is in the store already: nothing was added." in again.out
+    assert "This evidence is already stored as generation 0 of killed: nothing was added." in again.out
     assert len(world.store.history("killed")) == 1
     assert list_pending(PENDING) == []
 

@@ -8,6 +8,7 @@ import warnings
 from collapse_guard.errors import CollapseGuardWarning, LineageError, LineageNotFoundError
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import Assessment, Intake, Reading
+from collapse_guard.records.readings import TRAINING_PERPLEXITY
 from collapse_guard.store import LineageStore, lineage_not_found
 
 
@@ -51,7 +52,8 @@ def check_founder(assessment: Assessment) -> None:
     """Refuse to found a lineage on what nothing can be compared with; later generations are not looked at.
 
     Each part of the evidence that was given must have a usable reading: losses their perplexity, so that all of them
-    are finite; samples and embeddings any reading but the share of empty samples; and each task its score.
+    are finite; samples and embeddings any reading but the share of empty samples; and each task its score. Losses on
+    samples do where nothing else was given.
 
     Args:
         assessment: Of a generation that is to be stored.
@@ -61,11 +63,13 @@ def check_founder(assessment: Assessment) -> None:
     """
     if assessment.generation.index:
         return
-    given = {part.part: _readings_of(assessment, part) for part in assessment.intake}
+    given = {part.part: _readings_of(assessment, part) for part in assessment.intake if part.part not in _OF_OUTPUTS}
+    read = [one for name, one in assessment.readings.items() if name != TRAINING_PERPLEXITY]
+    given = given or {"evidence": read}
     useless = {part: found for part, found in given.items() if not any(one.is_usable for one in found)}
-    if given and not useless:
+    if not useless:
         return
-    part, found = next(iter(useless.items()), ("evidence", []))
+    part, found = next(iter(useless.items()))
     why = next((one.problem for one in found if one.problem), "there is none")
     raise LineageError(
         f"a founder must have a usable reading of its {part.replace('_', ' ')}, because later generations are compared "
@@ -79,13 +83,14 @@ def _readings_of(assessment: Assessment, part: Intake) -> list[Reading]:
     if part.unit == "scores":
         names = [part.part]
     elif part.unit == "losses":
-        names = [_OF_LOSSES.get(part.part, part.part)]
+        names = ["perplexity"]
     else:
         names = [name for name, one in all_indicators().items() if one.evidence in _OF_SAMPLES and name != _EMPTY]
     return [assessment.readings[name] for name in names if name in assessment.readings]
 
 
-_OF_LOSSES = {"losses": "perplexity", "own_losses": "own_perplexity", "founder_losses": "founder_perplexity"}
+_OF_OUTPUTS = ("own_losses", "founder_losses")
+"""Parts that are beside samples."""
 _OF_SAMPLES = ("tokens", "words", "texts", "whole", "vectors")
 _EMPTY = "empty_samples"
 
