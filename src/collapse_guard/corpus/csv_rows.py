@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from collapse_guard.corpus.arrow import Wanted
+from collapse_guard.corpus.limits import LARGEST_TEXT
 from collapse_guard.errors import InputError
 
 NULLS = ("", "null", "NULL", "None")
@@ -43,7 +43,7 @@ def stream_csv(lines: Iterable[str], wanted: Wanted, *, delimiter: str) -> Itera
 def _rows(reader: Any, name: str) -> Iterator[list[str]]:
     while True:
         # The limit is global to the process: raised for one row at a time, so that nobody else sees it.
-        limit = csv.field_size_limit(sys.maxsize)
+        limit = csv.field_size_limit(LARGEST_TEXT)
         try:
             row = next(reader, None)
         except csv.Error as error:

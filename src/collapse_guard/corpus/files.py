@@ -92,6 +92,11 @@ class TextFiles:
         return tuple(chain.from_iterable(one.files for one in self.given))
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """What was given, and the files that it stands for."""
+        return (*(one.path for one in self.given), *self.files)
+
+    @property
     def name(self) -> str:
         """A short name for all of them, such as "healthy.jsonl" or "samples/ (3 files)"."""
         first, *others = self.given

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any, TextIO
 
 from collapse_guard.corpus.chat import is_chat
+from collapse_guard.corpus.limits import LARGEST_TEXT, LARGEST_UNPACKED
 from collapse_guard.errors import InputError
 
 ONE_A_LINE = "must have one JSON object a line (a file of one array is named .json)"
@@ -57,18 +58,20 @@ def stream_json(text: TextIO) -> Iterator[Any]:
 def _array(ahead: _Ahead) -> Iterator[Any]:
     ahead.require("[")
     if ahead.peek() != "]":
-        yield ahead.value()
+        yield ahead.value(LARGEST_TEXT)
         while ahead.peek() == ",":
             ahead.require(",")
-            yield ahead.value()
+            yield ahead.value(LARGEST_TEXT)
     ahead.require("]")
     if ahead.peek():
         raise InputError(f"must be valid JSON, but something follows its array: {ahead.peek()!r}")
 
 
 def _one_by_one(ahead: _Ahead) -> Iterator[Any]:
+    largest = LARGEST_UNPACKED  # the first may be one object of columns, and then it is the whole file
     while ahead.peek():
-        yield ahead.value()
+        yield ahead.value(largest)
+        largest = LARGEST_TEXT
 
 
 def _is_columns(value: Any) -> bool:
@@ -118,16 +121,17 @@ class _Ahead:
             raise InputError(f"must be valid JSON, but where `{character}` must stand it has {found}")
         self._at += 1
 
-    def value(self) -> Any:
-        """The next value; more text is read until it is whole."""
+    def value(self, largest: int) -> Any:
+        """The next value, of `largest` characters or about as many; more text is read until it is whole."""
         self.peek()
         while True:
             try:
                 value, self._at = _DECODER.raw_decode(self._part, self._at)
             except json.JSONDecodeError as error:
-                if not self._more(max(_CHARACTERS, len(self._part))):
-                    raise InputError(f"must be valid JSON, but it is not: {error.msg}") from error
-            except (InputError, RecursionError) as error:
+                if len(self._part) > largest or not self._more(max(_CHARACTERS, len(self._part))):
+                    longest = f" in {largest:,} characters" if len(self._part) > largest else ""
+                    raise InputError(f"must be valid JSON, but it is not: {error.msg}{longest}") from error
+            except (ValueError, RecursionError) as error:  # a key that stands twice, a number of thousands of digits
                 raise InputError(f"must be valid JSON, but {error}") from error
             else:
                 return value

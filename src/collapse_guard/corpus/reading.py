@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from collapse_guard.corpus.files import Given, Part, TextFiles
+from collapse_guard.corpus.limits import check_length, check_unpacked
 from collapse_guard.corpus.rows import Placed, stream_chosen_rows, stream_rows
 from collapse_guard.corpus.saved_datasets import SavedDataset
 from collapse_guard.corpus.streams import name_of
@@ -120,6 +121,8 @@ def _require(is_there: bool, given: Given, what: str) -> None:
 
 def _texts(given: Given, column: TextColumn) -> Iterator[str]:
     """The text of each row, empty where it is null or blank."""
+    n_characters, name = 0, given.name
+    size = sum(file.stat().st_size for file in given.files if file.is_file())
     for path, rows in chain.from_iterable(_readers(part, column) for part in given.parts):
         for place, row in rows:
             try:
@@ -133,7 +136,27 @@ def _texts(given: Given, column: TextColumn) -> Iterator[str]:
                 raise CorpusError(
                     f"column `{column.name}` of {name_of(path)} must hold strings, but {place} has {error}"
                 ) from error
-            yield text if text and not text.isspace() else ""
+            if not text or text.isspace():
+                yield ""
+                continue
+            n_characters += len(text)
+            if size:
+                check_unpacked(name, n_characters, packed=size)
+            yield _checked(text, name_of(path), place)
+
+
+def _checked(text: str, name: str, place: str) -> str:
+    """A text that can be written; raises CorpusError where it cannot, or is longer than any real one."""
+    check_length(f"{place} of {name}", len(text))
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise CorpusError(
+                f"{name} must hold Unicode texts, but {place} has {text[error.start]!r} at character {error.start}, "
+                "half of a character: write the file anew from the bytes that it was made of"
+            ) from error
+    return text
 
 
 def _or_leave_out(given: Given) -> str:

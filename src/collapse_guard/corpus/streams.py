@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import pyarrow as pa
 
+from collapse_guard.corpus.limits import LARGEST_TEXT, check_length, check_unpacked
 from collapse_guard.errors import CorpusError
 
 COMPRESSIONS = {".bz2": "bz2", ".gz": "gzip", ".zst": "zstd"}
@@ -46,6 +47,17 @@ class Text(io.TextIOWrapper):
 
     head: str
     """What it begins with."""
+    _n_lines = 0
+
+    def __next__(self) -> str:  # type: ignore[override]  # as TextIOWrapper has it
+        """The next line; raises CorpusError where it is too long to be one."""
+        line = self.readline(LARGEST_TEXT + 1)
+        if not line:
+            raise StopIteration
+        self._n_lines += 1
+        if len(line) > LARGEST_TEXT:
+            check_length(f"line {self._n_lines} of {self.name}", len(line))
+        return line
 
 
 @contextmanager
@@ -76,22 +88,39 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STANDARD_INPUT else str(path)
 
 
-def _decompressed(path: Path, stack: ExitStack) -> tuple[Any, str | None]:
-    """The stream of a file, and its codec if it is compressed."""
+class _Counted(io.BufferedIOBase):
+    """A file that counts the bytes that were read of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.n_bytes = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._file.read(-1 if size is None else size)
+        self.n_bytes += len(data)
+        return data
+
+
+def _decompressed(path: Path, stack: ExitStack) -> tuple[Any, str | None, _Counted]:
+    """The stream of a file, its codec if it is compressed, and the file itself."""
     file: BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(path.open("rb"))
     head = file.peek(10)[:10] if isinstance(file, io.BufferedReader) else b""
     known = (codec for codec, beginning in _CODECS.items() if beginning.match(head))
     codec = COMPRESSIONS.get(path.suffix.lower()) or next(known, None)
+    counted = _Counted(file)
     if codec is None:
-        return file, None
-    return stack.enter_context(pa.CompressedInputStream(stack.enter_context(pa.PythonFile(file, "r")), codec)), codec
+        return counted, None, counted
+    unpacked = pa.CompressedInputStream(stack.enter_context(pa.PythonFile(counted, "r")), codec)
+    return stack.enter_context(unpacked), codec, counted
 
 
 class _Source(io.BufferedIOBase):
     """The bytes of a text, counted, so that a bad one can be named."""
 
-    def __init__(self, path: Path, stream: Any, codec: str | None) -> None:
-        self._path, self._stream, self._codec = path, stream, codec
+    def __init__(self, path: Path, stream: Any, codec: str | None, file: _Counted) -> None:
+        self._path, self._stream, self._codec, self._file = path, stream, codec, file
         self.position = 0
         self.head = self._next()
         self._waiting = self.head
@@ -112,6 +141,8 @@ class _Source(io.BufferedIOBase):
         if self.encoding == "utf-8" and (place := chunk.find(0)) >= 0:
             self._refuse_nul(chunk, self.position + place)
         self.position += len(chunk)
+        if self._codec is not None:
+            check_unpacked(self.name, self.position, packed=self._file.n_bytes)
         return chunk
 
     def read(self, size: int | None = -1) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from collapse_guard.arguments import utf8
 from collapse_guard.corpus.csv_rows import NULLS
 from collapse_guard.corpus.formats import check_extension, format_of
 from collapse_guard.corpus.rows import stream_rows
@@ -62,9 +63,9 @@ def read_columns(
     return parsed
 
 
-def text(_: str, value: Any) -> str:
-    """Parse a name; a number becomes its digits."""
-    return str(value)
+def text(name: str, value: Any) -> str:
+    """Parse a name; a number becomes its digits. Raises InputError where it cannot be written."""
+    return utf8(f"`{name}`", str(value)).decode()
 
 
 def number(name: str, value: Any) -> float:

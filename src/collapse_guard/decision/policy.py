@@ -194,12 +194,12 @@ class Policy(Setting):
             raise PolicyError(f"the policy file {str(path)!r} is not UTF-8 at byte {error.start}") from error
         try:
             return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise PolicyError(f"{str(path)!r} is not valid TOML: {error}") from error
         except PolicyError as error:
             line = line_of(error.loc, text)
             place = f", line {line}" if line else ""
             raise PolicyError(f"{str(path)!r}{place}: {error}", error.loc) from error
+        except (ValueError, RecursionError) as error:  # numbers of thousands of digits are no TOMLDecodeError
+            raise PolicyError(f"{str(path)!r} is not valid TOML: {error}") from error
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Policy:

@@ -157,7 +157,7 @@ def load_pending(path: str | Path) -> Pending:
     try:
         contents = _Contents.from_dict(json.loads((folder / _REQUEST).read_bytes()))
         return Pending(path=folder, request=contents.request, evidence=_read(folder, contents))
-    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, pa.ArrowException, SafetensorError) as error:
         raise InputError(
             f"`path` must be a directory that save_pending wrote, but got {str(folder)!r}: {error}"
         ) from error

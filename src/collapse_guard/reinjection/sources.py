@@ -20,7 +20,7 @@ import torch
 from torch.utils.data import Dataset
 
 from collapse_guard.arguments import whole
-from collapse_guard.corpus.arrow import arrow_errors, count_texts, read_arrow
+from collapse_guard.corpus.arrow import arrow_errors, count_texts, map_arrow
 from collapse_guard.corpus.files import near_file
 from collapse_guard.corpus.formats import ARROW, either
 from collapse_guard.errors import CorpusError, InputError
@@ -55,7 +55,9 @@ class ArrowItems(Dataset[str]):
         InputError: A path is not such a file. CorpusError: a file cannot be read, has no such column of strings, has
             a row without text, or there are no documents.
 
-    Cost: O(log batches) per document. The constructor reads the number of rows; it decodes compressed Arrow files.
+    Cost: O(log batches) per document, and once for each batch what it takes to read it through, to see that it is not
+    damaged. The constructor reads the number of rows; it decodes compressed Arrow files. A file that is cut while it is
+    mapped ends the process: write new data to a new file.
 
     Example:
         >>> import tempfile, pyarrow.parquet
@@ -71,7 +73,7 @@ class ArrowItems(Dataset[str]):
         self.paths, self.column = _files(paths), column
         self._bytes = [path.stat().st_size for path in self.paths]
         self._ends = list(accumulate(count_texts(path, column) for path in self.paths))
-        self._opened: dict[int, pa.ChunkedArray] = {}
+        self._opened: dict[int, _Texts] = {}
         if not self._ends[-1]:
             raise CorpusError("`paths` must hold at least one document, but the files have no rows: name others")
 
@@ -86,16 +88,16 @@ class ArrowItems(Dataset[str]):
         before = self._ends[number - 1] if number else 0
         column = self._column(number)
         with arrow_errors(self.paths[number]):
-            return str(column[place - before].as_py())
+            return column.text(place - before)
 
     def __getstate__(self) -> dict[str, Any]:
         """State without the files that this process has opened."""
         return {**self.__dict__, "_opened": {}}
 
-    def _column(self, number: int) -> pa.ChunkedArray:
+    def _column(self, number: int) -> _Texts:
         if number not in self._opened:
             _check_unchanged(self.paths[number], self._bytes[number])
-            self._opened[number] = _read_column(self.paths[number], self.column)
+            self._opened[number] = _Texts(_read_column(self.paths[number], self.column))
         return self._opened[number]
 
 
@@ -291,8 +293,26 @@ def _check_unchanged(path: Path, size: int) -> None:
         )
 
 
+class _Texts:
+    """A column whose batches are validated when the first text of each is asked for: a damaged one ends the process."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._chunks = column.chunks
+        self._ends = list(accumulate(map(len, self._chunks)))
+        self._valid: set[int] = set()
+
+    def text(self, place: int) -> str:
+        """The text at a place; raises what pyarrow does where its batch is damaged."""
+        number = bisect_right(self._ends, place)
+        chunk = self._chunks[number]
+        if number not in self._valid:
+            chunk.validate(full=True)
+            self._valid.add(number)
+        return str(chunk[place - self._ends[number] + len(chunk)].as_py())
+
+
 def _read_column(path: Path, column: str) -> pa.ChunkedArray:
-    texts = read_arrow(path, [column]).column(0)
+    texts = map_arrow(path, column)
     if texts.null_count:
         raise CorpusError(
             f"column `{column}` of {path} must hold a text in every row, but {texts.null_count} of {len(texts)} rows "
