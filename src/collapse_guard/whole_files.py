@@ -84,6 +84,8 @@ def write_errors(path: Path) -> Iterator[None]:
     """Raise InputError with the path where the system refuses to write."""
     try:
         yield
+    except UnicodeEncodeError as error:  # what other libraries open must have a name that is Unicode
+        raise InputError(f"{str(path)!r} cannot be written: its name is no UTF-8: give it another one") from error
     except OSError as error:
         raise InputError(
             f"{str(path)!r} cannot be written: {error.strerror or error}: name another file, or make room for it"

@@ -1,9 +1,12 @@
 """The exit codes, as a table, and what the process says and does when a command fails."""
 
+import errno
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -80,6 +83,43 @@ def test_a_defect_keeps_its_traceback_and_exits_with_70():
     assert "this is a defect" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/report.html"),
+            "/data/report.html cannot be used: No space",
+        ),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            "what this command reads or writes cannot be used: Input/output error",
+        ),
+        (MemoryError(), "there is not enough memory for this: give fewer or shorter texts"),
+    ],
+)
+def test_what_the_system_refuses_is_an_error_and_no_defect(error, said):
+    def command() -> ExitCode:
+        raise error
+
+    result = _run_command(command)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {said}")
+    assert "Traceback" not in result.stderr
+
+
+def test_warnings_of_other_libraries_are_not_shown_unless_python_is_asked_for_them():
+    def command() -> None:
+        np.float64(1e308) * np.float64(10)
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.resetwarnings()
+        assert _run_command(command).exit_code == 0
+        assert shown == []
+        warnings.simplefilter("default")
+        assert _run_command(command).exit_code == 0
+        assert [str(warning.message) for warning in shown] == ["overflow encountered in scalar multiply"]
+
+
 def test_ctrl_c_exits_with_130_and_not_with_the_1_of_a_collapse():
     def command() -> ExitCode:
         raise KeyboardInterrupt
@@ -90,8 +130,6 @@ def test_ctrl_c_exits_with_130_and_not_with_the_1_of_a_collapse():
 
 def test_warnings_of_ours_are_sentences_and_those_of_others_stay_warnings():
     def command() -> ExitCode:
-        import warnings
-
         warnings.warn("the run is taken", CollapseGuardWarning, stacklevel=1)
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         return ExitCode.PASSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,33 @@ def test_what_is_not_a_wild_type_is_said_with_what_was_found(tmp_path: Path) -> 
             WildTypeError, match=rf"{name} must be a wild type \(a directory with wild-type\.json.*{found}"
         ):
             WildType.load(tmp_path / name)
+
+
+def test_a_wild_type_that_there_is_no_room_for_leaves_nothing(wild_type: WildType, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for n_bytes in (0, 100, 2000, 20_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+        try:
+            with pytest.raises(InputError, match=r"wild-type' cannot be written: .*File too large"):
+                wild_type.save(tmp_path / "wild-type")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_save_the_same_wild_type_at_once_both_have_saved_it(
+    wild_type: WildType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rename = tmp_path / "wild-type", Path.rename
+
+    def overtaken(draft: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
+        wild_type.save(path)
+        return rename(draft, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    assert WildType.load(wild_type.save(path)).fingerprint == wild_type.fingerprint
+    assert [entry.name for entry in tmp_path.iterdir()] == ["wild-type"]
 
 
 def edit_manifest(saved: Path, **changes: object) -> None:

@@ -17,11 +17,12 @@ def main() -> None:
     _collect_less()
     try:
         from collapse_guard.cli.app import app
+        from collapse_guard.cli.failures import finish
     except Exception:
         traceback.print_exc()
         sys.exit(70)
     try:
-        app()
+        finish(app)
     finally:
         gc.freeze()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collapse_guard.cli.options import Selection
-from collapse_guard.cli.outputs import check_writable, write_rows
+from collapse_guard.cli.outputs import write_rows
 from collapse_guard.cli.terminal import say
 from collapse_guard.errors import FingerprintMismatchError, InputError
 
@@ -26,7 +26,6 @@ def check_selection(selection: Selection) -> None:
         return
     if len(options) < 2:
         raise InputError("`--select` needs `--out` and `--wild-type`, but one is missing: give both")
-    check_writable(selection.out, "--out")
 
 
 def select_into_file(selection: Selection, newest: Assessment) -> None:

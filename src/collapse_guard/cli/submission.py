@@ -9,9 +9,11 @@ from typing import Any
 from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.cli.texts import find_texts
+from collapse_guard.corpus.files import TextFiles
 from collapse_guard.corpus.losses import read_losses
 from collapse_guard.corpus.reading import read_samples
 from collapse_guard.corpus.scores import read_scores
+from collapse_guard.corpus.streams import shown_name
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
@@ -49,6 +51,14 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
     return wild_type, request, evidence
 
 
+def files_of(submission: Submission) -> list[Path]:
+    """Every file and directory that is read; raises InputError where samples cannot be found."""
+    samples = TextFiles.of(submission.samples).paths if submission.samples else ()
+    names = ("losses", "own_losses", "founder_losses", "training_losses", "policy", "wild_type")
+    single = (getattr(submission, name) for name in names)
+    return [*samples, *filter(None, single), *_score_files(submission.scores).values()]
+
+
 def _index(submission: Submission) -> int | None:
     """The number of the generation; None: one after the newest."""
     if submission.founder and submission.generation:
@@ -70,8 +80,8 @@ def _evidence(submission: Submission, column: str) -> Evidence:
             "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
         )
     files = find_texts(submission.samples) if submission.samples else None
-    sources = {name: getattr(submission, name).name for name in losses}
-    sources |= {f"scores {name}": path.name for name, path in _score_files(submission.scores).items()}
+    sources = {name: shown_name(getattr(submission, name).name) for name in losses}
+    sources |= {f"scores {name}": shown_name(path.name) for name, path in _score_files(submission.scores).items()}
     evidence = Evidence(
         samples=None if files is None else read_samples(files, column=column),
         scores=_scores(submission.scores),

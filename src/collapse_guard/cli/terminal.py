@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -58,13 +60,42 @@ def say_item(mark: Text, text: str) -> None:
 
 
 def say_error(message: str) -> None:
-    """Print an error as one block on standard error."""
-    say(Text.assemble(("error: ", "bold red"), printable(message)), to=errors())
+    """Print an error as one block on standard error; where that cannot be written, the exit code says enough."""
+    with suppress(OSError):
+        say(Text.assemble(("error: ", "bold red"), printable(message)), to=errors())
 
 
 def say_warning(message: str) -> None:
-    """Print a warning on standard error; the command continues."""
-    say(Text.assemble(("warning: ", "bold yellow"), printable(message)), to=errors())
+    """Print a warning on standard error; the command continues, also where that cannot be written."""
+    with suppress(OSError):
+        say(Text.assemble(("warning: ", "bold yellow"), printable(message)), to=errors())
+
+
+def open_closed_streams() -> None:
+    """Print into nothing where a shell closed a stream (`>&-`): Python then has none."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for as long as the process
+
+
+def drop_unwritten() -> bool:
+    """Forget what was printed and cannot be written, as on a full disk; whether there was none on standard output.
+
+    Python would try again at its end, and exit with a code of its own.
+    """
+    return all([_is_flushed(stream) for stream in (sys.stderr, sys.stdout)][1:])
+
+
+def _is_flushed(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from collapse_guard.corpus.formats import TEXTS, check_extension, either, is_known, is_stream
 from collapse_guard.corpus.saved_datasets import SavedDataset, is_cache, is_note, saved_dataset, saved_splits
-from collapse_guard.corpus.streams import name_of
+from collapse_guard.corpus.streams import name_of, shown_name
 from collapse_guard.errors import CorpusError, near
 
 Part: TypeAlias = Path | SavedDataset
@@ -42,10 +42,10 @@ class Given:
     def name(self) -> str:
         """A short name, such as "healthy.jsonl" or "samples/ (3 files)"."""
         if self.files == (self.path,):
-            return name_of(self.path) if is_stream(self.path) else self.path.name
+            return name_of(self.path) if is_stream(self.path) else shown_name(self.path.name)
         n = len(self.files)
         name = f"{self.path.resolve().name}/" if self.path.is_dir() else str(self.path)
-        return f"{name} ({n} {'file' if n == 1 else 'files'})"
+        return f"{shown_name(name)} ({n} {'file' if n == 1 else 'files'})"
 
 
 @dataclass(frozen=True)

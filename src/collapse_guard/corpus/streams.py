@@ -79,13 +79,24 @@ def open_text(path: Path) -> Iterator[Text]:
 
 
 def name_of(path: Path) -> str:
-    """The path as messages name it.
+    """The path as messages and records name it, also where its bytes are no UTF-8.
 
     Example:
         >>> name_of(Path("-")), name_of(Path("real.txt"))
         ('standard input', 'real.txt')
     """
-    return "standard input" if path == STANDARD_INPUT else str(path)
+    return "standard input" if path == STANDARD_INPUT else shown_name(str(path))
+
+
+def shown_name(name: str) -> str:
+    r"""A name that can be written: bytes of another encoding, which Python holds as halves of characters, are spelt.
+
+    Example:
+        >>> import os
+        >>> shown_name(os.fsdecode(b"caf\xe9.txt"))
+        'caf\\udce9.txt'
+    """
+    return name.encode(errors="backslashreplace").decode()
 
 
 class _Counted(io.BufferedIOBase):

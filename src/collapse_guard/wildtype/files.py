@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from collapse_guard.arrays import freeze
@@ -33,6 +34,7 @@ from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
 from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.whole_files import sync, write_errors
 from collapse_guard.wildtype.contents import (
     SCHEMA,
     Contents,
@@ -81,25 +83,39 @@ class Saved(NamedTuple):
 def write(path: Path, settings: Settings, contents: Contents) -> None:
     """Write a wild type to a new directory: into a temporary sibling first, then renamed.
 
-    A path that already holds the same wild type is left as it is.
+    A path that already holds the same wild type is left as it is, also where another process wrote it meanwhile.
 
     Raises:
-        InputError: The path holds something else.
+        InputError: The path holds something else, or the system refuses to write, as on a full disk.
     """
     manifest = Manifest(
         fingerprint=fingerprint(settings, contents), embedder=_embedder_name(contents), settings=settings
     )
     if _is_taken(path, manifest.fingerprint):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    draft.mkdir()
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.mkdir()
+            _write_contents(draft, contents)
+            (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+            for file in (*draft.iterdir(), draft):
+                sync(file)
+            _rename(draft, path, manifest.fingerprint)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    sync(path.parent)
+
+
+def _rename(draft: Path, path: Path, new: str) -> None:
     try:
-        _write_contents(draft, contents)
-        (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
         draft.rename(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    except OSError:
+        if not _is_taken(path, new):
+            raise
 
 
 def read(path: Path) -> Saved:

@@ -36,7 +36,7 @@ def assess(
     does not answer, the evidence is saved in .collapse_guard/pending, and --resume sends it later.
     """
     from collapse_guard.cli.outbox import send_all
-    from collapse_guard.cli.submission import check_alone
+    from collapse_guard.cli.submission import check_alone, files_of
     from collapse_guard.cli.verdicts import show_verdict
     from collapse_guard.store import open_store
 
@@ -44,7 +44,7 @@ def assess(
     if resume:
         check_alone(submission, reports)
         return send_all(store, code_of, founds=bool(submission.founder))
-    reports.check()
+    reports.check(*files_of(submission), store=store)
     lineages = open_store(store)
     enrolled = _enrolled(submission, lineages, column=column, seed=seed)
     code = code_of(enrolled.assessment.verdict.severity)

@@ -34,19 +34,20 @@ def calibrate(
     store: options.Store = None,
 ) -> None:
     """Measure how much each indicator changes by chance alone, and write a policy with margins above that."""
-    from collapse_guard.cli.outputs import check_new, write_whole
+    from collapse_guard.cli.outputs import check_new, check_outputs, write_text
     from collapse_guard.decision import calibration
     from collapse_guard.decision.policy import Policy
     from collapse_guard.store import open_store
 
     check_new(out, "--out")
+    check_outputs({"--out": out}, [policy], store=store)
     rules, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
     founder, *controls = (lineages.history(name)[0] for name in (lineage, *(control or [])))
     result = calibration.calibrate(founder, controls, policy=rules, seed=seed)
     output().print(_table(result, rules))
     _remark(result)
     if out is not None:
-        write_whole(out, calibration.policy_toml(result, rules))
+        write_text(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
 
 

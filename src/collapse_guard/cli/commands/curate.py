@@ -55,7 +55,7 @@ def curate(
     json_file: Annotated[Path | None, options.file("Write the audit as JSON.", "--json")] = None,
 ) -> None:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
-    from collapse_guard.cli.outputs import check_writable, write_json, write_rows
+    from collapse_guard.cli.outputs import check_outputs, write_json, write_rows
     from collapse_guard.cli.texts import find_texts
     from collapse_guard.corpus.losses import read_losses
     from collapse_guard.corpus.reading import read_samples
@@ -66,9 +66,9 @@ def curate(
 
     if (own_losses is None) != (real_losses is None):
         raise InputError("`--own-losses` and `--real-losses` must be given together, but got one: give both, or none")
-    check_writable(out, "--out")
-    check_writable(json_file, "--json")
-    files, frozen = find_texts(samples), WildType.load(wild_type)
+    files = find_texts(samples)
+    check_outputs({"--out": out, "--json": json_file}, [*files.paths, wild_type, own_losses, real_losses])
+    frozen = WildType.load(wild_type)
     rows = read_samples(files, column=column)
     filled = [row for row, text in enumerate(rows) if text]
     texts = [rows[row] for row in filled]

@@ -24,7 +24,7 @@ def gate(
     from collapse_guard.cli.generations import judged
     from collapse_guard.cli.verdicts import show_verdict
 
-    reports.check()
+    reports.check(policy, store=store)
     history, _ = judged(store, lineage, generation, policy)
     severity = history[-1].verdict.severity
     code = exit_code(severity, **vars(exit_rule))

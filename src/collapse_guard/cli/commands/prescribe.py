@@ -38,7 +38,7 @@ def prescribe(
     """Show how inbred a lineage is, when it fails if nothing changes, and how much real data prevents that."""
     from collapse_guard.arguments import above, share
     from collapse_guard.cli.generations import judged
-    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.outputs import check_outputs, write_text
     from collapse_guard.cli.selection import check_selection, select_into_file
     from collapse_guard.cli.verdicts import show_headline
     from collapse_guard.report import json_text
@@ -51,7 +51,8 @@ def prescribe(
         above("--target", target, 0.0)
         share("--target", target)
     check_selection(selection)
-    check_writable(json_file, "--json")
+    outputs = {"--json": json_file, "--out": selection.out}
+    check_outputs(outputs, [policy, selection.wild_type], store=store)
     newest = _looking_ahead(*judged(store, lineage, generation, policy), target)
     show_headline(newest)
     if newest.outlook is None:

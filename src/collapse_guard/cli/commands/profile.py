@@ -44,12 +44,14 @@ def profile(
     ] = 0.2,
 ) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
+    from collapse_guard.cli.outputs import check_folder
     from collapse_guard.cli.texts import find_texts
     from collapse_guard.corpus.reading import stream_samples
     from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
     files, n_read, n_blank = find_texts(real), 0, 0
+    check_folder(out, "--out", files.paths)
 
     def counted() -> Iterator[str]:
         nonlocal n_read, n_blank

@@ -19,11 +19,11 @@ def report(
     store: options.Store = None,
 ) -> None:
     """Write lineages as one self-contained HTML page: curves, verdicts, and their evidence."""
-    from collapse_guard.cli.outputs import check_writable, write_text
+    from collapse_guard.cli.outputs import check_outputs, write_text
     from collapse_guard.report import html
     from collapse_guard.store import open_store
 
-    check_writable(out, "--out")
+    check_outputs({"--out": out}, store=store)
     lineages = open_store(store)
     write_text(out, html({name: lineages.history(name) for name in lineage}))
     say(f"The report is in {out}.")

@@ -115,10 +115,10 @@ def simulate(
 
     The exit code is 0 for any verdict: a simulated collapse is not a failure.
     """
-    from collapse_guard.cli.outputs import check_writable, write_json
+    from collapse_guard.cli.outputs import check_outputs, write_json
     from collapse_guard.cli.verdicts import show_table
 
-    check_writable(json_file, "--json")
+    check_outputs({"--json": json_file}, [settings.policy])
     rule = _checked_policy(settings)
     simulation = _simulated(settings)
     verdicts = _judged(simulation, settings, rule) if rule else []
