@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from collapse_guard.corpus import duplicates
-from collapse_guard.corpus.duplicates import bands, candidates, duplicate_labels, jaccard, near_matches, shingle_sets
+from collapse_guard.corpus import duplicates, minhash, shingles
+from collapse_guard.corpus.duplicates import duplicate_labels, near_matches
 from collapse_guard.corpus.lexicon import words
+from collapse_guard.corpus.minhash import bands, candidates
+from collapse_guard.corpus.shingles import jaccard, shingle_sets
 from collapse_guard.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -84,6 +86,18 @@ def test_similarity_is_that_of_the_sets(texts: list[str]) -> None:
     np.testing.assert_allclose(jaccard(shingle_sets(texts), np.array(pairs)), expected, rtol=1e-15)
 
 
+def test_more_text_than_is_held_in_memory_has_the_same_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*mutated_corpus(4, n=300), "", "...", "a word", "a word"]
+    held = [duplicate_labels(texts, threshold=threshold).tolist() for threshold in (0.3, 0.8)]
+    monkeypatch.setattr(minhash, "_MOST_HELD", 0)
+    monkeypatch.setattr(minhash, "_KEYS_IN_MEMORY", 64)
+    monkeypatch.setattr(shingles, "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(duplicates, "_PAIRS_WAITING", 5)
+    monkeypatch.setattr(duplicates, "_PAIRS_AT_ONCE", 3)
+    assert [duplicate_labels(texts, threshold=threshold).tolist() for threshold in (0.3, 0.8)] == held
+    assert len(set(held[0])) < len(set(held[1])) < len(texts)
+
+
 def test_labels_do_not_depend_on_the_order_of_documents() -> None:
     texts = mutated_corpus(7)
     order = np.random.default_rng(0).permutation(len(texts))
@@ -129,13 +143,13 @@ def test_a_pair_is_a_candidate_as_often_as_the_formula_says(shared: int) -> None
     n_pairs, size = 1500, 40
     words_of_pair = [[f"{pair}x{i}" for i in range(2 * size - shared + 4)] for pair in range(n_pairs)]
     texts = [" ".join(part) for ids in words_of_pair for part in (ids[: size + 4], ids[size - shared :])]
-    shingles = shingle_sets(texts)
+    sets = shingle_sets(texts)
     every = np.arange(2 * n_pairs).reshape(-1, 2)
     similarity = shared / (2 * size - shared)
-    np.testing.assert_allclose(jaccard(shingles, every), similarity)
+    np.testing.assert_allclose(jaccard(sets, every), similarity)
     n_bands, rows = bands(0.8)
     expected = 1 - (1 - similarity**rows) ** n_bands
-    found = candidates(shingles, 0.8, 0)
+    found = candidates(texts, 0.8, 0)
     hits = int(np.sum((found[:, 0] % 2 == 0) & (found[:, 1] == found[:, 0] + 1)))
     assert stats.binomtest(hits, n_pairs, expected).pvalue > 1e-4
     assert len(found) - hits < 10
@@ -144,9 +158,8 @@ def test_a_pair_is_a_candidate_as_often_as_the_formula_says(shared: int) -> None
 def test_a_template_shared_by_thousands_stays_linear_and_whole() -> None:
     template = "in the matter of the petition to the senate and house it is hereby resolved that the sum of " * 2
     texts = [f"{template} {i} dollars" for i in range(4000)]
-    shingles = shingle_sets(texts)
     n_bands, _ = bands(0.8)
-    assert len(candidates(shingles, 0.8, 0)) <= n_bands * 9 * len(texts)
+    assert len(candidates(texts, 0.8, 0)) <= n_bands * 9 * len(texts)
     assert set(duplicate_labels(texts).tolist()) == {0}
 
 

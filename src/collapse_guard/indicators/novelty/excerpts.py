@@ -15,7 +15,7 @@ from scipy import sparse
 
 from collapse_guard.arguments import several
 from collapse_guard.arrays import BoolArray, HashArray, IntArray, freeze
-from collapse_guard.corpus.duplicates import ShingleSets, overlaps, shingle_sets
+from collapse_guard.corpus.shingles import ShingleSets, overlaps, shingle_sets
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.exact_keys import Sequences
 from collapse_guard.indicators.ngrams import ngram_hashes, unique
