@@ -1,6 +1,7 @@
 """Hooks of `mkdocs build`: a page of the API for every room, and one that lists the public names.
 
 Found from the files of the package, so that a new module or public name has its page without anyone adding it.
+Pages are read in the repository too: a link to a file outside the documentation is relative, and is mended here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+REPOSITORY = "https://github.com/collapse-guard/collapse-guard/blob/main"
 PACKAGE = Path(__file__).parents[1] / "src" / "collapse_guard"
 ROOMS = {
     "assessment": "Assess",
@@ -54,6 +56,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in (name for room in ROOMS for name in _modules(room)):
         files.append(File.generated(config, _page(name), content=_api(name)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead links to files outside the documentation, such as `../tests/`, to the repository."""
+    return markdown.replace("](../", f"]({REPOSITORY}/")
 
 
 def _api(name: str) -> str:

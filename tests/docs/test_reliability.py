@@ -1,0 +1,35 @@
+"""The table of faults names tests that exist."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+LINK = re.compile(r"\[([^\]]+)\]\(\.\./((?:tests|benchmarks)/[^)#]+)\)")
+
+
+def rows():
+    """The cells of each row of the tables of faults."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    tables = [line for line in lines if line.startswith("|") and not line.startswith(("|---", "| what goes wrong"))]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in tables]
+
+
+def tests_of(path):
+    """The tests in a file, also those in classes."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+def test_each_fault_says_what_happens_what_to_do_and_which_tests_cause_it():
+    faults = rows()
+    assert len(faults) > 20
+    assert [row for row in faults if len(row) != 4 or not all(row) or not LINK.search(row[3])] == []
+
+
+def test_the_tests_exist():
+    named = [link for row in rows() for link in LINK.findall(row[3])]
+    missing = [(name, path) for name, path in named if path.startswith("tests/") and name not in tests_of(path)]
+    assert missing == []
+    assert all((ROOT / path).is_file() for _, path in named)
