@@ -21,6 +21,7 @@ from collapse_guard.records import (
     Mixture,
     Reading,
     Reason,
+    ReasonKind,
     Severity,
     Verdict,
 )
@@ -103,7 +104,7 @@ def make_assessment(
     policy: str = "",
     **changes: Any,
 ) -> Assessment:
-    """A generation and its verdict: the worst of its reasons, HEALTHY without any, unless the severity is given."""
+    """A generation and its verdict: the worst of its reasons, HEALTHY without any; a severity stands for a reason."""
     named = readings if isinstance(readings, Mapping) else {reading.indicator: reading for reading in readings}
     generation = Generation(
         lineage=lineage,
@@ -115,7 +116,7 @@ def make_assessment(
     )
     verdict = Verdict(
         severity=severity or Severity.worst([reason.severity for reason in reasons]),
-        reasons=tuple(reasons),
+        reasons=tuple(reasons) or _reasons_of(severity),
         lineage=lineage,
         generation=index,
         wild_type=wild_type,
@@ -123,3 +124,9 @@ def make_assessment(
     )
     whole = {"readings": dict(named), "comparisons": tuple(comparisons), **changes}
     return Assessment(generation=generation, verdict=verdict, **whole)
+
+
+def _reasons_of(severity: Severity | None) -> tuple[Reason, ...]:
+    if severity in (None, Severity.HEALTHY):
+        return ()
+    return (Reason(kind=ReasonKind.MISSING, severity=severity, sentence="by hand"),)

@@ -178,7 +178,8 @@ def test_no_name_breaks_a_table_or_leaves_its_place(build, read, compared, indic
         Reason(kind=ReasonKind.BEYOND_MARGIN, severity=Severity.COLLAPSED, indicator=indicator, sentence=sentence)
     ]
     comparison = compared("vendi", 20.0, 30.0).model_copy(update={"indicator": indicator, "method": method})
-    text = markdown([build("evil|<b> @all", 1, {indicator: read("vendi", 20.0)}, [comparison], reasons=reasons)])
+    reading = read("vendi", 20.0).model_copy(update={"indicator": indicator})
+    text = markdown([build("evil|<b> @all", 1, [reading], [comparison], reasons=reasons)])
     generations, comparisons = rows_by_table(text)
     assert [len(row) for row in generations] == [4, 4]
     assert [len(row) for row in comparisons] == [8, 8]

@@ -33,7 +33,8 @@ class Renumbers(MemoryStore):
     def append(self, assessment, **settings):
         index = len(self.history_so_far(assessment.generation.lineage))
         generation = assessment.generation.model_copy(update={"index": index, "parents": tuple(range(index))})
-        super().append(assessment.model_copy(update={"generation": generation}), **settings)
+        verdict = assessment.verdict.model_copy(update={"generation": index})
+        super().append(assessment.model_copy(update={"generation": generation, "verdict": verdict}), **settings)
 
 
 class RefusesGaps(MemoryStore):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from collapse_guard.records.comparison import Comparison
 from collapse_guard.records.decision import Decision
@@ -46,6 +48,29 @@ class Assessment(Record):
     """How often the generation was judged before in the run; None: it is judged only once."""
     decisions: tuple[Decision, ...] = ()
     """Decisions in the middle of its training, oldest first."""
+
+    @model_validator(mode="after")
+    def _is_of_one_generation(self) -> Self:
+        """Parts that were put together from two records are told apart, as far as they say whose they are."""
+        planned, verdict = self.generation, self.verdict
+        if (planned.lineage, planned.index) != (verdict.lineage, verdict.generation):
+            raise ValueError(
+                f"the verdict must be of generation {planned.index} of {planned.lineage!r}, but got one of generation "
+                f"{verdict.generation} of {verdict.lineage!r}"
+            )
+        if planned.wild_type not in ("", verdict.wild_type):
+            raise ValueError(f"the wild type must be {planned.wild_type} throughout, but got {verdict.wild_type}")
+        for name, reading in (*self.readings.items(), *self.reference.items()):
+            if reading.indicator != name:
+                raise ValueError(f"the reading {name!r} must be of that indicator, but got {reading.indicator!r}")
+        for comparison in self.comparisons:
+            read = self.readings.get(comparison.indicator)
+            if read is not None and read.direction is not comparison.direction:
+                raise ValueError(
+                    f"{comparison.indicator} must be compared in the direction of its reading, {read.direction}, but "
+                    f"got {comparison.direction}"
+                )
+        return self
 
     def abridged(self) -> Assessment:
         """What later generations need of one that is neither the founder nor their parent: a small part of the record.

@@ -51,4 +51,10 @@ class Record(BaseModel):
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"]) or "record"
-    return f"`{where}`: {problem['msg']}, got {problem['input']!r:.200}"
+    said = problem["msg"].removeprefix("Value error, ")
+    # A check of a whole record says itself what it got.
+    return (
+        f"`{where}`: {said}"
+        if isinstance(problem["input"], dict)
+        else f"`{where}`: {said}, got {problem['input']!r:.200}"
+    )

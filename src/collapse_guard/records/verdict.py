@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from collapse_guard.records.record import Record
 
@@ -119,6 +121,17 @@ class Verdict(Record):
     level of another. None: the same as `severity`."""
     alert: Alert = Alert()
     """The alert that this verdict raises or takes back."""
+
+    @model_validator(mode="after")
+    def _follows_from_its_reasons(self) -> Self:
+        """A stored verdict is believed as far as its reasons carry it."""
+        worst = Severity.worst([reason.severity for reason in self.reasons])
+        if self.severity is not worst:
+            raise ValueError(f"severity must be {worst}, the worst of the reasons, but got {self.severity}")
+        may_be_shown = [self.severity, *([Severity.WATCH] if worst is Severity.UNDECIDED else [])]
+        if self.shown not in (None, *may_be_shown):
+            raise ValueError(f"shown must be {' or '.join(may_be_shown)} where severity is {worst}, got {self.shown}")
+        return self
 
     @property
     def known(self) -> Severity:
