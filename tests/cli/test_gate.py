@@ -59,7 +59,7 @@ def severities(world):
         generation = stored.generation.model_copy(update={"lineage": f"is {severity}"})
         first, *others = stored.verdict.reasons
         reasons = (first.model_copy(update={"severity": severity}), *others)
-        told = {"lineage": generation.lineage, "severity": severity, "reasons": reasons}
+        told = {"lineage": generation.lineage, "severity": severity, "shown": severity, "reasons": reasons}
         verdict = stored.verdict.model_copy(update=told)
         world.store.append(stored.model_copy(update={"generation": generation, "verdict": verdict}))
 

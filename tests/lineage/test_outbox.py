@@ -1,7 +1,9 @@
+import hashlib
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -34,6 +36,17 @@ def round_trip(directory, evidence):
     back = load_pending(save_pending(directory, evidence=evidence, request=request())).evidence
     assert back.digest() == evidence.digest()
     return back
+
+
+def rewritten(folder, **changes):
+    """The kept evidence as another version would have written it, with other contents of pending.json."""
+    contents = json.loads((folder / "pending.json").read_text("utf-8")) | changes
+    left = {name: value for name, value in contents.items() if value is not None}
+    (folder / "pending.json").write_text(json.dumps(left), encoding="utf-8")
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(folder.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    return folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{digest.hexdigest()}"))
 
 
 def identical(left, right):
@@ -124,10 +137,8 @@ def test_losses_on_samples_come_back_under_their_own_name(tmp_path, name):
 
 def test_evidence_that_was_kept_before_samples_were_scored_is_still_read(tmp_path):
     kept = save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=request())
-    contents = json.loads((kept / "pending.json").read_text("utf-8"))
-    del contents["has_own_losses"], contents["has_founder_losses"], contents["has_training_losses"]
-    (kept / "pending.json").write_text(json.dumps(contents), encoding="utf-8")
-    assert load_pending(kept).evidence.own_losses is None
+    later = dict.fromkeys(("has_own_losses", "has_founder_losses", "has_training_losses", "digests"))
+    assert load_pending(rewritten(kept, **later)).evidence.own_losses is None
 
 
 def test_parts_that_were_not_collected_stay_missing(tmp_path):
@@ -240,10 +251,67 @@ def test_a_damaged_directory_is_refused_and_named(tmp_path, damage):
         load_pending(folder)
 
 
+def flip(file: Path, place: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[place % len(data)] ^= 1 << place % 8
+    file.write_bytes(data)
+
+
+WHOLE = Evidence(
+    samples=["a", "b"],
+    losses=Losses(documents=("a",), nll=[1.0], n_tokens=[2]),
+    own_losses=Losses(documents=("0",), nll=[1.0], n_tokens=[2]),
+    embeddings=np.ones((2, 2)),
+    scores={"facts": [1.0, 0.0]},
+)
+
+
+@settings(max_examples=60)
+@given(file=st.sampled_from(["samples", "losses", "own_losses", "scores", "arrays"]), place=st.integers(0, 10**6))
+def test_a_flipped_bit_is_noticed_and_its_file_named(file, place):
+    with TemporaryDirectory() as home:
+        folder = save_pending(home, evidence=WHOLE, request=request())
+        (damaged,) = folder.glob(f"{file}.*")
+        flip(damaged, place)
+        with pytest.raises(InputError, match=rf"{damaged.name} is not what was written.*restore it from a backup"):
+            load_pending(folder)
+
+
+@settings(max_examples=60)
+@given(place=st.integers(0, 10**6))
+def test_a_request_with_a_flipped_bit_is_refused(place):
+    with TemporaryDirectory() as home:
+        folder = save_pending(home, evidence=WHOLE, request=request())
+        flip(folder / "pending.json", place)
+        with pytest.raises(InputError, match="must be a directory that save_pending wrote"):
+            load_pending(folder)
+
+
+def test_a_request_that_was_edited_is_refused(tmp_path):
+    folder = save_pending(tmp_path, evidence=WHOLE, request=request())
+    text = (folder / "pending.json").read_text("utf-8")
+    (folder / "pending.json").write_text(text.replace('"newsbot"', '"otherbot"'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"pending\.json is not what was written, or the directory was renamed"):
+        load_pending(folder)
+
+
+def test_evidence_of_before_there_were_digests_is_checked_too(tmp_path):
+    folder = rewritten(save_pending(tmp_path, evidence=WHOLE, request=request()), digests=None)
+    assert load_pending(folder).evidence.digest() == WHOLE.digest()
+    flip(folder / "arrays.safetensors", -1)
+    with pytest.raises(InputError, match="one of its files is not what was written"):
+        load_pending(folder)
+
+
+def test_what_a_file_manager_leaves_in_the_directory_does_not_matter(tmp_path):
+    folder = save_pending(tmp_path, evidence=WHOLE, request=request())
+    (folder / ".DS_Store").write_bytes(b"icons")
+    assert load_pending(folder).evidence.digest() == WHOLE.digest()
+
+
 def test_a_request_of_another_version_is_refused(tmp_path):
     folder = save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=request())
-    contents = json.loads((folder / "pending.json").read_text())
-    (folder / "pending.json").write_text(json.dumps(contents | {"schema": 2}))
+    folder = rewritten(folder, schema=2)
     with pytest.raises(InputError, match="schema version 1 is required, but got version 2"):
         load_pending(folder)
 
@@ -274,8 +342,4 @@ def test_scores_of_tasks_come_back_as_they_were(directory, tasks):
 
 def test_evidence_that_was_kept_before_there_were_scores_has_none(directory):
     folder = save_pending(directory, evidence=Evidence(samples=["old"]), request=request())
-    path = folder / "pending.json"
-    contents = json.loads(path.read_text())
-    del contents["has_scores"]
-    path.write_text(json.dumps(contents))
-    assert load_pending(folder).evidence.scores is None
+    assert load_pending(rewritten(folder, has_scores=None)).evidence.scores is None

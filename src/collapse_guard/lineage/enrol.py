@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from collapse_guard.errors import (
     CollapseGuardError,
     CollapseGuardWarning,
     GenerationTakenError,
+    InputError,
     LineageError,
     StoreUnreachableError,
 )
@@ -271,7 +273,7 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         parents=generation.parents,
         mixture=generation.mixture,
         items=generation.items,
-        wild_type_path=str(wild_type.save(WILD_TYPES / wild_type.fingerprint).absolute()),
+        wild_type_path=str(_kept(wild_type).absolute()),
         wild_type=wild_type.fingerprint,
         policy=candidate.policy.model_dump(mode="json"),
         seed=assessment.seed,
@@ -279,3 +281,11 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         decisions=assessment.decisions,
         created=datetime.now(UTC),
     )
+
+
+def _kept(wild_type: WildType) -> Path:
+    """A copy of the wild type, under another name where a copy of before was damaged or is being written."""
+    try:
+        return wild_type.save(WILD_TYPES / wild_type.fingerprint)
+    except (OSError, InputError):
+        return wild_type.save(WILD_TYPES / f"{wild_type.fingerprint}-{uuid.uuid4().hex[:8]}")

@@ -9,6 +9,9 @@ A directory of its own per generation, written whole or not at all, without pick
     own_losses.parquet, founder_losses.parquet      losses on samples, one row per sample
     scores.parquet        scores of tasks, one row per item
     arrays.safetensors    samples that are vectors, and embeddings
+
+The name of the directory ends with a digest of all files, and pending.json has one of each other file, so that a file
+that was damaged or edited is noticed before it is read, and named.
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ _LOSS_COLUMNS = {
 
 
 _SCORES = "scores.parquet"
+_FILES = (_REQUEST, _SAMPLES, _ARRAYS, *_LOSSES.values(), _SCORES)
 _SCORE_COLUMNS = {
     "task": pa.large_string(),
     "item": pa.large_string(),
@@ -106,6 +110,8 @@ class _Contents(Record):
     has_embeddings: bool
     has_scores: bool = False
     sources: dict[str, str] | None = None
+    digests: dict[str, str] = Field(default_factory=dict)
+    """Name of each other file -> digest of its bytes; empty where an earlier version wrote none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,9 +139,10 @@ def save_pending(directory: str | Path, *, evidence: Evidence, request: PendingR
     scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=home))
     try:
         _write(scratch, evidence, request)
-        target = home / f"{request.created.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{_digest(scratch)}"
+        target = home / f"{request.created.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{_digest(*_kept_files(scratch))}"
         if not target.exists():
             scratch.rename(target)
+            _sync(home)
         return target
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -155,7 +162,8 @@ def load_pending(path: str | Path) -> Pending:
     """
     folder = Path(path)
     try:
-        contents = _Contents.from_dict(json.loads((folder / _REQUEST).read_bytes()))
+        _check_unchanged(folder)
+        contents = _contents(folder)
         return Pending(path=folder, request=contents.request, evidence=_read(folder, contents))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, pa.ArrowException, SafetensorError) as error:
         raise InputError(
@@ -197,12 +205,21 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
         request=request,
         samples=kind,
         sources=None if evidence.sources is None else dict(evidence.sources),
+        digests={file.name: _digest(file) for file in sorted(folder.iterdir())},
         **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings", "scores")},
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
-    for written in folder.iterdir():
-        with written.open("rb+") as handle:
-            os.fsync(handle.fileno())
+    for written in (*folder.iterdir(), folder):
+        _sync(written)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a directory, before anything else is done."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
@@ -235,13 +252,35 @@ def _score_table(tasks: Mapping[str, Scores]) -> pa.Table:
     return pa.table({name: pa.array(values, kind, from_pandas=False) for (name, kind), values in columns})
 
 
-def _digest(folder: Path) -> str:
-    """Name of the contents: the same evidence and request give the same."""
+def _digest(*files: Path) -> str:
+    """Of the names of files and their bytes: the same evidence and request give the same."""
     digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(folder.iterdir()):
+    for file in files:
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _kept_files(folder: Path) -> list[Path]:
+    """Files that `save_pending` wrote; what an editor or a file manager left there is none of them."""
+    return sorted(file for file in folder.iterdir() if file.name in _FILES)
+
+
+def _contents(folder: Path) -> _Contents:
+    return _Contents.from_dict(json.loads((folder / _REQUEST).read_bytes()))
+
+
+def _check_unchanged(folder: Path) -> None:
+    """Refuse evidence that is not what its name says; raises a ValueError that names the file."""
+    if folder.name.rpartition("-")[2] == _digest(*_kept_files(folder)):
+        return
+    digests = _contents(folder).digests
+    wrong = next((name for name, digest in digests.items() if _digest(folder / name) != digest), _REQUEST)
+    which = wrong if digests else "one of its files"
+    raise ValueError(
+        f"{which} is not what was written, or the directory was renamed: restore it from a backup, or send the "
+        "evidence from where it came from"
+    )
 
 
 def _read(folder: Path, contents: _Contents) -> Evidence:
