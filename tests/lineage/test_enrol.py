@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,6 +169,33 @@ class TestEnrol:
         assert refusal.path is None
         assert refusal.sentence().startswith("the network is down\nThe evidence could not be kept in ")
         assert said in refusal.sentence().rpartition("either: ")[2]
+
+    @pytest.mark.parametrize("most", [100, 5000], ids="{} bytes".format)
+    def test_on_a_full_disk_both_errors_are_said_and_nothing_half_is_left(self, candidate, evidence, most):
+        """The limit of the size of a file stops a write in the middle, as a full disk does."""
+        own = candidate()
+        assessment, limits = own.assess(evidence()), resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+        try:
+            refusal = enrol(FaultyStore(OUTAGES[0]), own, assessment, evidence()).refusal
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert refusal.path is None
+        assert refusal.sentence().startswith("the network is down\nThe evidence could not be kept in ")
+        assert "large" in refusal.fault
+        assert list_pending(PENDING) == []
+        assert not [path for path in Path(".collapse_guard").rglob("*") if path.is_file()]
+        kept = enrol(FaultyStore(OUTAGES[0]), own, assessment, evidence()).refusal.path
+        assert load_pending(kept).evidence.digest() == assessment.evidence, "once there is room it is kept"
+
+    def test_a_copy_of_the_wild_type_that_was_damaged_since_keeps_nobody_from_keeping(self, candidate, evidence):
+        own = candidate()
+        assessment = own.assess(evidence())
+        first = enrol(FaultyStore(OUTAGES[0]), own, assessment, evidence()).refusal.path
+        for file in Path(load_pending(first).request.wild_type_path).iterdir():
+            file.write_bytes(file.read_bytes()[:-20])
+        second = load_pending(enrol(FaultyStore(OUTAGES[0]), own, assessment, evidence()).refusal.path)
+        assert WildType.load(second.request.wild_type_path).fingerprint == own.wild_type.fingerprint
 
     def test_the_sentence_says_where_it_is_and_how_to_send_it_without_a_password(self, candidate, evidence):
         own = candidate()
