@@ -1,0 +1,1 @@
+"""What killed.py kills, where, and what must have come of it."""
