@@ -5,7 +5,7 @@ statement to the database or to change a file. Then the job is run again, or wha
 lineage must have two generations with different evidence, whatever the moment was, and sending again must add nothing.
 With `--writers`, as many processes assess at the same time without a number, and all of them must be there, once each.
 
-    python benchmarks/killed.py [--points 50] [--seed 0] [--samples 200] [--writers 8]
+    python benchmarks/killed.py [--points 50] [--seed 0] [--samples 200] [--writers 8] [--store URI]
 
 The exit code is 1 if anything is lost, counted twice, or cannot be read.
 """
@@ -40,15 +40,15 @@ def main() -> int:
     table = Table("assess", "moments", "kills", "generation stored by then", "lost, twice or unreadable")
     with tempfile.TemporaryDirectory(prefix="killed-") as folder:
         world = World.make(Path(folder), samples=arguments.samples)
-        for way in WAYS if arguments.points else ():
+        for way in WAYS[: arguments.ways]:
             whole = complete(world, way)
             drawn = moments(whole, arguments.points, arguments.seed)
             tried = track(list(enumerate(drawn)), way.name, console=Console(stderr=True))
             outcomes = [judge(world, way, kill_at, number) for number, kill_at in tried]
             table.add_row(way.name, str(whole.moments), *_counts(outcomes))
             faults += [f"{way.name}, killed at {one.kill_at}: {one.fault}" for one in outcomes if one.fault]
-        if arguments.writers:
-            faults += write_at_once(world, arguments.writers, arguments.store)
+        for store in arguments.store if arguments.writers else ():
+            faults += write_at_once(world, arguments.writers, store)
     Console(width=WIDTH).print(table)
     for fault in faults:
         print(fault)
@@ -67,10 +67,11 @@ def _counts(outcomes: list[Outcome]) -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="`assess` that is killed, or that runs several times at once.")
     parser.add_argument("--points", type=int, default=50, metavar="N", help="moments at which each way is killed")
+    parser.add_argument("--ways", type=int, default=len(WAYS), metavar="N", help="how many of the ways are killed")
     parser.add_argument("--seed", type=int, default=0, help="where the moments begin")
     parser.add_argument("--samples", type=int, default=200, metavar="N", help="samples of a generation")
     parser.add_argument("--writers", type=int, default=8, metavar="N", help="processes at the same time; 0: none")
-    parser.add_argument("--store", default="", help="store that they write to; default: an sqlite file")
+    parser.add_argument("--store", action="append", default=[""], help="another store that they write to, too")
     return parser.parse_args()
 
 

@@ -28,12 +28,12 @@ class Way:
 
 WAYS = (
     Way(name="without a number", killed=lambda world: world.assess(2), then=lambda world: world.assess(2)),
+    Way(name="--resume", killed=lambda _: RESUME, then=lambda _: RESUME, is_kept=True),
     Way(
         name="with a number",
         killed=lambda world: world.assess(2, "--generation", 1),
         then=lambda world: world.assess(2, "--generation", 1),
     ),
-    Way(name="--resume", killed=lambda _: RESUME, then=lambda _: RESUME, is_kept=True),
     Way(
         name="--resume, then again from the files",
         killed=lambda _: RESUME,

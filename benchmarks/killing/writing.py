@@ -17,7 +17,7 @@ def write_at_once(world: World, writers: int, store: str) -> list[str]:
         writers: How many.
         store: Address of a store without the lineage; empty: the sqlite file of a trial.
     """
-    folder = world.trial("writers")
+    folder = world.trial(f"writers to {'another store' if store else 'sqlite'}")
     uri = store or f"sqlite:///{folder / 'mlflow.db'}"
     if store:
         must(run(world.assess(1, "--founder", store=uri), folder), 0, 3)

@@ -114,7 +114,7 @@ def _not_found(store: LineageStore, lineage: str) -> LineageNotFoundError:
     except LineageNotFoundError as found:
         error = found
     missing = store.missing(lineage)
-    if not missing:
+    if not missing or missing[min(missing)] in str(error):
         return error
     how = f"Generation {min(missing)} was stored and is missing: {missing[min(missing)]}"
     return LineageNotFoundError(f"{error}. {how}")
