@@ -1,94 +1,90 @@
-"""Several processes, and processes that are killed: what counts is whole."""
+"""Several processes, and processes that are killed: what counts is whole, and nothing is lost or counted twice."""
 
-import json
-import subprocess
-import sys
+import itertools
 
 import pytest
 from mlflow import MlflowClient
 
 from collapse_guard.records import Severity
 from collapse_guard.store.mlflow.store import MLflowStore
-from waiting import PATIENCE
+from writers import KILLED, append_all, append_and_be_killed, append_as_next, at_once
 
 pytestmark = pytest.mark.slow
 
-KILLED = """
-import json, os, sys
-from mlflow import MlflowClient
-from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow.store import MLflowStore
 
-uri, assessment, request, nth = sys.argv[1:]
-send, sent = getattr(MlflowClient, request), []
-
-def killed(*arguments, **settings):
-    sent.append(arguments)
-    return os._exit(9) if len(sent) == int(nth) else send(*arguments, **settings)
-
-setattr(MlflowClient, request, killed)
-MLflowStore(uri).append(Assessment.from_dict(json.loads(assessment)))
-"""
-
-APPEND_ALL = """
-import json, sys
-from collapse_guard.records import Assessment
-from collapse_guard.store.mlflow.store import MLflowStore
-
-store = MLflowStore(sys.argv[1])
-for line in sys.stdin:
-    store.append(Assessment.from_dict(json.loads(line)))
-"""
-
-
-def text_of(assessment):
-    return json.dumps(assessment.to_dict())
-
-
-def append_and_be_killed_at(request, nth, uri, assessment):
-    """Append in a process that dies when it is about to send MLflow a request of this kind for the nth time."""
-    command = [sys.executable, "-c", KILLED, uri, text_of(assessment), request, str(nth)]
-    assert subprocess.run(command, timeout=PATIENCE, check=False).returncode == 9
-
-
-@pytest.mark.parametrize(
-    ("step", "nth", "counts"), [("log_artifacts", 1, False), ("set_tag", 1, False), ("log_batch", 2, True)]
-)
-def test_a_killed_append_counts_whole_or_not_at_all_and_the_next_one_repairs_the_curves(uri, make, step, nth, counts):
-    MLflowStore(uri).append(make())
-    killed = make(index=1, severity=Severity.COLLAPSED)
-    append_and_be_killed_at(step, nth, uri, killed)
-
-    store = MLflowStore(uri)
-    assert [item.generation.index for item in store.history("newsbot")] == ([0, 1] if counts else [0])
-    store.append(killed)
-    store.append(make(index=2))
-    assert [item.to_dict() for item in store.history("newsbot")] == [
-        item.to_dict() for item in (make(), killed, make(index=2))
-    ]
-    client = MlflowClient(tracking_uri=uri)
+def runs(client, query):
     home = client.get_experiment_by_name("collapse_guard").experiment_id
-    (parent,) = client.search_runs([home], "tags.`collapse_guard.kind` = 'lineage'")
-    points = client.get_metric_history(parent.info.run_id, "collapse_guard/severity")
-    assert [(point.step, point.value) for point in points] == [(0, 0.0), (1, 3.0), (2, 0.0)]
+    return client.search_runs([home], query)
 
 
-def test_a_first_append_that_is_killed_leaves_no_lineage(uri, make):
-    append_and_be_killed_at("set_tag", 1, uri, make())
-    assert MLflowStore(uri).lineages() == []
+def killed_at(nth, uri, assessment):
+    """Whether the process that appended was killed at its nth request; otherwise it had fewer."""
+    (code,) = at_once(append_and_be_killed, (uri, assessment.to_dict(), nth))
+    assert code in (0, KILLED)
+    return code == KILLED
+
+
+def test_an_append_that_is_killed_at_any_request_counts_whole_or_not_at_all_and_is_made_good_by_the_next(uri, make):
+    store, client, counted = MLflowStore(uri), MlflowClient(uri), []
+    for nth in itertools.count(1):
+        founder = make(f"killed at {nth}", severity=Severity.WATCH)
+        if not killed_at(nth, uri, founder):
+            break
+        counted.append(founder.generation.lineage in store.lineages())
+        store.append(founder)
+        assert [item.to_dict() for item in store.history(founder.generation.lineage)] == [founder.to_dict()]
+    assert counted == sorted(counted)
+    assert set(counted) == {False, True}
+    assert {one.severity for one in store.summaries().values()} == {Severity.WATCH}
+    lineages = runs(client, "tags.`collapse_guard.kind` = 'lineage'")
+    assert len(lineages) == len(store.lineages()) > 20
+    for run in lineages:
+        points = client.get_metric_history(run.info.run_id, "collapse_guard/severity")
+        assert [(point.step, point.value) for point in points] == [(0, 1.0)]
+    assert runs(client, "attributes.status = 'RUNNING'") == []
+
+
+def test_what_a_killed_writer_left_is_made_good_by_whoever_appends_the_next_generation(uri, make):
+    store, client = MLflowStore(uri), MlflowClient(uri)
+    lost = make(index=1, severity=Severity.COLLAPSED)
+    for nth in itertools.count(14, 3):
+        lineage = f"killed at {nth}"
+        lost = make(lineage, 1, severity=Severity.COLLAPSED)
+        store.append(make(lineage))
+        if not killed_at(nth, uri, lost):
+            break
+        before = [item.to_dict() for item in MLflowStore(uri).ledger(lineage)]
+        assert before in ([make(lineage).to_dict()], [make(lineage).to_dict(), lost.to_dict()])
+        store.append(make(lineage, 2))
+        history = [make(lineage), *([lost] if len(before) == 2 else []), make(lineage, 2)]
+        assert [item.to_dict() for item in store.history(lineage)] == [item.to_dict() for item in history]
+        assert [item.verdict for item in store.ledger(lineage)] == [item.verdict for item in history]
+        (run,) = runs(client, f"tags.`collapse_guard.kind` = 'lineage' AND tags.`collapse_guard.lineage` = '{lineage}'")
+        points = client.get_metric_history(run.info.run_id, "collapse_guard/severity")
+        assert [point.step for point in points] == [item.generation.index for item in history]
+    assert runs(client, "attributes.status = 'RUNNING'") == []
 
 
 def test_two_processes_make_one_new_store_and_append_their_lineages(tmp_path, make):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    lineages = {name: [make(name, index) for index in range(4)] for name in ("left", "right")}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", APPEND_ALL, uri], stdin=subprocess.PIPE, text=True) for _ in lineages
-    ]
-    for process, items in zip(processes, lineages.values(), strict=True):
-        process.stdin.write("".join(text_of(item) + "\n" for item in items))
-        process.stdin.close()
-    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
+    lineages = {name: [make(name, index).to_dict() for index in range(4)] for name in ("left", "right")}
+    assert at_once(append_all, *((uri, records) for records in lineages.values())) == [0, 0]
     store = MLflowStore(uri)
     assert store.lineages() == ["left", "right"]
-    for name, items in lineages.items():
-        assert [item.to_dict() for item in store.history(name)] == [item.to_dict() for item in items]
+    for name, records in lineages.items():
+        assert [item.to_dict() for item in store.history(name)] == records
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_eight_writers_of_one_lineage_at_once_lose_nothing(database, tmp_path, make, request):
+    uri = f"sqlite:///{tmp_path}/mlflow.db" if database == "sqlite" else request.getfixturevalue(database).empty()
+    own = [make(vendi=float(writer)) for writer in range(8)]
+    assert at_once(append_as_next, *((uri, item.to_dict()) for item in own)) == [0] * 8
+    store = MLflowStore(uri)
+    history = store.history("newsbot")
+    assert [item.generation.index for item in history] == list(range(8))
+    assert {item.readings["vendi"].value for item in history} == {float(writer) for writer in range(8)}
+    assert len(store.ledger("newsbot")) == 8
+    client = MlflowClient(uri)
+    assert len(runs(client, "tags.`collapse_guard.kind` = 'lineage'")) == 1
+    assert runs(client, "attributes.status = 'RUNNING'") == []
