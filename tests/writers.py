@@ -5,11 +5,10 @@ They are forked off a process that has imported what they need.
 
 import multiprocessing
 import os
-import random
 import signal
 import threading
-import time
 
+import tenacity
 from mlflow import MlflowClient
 
 from collapse_guard.errors import GenerationTakenError
@@ -65,14 +64,10 @@ def append_and_be_killed(uri, record, nth):
 def append_as_next(uri, record):
     """Append a record under the next number that is free, as often as another process is faster."""
     store, own = MLflowStore(uri), Assessment.from_dict(record)
-    while True:
-        index = next_index(store.ledger(own.generation.lineage))
-        try:
-            store.append(numbered(own, index))
-        except GenerationTakenError:
-            time.sleep(random.uniform(0.0, 1.0))
-        else:
-            return
+    overtaken = tenacity.retry_if_exception_type(GenerationTakenError)
+    for attempt in tenacity.Retrying(retry=overtaken, wait=tenacity.wait_random(0.0, 1.0)):
+        with attempt:
+            store.append(numbered(own, next_index(store.ledger(own.generation.lineage))))
 
 
 def numbered(assessment, index):

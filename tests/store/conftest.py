@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from building import make_assessment, make_reading
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
+from collapse_guard.store.mlflow.connection import Connection
 from servers import running_server
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
@@ -81,3 +83,9 @@ def server(tmp_path: Path) -> Iterator[str]:
     """Address of a tracking server that keeps the artifacts itself."""
     with running_server(tmp_path) as address:
         yield address
+
+
+@pytest.fixture
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a server, where writers cannot keep each other waiting."""
+    monkeypatch.setattr(Connection, "locked", lambda _: nullcontext(False))

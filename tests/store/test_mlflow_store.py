@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -22,7 +22,6 @@ from collapse_guard.records import Severity
 from collapse_guard.store import dashboard_link
 from collapse_guard.store.base import to_text
 from collapse_guard.store.mlflow import dashboard, layout
-from collapse_guard.store.mlflow.connection import Connection
 from collapse_guard.store.mlflow.store import MLflowStore
 
 
@@ -235,13 +234,7 @@ def test_damaged_and_missing_records_are_named(store, client, make, uri, databas
         MLflowStore(uri).history("newsbot")
 
 
-@pytest.fixture
-def _no_lock(monkeypatch):
-    """As behind a server, where writers cannot keep each other waiting."""
-    monkeypatch.setattr(Connection, "locked", lambda self: nullcontext(False))
-
-
-@pytest.mark.usefixtures("_no_lock")
+@pytest.mark.usefixtures("no_lock")
 def test_two_processes_that_append_the_same_generation_do_not_both_count(store, make, uri, monkeypatch):
     """The other one appends when ours has written its files, and before it makes them count."""
     log_artifacts = MlflowClient.log_artifacts
