@@ -35,8 +35,10 @@ def test_a_generation_that_cannot_be_read_keeps_the_others_in_the_list(run, worl
         store.append(example_assessment(name))
     client = MlflowClient(uri)
     home = client.get_experiment_by_name("collapse_guard").experiment_id
-    query = "tags.`collapse_guard.lineage` = 'alpha' AND tags.`collapse_guard.kind` = 'generation'"
-    (run_of_alpha,) = client.search_runs([home], query)
+    query = "tags.`collapse_guard.lineage` = 'alpha' AND tags.`collapse_guard.kind` = '{}'"
+    (run_of_alpha,) = client.search_runs([home], query.format("generation"))
+    (lineage,) = client.search_runs([home], query.format("lineage"))
+    client.set_tag(lineage.info.run_id, "collapse_guard.verdict", "WATCH")  # a wrong tag: only the record can tell
     (file,) = (tmp_path / "mlruns").rglob(f"{run_of_alpha.info.run_id}/artifacts/assessment.json")
     file.unlink()
     outcome = run("lineage", "list", "--store", uri)
