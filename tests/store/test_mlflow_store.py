@@ -48,6 +48,9 @@ def runs(client, kind, experiment="collapse_guard"):
     return {run.info.run_name: run for run in found}
 
 
+ONE = f"tags.`{layout.GENERATION}` = '000001'"
+
+
 def curve(client, run, metric):
     return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
 
@@ -235,7 +238,7 @@ def test_damaged_and_missing_records_are_named(store, client, make, uri, databas
 
 
 @pytest.mark.usefixtures("no_lock")
-def test_two_processes_that_append_the_same_generation_do_not_both_count(store, make, uri, monkeypatch):
+def test_two_processes_that_append_the_same_generation_do_not_both_count(store, client, make, uri, monkeypatch):
     """The other one appends when ours has written its files, and before it makes them count."""
     log_artifacts = MlflowClient.log_artifacts
 
@@ -251,6 +254,31 @@ def test_two_processes_that_append_the_same_generation_do_not_both_count(store, 
     ):
         MLflowStore(uri).append(make(index=1, vendi=2.0))
     assert [item.readings["vendi"].value for item in store.history("newsbot")] == [21.4, 1.0]
+    home = client.get_experiment_by_name("collapse_guard").experiment_id
+    states = {run.data.tags.get(layout.COMPLETE): run.info.status for run in client.search_runs([home], ONE)}
+    assert states == {"true": "FINISHED", None: "KILLED"}
+
+
+@pytest.mark.usefixtures("no_lock")
+def test_two_processes_that_begin_a_lineage_at_once_share_the_run_of_one(client, make, uri, monkeypatch):
+    """The other one begins it when ours has found that there is none."""
+    create_run, the_other = MlflowClient.create_run, MLflowStore(uri)
+    the_other.append(make("warm-up"))
+
+    def overtaken(*arguments, **settings):
+        monkeypatch.setattr(MlflowClient, "create_run", create_run)
+        the_other.append(make())
+        return create_run(*arguments, **settings)
+
+    monkeypatch.setattr(MlflowClient, "create_run", overtaken)
+    MLflowStore(uri).append(make(index=1))
+    lineages = runs(client, "lineage")
+    assert lineages.keys() == {"warm-up", "newsbot"}
+    assert runs(client, layout.SECOND).keys() == {"newsbot"}
+    for index in range(2):
+        child = runs(client, "generation")[f"newsbot generation {index}"]
+        assert child.data.tags[layout.PARENT_RUN] == lineages["newsbot"].info.run_id
+    assert MLflowStore(uri).summaries()["newsbot"].generation == 1
 
 
 def test_two_complete_runs_of_one_generation_are_an_error_that_names_both(store, client, make, uri):

@@ -14,6 +14,8 @@ from collapse_guard.store.base import to_text
 
 KIND = "collapse_guard.kind"
 """On an experiment "lineages", on a run "lineage" or "generation"."""
+SECOND = "second run of a lineage"
+"""In the place of "lineage" on a run that a process made while another one made the first."""
 EXPERIMENT = "collapse_guard.experiment"
 """On an experiment: the name under which its store looks for it, whatever it is called now."""
 LINEAGE = "collapse_guard.lineage"

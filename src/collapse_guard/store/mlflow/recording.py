@@ -96,6 +96,8 @@ class Recording:
             return
         if run_id in marked:
             self._runs.client.delete_tag(run_id, layout.COMPLETE)
+        if run_id != self._run_id:
+            self._runs.client.set_terminated(run_id, "KILLED")
         raise GenerationTakenError(
             f"generation {index} of lineage `{lineage}` must be appended by one process, but got several at once, and "
             f"this one ({run_id}) stepped back: append it again, as the next generation where the number is taken"

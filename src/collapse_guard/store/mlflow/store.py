@@ -188,9 +188,13 @@ class MLflowStore(LineageStore):
         if runs.parent is not None:
             return str(runs.parent.info.experiment_id), str(runs.parent.info.run_id)
         tags, home = {layout.KIND: "lineage", layout.LINEAGE: runs.lineage}, self._runs.made_experiment()
-        run = self._runs.client.create_run(home, tags=tags, run_name=runs.lineage)
-        self._runs.client.set_terminated(run.info.run_id)
-        return home, str(run.info.run_id)
+        made = self._runs.client.create_run(home, tags=tags, run_name=runs.lineage).info.run_id
+        self._runs.client.set_terminated(made)
+        first = self._lineage(runs.lineage).parent
+        if first is None or first.info.run_id == made:
+            return home, str(made)
+        self._runs.client.set_tag(made, layout.KIND, layout.SECOND)
+        return str(first.info.experiment_id), str(first.info.run_id)
 
     def _project(self, lineage: str, appended: Mapping[str, Assessment], *, alone: bool) -> None:
         """Show what counts. What was appended counts already, so that a fault here is no reason to append it again."""
