@@ -75,15 +75,18 @@ class Assessment(Record):
     def abridged(self) -> Assessment:
         """What later generations need of one that is neither the founder nor their parent: a small part of the record.
 
-        Values of single documents, the wild type's readings, and what was lost are left out; verdict, comparisons,
-        mixture, outlook, and the values of all readings stay.
+        Verdict, mixture, comparisons with the founder, inbreeding, and the values of all readings stay: what forecasts,
+        budgets, alerts and reports use of the past. Replicates, other comparisons and forecasts are left out.
         """
         return self.model_copy(
             update={
                 "readings": {name: reading.abridged() for name, reading in self.readings.items()},
+                "comparisons": tuple(one for one in self.comparisons if one.baseline == "founder"),
+                "outlook": None if self.outlook is None else Outlook(inbreeding=self.outlook.inbreeding),
                 "reference": {},
                 "stratum": None,
                 "lost": (),
                 "intake": (),
+                "decisions": (),
             }
         )

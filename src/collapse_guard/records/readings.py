@@ -74,11 +74,8 @@ class Reading(Record):
         return not self.problem and math.isfinite(self.value)
 
     def abridged(self) -> Reading:
-        """The reading without values of single documents or items, and without its census."""
-        parts: dict[str, tuple[()]] = {"census": (), "smaller": ()}
-        if self.keys:
-            parts |= {"replicates": (), "weights": (), "keys": ()}
-        return self.model_copy(update=parts)
+        """The value without its replicates and its census."""
+        return self.model_copy(update=dict.fromkeys(("replicates", "weights", "keys", "census", "smaller"), ()))
 
 
 Readings = Mapping[str, Reading]

@@ -14,9 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from collapse_guard.errors import LineageError
 from collapse_guard.records import Assessment
-from collapse_guard.store.base import from_text, to_text
 
 FILE = "ledger.txt"
 _TAG = "collapse_guard.ledger."
@@ -49,15 +47,16 @@ class Line(NamedTuple):
     def assessment(self, lineage: str) -> Assessment | None:
         """The abridged assessment; None where another version of this package cannot have meant it so."""
         try:
-            text = zlib.decompress(base64.b64decode(self.packed)).decode()
-            return from_text(text, lineage=lineage, index=self.generation, where=FILE)
-        except (LineageError, ValueError, zlib.error):
+            found = Assessment.model_validate_json(zlib.decompress(base64.b64decode(self.packed)))
+        except (ValueError, zlib.error):
             return None
+        is_meant = (found.generation.lineage, found.generation.index) == (lineage, self.generation)
+        return found if is_meant else None
 
 
 def line_of(assessment: Assessment, run_id: str) -> Line:
     """The line of a generation."""
-    packed = base64.b64encode(zlib.compress(to_text(assessment.abridged()).encode())).decode()
+    packed = base64.b64encode(zlib.compress(assessment.abridged().model_dump_json().encode())).decode()
     return Line(assessment.generation.index, run_id, packed)
 
 
