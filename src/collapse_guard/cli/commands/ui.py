@@ -27,16 +27,17 @@ def ui(
 ) -> ExitCode:
     """Serve MLflow's user interface on this machine until Ctrl-C."""
     from collapse_guard.store import BrowsableStore, open_store
+    from collapse_guard.store.mlflow.address import shown
 
     lineages = open_store(store)
     if not isinstance(lineages, BrowsableStore):
         raise InputError(
-            f"`--store` must be a database or a server, but got {lineages.address or 'memory:'}, which has no user "
-            "interface"
+            f"`--store` must be a database or a server, but got {shown(lineages.address) or 'memory:'}, which has no "
+            "user interface"
         )
     path = lineages.dashboard_path()
     if address := lineages.server_address():
-        say(f"This store has a user interface of its own. The dashboard: {address}{path}")
+        say(f"This store has a user interface of its own. The dashboard: {shown(address)}{path}")
         return ExitCode.PASSED
     _check_port(port)
     address = f"http://{_HOST}:{port}"
