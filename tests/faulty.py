@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 PAGE = b"<html><body>Bad gateway</body></html>"
 
@@ -136,6 +136,19 @@ def failing(fault: str) -> Iterator[int]:
 
     with listening(treat) as port:
         yield port
+
+
+@contextmanager
+def swallowing() -> Iterator[int]:
+    """A port whose callers hear nothing at all, as behind a firewall: its queue is full, and nobody takes from it."""
+    with socket.socket() as server, ExitStack() as queue:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 class Proxy:
