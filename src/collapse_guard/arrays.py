@@ -12,6 +12,9 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 HashArray = npt.NDArray[np.uint64]
 
+LARGEST = 1e30
+"""Larger numbers are taken for infinite: no loss and no vector has one, and squares of their variances overflow."""
+
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -19,6 +22,17 @@ def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Make an array read-only, and return it."""
     array.setflags(write=False)
     return array
+
+
+def is_usable(array: npt.NDArray[Any]) -> BoolArray:
+    """Where an array is finite, and not so large that what is computed of it would not be.
+
+    Example:
+        >>> is_usable(np.array([1.0, -1e29, 1e31, np.nan])).tolist()
+        [True, True, False, False]
+    """
+    usable: BoolArray = np.abs(array) <= LARGEST
+    return usable
 
 
 def mix(values: HashArray) -> HashArray:

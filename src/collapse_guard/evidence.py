@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE, several, whole
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arrays import FloatArray, IntArray, is_usable
 from collapse_guard.canonical import array_bytes, normal_samples, rows_bytes, text_bytes
 from collapse_guard.errors import InputError
 from collapse_guard.frames import texts_of
@@ -23,6 +23,8 @@ _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 NATS = {"nats": 1.0, "bits": math.log(2.0), "log10": math.log(10.0)}
 """Unit of losses -> its size in nats."""
 PER = ("document", "token")
+LARGEST_COUNT = 10**12
+"""Most tokens, or bytes, of a document."""
 Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
 
 
@@ -36,7 +38,8 @@ class Losses:
     documents: tuple[str, ...]
     """Id of each document; a probe uses content hashes."""
     nll: FloatArray
-    """d: negative log-likelihood in nats, summed over the document. NaN and infinity are kept, but decide nothing."""
+    """d: negative log-likelihood in nats, summed over the document. NaN and infinity are kept, but decide nothing; what
+    is larger than 1e30 is infinite."""
     n_tokens: IntArray
     """d: scored tokens of the document."""
     n_bytes: IntArray | None = None
@@ -52,7 +55,9 @@ class Losses:
         numbers = {"nll": np.float64, "n_tokens": np.int64, "n_bytes": np.int64, "entropy": np.float64}
         for name, dtype in numbers.items():
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+                object.__setattr__(self, name, _numbers(name, getattr(self, name), dtype))
+        if self.token_nll is not None:
+            object.__setattr__(self, "token_nll", tuple(map(_bounded, self.token_nll)))
         count = len(self.documents)
         for name in (*numbers, "token_nll"):
             part = getattr(self, name)
@@ -112,6 +117,27 @@ class Losses:
     def by_number(self) -> Losses:
         """In the order of the samples, whose numbers are the documents."""
         return self.take(sorted(range(len(self)), key=lambda place: int(self.documents[place])))
+
+
+def _numbers(name: str, values: Any, dtype: type[Any]) -> Any:
+    """Losses in double precision, or counts, which must be whole numbers; raises InputError."""
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "iufb":
+        raise InputError(f"`{name}` must be numbers, but got {values!r:.80}: give one for each document")
+    if dtype is np.float64:
+        return _bounded(numbers.astype(np.float64, copy=False))
+    bad = numbers[~((numbers >= -LARGEST_COUNT) & (numbers <= LARGEST_COUNT) & (numbers == np.floor(numbers)))]
+    if len(bad):
+        raise InputError(f"`{name}` must be whole numbers of at most {LARGEST_COUNT:,}, but got {bad[0]}: count again")
+    return numbers.astype(dtype, copy=False)
+
+
+def _bounded(nats: Any) -> Any:
+    """Losses as they are, but infinite where they are too large to be any."""
+    numbers = np.asarray(nats)
+    if is_usable(numbers).all():
+        return nats
+    return np.where(np.isfinite(numbers) & ~is_usable(numbers), np.copysign(np.inf, numbers), numbers)
 
 
 def taken(column: Any, places: Any) -> Any:

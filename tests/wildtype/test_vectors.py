@@ -64,7 +64,10 @@ def test_fitting_copies_the_rows() -> None:
         (np.zeros(30), r"`x` must be an n d array of vectors, but got shape \(30,\)"),
         (np.zeros((30, 2, 2)), r"but got shape \(30, 2, 2\): flatten"),
         (np.zeros((30, 2)), "at least 20 distinct finite rows, but got 1"),
-        (np.where(np.arange(60).reshape(30, 2) == 7, np.nan, 1.0), "`x` must be finite, but 1 rows are not, .* row 3"),
+        (
+            np.where(np.arange(60).reshape(30, 2) == 7, np.nan, 1.0),
+            "`x` must be finite, but 1 rows are not, .*; the first is row 3",
+        ),
     ],
     ids=["1-d", "3-d", "all equal", "NaN"],
 )

@@ -18,9 +18,7 @@ from typing import Any
 
 from collapse_guard.corpus.tables import number, read_columns, text
 from collapse_guard.errors import InputError
-from collapse_guard.evidence import Losses
-
-_LARGEST = 2**63 - 1
+from collapse_guard.evidence import LARGEST_COUNT, Losses
 
 
 def read_losses(path: str | Path, *, unit: str = "nats", per: str = "document") -> Losses:
@@ -54,6 +52,6 @@ def _loss(name: str, value: Any) -> float:
 
 def _count(name: str, value: Any) -> int:
     count = number(name, value)
-    if not (1 <= count <= _LARGEST and count == int(count)):
-        raise InputError(f"`{name}` must be a whole number of at least 1, but got {count:g}")
+    if not (1 <= count <= LARGEST_COUNT and count == int(count)):
+        raise InputError(f"`{name}` must be a whole number from 1 to {LARGEST_COUNT:,}, but got {count:g}")
     return int(count)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 
-from collapse_guard.arrays import BoolArray, FloatArray, IntArray
+from collapse_guard.arrays import BoolArray, FloatArray, IntArray, is_usable
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Samples
 from collapse_guard.measurement.phrases import Phrases
@@ -193,7 +193,7 @@ class _Points:
 
 def _of_points(wild_type: WildType, real: _Points, values: npt.ArrayLike, most: int) -> Iterator[LostItem]:
     vectors = vector_samples(values, dimension=real.vectors.shape[1])
-    vectors = vectors[np.isfinite(vectors).all(axis=1)]
+    vectors = vectors[is_usable(vectors).all(axis=1)]
     if len(vectors) and len(real.vectors):
         yield from _clusters(wild_type, real, vectors, most)
         yield from _documents(real, vectors, most)

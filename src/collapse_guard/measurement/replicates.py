@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arrays import FloatArray, IntArray, is_usable
 from collapse_guard.indicators.base import Indicator
 from collapse_guard.indicators.groups import equal_groups, group_samples, samples_needed
 from collapse_guard.records import Reading
@@ -140,7 +140,7 @@ def groups_of_vectors(
         source: The word for samples in problems.
     """
     n = len(vectors)
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    bad = np.flatnonzero(~is_usable(vectors).all(axis=1))
     if len(bad):
         return no_groups(n, size, f"{len(bad)} of {n} vectors are not finite (first: row {bad[0]})")
     rows = np.ascontiguousarray(vectors, dtype=np.float64)

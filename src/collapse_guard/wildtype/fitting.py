@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray, freeze
+from collapse_guard.arrays import LARGEST, FloatArray, freeze, is_usable
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
@@ -82,10 +82,18 @@ def finite_rows(x: Any) -> FloatArray:
         raise InputError(
             f"`x` must be an n d array of vectors, but got shape {rows.shape}: flatten each sample to one row"
         )
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    bad = np.flatnonzero(~is_usable(rows).all(axis=1))
     if len(bad):
         raise InputError(
-            f"`x` must be finite, but {len(bad)} rows are not, the first is row {bad[0]}: drop or repair them"
+            f"`x` must be finite, but {len(bad)} rows are not, or exceed {LARGEST:g}; the first is row {bad[0]}: "
+            "drop or repair them"
+        )
+    ranges = np.ptp(rows, axis=0) if len(rows) else np.zeros(rows.shape[1])
+    narrow = np.flatnonzero((ranges > 0.0) & (ranges < 1.0 / LARGEST))
+    if len(narrow):
+        raise InputError(
+            f"`x` must have columns that are constant or vary by {1.0 / LARGEST:g} or more, but column {narrow[0]} "
+            f"varies by {ranges[narrow[0]]:g}: give them in a smaller unit"
         )
     return rows
 

@@ -49,7 +49,8 @@ class Scaling:
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Scale rows: n d."""
-        scaled: FloatArray = (rows - self.centre) / self.scale
+        with np.errstate(over="ignore"):  # infinite, and then it is said that the row is not finite
+            scaled: FloatArray = (rows - self.centre) / self.scale
         return scaled
 
 
