@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.probes.decoding import Decoding, generate
 from collapse_guard.probes.isolation import placed, untouched
+from collapse_guard.probes.memory import Fitting
 from collapse_guard.probes.scoring import Document, device_of, score
 from collapse_guard.probes.sharding import batch_generator, batches, merge
 from collapse_guard.probes.tokenizers import Codec
@@ -26,6 +28,9 @@ class CausalLMProbe:
     The samples are scored too: under the module itself (own_perplexity) and, if given, under the founder
     (founder_perplexity). They are scored as the drawn ids, after their prompts, under the whole distribution for any
     decoding. The end of a sample is not scored, and samples without tokens are left out.
+
+    Where a batch does not fit into memory, half of it is tried, down to a single sample or window. The losses are those
+    of the smaller batch size, and the samples are drawn with the same random numbers: they differ by rounding only.
 
     The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), or an
     object with `.logits` as Hugging Face models return. For fast sampling it may have `generate_step` (see
@@ -41,7 +46,7 @@ class CausalLMProbe:
         top_k: As in `sampling.Decoding`.
         top_p: As in `sampling.Decoding`.
         prompts: Samples continue these in turn, and do not contain them; None: they start from nothing.
-        batch_size: Samples, or windows of documents, per forward.
+        batch_size: Most samples, or windows of documents, per forward. Samples depend on it, as on a seed.
         max_length: Largest number of ids per forward: longer documents are scored in windows, and longer prefixes lose
             their beginning.
         bos_token_id: Id that begins a document; None: the tokenizer's, else that of "<|bos|>".
@@ -143,21 +148,29 @@ class CausalLMProbe:
 
     def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[tuple[str, Document]]:
         """Each sample as text, and as the ids to score, by its number among the samples of all ranks."""
+        fitting = Fitting(self.batch_size)
         for number, size in batches(self.n_samples, self.batch_size, rank=rank, world_size=world_size):
             numbers = range(number * self.batch_size, number * self.batch_size + size)
             starts = [self._starts[sample % len(self._starts)] for sample in numbers]
-            rows = generate(
-                module,
-                starts,
-                max_new_tokens=self.max_new_tokens,
-                decoding=self.decoding,
-                generator=batch_generator(seed, number, device_of(module)),
-                max_length=self.max_length,
-                eos=self.codec.eos,
-            )
+            rows = fitting.run(partial(self._continued, module, starts, seed, number))
             for sample, start, ids in zip(numbers, starts, rows, strict=True):
                 text = self.codec.decode(ids)
                 yield text, Document(id=str(sample), tokens=ids, n_bytes=len(text.encode()), prompt=start[1:])
+
+    def _continued(
+        self, module: nn.Module, starts: Sequence[Sequence[int]], seed: int, number: int, at_once: int
+    ) -> list[list[int]]:
+        """The ids that continue each start, of at most `at_once` rows in a forward."""
+        return generate(
+            module,
+            starts,
+            max_new_tokens=self.max_new_tokens,
+            decoding=self.decoding,
+            generator=batch_generator(seed, number, device_of(module)),
+            max_length=self.max_length,
+            eos=self.codec.eos,
+            at_once=at_once,
+        )
 
 
 def _texts(name: str, texts: Sequence[str] | None) -> Sequence[str]:

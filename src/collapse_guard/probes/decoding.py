@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from collapse_guard.errors import InputError
 from collapse_guard.probes.scoring import logits_of
+
+
+class Rows(NamedTuple):
+    """Some rows of a batch, one after the other."""
+
+    first: int
+    end: int
+    """One after the last."""
+    of: int
+    """Rows of the batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +64,14 @@ class Decoding:
             scores = scores.masked_fill(scores < worst, -torch.inf)
         return _nucleus(scores.softmax(-1), self.top_p)
 
-    def draw(self, logits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, logits: Tensor, generator: torch.Generator, rows: Rows | None = None) -> tuple[Tensor, Tensor]:
         """Draw a token for each row of (B, V) logits.
+
+        Args:
+            logits: Of the next token.
+            generator: On their device.
+            rows: Which rows of a larger batch they are: the tokens are those that the whole batch would draw. None:
+                they are the batch.
 
         Returns:
             The (B,) tokens, and (B,) whether the row had a distribution at all: a collapsed model may give NaN, and on
@@ -64,8 +81,9 @@ class Decoding:
         sound = probabilities.isfinite().all(-1)
         drawable = torch.where(sound[:, None], probabilities, torch.ones_like(probabilities))
         sums = cumulative(drawable)
-        uniform = torch.rand(len(sums), 1, generator=generator, device=sums.device, dtype=sums.dtype)
-        return invert(sums, uniform), sound
+        rows = rows or Rows(0, len(sums), of=len(sums))
+        uniform = torch.rand(rows.of, 1, generator=generator, device=sums.device, dtype=sums.dtype)
+        return invert(sums, uniform[rows.first : rows.end]), sound
 
 
 def cumulative(weights: Tensor) -> Tensor:
@@ -134,6 +152,7 @@ def generate(
     generator: torch.Generator,
     max_length: int,
     eos: int | None = None,
+    at_once: int | None = None,
 ) -> list[list[int]]:
     """Continue each prompt by up to `max_new_tokens` tokens; all rows advance together.
 
@@ -152,6 +171,8 @@ def generate(
         generator: On the module's device.
         max_length: Largest number of ids per forward; a longer prefix keeps its last ones. Not for `generate_step`.
         eos: Ends a sample, and is not part of it.
+        at_once: Most rows per forward, one part of the rows after the other; None: all. Every row is given the same
+            random numbers for any `at_once`, so its tokens are the same up to the rounding of its logits.
 
     Returns:
         The new ids of each row. A row ends early if the model gives no distribution (NaN).
@@ -159,14 +180,35 @@ def generate(
     Raises:
         InputError: The module does not return logits.
     """
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=generator.device)
+    first, state, size = min(map(len, prompts)), generator.get_state(), len(prompts)
+    continued: list[list[int]] = []
+    for begin in range(0, size, at_once or size):
+        rows = Rows(begin, min(begin + (at_once or size), size), of=size)
+        generator.set_state(state)
+        draw = partial(decoding.draw, generator=generator, rows=rows)
+        next_logits = _NextLogits(module, max_length)
+        part = prompts[rows.first : rows.end]
+        continued += _continued(part, next_logits, draw, generator.device, first, max_new_tokens, eos)
+    return continued
+
+
+def _continued(
+    prompts: Sequence[Sequence[int]],
+    next_logits: _NextLogits,
+    draw: Callable[[Tensor], tuple[Tensor, Tensor]],
+    device: torch.device,
+    first: int,
+    max_new_tokens: int,
+    eos: int | None,
+) -> list[list[int]]:
+    """The new ids of some rows; tokens are drawn from the place `first` on, where the shortest prompt of all ends."""
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     ids = lengths.new_zeros(len(prompts), int(lengths.max()) + max_new_tokens)
     for row, prompt in zip(ids, prompts, strict=True):
         row[: len(prompt)] = torch.tensor(prompt)
     ends = lengths + max_new_tokens
-    next_logits = _NextLogits(module, max_length)
-    for place in range(int(lengths.min()), ids.shape[1]):
-        drawn, sound = decoding.draw(next_logits(ids[:, :place]), generator)
+    for place in range(first, ids.shape[1]):
+        drawn, sound = draw(next_logits(ids[:, :place]))
         open_ = lengths <= place
         ids[:, place] = torch.where(open_, drawn, ids[:, place])
         stops = open_ & (~sound if eos is None else ~sound | (drawn == eos))

@@ -14,6 +14,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
+from collapse_guard.probes.memory import Fitting
 
 IGNORED = -100
 """Label of a pad."""
@@ -74,19 +75,28 @@ def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_len
     before (as "rolling" perplexity in lm-evaluation-harness). Windows of like length share a batch, are padded on the
     right, and pads are not scored: neither batch size nor neighbours matter to a causal module.
 
+    Where a batch does not fit into memory, all is scored again by half of it, down to one window: the losses are those
+    of the smaller batch.
+
     Args:
         module: forward(ids), ids (B, T) int64, returns logits (B, T, V) of the next token, or an object with `.logits`.
         documents: Each with at least one token.
         bos: Id that begins every document.
         max_length: Most ids in a forward, and most tokens scored by it.
-        batch_size: Windows in a forward.
+        batch_size: Most windows in a forward.
 
     Raises:
         InputError: The module does not return logits.
     """
+    windows = _all_windows(documents, bos, max_length)
+    return Fitting(batch_size).run(lambda size: _scored(module, documents, windows, size))
+
+
+def _scored(module: nn.Module, documents: Sequence[Document], windows: Sequence[_Window], batch_size: int) -> Losses:
     token_losses = [np.empty(len(document.tokens)) for document in documents]
     entropies = np.zeros(len(documents))
-    for batch in _batches(documents, bos, max_length, batch_size):
+    for start in range(0, len(windows), batch_size):
+        batch = windows[start : start + batch_size]
         for window, (nll, entropy) in zip(batch, _nats(module, batch), strict=True):
             token_losses[window.document][window.start : window.start + len(nll)] = nll
             entropies[window.document] += entropy.sum()
@@ -100,7 +110,7 @@ def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_len
     )
 
 
-def _batches(documents: Sequence[Document], bos: int, max_length: int, batch_size: int) -> Iterator[list[_Window]]:
+def _all_windows(documents: Sequence[Document], bos: int, max_length: int) -> list[_Window]:
     windows = [
         window
         for number, document in enumerate(documents)
@@ -108,8 +118,7 @@ def _batches(documents: Sequence[Document], bos: int, max_length: int, batch_siz
         if window.tokens
     ]
     windows.sort(key=lambda window: -len(window))  # the longest first: where memory is too small, it shows at once
-    for start in range(0, len(windows), batch_size):
-        yield windows[start : start + batch_size]
+    return windows
 
 
 def _windows(number: int, document: Document, bos: int, max_length: int) -> Iterator[_Window]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.probes.isolation import untouched
+from collapse_guard.probes.memory import Fitting
 from collapse_guard.probes.scoring import device_of
 from collapse_guard.probes.sharding import batch_generator, batches, merge
 from collapse_guard.wildtype import WildType
@@ -30,7 +32,8 @@ class EmbeddingProbe:
             generations. All its randomness must come from the generator, which is on the module's device.
         n_samples: Samples to draw.
         batch_size: Samples in a call of `sample`. Which samples are drawn depends on it, and not on the number of
-            ranks.
+            ranks. Where memory is too small, `sample` is called for half as many, down to 1, with the same generator:
+            other samples of the same model.
 
     Raises:
         InputError: `sample` is not callable, or a count is below 1.
@@ -72,8 +75,19 @@ class EmbeddingProbe:
         return merge(parts, samples=self.batch_size)
 
     def _batches(self, module: nn.Module, width: int, seed: int, rank: int, world_size: int) -> Iterator[FloatArray]:
+        fitting = Fitting(self.batch_size)
         for number, size in batches(self.n_samples, self.batch_size, rank=rank, world_size=world_size):
-            drawn = self.sample(module, size, batch_generator(seed, number, device_of(module)))
-            if tuple(drawn.shape) != (size, width):
-                raise InputError(f"`sample` must return a {(size, width)} tensor, but got {tuple(drawn.shape)}")
-            yield drawn.double().cpu().numpy()
+            yield fitting.run(partial(self._drawn, module, (size, width), seed, number))
+
+    def _drawn(self, module: nn.Module, shape: tuple[int, int], seed: int, number: int, at_once: int) -> FloatArray:
+        """The samples of a batch, at most `at_once` of them in a call."""
+        (size, width), generator = shape, batch_generator(seed, number, device_of(module))
+        sizes = [min(at_once, size - start) for start in range(0, size, at_once)]
+        return np.concatenate([self._called(module, (part, width), generator) for part in sizes])
+
+    def _called(self, module: nn.Module, shape: tuple[int, int], generator: torch.Generator) -> FloatArray:
+        drawn = self.sample(module, shape[0], generator)
+        if not isinstance(drawn, Tensor) or tuple(drawn.shape) != shape:
+            got = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__
+            raise InputError(f"`sample` must return a {shape} tensor, but got {got}")
+        return drawn.detach().double().cpu().numpy()
