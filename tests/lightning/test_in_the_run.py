@@ -96,6 +96,7 @@ class TestInTheRun:
         fit(guard("healthy", assess_every_n_epochs=1), checkpoints, enable_checkpointing=True, validate=True)
         saved = torch.load(tmp_path / "epoch=0.ckpt", weights_only=True)
         state = saved["callbacks"]["CollapseGuard{'lineage': 'newsbot'}"]
+        assert len(state.pop("training")) == 32
         assert state == {"generation": 1, "looks": [(4, "HEALTHY")], "decisions": []}
 
 

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import logging
+import uuid
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from collapse_guard.arguments import whole
+from collapse_guard.arguments import above, whole
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import ranks
+from collapse_guard.lightning.again import of_same_weights, origin_of, recorded_before
 from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.logging import in_training_run, log_readings, others, store_of
-from collapse_guard.lightning.steering import steer_run
+from collapse_guard.lightning.epochs import is_complete
+from collapse_guard.lightning.logging import store_of
+from collapse_guard.lightning.measuring import Measurement
+from collapse_guard.lightning.steering import steer_run, tell
 from collapse_guard.lineage.candidate import Candidate, find_place
-from collapse_guard.lineage.enrol import enrol
-from collapse_guard.lineage.training_set import with_training_set
-from collapse_guard.probes.isolation import untouched
-from collapse_guard.probes.probe import Probe, check_probe, merged
-from collapse_guard.probes.sharding import mixed_seed
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
+from collapse_guard.probes.isolation import placed
+from collapse_guard.probes.probe import Probe, check_probe
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
-    from pytorch_lightning.loggers import Logger
 
 _log = logging.getLogger("collapse_guard")
 ACTIONS = ("alert", "reinject", "stop", "raise")
@@ -42,9 +41,13 @@ class CollapseGuard(CallbackBase):
 
     When training starts, the guard checks store, lineage and wild type, so that the result can be recorded. When
     training ends, all ranks collect evidence, rank 0 assesses it, appends the assessment to the store and then tells
-    the loggers, and all ranks get the same verdict. A logger that fails costs a warning. A `fast_dev_run` and training
-    that raised are not recorded. Measuring leaves no trace: unless the guard acts, the weights are bit for bit those of
-    a run without it.
+    the loggers, and all ranks get the same verdict. A `fast_dev_run` and training that raised are not recorded.
+    Measuring leaves no trace: unless the guard acts, the weights are bit for bit those of a run without it.
+
+    Once training has begun, nothing that fails is raised: not a probe, a store or a logger. Each costs one warning that
+    says what to do. What was not measured is UNDECIDED, and is not stored; what the store does not take is kept. A
+    training that is run again, from its checkpoint or to the same weights, is the same generation and adds nothing
+    (`docs/training.md`).
 
     | action     | what happens                                                                                       |
     |------------|----------------------------------------------------------------------------------------------------|
@@ -79,6 +82,8 @@ class CollapseGuard(CallbackBase):
             place. None: real data only for the founder, else not known.
         seed: Of all sampling; generation t uses a seed made of it and t.
         dry_run: Say what `reinject` would change in the run, and do not change it.
+        probe_timeout: Seconds after which a probe that does not end is interrupted, on each rank; None: never. Where
+            the process group waits less for a rank, it is nine tenths of that.
 
     Attributes:
         assessment: The newest assessment, the same on all ranks; None before the first.
@@ -108,6 +113,7 @@ class CollapseGuard(CallbackBase):
         mixture: Mixture | None = None,
         seed: int = 0,
         dry_run: bool = False,
+        probe_timeout: float | None = 3600.0,
     ) -> None:
         super().__init__()
         self.wild_type = _wild_type(wild_type)
@@ -121,9 +127,12 @@ class CollapseGuard(CallbackBase):
         self.prescription: Mixture | None = None
         self.looks: list[tuple[int, str]] = []
         self.decisions: list[Decision] = []
-        self.dry_run = dry_run
+        self.dry_run, self.probe_timeout = dry_run, probe_timeout
         self._store: LineageStore | None = None
         self._candidate: Candidate | None = None
+        self._looked_at: int | None = None
+        self._is_warned = self._is_trained = self._is_owed = False
+        self._training = ""
         self._index, self._parents = generation, None if parents is None else tuple(parents)
         self._check(actions)
 
@@ -142,8 +151,10 @@ class CollapseGuard(CallbackBase):
         if stage != "fit":
             return
         self.generation, self.prescription, self._candidate, self.looks, self.decisions = None, None, None, [], []
+        self._looked_at, self._is_warned, self._is_trained = None, False, False
         if not trainer.fast_dev_run:
-            self.generation, self.prescription = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
+            began = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
+            self.generation, self.prescription, self._training = began
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Assess in the run after every n-th step, before checkpoints are saved."""
@@ -168,32 +179,48 @@ class CollapseGuard(CallbackBase):
         """
         if self.generation is None:
             return
-        verdict = self._assess(trainer, pl_module, self.generation, is_final=True)
+        self._is_trained, self._is_owed = True, True
+        verdict = self._conclude(trainer, pl_module, self.generation)
+        self._is_owed = verdict.is_unmeasured
         if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
             raise CollapsedError(str(verdict), verdict)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Assess a generation whose training was over before this fit began, and that was not measured then.
+
+        Raises:
+            CollapsedError: As in `on_train_end`.
+        """
+        if self._is_owed and not self._is_trained and is_complete(trainer):
+            with placed(pl_module, trainer.strategy.root_device):
+                self.on_train_end(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         """The generation in training and its in-run assessments; never the policy."""
         if self.generation is None:
             return {}
         decisions = [decision.to_dict() for decision in self.decisions]
-        return {"generation": self.generation.index, "looks": self.looks, "decisions": decisions}
+        state = {"generation": self.generation.index, "looks": self.looks, "decisions": decisions}
+        return {**state, "training": self._training}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume with the in-run assessments of an interrupted run of the same generation."""
         if self.generation is None:
             return
+        self._training = str(state_dict.get("training", self._training))
+        self._is_owed = "training" in state_dict
         if state_dict["generation"] == self.generation.index:
             self.looks = [(int(step), str(severity)) for step, severity in state_dict["looks"]]
+            self._looked_at = self.looks[-1][0] if self.looks else None
             self.decisions = [Decision.from_dict(decision) for decision in state_dict.get("decisions", ())]
             return
         message = (
-            f"the checkpoint is of generation {state_dict['generation']} of {self.lineage!r}, but this fit will be "
-            f"recorded as generation {self.generation.index}"
+            f"the checkpoint is of generation {state_dict['generation']} of {self.lineage!r}, but that is stored. "
+            f"Unless it is what this training came to, this fit will be recorded as generation {self.generation.index}"
         )
         warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
-    def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None]:
+    def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None, str]:
         self._store = store_of(self.store, trainer)
         place = find_place(
             self._store,
@@ -207,7 +234,13 @@ class CollapseGuard(CallbackBase):
         )
         # It stays the parent of what is trained on it, whoever is faster meanwhile.
         self._candidate = replace(place, follows_newest=False)
-        return place.generation, place.prescription
+        return place.generation, place.prescription, uuid.uuid4().hex
+
+    def _without_history(self, generation: Generation) -> Candidate:
+        """The candidate as ranks know it that read no store."""
+        return Candidate(
+            generation=generation, history=(), wild_type=self.wild_type, policy=self.policy, seed=self.seed
+        )
 
     def _look_at_epoch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
@@ -215,10 +248,13 @@ class CollapseGuard(CallbackBase):
             self._look(trainer, pl_module)
 
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.generation is None or (self.looks and self.looks[-1][0] == trainer.global_step):
+        if self.generation is None or self._looked_at == trainer.global_step:
             return
+        self._looked_at = trainer.global_step
         before = Severity(self.looks[-1][1]) if self.looks else None
-        verdict = self._assess(trainer, pl_module, self.generation, is_final=False)
+        verdict = self._assess(trainer, pl_module, self.generation, None, self.generation.index)
+        if verdict.is_unmeasured:
+            return
         self.looks.append((trainer.global_step, verdict.severity.value))
         if "reinject" in self.actions:
             self._steer(trainer, before)
@@ -227,70 +263,85 @@ class CollapseGuard(CallbackBase):
             trainer.should_stop = True
 
     def _steer(self, trainer: Trainer, before: Severity | None) -> None:
-        """Decide once what to change in the run, and change it on all ranks."""
-        decision = steer_run(
-            trainer,
-            cast("Assessment", self.assessment),
-            before=before,
-            history=self._candidate.history if self._candidate else (),
-            rule=self.policy.reinjection,
-            dry_run=self.dry_run,
-        )
+        """Decide once what to change in the run, and change it on all ranks; if that fails, nothing is changed."""
+        try:
+            decision = steer_run(
+                trainer,
+                cast("Assessment", self.assessment),
+                before=before,
+                history=self._candidate.history if self._candidate else (),
+                rule=self.policy.reinjection,
+                dry_run=self.dry_run,
+            )
+        except Exception as error:
+            if trainer.is_global_zero:
+                why = ranks.in_words(trainer, error)
+                message = f"the real share stays as it is after step {trainer.global_step}: {why}. Training goes on"
+                warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+            return
         if decision is None:
             return
         self.decisions.append(decision)
+        tell(trainer, decision)
         if decision.halt and {"stop", "raise"} & set(self.actions):
             trainer.should_stop = True
 
-    def _assess(self, trainer: Trainer, module: LightningModule, generation: Generation, *, is_final: bool) -> Verdict:
-        """Collect on all ranks, judge on rank 0, and share the result."""
-        with untouched(module):
-            parts = ranks.gather(trainer, lambda: self._collect(trainer, module, generation))
-            judge = partial(self._judge, trainer, parts, generation, is_final=is_final)
-            self.assessment = ranks.on_rank_zero(trainer, judge)
+    def _conclude(self, trainer: Trainer, module: LightningModule, generation: Generation) -> Verdict:
+        """Assess and record the generation, unless it is recorded: a training that is run again is no other one."""
+        # A number that the user gives is meant.
+        history = self._candidate.history if self._candidate and self._index is None else ()
+
+        def known() -> tuple[Origin, Assessment | None, int]:
+            origin = origin_of(trainer, module, self._training)
+            twin = of_same_weights(origin, history)
+            return origin, recorded_before(origin, history), (twin.generation if twin else generation).index
+
+        try:
+            origin, stored, seeded_as = ranks.on_rank_zero(trainer, known)
+        except Exception as error:  # of a rank that is gone, which the measurement will say
+            _log.info("the ranks cannot agree on what is recorded", exc_info=error)
+            origin, stored = Origin(training=self._training, step=trainer.global_step), None
+            seeded_as = generation.index
+        if stored is None:
+            return self._assess(trainer, module, generation, origin, seeded_as)
+        self.assessment = stored
+        if trainer.is_global_zero:
+            again = f"this training is recorded as generation {stored.generation.index} of {self.lineage!r}"
+            warnings.warn(f"{again}: nothing was added", CollapseGuardWarning, stacklevel=2)
+        return stored.verdict
+
+    def _assess(
+        self, trainer: Trainer, module: LightningModule, generation: Generation, origin: Origin | None, seeded_as: int
+    ) -> Verdict:
+        """Measure and judge the same on all ranks; with an origin the generation is recorded."""
+        is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
+        measurement = Measurement(
+            trainer=trainer,
+            module=module,
+            candidate=self._candidate or self._without_history(generation),
+            store=self._store,
+            probe=self.probe,
+            seed=self.seed,
+            seeded_as=seeded_as,
+            timeout=self.probe_timeout,
+            look=len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None,
+            decisions=self.decisions,
+            parents_are_given=self._parents is not None,
+            under="" if is_first else self.lineage,
+        )
+        self.assessment = measurement.assess(origin)
+        self.evidence = measurement.evidence
+        if trainer.is_global_zero:
+            self._tell(measurement, is_final=origin is not None)
         self._alert(trainer, self.assessment.verdict)
         return self.assessment.verdict
 
-    def _collect(self, trainer: Trainer, module: LightningModule, generation: Generation) -> Evidence:
-        evidence = self.probe.collect(
-            module,
-            self.wild_type,
-            seed=mixed_seed(self.seed, generation.index),
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
-        if not isinstance(evidence, Evidence):
-            raise InputError(f"`probe.collect` must return an Evidence, but got {type(evidence).__name__}")
-        return evidence
-
-    def _judge(
-        self, trainer: Trainer, parts: Sequence[Evidence], generation: Generation, *, is_final: bool
-    ) -> Assessment:
-        trained = with_training_set(generation, trainer.datamodule, parents_are_given=self._parents is not None)
-        candidate = replace(cast("Candidate", self._candidate), generation=trained)
-        evidence = self.evidence = merged(self.probe, parts)
-        look = len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None
-        assessment = candidate.assess(evidence, look=look, decisions=self.decisions)
-        is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
-        loggers = self._record(trainer, candidate, assessment, is_first=is_first) if is_final else trainer.loggers
-        log_readings(loggers, assessment, step=trainer.global_step, under="" if is_first else self.lineage)
-        return assessment
-
-    def _record(
-        self, trainer: Trainer, candidate: Candidate, assessment: Assessment, *, is_first: bool
-    ) -> Sequence[Logger]:
-        """Add the generation to its lineage; the loggers that are still to be told of it.
-
-        Training is paid for by now: a store that does not take its generation is no reason to raise.
-        """
-        store, evidence = cast("LineageStore", self._store), cast("Evidence", self.evidence)
-        place = in_training_run(store, trainer) if is_first else store
-        enrolled = enrol(place, candidate, assessment, evidence)
-        if enrolled.refusal:
-            generation = enrolled.assessment.generation
-            lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
-            warnings.warn(f"{lost}: {enrolled.refusal.sentence(store.address)}", CollapseGuardWarning, stacklevel=2)
-        return trainer.loggers if enrolled.refusal or place is store else others(trainer)
+    def _tell(self, measurement: Measurement, *, is_final: bool) -> None:
+        """Tell the user what went wrong, but not of every look, and the loggers what was read."""
+        if measurement.fault and (is_final or not self._is_warned):
+            self._is_warned = not is_final
+            warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
+        measurement.tell(cast("Assessment", self.assessment))
 
     def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
         """Report news once, on rank 0: not again at the end of training what an in-run assessment reported."""
@@ -315,6 +366,7 @@ class CollapseGuard(CallbackBase):
             ("assess_every_n_steps", self.assess_every_n_steps),
         ):
             whole(name, 1 if every is None else every, least=1)
+        above("probe_timeout", 1.0 if self.probe_timeout is None else self.probe_timeout, 0.0)
         if not isinstance(self.mixture, Mixture | None):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
         check_probe(self.probe, self.wild_type)

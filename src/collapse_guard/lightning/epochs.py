@@ -44,3 +44,10 @@ def end_epoch(trainer: Trainer, n_batches: int) -> None:
         batches.is_last_batch = True
         batches.total.completed = batches.total.processed - 1
         batches.current.completed = n_batches - 1
+
+
+def is_complete(trainer: Trainer) -> bool:
+    """Whether a run that was resumed had been trained to its end before."""
+    progress, most = trainer.fit_loop.epoch_progress.current, trainer.max_epochs
+    is_last_epoch = most is not None and most > 0 and progress.processed >= most
+    return bool(is_last_epoch or 0 < trainer.max_steps <= trainer.global_step)

@@ -1,53 +1,149 @@
-"""Do a thing once for all ranks: every rank gets the same result or the same error, and none waits forever."""
+"""Do a thing once for all ranks: every rank gets the same result or the same error, and none waits forever.
+
+Whatever may fail on one rank is tried before the ranks meet, and all of them meet whether it failed or not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
+import torch
 from torch import distributed
 
-from collapse_guard.errors import CollapseGuardError
+from collapse_guard.errors import CollapseGuardError, InputError
 from collapse_guard.lightning.bases import Trainer
 
+Part = TypeVar("Part")
 Result = TypeVar("Result")
+
+_PATIENCE = 0.9
+"""Share of the process group's time-out that a rank may take, so that those that wait for it do not give up first."""
 
 
 def on_rank_zero(trainer: Trainer, action: Callable[[], Result]) -> Result:
     """Run `action` on rank 0 and return its result on all ranks; if it raises, all ranks raise."""
+    if trainer.world_size == 1:
+        return action()
     result, own = _attempt(action) if trainer.is_global_zero else (None, None)
-    result, remote = trainer.strategy.broadcast((result, own and _portable(own, 0)))
+    result, remote = _met(trainer, lambda: trainer.strategy.broadcast((result, own and _portable(own, 0))))
     if failure := own or remote:
         raise failure
     return cast("Result", result)
 
 
-def gather(trainer: Trainer, action: Callable[[], Result]) -> list[Result]:
-    """Run `action` on every rank and return all results on rank 0, in order; nothing on the others.
+def together(trainer: Trainer, action: Callable[[], Part], conclude: Callable[[Sequence[Part]], Result]) -> Result:
+    """Run `action` on every rank and `conclude` on rank 0, with the results of all ranks in order; the same on all.
 
-    If it raises on one rank, all ranks raise.
+    If `action` raises on one rank, all ranks raise what the first one that failed has to say.
     """
     if trainer.world_size == 1:
-        return [action()]
+        return conclude([action()])
     part, own = _attempt(action)
-    failures: list[CollapseGuardError | None] = [None] * trainer.world_size
-    distributed.all_gather_object(failures, own and _portable(own, trainer.global_rank))
-    if failure := own or next(filter(None, failures), None):
-        raise failure
+    failures: list[str | None] = [None] * trainer.world_size
+    failure = own and _of_rank(own, trainer.global_rank)
+    _met(trainer, lambda: distributed.all_gather_object(failures, failure))
+    if first := next(filter(None, failures), None):
+        raise CollapseGuardError(first) from own
+    parts, lost = _attempt(lambda: _met(trainer, lambda: _gathered(part, trainer)))
+
+    def concluded() -> Result:
+        if lost is not None:
+            raise lost
+        return conclude(cast("list[Part]", parts))
+
+    return on_rank_zero(trainer, concluded)
+
+
+def patience(trainer: Trainer, seconds: float | None) -> float | None:
+    """The seconds that a rank may take: those that are allowed, or less where the other ranks would not wait as long.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> patience(SimpleNamespace(world_size=1, strategy=None), 60.0)
+        60.0
+        >>> two = SimpleNamespace(world_size=2, strategy=SimpleNamespace(_timeout=timedelta(seconds=100)))
+        >>> patience(two, None), patience(two, 60.0)
+        (90.0, 60.0)
+    """
+    waits = getattr(trainer.strategy, "_timeout", None) if trainer.world_size > 1 else None
+    limits = [] if seconds is None else [seconds]
+    if isinstance(waits, timedelta):
+        limits.append(_PATIENCE * waits.total_seconds())
+    return min(limits, default=None)
+
+
+def in_words(trainer: Trainer, error: Exception) -> str:
+    """An error as a statement, the same on the rank that it happened on and on the others."""
+    return str(_portable(error, trainer.global_rank)) if trainer.world_size > 1 else _statement(error)
+
+
+def _statement(error: Exception) -> str:
+    """Our own error as it is, another one with its type and the place in the code.
+
+    Example:
+        >>> _statement(CollapseGuardError("the store is gone")), _statement(ZeroDivisionError("no loss"))
+        ('the store is gone', 'ZeroDivisionError: no loss')
+    """
+    if isinstance(error, CollapseGuardError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({PurePath(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}".rstrip(": ") + place
+
+
+def _attempt(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    """The result, or the error; what cannot be sent to another rank is an error too."""
+    try:
+        result = action()
+        _check_sendable(result)
+    except Exception as error:
+        return None, error
+    return result, None
+
+
+def _met(trainer: Trainer, meet: Callable[[], Result]) -> Result:
+    """What comes of a meeting of all ranks; an error of ours where one of them does not come."""
+    try:
+        return meet()
+    except RuntimeError as error:
+        raise CollapseGuardError(
+            f"rank {trainer.global_rank} waited in vain for the others, of which one ended or does not answer: "
+            f"{error!s:.200}"
+        ) from error
+
+
+def _check_sendable(result: object) -> None:
+    try:
+        torch.save(result, io.BytesIO())
+    except Exception as error:
+        raise InputError(f"what a rank collects must be sent to rank 0, but cannot be: {error}") from error
+
+
+def _gathered(part: Any, trainer: Trainer) -> list[Any]:
     parts: list[Any] = [None] * trainer.world_size if trainer.is_global_zero else []
     distributed.gather_object(part, parts or None)
     return parts
 
 
-def _attempt(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
-    try:
-        return action(), None
-    except Exception as error:
-        return None, error
-
-
 def _portable(error: Exception, rank: int) -> CollapseGuardError:
     """The error to raise on the other ranks: our own exceptions as they are, any other one as its text."""
-    if isinstance(error, CollapseGuardError):
+    if isinstance(error, CollapseGuardError) and _is_sendable(error):
         return error
-    return CollapseGuardError(f"rank {rank} failed with {type(error).__name__}: {error}")
+    return CollapseGuardError(_of_rank(error, rank))
+
+
+def _of_rank(error: Exception, rank: int) -> str:
+    return f"rank {rank} failed{':' if isinstance(error, CollapseGuardError) else ' with'} {_statement(error)}"
+
+
+def _is_sendable(error: CollapseGuardError) -> bool:
+    """Whether another rank can make it again from its message; not so where a class takes more."""
+    try:
+        return str(type(error)(str(error))) == str(error)
+    except TypeError:
+        return False

@@ -36,20 +36,31 @@ def steer_run(
     sampler = sampler_of(trainer)
     if sampler is None:
         return None
-    fetched = ranks.gather(trainer, lambda: sampler.handed_out)
 
-    def decide() -> Decision | None:
+    def decide(fetched: Sequence[int]) -> Decision | None:
         run = _run(trainer, sampler, max(fetched))
         return steer(look, run, before=before, history=history, rule=rule, dry_run=dry_run)
 
-    decision = ranks.on_rank_zero(trainer, decide)
+    decision = ranks.together(trainer, lambda: sampler.handed_out, decide)
     if decision is None:
         return None
     if decision.from_index is not None:
         sampler.change(decision.from_index, _weights(sampler, decision), decision.rule)
-    if trainer.is_global_zero:
-        _tell(trainer, decision)
     return decision
+
+
+def tell(trainer: Trainer, decision: Decision) -> None:
+    """Tell the user and the loggers of a decision, on rank 0."""
+    if not trainer.is_global_zero:
+        return
+    message = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
+    back = "" if decision.roll_back_to is None else f"; go back to generation {decision.roll_back_to}"
+    if decision.halt:
+        warnings.warn(f"stop this training: {message}{back}", CollapseGuardWarning, stacklevel=2)
+    else:
+        _log.info("%s (from item %s of the run on)", message, decision.from_index)
+    share = {"reinjection/real_share": decision.real_after}
+    log(trainer.loggers, share, step=trainer.global_step, what="the new real share")
 
 
 def sampler_of(trainer: Trainer) -> MixtureSampler | None:
@@ -87,14 +98,3 @@ def _weights(sampler: MixtureSampler, decision: Decision) -> dict[str, float]:
     now = sampler.schedule.weights_at(decision.from_index or 0)
     left = (1.0 - decision.real_after) / (1.0 - now["real"])
     return {source: decision.real_after if source == "real" else share * left for source, share in now.items()}
-
-
-def _tell(trainer: Trainer, decision: Decision) -> None:
-    message = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
-    back = "" if decision.roll_back_to is None else f"; go back to generation {decision.roll_back_to}"
-    if decision.halt:
-        warnings.warn(f"stop this training: {message}{back}", CollapseGuardWarning, stacklevel=2)
-    else:
-        _log.info("%s (from item %s of the run on)", message, decision.from_index)
-    share = {"reinjection/real_share": decision.real_after}
-    log(trainer.loggers, share, step=trainer.global_step, what="the new real share")

@@ -11,7 +11,7 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import LineageError
 from collapse_guard.evidence import Evidence
 from collapse_guard.lineage.founding import joined
-from collapse_guard.records import Assessment, Decision, Generation, Mixture
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin
 from collapse_guard.store import LineageStore, next_index
 from collapse_guard.wildtype import WildType
 
@@ -35,6 +35,8 @@ class Candidate:
     """Number of each generation that the lineage is known to have had -> how it is restored."""
     is_numbered: bool = True
     """Whether its number was asked for. If not, it takes the next one where another process was faster."""
+    origin: Origin | None = None
+    """The training that it came from; None where that is not known."""
     follows_newest: bool = False
     """Whether its parent is the newest generation before it, also where it takes another number."""
 
@@ -70,7 +72,7 @@ class Candidate:
             look=look,
             missing=self.missing,
         )
-        return assessment.model_copy(update={"decisions": tuple(decisions)})
+        return assessment.model_copy(update={"decisions": tuple(decisions), "origin": self.origin})
 
     def assess_again(self, assessment: Assessment, evidence: Evidence) -> Assessment:
         """What the same evidence is in this place, where it was assessed in another one.

@@ -20,7 +20,7 @@ import shlex
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,7 +168,7 @@ def submit(
 
 
 def _candidate(store: LineageStore, wild_type: WildType, request: PendingRequest) -> Candidate:
-    return find_place(
+    place = find_place(
         store,
         wild_type,
         lineage=request.lineage,
@@ -181,6 +181,7 @@ def _candidate(store: LineageStore, wild_type: WildType, request: PendingRequest
         must_exist=True,
         may_exist=True,
     )
+    return replace(place, origin=request.origin)
 
 
 Save = Callable[[Candidate, Assessment], Path]
@@ -279,6 +280,7 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         seed=assessment.seed,
         look=assessment.look,
         decisions=assessment.decisions,
+        origin=assessment.origin,
         created=datetime.now(UTC),
     )
 

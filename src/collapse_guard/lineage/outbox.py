@@ -39,7 +39,7 @@ from collapse_guard.canonical import SampleKind, normal_samples
 from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Scores
-from collapse_guard.records import Decision, Mixture, Record
+from collapse_guard.records import Decision, Mixture, Origin, Record
 
 PENDING = Path(".collapse_guard", "pending")
 """Where evidence waits, in the working directory."""
@@ -94,6 +94,8 @@ class PendingRequest(Record):
     """How often it was assessed before, in its training; None: it is assessed only once."""
     decisions: tuple[Decision, ...] = ()
     """What was done in the middle of its training."""
+    origin: Origin | None = None
+    """The training that it came from, where known."""
     created: AwareDatetime
     """When the evidence was collected."""
 

@@ -11,6 +11,7 @@ from collapse_guard.records.decision import Decision
 from collapse_guard.records.generation import Generation, Mixture
 from collapse_guard.records.intake import Intake
 from collapse_guard.records.lost import LostItem
+from collapse_guard.records.origin import Origin
 from collapse_guard.records.outlook import Outlook
 from collapse_guard.records.readings import Reading, TailStratum
 from collapse_guard.records.record import Record
@@ -24,6 +25,8 @@ class Assessment(Record):
     """The generation assessed."""
     evidence: str = ""
     """Digest of the evidence (`Evidence.digest`); empty where an earlier version did not make one."""
+    origin: Origin | None = None
+    """The training that it came from; None where no guard saw its training."""
     intake: tuple[Intake, ...] = ()
     """What was read of each part of the evidence, counted; empty where an earlier version did not count."""
     readings: dict[str, Reading]

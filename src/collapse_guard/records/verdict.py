@@ -64,6 +64,7 @@ class ReasonKind(StrEnum):
     NO_BASELINE = "no_baseline"
     GAP = "gap"
     NOT_READ = "not_read"
+    NOT_MEASURED = "not_measured"
     UNINFORMATIVE = "uninformative"
     NEAR_A_UNIT = "near_a_unit"
     SEED_NOISE = "seed_noise"
@@ -137,6 +138,11 @@ class Verdict(Record):
     def known(self) -> Severity:
         """The severity that alerts follow: `shown`, or else `severity`."""
         return self.severity if self.shown is None else self.shown
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether nothing was measured that it could rest on."""
+        return any(reason.kind is ReasonKind.NOT_MEASURED for reason in self.reasons)
 
     def disbelieves(self, indicator: str) -> bool:
         """Whether an indicator's evidence does not look like what it should be, such as losses in another unit."""

@@ -254,8 +254,8 @@ def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
 
 
 def _content(assessment: Assessment) -> dict[str, Any]:
-    """All but the names of the files that the evidence was read from: a renamed file is the same evidence."""
-    return assessment.model_copy(update={"intake": ()}).to_dict()
+    """All but where the evidence came from: a renamed file or a training that is run again is the same evidence."""
+    return assessment.model_copy(update={"intake": (), "origin": None}).to_dict()
 
 
 def check_attachments(attachments: Mapping[str, str]) -> None:

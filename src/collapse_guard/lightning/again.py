@@ -1,0 +1,46 @@
+"""A training that is run again, as after a kill, is the same generation: it is known by its name or by its weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from collapse_guard.lightning.bases import Trainer
+from collapse_guard.probes.weights import weights_digest
+from collapse_guard.records import Assessment, Origin
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
+
+_log = logging.getLogger("collapse_guard")
+
+
+def origin_of(trainer: Trainer, module: LightningModule, training: str) -> Origin:
+    """The training up to now, with the weights that it came to where they can be read."""
+    try:
+        weights = weights_digest(module)
+    except Exception as error:  # of a device that failed; then the measurement says so
+        _log.info("the weights cannot be read", exc_info=error)
+        weights = ""
+    return Origin(training=training, step=trainer.global_step, weights=weights)
+
+
+def recorded_before(origin: Origin, history: Sequence[Assessment]) -> Assessment | None:
+    """The stored generation that is what this training came to: it was recorded, and then the training was run again.
+
+    Example:
+        >>> recorded_before(Origin(training="a", step=80), [])
+    """
+    known = (past for past in history if past.origin is not None and origin.is_of(past.origin))
+    return next(known, None)
+
+
+def of_same_weights(origin: Origin, history: Sequence[Assessment]) -> Assessment | None:
+    """The stored generation of the same weights. Measured with its seed, the same evidence comes of the same training.
+
+    Example:
+        >>> of_same_weights(Origin(training="a", step=80, weights="b0b5"), [])
+    """
+    known = (past for past in history if past.origin is not None and past.origin.weights == origin.weights != "")
+    return next(known, None)

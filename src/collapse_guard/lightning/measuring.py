@@ -1,0 +1,161 @@
+"""Measure the generation in training, and record it. Training is paid for by then: a failure is told, never raised."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, cast
+
+from collapse_guard.errors import InputError
+from collapse_guard.evidence import Evidence
+from collapse_guard.lightning import ranks
+from collapse_guard.lightning.bases import Trainer
+from collapse_guard.lightning.logging import in_training_run, log_readings, others
+from collapse_guard.lineage.candidate import Candidate
+from collapse_guard.lineage.enrol import enrol
+from collapse_guard.lineage.training_set import with_training_set
+from collapse_guard.lineage.unmeasured import unmeasured
+from collapse_guard.probes.isolation import untouched
+from collapse_guard.probes.probe import Probe, merged
+from collapse_guard.probes.sharding import mixed_seed
+from collapse_guard.probes.time_limit import within
+from collapse_guard.records import Assessment, Decision, Origin
+from collapse_guard.store import LineageStore
+from collapse_guard.store.mlflow.address import without_password
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
+    from pytorch_lightning.loggers import Logger
+
+_log = logging.getLogger("collapse_guard")
+
+
+@dataclass(kw_only=True)
+class Measurement:
+    """One measurement of the generation in training: evidence of all ranks, assessed on rank 0, the same on all."""
+
+    trainer: Trainer
+    module: LightningModule
+    candidate: Candidate
+    """The generation in training, on rank 0 with its history."""
+    store: LineageStore | None
+    """Where it is to be recorded; known on rank 0 only."""
+    probe: Probe
+    seed: int
+    """Of the guard."""
+    seeded_as: int
+    """Number of the generation whose samples it draws: its own, or that of the stored one with the same weights."""
+    timeout: float | None
+    look: int | None
+    """How often it was judged before; None: it is judged only once."""
+    decisions: Sequence[Decision]
+    """Made in its training."""
+    parents_are_given: bool
+    """Whether the user named them."""
+    under: str
+    """Put before the names of metrics for loggers, where another guard owns the plain ones."""
+    evidence: Evidence | None = None
+    """What was collected, on rank 0."""
+    fault: str = ""
+    """What went wrong and what to do, in words; empty: nothing."""
+    _untold: Sequence[Logger] = field(default=(), init=False)
+    _warned: Sequence[warnings.WarningMessage] = field(default=(), init=False)
+
+    def assess(self, origin: Origin | None) -> Assessment:
+        """Collect on all ranks, judge on rank 0, record there what is final, and share the assessment.
+
+        Args:
+            origin: Of a generation whose training is over, which is recorded; None: a look at one in training.
+        """
+        trainer = self.trainer
+        try:
+            with untouched(self.module):
+                return ranks.together(trainer, self._collect, lambda parts: self._judge(parts, origin))
+        except Exception as error:
+            _log.info("generation %s was not measured", self.candidate.generation.index, exc_info=error)
+            why = without_password(ranks.in_words(trainer, error))
+            self.fault = self._of_look(why) if origin is None else self._of_generation(why)
+            return unmeasured(self.candidate.generation, self.candidate.policy, why)
+
+    def tell(self, assessment: Assessment) -> None:
+        """Tell the user and the loggers, on rank 0, once the record is made."""
+        self._pass_on()
+        log_readings(self._untold, assessment, step=self.trainer.global_step, under=self.under)
+
+    def _collect(self) -> Evidence:
+        """This rank's part."""
+        place = {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+        seed, wild_type = mixed_seed(self.seed, self.seeded_as), self.candidate.wild_type
+        return self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
+
+    def _asked(self, method: str, ask: Callable[[], object]) -> Evidence:
+        """What a method of the probe returns in time."""
+        limit = ranks.patience(self.trainer, self.timeout)
+        evidence = within(limit, ask, late=_late(method, limit, self.timeout))
+        if not isinstance(evidence, Evidence):
+            raise InputError(f"`probe.{method}` must return an Evidence, but got {type(evidence).__name__}")
+        return evidence
+
+    def _judge(self, parts: Sequence[Evidence], origin: Origin | None) -> Assessment:
+        self.evidence = self._asked("merge", lambda: merged(self.probe, parts))
+        _check_not_empty(self.evidence)
+        trained = with_training_set(
+            self.candidate.generation, self.trainer.datamodule, parents_are_given=self.parents_are_given
+        )
+        candidate = replace(self.candidate, generation=trained, origin=origin)
+        assessment = candidate.assess(self.evidence, look=self.look, decisions=self.decisions)
+        self._untold = self.trainer.loggers
+        return assessment if origin is None else self._record(candidate, assessment, self.evidence)
+
+    def _record(self, candidate: Candidate, assessment: Assessment, evidence: Evidence) -> Assessment:
+        """Add the generation to its lineage, in the trainer's run if its guard owns that."""
+        store, generation = cast("LineageStore", self.store), candidate.generation
+        place = store if self.under else in_training_run(store, self.trainer)
+        # Told later: where warnings are errors, they must not come between the record and what is known of it.
+        try:
+            with warnings.catch_warnings(record=True) as self._warned:
+                warnings.simplefilter("always")
+                enrolled = enrol(place, candidate, assessment, evidence)
+        except BaseException:
+            self._pass_on()
+            raise
+        if enrolled.refusal:
+            lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
+            self.fault = f"{lost}: {enrolled.refusal.sentence(store.address)}"
+            return assessment
+        self.fault = enrolled.already_stored
+        self._untold = self.trainer.loggers if place is store else others(self.trainer)
+        return enrolled.assessment
+
+    def _pass_on(self) -> None:
+        for one in self._warned:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+    def _of_look(self, why: str) -> str:
+        return (
+            f"the model could not be measured after step {self.trainer.global_step}: {why}. Training goes on, and "
+            "later looks are tried without another warning. Mend it before the generation is measured at its end"
+        )
+
+    def _of_generation(self, why: str) -> str:
+        generation = self.candidate.generation
+        return (
+            f"generation {generation.index} of {generation.lineage!r} is trained, but was not measured: {why}. It is "
+            "not in its lineage, and its number is free. Save its weights, mend what failed, and call `trainer.fit` "
+            "again, in another process with its last checkpoint as `ckpt_path`: what is trained is only measured"
+        )
+
+
+def _late(method: str, limit: float | None, timeout: float | None) -> str:
+    advice = "give `probe_timeout` more seconds"
+    if limit != timeout:
+        advice = "give the process group a longer time-out, as `DDPStrategy(timeout=...)`, because the other ranks wait"
+    return f"`probe.{method}` did not end within {limit or 0.0:g} s: {advice}, or let the probe collect less"
+
+
+def _check_not_empty(evidence: Evidence) -> None:
+    collected = [getattr(evidence, part.name) for part in fields(Evidence) if part.name != "sources"]
+    if not any(part is not None and len(part) for part in collected):
+        raise InputError("`probe.collect` must return at least one sample, loss or score, but got none")
