@@ -18,6 +18,7 @@ from collapse_guard.errors import CollapseGuardError, LineageError
 from collapse_guard.store.mlflow import deadline, reachability
 from collapse_guard.store.mlflow.address import is_server, sqlite_path, without_password
 from collapse_guard.store.mlflow.locks import lock
+from collapse_guard.store.mlflow.tables import make_tables
 
 REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE")
 """MLflow's codes for "the store answers, and says no"; all others mean that it cannot be used now."""
@@ -111,6 +112,7 @@ class Connection:
     def _opened(self) -> MlflowClient:
         """The client, with the tables made: two processes that make them at once break them."""
         with lock(self.uri, seconds=deadline.current().remaining):
+            make_tables(self.uri)
             return MlflowClient(tracking_uri=self.uri)
 
     def _error(self, error: Exception) -> CollapseGuardError:

@@ -1,0 +1,37 @@
+"""A process that is killed while the tables of a new store are made."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from collapse_guard.store import open_store
+from waiting import PATIENCE
+
+KILLED = """
+import json, os, sys
+from alembic.ddl.impl import DefaultImpl
+from collapse_guard.records import Assessment
+from collapse_guard.store import open_store
+
+add, added = DefaultImpl.add_column, []
+
+def killed(self, *arguments, **settings):
+    added.append(arguments)
+    return os._exit(9) if len(added) == 20 else add(self, *arguments, **settings)
+
+DefaultImpl.add_column = killed
+open_store(sys.argv[1]).append(Assessment.from_dict(json.loads(sys.argv[2])))
+"""
+
+
+@pytest.mark.slow
+def test_leaves_no_store_that_nobody_can_open(tmp_path, make):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    command = [sys.executable, "-c", KILLED, uri, json.dumps(make().to_dict())]
+    assert subprocess.run(command, timeout=PATIENCE, check=False).returncode == 9
+    store = open_store(uri)
+    store.append(make())
+    assert [past.to_dict() for past in store.history("newsbot")] == [make().to_dict()]
+    assert not [path for path in tmp_path.iterdir() if "unfinished" in path.name]
