@@ -7,10 +7,12 @@ import hashlib
 import unicodedata
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collapse_guard.corpus import unique
 from collapse_guard.corpus.documents import Documents, content_hash
 from collapse_guard.errors import CorpusError
 
@@ -75,17 +77,37 @@ def test_equal_documents_hash_alike_and_other_ones_are_not_equal() -> None:
     assert documents != ["a  b", "c"]
 
 
+def unique_documents(texts: object) -> Documents:
+    """All unique texts, in their order."""
+    with unique.UniqueTexts(texts) as found:
+        documents = found.select(np.arange(len(found)))
+        assert (documents.texts, list(documents.hashes)) == (list(found), list(found.hashes))
+        assert [found[i] for i in range(len(found))] == documents.texts
+    return documents
+
+
+def test_unique_texts_are_the_same_when_they_are_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{i % 700}  é\n" + " " * (i % 3) for i in range(2000)]
+    held = unique_documents(texts)
+    monkeypatch.setattr(unique, "_BYTES_IN_MEMORY", 100)
+    assert unique_documents(texts[::-1]).texts == held.texts
+    by_hash: dict[str, str] = {}
+    for text in texts:
+        by_hash[content_hash(text)] = min(text, by_hash.get(content_hash(text), text))
+    assert dict(zip(held.hashes, held.texts, strict=True)) == by_hash
+
+
 @given(texts_lists | st.lists(st.text(alphabet="a \n", max_size=4)), st.randoms())
 def test_unique_documents_do_not_depend_on_the_order(texts: list[str], random: object) -> None:
     shuffled = list(texts)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    unique = Documents.unique(shuffled)
-    assert unique.texts == Documents.unique(texts).texts
-    assert set(unique.hashes) == {content_hash(text) for text in texts if text.strip()}
-    assert list(unique.hashes) == sorted(set(unique.hashes))
+    found = unique_documents(shuffled)
+    assert found.texts == unique_documents(texts).texts
+    assert set(found.hashes) == {content_hash(text) for text in texts if text.strip()}
+    assert list(found.hashes) == sorted(set(found.hashes))
 
 
-@pytest.mark.parametrize("make", [Documents.from_texts, Documents.unique])
+@pytest.mark.parametrize("make", [Documents.from_texts, unique_documents])
 @pytest.mark.parametrize(
     ("bad", "said"),
     [

@@ -10,9 +10,12 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from collapse_guard.errors import CorpusError
 
+HASH_BYTES = 16
+"""Bytes of a content hash."""
 _BATCH = 1024
 
 
@@ -25,8 +28,13 @@ def content_hash(text: str) -> str:
         >>> content_hash("Fellow  citizens\\n") == content_hash("Fellow citizens")
         True
     """
+    return content_digest(text).hex()
+
+
+def content_digest(text: str) -> bytes:
+    """The bytes of a content hash."""
     canonical = " ".join(unicodedata.normalize("NFC", text).split())
-    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
 
 
 class Documents(Sequence[str]):
@@ -43,7 +51,7 @@ class Documents(Sequence[str]):
     __slots__ = ("_hashes", "_texts")
 
     def __init__(self, texts: pa.Array, hashes: pa.Array) -> None:
-        """Hold arrays of `large_string` and `string` of equal length; use `from_texts` or `unique` instead."""
+        """Hold arrays of `large_string` and of 16 bytes, of equal length; use `from_texts` instead."""
         self._texts = texts
         self._hashes = hashes
 
@@ -51,40 +59,22 @@ class Documents(Sequence[str]):
     def from_texts(cls, texts: Iterable[str]) -> Documents:
         """Hold texts as they are; raises CorpusError if one is not a str or has no UTF-8 form (a lone surrogate)."""
         chunks: list[pa.Array] = []
-        hashes: list[str] = []
-        iterator = _check_texts(texts)
+        hashes: list[pa.Array] = []
+        iterator = check_texts(texts)
         while batch := list(islice(iterator, _BATCH)):
             chunks.append(pa.array(batch, pa.large_string()))
-            hashes.extend(map(content_hash, batch))
-        return cls(_concatenate(chunks), pa.array(hashes, pa.string()))
-
-    @classmethod
-    def unique(cls, texts: Iterable[str]) -> Documents:
-        """Hold one text per content hash, without blank ones, in the order of the hashes.
-
-        The result does not depend on the order of `texts`: of texts with equal hashes, the first in the order of code
-        points is kept. Raises CorpusError as `from_texts` does.
-
-        Example:
-            >>> sorted(Documents.unique(["war", " war", "", "peace"]))
-            [' war', 'peace']
-        """
-        by_hash: dict[str, str] = {}
-        for text in _check_texts(texts):
-            if text and not text.isspace():
-                key = content_hash(text)
-                by_hash[key] = min(text, by_hash.get(key, text))
-        ordered = sorted(by_hash)
-        chunks = [
-            pa.array(map(by_hash.pop, ordered[i : i + _BATCH]), pa.large_string())
-            for i in range(0, len(ordered), _BATCH)
-        ]
-        return cls(_concatenate(chunks), pa.array(ordered, pa.string()))
+            hashes.append(pa.array(map(content_digest, batch), pa.binary(HASH_BYTES)))
+        return cls(_concatenate(chunks, pa.large_string()), _concatenate(hashes, pa.binary(HASH_BYTES)))
 
     @property
     def hashes(self) -> tuple[str, ...]:
         """Content hash of each document."""
-        return tuple(self._hashes.to_pylist())
+        return tuple(self.stream_hashes())
+
+    def stream_hashes(self) -> Iterator[str]:
+        """Content hash of each document, one after the other."""
+        for start in range(0, len(self), _BATCH):
+            yield from (digest.hex() for digest in self._hashes.slice(start, _BATCH).to_pylist())
 
     @property
     def texts(self) -> list[str]:
@@ -94,6 +84,16 @@ class Documents(Sequence[str]):
     def to_arrow(self) -> pa.Array:
         """The texts as an Arrow array of `large_string`, without a copy."""
         return self._texts
+
+    def reach(self, size: int) -> int:
+        """How many of the first documents have at most so many bytes together, at least one.
+
+        Example:
+            >>> Documents.from_texts(["war", "and", "peace"]).reach(7)
+            2
+        """
+        ends = np.cumsum(pc.binary_length(self._texts).to_numpy())
+        return max(1, int(np.searchsorted(ends, size, side="right")))
 
     def select(self, indices: Sequence[int] | np.ndarray[Any, Any]) -> Documents:
         """The documents at `indices`, in that order; raises IndexError for an index out of range."""
@@ -135,11 +135,12 @@ class Documents(Sequence[str]):
         return f"Documents({len(self)} documents, {self._texts.nbytes:,} bytes)"
 
 
-def _concatenate(chunks: list[pa.Array]) -> pa.Array:
-    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
+def _concatenate(chunks: list[pa.Array], kind: pa.DataType) -> pa.Array:
+    return pa.concat_arrays(chunks) if chunks else pa.array([], kind)
 
 
-def _check_texts(texts: Iterable[str]) -> Iterator[str]:
+def check_texts(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, one after the other; raises CorpusError at one that is no str or has no UTF-8 form."""
     required = "`documents` must be an iterable of str"
     if isinstance(texts, str):
         raise CorpusError(f"{required}, but got one str: wrap it in a list, or read a file with `read_documents`")

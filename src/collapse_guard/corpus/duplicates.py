@@ -37,7 +37,9 @@ class Match(NamedTuple):
     """Jaccard similarity of the two."""
 
 
-def duplicate_labels(texts: Iterable[str], *, threshold: float = 0.8, seed: int = 0) -> IntArray:
+def duplicate_labels(
+    texts: Iterable[str], *, threshold: float = 0.8, seed: int = 0, reading: Iterable[str] | None = None
+) -> IntArray:
     """Label each document with its cluster of near duplicates.
 
     Two documents are near duplicates where the Jaccard similarity `|A ∩ B| / |A ∪ B|` of their sets of word 5-grams
@@ -45,7 +47,8 @@ def duplicate_labels(texts: Iterable[str], *, threshold: float = 0.8, seed: int 
     one shingle; a document without words has no near duplicate.
 
     A pair at similarity s becomes a candidate with probability `1 - (1 - s^r)^b` (b bands of r MinHashes, see
-    `minhash.bands`), at least 0.999 at the threshold and more above it. Candidates are then checked exactly (up to collisions
+    `minhash.bands`), at least 0.999 at the threshold and more above it. Candidates are then checked exactly (up to
+    collisions
     of 64-bit hashes), so no pair below the threshold is joined. In a bucket of candidates each document is checked
     against the first one and the eight before it, not against all. So the cost stays linear if thousands of documents
     share a template; a pair that is further apart in a large bucket is joined through the documents between them or in
@@ -55,6 +58,7 @@ def duplicate_labels(texts: Iterable[str], *, threshold: float = 0.8, seed: int 
         texts: n documents; a sequence is read once, and those of its texts that may be alike once more.
         threshold: Smallest similarity that counts, in [0.1, 1].
         seed: Seed of the hash functions.
+        reading: The same texts, watched while all are read; None: nobody waits.
 
     Returns:
         n: labels 0, 1, … in the order of first appearance.
@@ -75,7 +79,7 @@ def duplicate_labels(texts: Iterable[str], *, threshold: float = 0.8, seed: int 
     """
     usable_threshold("threshold", threshold)
     documents = texts if isinstance(texts, Sequence) else list(texts)
-    with Signatures(documents, threshold, seed) as signatures:
+    with Signatures(documents, threshold, seed, reading) as signatures:
         labels = _joined(signatures, threshold)
     filled = signatures.filled
     first = filled[np.unique(labels, return_index=True)[1]]

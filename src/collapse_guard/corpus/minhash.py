@@ -5,7 +5,7 @@ Source: Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.3-3.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -55,8 +55,8 @@ class Signatures:
     none are held beyond 32 million words.
     """
 
-    def __init__(self, texts: Sequence[str], threshold: float, seed: int) -> None:
-        """Read all texts once."""
+    def __init__(self, texts: Sequence[str], threshold: float, seed: int, reading: Iterable[str] | None = None) -> None:
+        """Read all texts once, from `reading` where they are watched."""
         self._texts = texts
         self.n_bands, rows = bands(threshold)
         multipliers = _multipliers(self.n_bands, rows, seed)
@@ -64,7 +64,7 @@ class Signatures:
         self._runs: list[_Run] = []
         self._held: list[tuple[HashArray, IntArray]] | None = []
         filled, n_texts, n_shingles = [np.zeros(0, np.int64)], 0, 0
-        for hashes, counts in hashed(texts):
+        for hashes, counts in hashed(texts if reading is None else reading):
             occurring = np.flatnonzero(counts)
             filled.append(n_texts + occurring)
             n_texts += len(counts)

@@ -21,6 +21,8 @@ Thing = TypeVar("Thing")
 
 MOST_TRAINING_DOCUMENTS = 50_000
 """Number of pool documents, chosen at random, to look for copies in; with a larger pool the result is a lower bound."""
+MOST_TRAINING_BYTES = 1 << 26
+"""Bytes that these documents have at most."""
 
 
 class Shared:
@@ -67,9 +69,10 @@ class Instruments(Shared):
 
     @cached_property
     def pool(self) -> list[str]:
-        """Documents of the pool, at most 50,000."""
+        """Documents of the pool, at most 50,000 and 64 MB."""
         # The pool stands in a random order that depends on its contents alone.
-        return self.wild_type.pool[:MOST_TRAINING_DOCUMENTS].texts
+        head = self.wild_type.pool[:MOST_TRAINING_DOCUMENTS]
+        return head[: head.reach(MOST_TRAINING_BYTES)].texts
 
     @cached_property
     def pool_tokens(self) -> list[IntArray]:

@@ -24,6 +24,8 @@ from collapse_guard.wildtype.geometry import LARGEST_REFERENCE
 
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
 
+MOST_BYTES = 1 << 26
+"""Bytes of the pool whose words and phrases are counted."""
 SHOWN_CHARACTERS = 120
 """Documents are shortened to about this many characters."""
 _KINDS: tuple[Kind, ...] = ("word", "2-gram", "3-gram")
@@ -48,9 +50,9 @@ def what_was_lost(
     samples are few beside the real data. What is too rare to tell is never called lost. What is absent comes first,
     the most expected before the others.
 
-    - Words and phrases of two and three words of evaluation and pool that occur in at least three documents. They come
-      in bursts, so r and o are counted in bursts (occurrences / occurrences per document) for the chance. A phrase of
-      which a part is lost already is left out.
+    - Words and phrases of two and three words of evaluation and pool (of which 64 MB, chosen at random) that occur in
+      at least three documents. They come in bursts, so r and o are counted in bursts (occurrences / occurrences per
+      document) for the chance. A phrase of which a part is lost already is left out.
     - Clusters of the frozen codebook (`wild_type.geometry`). Real data are the evaluation vectors, or the openings of
       the evaluation documents: so many characters as samples have (median), because embeddings change with length.
     - Documents: the same openings, or vectors. Around each there is a ball that holds so many other real ones that
@@ -173,7 +175,8 @@ def _of_words(wild_type: WildType, texts: list[str], most: int) -> Iterator[Lost
 
 
 def _phrases_of(wild_type: WildType) -> Phrases:
-    documents = chain(wild_type.evaluation, wild_type.pool)
+    pool = wild_type.pool
+    documents = chain(wild_type.evaluation, pool[: pool.reach(MOST_BYTES)])
     return Phrases.from_arrays(wild_type.kept("phrases", lambda: Phrases.of(documents).arrays()))
 
 

@@ -108,6 +108,8 @@ class TextContents:
     """The rare words among them."""
     geometry: Geometry
     """The pool as points: embeddings of its first documents, and what is fitted on them."""
+    n_alike: int | None = None
+    """Documents that resemble another one; the first of each cluster does not count. None: it was read from files."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -155,7 +157,7 @@ def _described(settings: Settings) -> dict[str, Any]:
 def _text_parts(contents: TextContents) -> Iterable[bytes]:
     for role, documents in (("evaluation", contents.evaluation), ("pool", contents.pool)):
         yield _json({"role": role, "documents": len(documents)})
-        for content_hash, text in zip(documents.hashes, documents, strict=True):
+        for content_hash, text in zip(documents.stream_hashes(), documents, strict=True):
             yield content_hash.encode()
             yield text.encode()
     yield contents.tokenizer.to_str().encode()

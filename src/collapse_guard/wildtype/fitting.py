@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
 from collapse_guard.corpus.lexicon import count_words, rare_words
+from collapse_guard.corpus.unique import UniqueTexts
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.wildtype.contents import (
     Contents,
@@ -28,6 +29,8 @@ from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
+MOST_FITTED = 1 << 26
+"""Bytes of text that tokenizer and embedder are fitted on."""
 FEWEST = 20
 """Distinct documents or rows that a wild type needs."""
 N_CHECKED = 4
@@ -35,23 +38,42 @@ N_CHECKED = 4
 _EMBEDDER_TOLERANCE = 1e-3
 
 
-def fit_texts(documents: Iterable[str], settings: TextSettings, embedder: TextEmbedder | None) -> TextContents:
+class Watch(Protocol):
+    """Watches a pass over documents, for a person who waits."""
+
+    def __call__(self, doing: str, texts: Iterable[str], n: int) -> Iterable[str]:
+        """The n texts, of which each is told to whoever waits."""
+
+
+def unwatched(doing: str, texts: Iterable[str], n: int) -> Iterable[str]:  # noqa: ARG001 - as `Watch`
+    """The texts as they are."""
+    return texts
+
+
+def fit_texts(
+    documents: Iterable[str], settings: TextSettings, embedder: TextEmbedder | None, watch: Watch = unwatched
+) -> TextContents:
     """Drop blank and duplicate documents, split the rest, and fit the instruments.
 
-    Tokenizer, embedder and geometry are fitted on the pool alone; words are counted in evaluation and pool.
+    Tokenizer, embedder and geometry are fitted on the pool alone, of which they see at most 64 MB, chosen at random;
+    words are counted in evaluation and pool.
     """
-    unique = Documents.unique(documents)
-    split = _split_texts(unique, settings)
-    evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
-    counts = count_words(chain(evaluation, pool))
+    with UniqueTexts(documents) as unique:
+        split, n_alike = _split_texts(unique, settings, watch)
+        evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
+    counts = count_words(watch("counting words", chain(evaluation, pool), len(evaluation) + len(pool)))
     custom = None if embedder is None else CustomEmbedder(embedder)
-    embed = custom or TfidfEmbedder.fit(pool, dim=settings.embedding_dim, seed=settings.seed)
     # The split left the clusters of the pool in a random order, so its head is a sample of it.
+    sample = pool[: pool.reach(MOST_FITTED)]
+    embed = custom or TfidfEmbedder.fit(sample, dim=settings.embedding_dim, seed=settings.seed)
     head = embed(pool[:LARGEST_REFERENCE])
     return TextContents(
         evaluation=evaluation,
         pool=pool,
-        tokenizer=train_tokenizer(pool, vocabulary_size=settings.vocabulary_size),
+        n_alike=n_alike,
+        tokenizer=train_tokenizer(
+            watch("training the tokenizer", sample, len(sample)), vocabulary_size=settings.vocabulary_size
+        ),
         embedder=embed,
         embedder_check=None if custom is None else check_of(custom, evaluation),
         known_words=counts,
@@ -124,18 +146,25 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
     return bool(np.linalg.norm(again - before) <= _EMBEDDER_TOLERANCE * np.linalg.norm(before))
 
 
-def _split_texts(unique: Documents, settings: TextSettings) -> Split:
+def _split_texts(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
+    """The split, and how many documents resemble another one."""
     _require(len(unique), "distinct documents that are not blank", "`documents`")
-    labels = duplicate_labels(unique, threshold=settings.near_duplicate_threshold, seed=settings.seed)
+    labels = duplicate_labels(
+        unique,
+        threshold=settings.near_duplicate_threshold,
+        seed=settings.seed,
+        reading=watch("looking for near duplicates", unique, len(unique)),
+    )
+    n_clusters = int(labels.max()) + 1
     n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
     split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(
         split,
         settings.n_folds,
-        f"{len(unique)} documents in {int(labels.max()) + 1} clusters of near duplicates and "
+        f"{len(unique)} documents in {n_clusters} clusters of near duplicates and "
         f"`evaluation_fraction={settings.evaluation_fraction:g}`",
     )
-    return split
+    return split, len(unique) - n_clusters
 
 
 def _n_evaluation(n: int, fraction: float, most: int) -> int:

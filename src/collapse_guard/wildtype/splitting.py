@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import IntArray
+
+_DRAW_BYTES = 16
 
 
 class Split(NamedTuple):
@@ -38,12 +41,24 @@ def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, 
         >>> sorted(split.evaluation.tolist() + split.pool.tolist())
         [0, 1, 2, 3]
     """
-    evaluation: list[int] = []
-    pool: list[int] = []
-    for members in _drawn_clusters(labels, keys, seed):
-        side = evaluation if len(evaluation) + len(members) <= n_evaluation else pool
-        side.extend(members)
-    return Split(np.array(evaluation, np.int64), np.array(pool, np.int64))
+    by_key = _sorted(keys)
+    clusters, first, members = np.unique(labels[by_key], return_index=True, return_inverse=True)
+    drawn_by = np.fromiter((_draw(keys[i], seed) for i in by_key[first]), f"S{_DRAW_BYTES}", len(clusters))
+    high, low = drawn_by.view(">u8").reshape(-1, 2).T
+    order = np.lexsort((low, high))
+    sizes = np.bincount(members, minlength=len(clusters))
+    is_drawn, room = np.zeros(len(clusters), np.bool_), n_evaluation
+    for cluster in order:
+        if sizes[cluster] <= room:
+            is_drawn[cluster] = True
+            room -= int(sizes[cluster])
+        if not room:
+            break
+    ranks = np.empty(len(clusters), np.int64)
+    ranks[order] = np.arange(len(clusters))
+    drawn = np.argsort(ranks[members], kind="stable")
+    for_evaluation = is_drawn[members[drawn]]
+    return Split(by_key[drawn[for_evaluation]], by_key[drawn[~for_evaluation]])
 
 
 def row_keys(rows: npt.NDArray[np.float64]) -> list[str]:
@@ -57,12 +72,12 @@ def row_keys(rows: npt.NDArray[np.float64]) -> list[str]:
     return [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in canonical]
 
 
-def _drawn_clusters(labels: IntArray, keys: Sequence[str], seed: int) -> list[list[int]]:
-    clusters: dict[int, list[int]] = {}
-    for item in sorted(range(len(keys)), key=keys.__getitem__):
-        clusters.setdefault(int(labels[item]), []).append(item)
-    return sorted(clusters.values(), key=lambda members: _draw(keys[members[0]], seed))
+def _sorted(keys: Sequence[str]) -> IntArray:
+    """Numbers of the items by their keys; millions of items come sorted, and their keys are not all made at once."""
+    if all(before <= after for before, after in pairwise(keys)):
+        return np.arange(len(keys))
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def _draw(key: str, seed: int) -> Any:
-    return hashlib.blake2b(key.encode(), digest_size=16, salt=seed.to_bytes(8, "little")).digest()
+def _draw(key: str, seed: int) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=_DRAW_BYTES, salt=seed.to_bytes(8, "little")).digest()

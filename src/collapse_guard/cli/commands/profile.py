@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,8 @@ import typer
 from rich.table import Table
 
 from collapse_guard.cli import options
-from collapse_guard.cli.terminal import errors, output, say, say_warning
+from collapse_guard.cli.terminal import output, say, say_warning
+from collapse_guard.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from collapse_guard.corpus.files import TextFiles
@@ -60,11 +61,16 @@ def profile(
             n_blank += not text
             yield text
 
-    with errors().status("fitting the wild type"):
+    with waiting() as wait:
         wild_type = WildType.fit(
-            counted(), seed=seed, group_tokens=group_tokens, evaluation_fraction=evaluation_fraction
+            wait.read(counted(), files),
+            seed=seed,
+            group_tokens=group_tokens,
+            evaluation_fraction=evaluation_fraction,
+            watch=wait.watch,
         )
-        wild_type.save(out)
+        wait.for_the_rest("writing it, and reading it as a baseline")
+        wild_type = replace(wild_type, home=wild_type.save(out).absolute())
         facts, reference = _facts(wild_type), reference_readings(wild_type, sample_tokens=None)
         intake = _intake(wild_type, files, rows=n_read, empty=n_blank)
     say(f"Read {intake}.\n")
@@ -99,15 +105,11 @@ def _facts(wild_type: WildType) -> dict[str, str]:
 
 def _n_alike(wild_type: WildType) -> int:
     """Number of documents that are near duplicates of another one; the first of each cluster does not count."""
-    from collapse_guard.corpus.duplicates import duplicate_labels
-    from collapse_guard.wildtype.contents import TextSettings
+    from collapse_guard.wildtype.contents import TextContents
 
-    settings = wild_type.settings
-    assert isinstance(settings, TextSettings)  # noqa: S101
-    labels = duplicate_labels(
-        chain(wild_type.evaluation, wild_type.pool), threshold=settings.near_duplicate_threshold, seed=settings.seed
-    )
-    return len(labels) - len(set(labels.tolist()))
+    contents = wild_type.contents
+    assert isinstance(contents, TextContents)  # noqa: S101
+    return contents.n_alike or 0
 
 
 def _gaps(wild_type: WildType, reference: Readings) -> list[str]:
