@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -132,3 +132,22 @@ def test_a_pool_that_is_too_small_for_the_neighbours_of_a_document_is_refused(co
 def test_more_folds_than_evaluation_documents_are_refused(corpus: Corpus) -> None:
     with pytest.raises(InputError, match=r"at least 4 for evaluation .* give 3 and 197"):
         WildType.fit(corpus(), max_evaluation_documents=3)
+
+
+def test_each_pass_over_the_documents_is_watched(corpus: Corpus) -> None:
+    seen: dict[str, list[int]] = {}
+
+    def watch(doing: str, texts: Iterable[str], n: int) -> Iterator[str]:
+        seen[doing] = [n, 0]
+        for text in texts:
+            seen[doing][1] += 1
+            yield text
+
+    watched = WildType.fit(corpus(), watch=watch)
+    assert watched.fingerprint == WildType.fit(corpus()).fingerprint
+    n = len(watched.evaluation) + len(watched.pool)
+    assert seen == {
+        "looking for near duplicates": [n, n],
+        "counting words": [n, n],
+        "training the tokenizer": [len(watched.pool)] * 2,
+    }

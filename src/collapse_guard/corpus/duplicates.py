@@ -66,7 +66,7 @@ def duplicate_labels(
     Raises:
         InputError: The threshold is outside of its range.
 
-    Cost: time linear in words, n log n in documents. Memory: about 30 bytes for a word up to 32 million words, and
+    Cost: time linear in words, n log n in documents. Memory: some 60 bytes for a word up to 8 million words, and
     from there on a few hundred bytes for a document, of which most are in a temporary file (`minhash.Signatures`).
 
     Source: Broder (1997), On the resemblance and containment of documents; Leskovec, Rajaraman and Ullman, Mining of

@@ -20,7 +20,7 @@ _HASHES = 120
 _DETECTION = 0.999
 _NEIGHBOURS = 8
 _CHUNK_SHINGLES = 1 << 16
-_MOST_HELD = 1 << 25
+_MOST_HELD = 1 << 23
 """Shingles that are held; those of more text are made again where they are needed."""
 _KEYS_IN_MEMORY = 1 << 28
 """Bytes of keys that stay in memory; more go to a temporary file."""
@@ -51,8 +51,8 @@ class _Run(NamedTuple):
 class Signatures:
     """The MinHash keys of documents, and their shingles for as long as there are few.
 
-    For n documents of N words in b bands: 8 n b bytes, of which at most 256 MB are in memory, and 8 N bytes, of which
-    none are held beyond 32 million words.
+    For n documents of N words in b bands: 8 n b bytes, of which at most 256 MB are in memory; and some 60 N bytes for N words, of which
+    none are held beyond 8 million words.
     """
 
     def __init__(self, texts: Sequence[str], threshold: float, seed: int, reading: Iterable[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray, is_usable
 from collapse_guard.errors import InputError
@@ -101,7 +102,9 @@ def what_was_lost(
     length = _median_length(texts)
     openings = _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
     vectors = wild_type.embed(texts) if embeddings is None else embeddings
-    return (*phrases, *_of_points(wild_type, openings, vectors, most))
+    # On matrices of this size a second thread mostly waits, which costs as much as work.
+    with threadpool_limits(1):
+        return (*phrases, *_of_points(wild_type, openings, vectors, most))
 
 
 class _Deficits(NamedTuple):

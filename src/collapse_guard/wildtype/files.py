@@ -8,6 +8,7 @@ embedder.json         terms of the default embedder                   }
 embedder.safetensors  its numbers, or the check of a custom embedder  }
 vectors.safetensors   evaluation, pool                                  kind "vectors"
 geometry.safetensors  reference, radii, codebook, bandwidth             both kinds
+made/                 what is made of all that and takes long (`kept`), not covered by the fingerprint; may be deleted
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class WildType:
             InputError: There are too few documents, or an argument is outside of its range.
             CorpusError: A document is not a str or has no UTF-8 form.
 
-        Cost: linear in the words; 3 million (16 MB, 100,000 documents) take about 15 s on one core; of a gigabyte, less than 2 GB are in memory.
+        Cost: linear in the words; 3 million (16 MB) take about 15 s on one core. Texts of a gigabyte need less than 2.
         """
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}

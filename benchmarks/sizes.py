@@ -1,0 +1,138 @@
+"""How the commands grow: processor time and memory of each at two sizes, as a job in CI pays for them.
+
+python benchmarks/sizes.py                 # about ten minutes
+python benchmarks/sizes.py --scale 0.1     # a tenth of each size
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from collapse_guard.demo.corpus import passages
+
+SIZES = {"profile": 100_000, "assess": 100_000, "curate": 200_000}
+"""Command -> texts at the full size; half of it is measured too."""
+REAL = 10_000
+"""Documents of the wild type that samples are compared with."""
+JOB = 2_000
+"""Samples of an ordinary job, beside its losses."""
+LOSSES = 600
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    seconds: float
+    """Of all processors, the system's part included."""
+    megabytes: float
+    """Peak of resident memory."""
+
+
+class Line(NamedTuple):
+    """A command at a size, and at half of it where it grows with it."""
+
+    what: str
+    n: int
+    cost: Cost
+    half: Cost | None
+
+    def __str__(self) -> str:
+        """A row of the table."""
+        growth = f"x {self.cost.seconds / self.half.seconds:.1f}" if self.half else ""
+        return f"| {self.what} | {self.n:,} | {self.cost.seconds:.1f} s | {growth} | {self.cost.megabytes:,.0f} MB |"
+
+
+def fragments(n: int, seed: int, characters: int = 150) -> Iterator[str]:
+    """Texts of pieces of 6 to 14 words out of real passages, so that words are real and hardly any 5-gram repeats."""
+    real, rng = [passage.split() for passage in passages()], random.Random(seed)  # noqa: S311
+    for _ in range(n):
+        words: list[str] = []
+        while sum(map(len, words)) + len(words) < characters:
+            start, length = rng.randrange(20), rng.randint(6, 14)
+            words += rng.choice(real)[start : start + length]
+        yield " ".join(words)
+
+
+def cost_of(*command: str) -> Cost:
+    """Run `collapse-guard` with these arguments in a process of its own; raises CalledProcessError where it fails."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", "from collapse_guard.cli import main; main()", *command], stdout=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1, 3):
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def lines(folder: Path, scale: float) -> Iterator[Line]:
+    """Measure one command after the other, in a folder that is empty."""
+    wild_type, store = str(folder / "wild"), f"sqlite:///{folder / 'mlflow.db'}"
+    lineage = ("--wild-type", wild_type, "--store", store, "--founder", "--lineage")
+    cost_of("profile", _file(folder, REAL, seed=1), "--out", wild_type)
+    job = (_file(folder, JOB, seed=2), "--losses", _losses(folder, Path(wild_type)))
+    cost_of("assess", *job, *lineage, "first")
+    yield Line("`assess` of 2,000 samples and 600 losses", JOB, cost_of("assess", *job, *lineage, "second"), None)
+    yield Line("`gate`", 1, cost_of("gate", "--lineage", "second", "--store", store), None)
+    for command in SIZES:
+        n = round(SIZES[command] * scale)
+        half, whole = (_grown(command, folder, size, wild_type, lineage) for size in (n // 2, n))
+        yield Line(f"`{command}`", n, whole, half)
+
+
+def _grown(command: str, folder: Path, n: int, wild_type: str, lineage: Sequence[str]) -> Cost:
+    """A command on n texts."""
+    out = folder / f"{command}-{n}"
+    return cost_of(command, _file(folder, n, seed=3), *_rest(command, out, wild_type, lineage))
+
+
+def _rest(command: str, out: Path, wild_type: str, lineage: Sequence[str]) -> Sequence[str]:
+    """What a command gets beside its texts."""
+    if command == "assess":
+        return (*lineage, out.name)
+    return ("--out", str(out)) if command == "profile" else ("--wild-type", wild_type, "--out", str(out))
+
+
+def _file(folder: Path, n: int, seed: int) -> str:
+    path = folder / f"{n}-{seed}.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps({'text': text})}\n" for text in fragments(n, seed))
+    return str(path)
+
+
+def _losses(folder: Path, wild_type: Path) -> str:
+    """Losses of a made-up model on the first evaluation documents."""
+    from collapse_guard.wildtype import WildType
+
+    evaluation, rng = WildType.load(wild_type).evaluation[:LOSSES], random.Random(0)  # noqa: S311
+    rows = (
+        {"document": name, "nll": rng.gauss(3.0, 0.3) * len(text.split()), "n_tokens": len(text.split())}
+        for name, text in zip(evaluation.hashes, evaluation, strict=True)
+    )
+    path = folder / "losses.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the full sizes")
+    scale = parser.parse_args(arguments).scale
+    print("| what | texts | processor time | twice the texts | memory |\n| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for line in lines(Path(folder), scale):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
