@@ -22,7 +22,7 @@ _NEIGHBOURS = 8
 _CHUNK_SHINGLES = 1 << 16
 _MOST_HELD = 1 << 23
 """Shingles that are held; those of more text are made again where they are needed."""
-_KEYS_IN_MEMORY = 1 << 28
+_KEYS_IN_MEMORY = 1 << 26
 """Bytes of keys that stay in memory; more go to a temporary file."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
@@ -51,8 +51,8 @@ class _Run(NamedTuple):
 class Signatures:
     """The MinHash keys of documents, and their shingles for as long as there are few.
 
-    For n documents of N words in b bands: 8 n b bytes, of which at most 256 MB are in memory; and some 60 N bytes for N words, of which
-    none are held beyond 8 million words.
+    For n documents in b bands: 8 n b bytes, of which at most 64 MB are in memory; and up to 8 million words, some 60
+    bytes for each.
     """
 
     def __init__(self, texts: Sequence[str], threshold: float, seed: int, reading: Iterable[str] | None = None) -> None:
