@@ -1,6 +1,8 @@
 """A process that is killed while the tables of a new store are made."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -26,11 +28,19 @@ open_store(sys.argv[1]).append(Assessment.from_dict(json.loads(sys.argv[2])))
 """
 
 
+def refuse_hard_links(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
 @pytest.mark.slow
-def test_leaves_no_store_that_nobody_can_open(tmp_path, make):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+@pytest.mark.parametrize("kind", ["sqlite where files have no hard links", "postgresql"])
+def test_leaves_no_store_that_nobody_can_open(kind, request, tmp_path, make, monkeypatch):
+    path = tmp_path / "mlflow.db"
+    uri = request.getfixturevalue("postgresql").empty() if kind == "postgresql" else f"sqlite:///{path}"
     command = [sys.executable, "-c", KILLED, uri, json.dumps(make().to_dict())]
     assert subprocess.run(command, timeout=PATIENCE, check=False).returncode == 9
+    if "no hard links" in kind:
+        monkeypatch.setattr(os, "link", refuse_hard_links)
     store = open_store(uri)
     store.append(make())
     assert [past.to_dict() for past in store.history("newsbot")] == [make().to_dict()]

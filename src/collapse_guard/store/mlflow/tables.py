@@ -46,8 +46,8 @@ def make_tables(uri: str) -> None:
 
 def _put_in_place(unfinished: Path, path: Path) -> None:
     """Give the file its name, unless another program has made one meanwhile that heeds no lock."""
-    with contextlib.suppress(FileExistsError):
+    with contextlib.suppress(OSError):  # there is one, or the file system has no hard links
         os.link(unfinished, path)
         return
-    if not path.stat().st_size:
+    if not path.exists() or not path.stat().st_size:
         unfinished.replace(path)
