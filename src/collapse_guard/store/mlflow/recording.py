@@ -164,8 +164,8 @@ def metrics_of(values: Mapping[str, float], step: int) -> list[Metric]:
 
 
 def tags_of(values: Mapping[str, str]) -> list[RunTag]:
-    """Tags of a run, as MLflow takes them."""
-    return [RunTag(name, value) for name, value in values.items()]
+    """Tags of a run, as MLflow takes them; PostgreSQL has no text with a zero in it."""
+    return [RunTag(name, value.replace("\0", "\N{REPLACEMENT CHARACTER}")) for name, value in values.items()]
 
 
 def _dataset(entry: layout.DatasetEntry) -> DatasetInput:
