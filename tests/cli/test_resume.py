@@ -1,8 +1,10 @@
 """Evidence that could not be sent: it is kept, said where, and sent later, once, in order."""
 
 import json
+import os
 import re
 import shutil
+import signal
 
 import pytest
 
@@ -133,6 +135,20 @@ def test_a_process_that_was_killed_between_sending_and_tidying_up_sends_nothing_
     assert "This evidence is already stored as generation 0 of killed: nothing was added." in again.out
     assert len(world.store.history("killed")) == 1
     assert list_pending(PENDING) == []
+
+
+def test_a_job_that_is_terminated_while_it_sends_keeps_its_evidence_and_ends(run, world, monkeypatch):
+    def terminated(own, assessment):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("collapse_guard.store.MemoryStore.append", terminated)
+    where = ("--wild-type", world.wild_type, "--lineage", "ended", "--store", "memory:", "--founder")
+    outcome = run("assess", world.few, *where)
+    assert outcome.code == 143
+    (kept,) = list_pending(PENDING)
+    assert f"The evidence is kept in {kept.absolute()}" in outcome.err
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def _killed(path):

@@ -17,6 +17,16 @@ def test_a_new_generation_may_be_appended_and_a_stored_one_is_known(make):
     assert not check_append(history, make(index=1, vendi=math.nan))
 
 
+def test_a_record_of_before_evidence_had_a_digest_is_the_same_generation(make):
+    before, now = make(), make().model_copy(update={"evidence": "a" * 32})
+    assert not check_append([before], now)
+    assert not check_append([now], before)
+    with pytest.raises(LineageError, match="another content"):
+        check_append([now], make().model_copy(update={"evidence": "b" * 32}))
+    with pytest.raises(LineageError, match="another content"):
+        check_append([make(vendi=1.0)], now)
+
+
 def test_a_stored_generation_is_recognised_after_a_round_trip(make):
     stored = from_text(to_text(make(vendi=math.nan)), lineage="newsbot", index=0, where="here")
     assert stored.to_dict() == make(vendi=math.nan).to_dict()

@@ -239,7 +239,8 @@ def _check_same_wild_type(stored: Assessment, assessment: Assessment) -> None:
 
 
 def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
-    if _content(stored) != _content(assessment):
+    digested = bool(stored.evidence and assessment.evidence)
+    if _content(stored, digested=digested) != _content(assessment, digested=digested):
         index, lineage = assessment.generation.index, assessment.generation.lineage
         to_do = "append it as the next generation, or start a new lineage"
         if index == 0:
@@ -253,9 +254,13 @@ def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
         )
 
 
-def _content(assessment: Assessment) -> dict[str, Any]:
-    """All but where the evidence came from: a renamed file or a training that is run again is the same evidence."""
-    return assessment.model_copy(update={"intake": (), "origin": None}).to_dict()
+def _content(assessment: Assessment, *, digested: bool) -> dict[str, Any]:
+    """All but where the evidence came from: a renamed file or a training that is run again is the same evidence.
+
+    Records of earlier versions have no digest of it: what is sent again is not another content because it has one.
+    """
+    aside = {"intake": (), "origin": None, **({} if digested else {"evidence": ""})}
+    return assessment.model_copy(update=aside).to_dict()
 
 
 def check_attachments(attachments: Mapping[str, str]) -> None:

@@ -37,6 +37,7 @@ def assess(
     """
     from collapse_guard.cli.outbox import send_all
     from collapse_guard.cli.submission import check_alone, files_of
+    from collapse_guard.cli.termination import termination_raises
     from collapse_guard.cli.verdicts import show_verdict
     from collapse_guard.store import open_store
 
@@ -46,7 +47,8 @@ def assess(
         return send_all(store, code_of, founds=bool(submission.founder))
     reports.check(*files_of(submission), store=store)
     lineages = open_store(store)
-    enrolled = _enrolled(submission, lineages, column=column, seed=seed)
+    with termination_raises():
+        enrolled = _enrolled(submission, lineages, column=column, seed=seed)
     code = code_of(enrolled.assessment.verdict.severity)
     reports.write(enrolled.history, **vars(exit_rule))
     show_verdict(enrolled.assessment, code, advice=_remark(enrolled, lineages.address))
