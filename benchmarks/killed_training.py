@@ -30,20 +30,24 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - before processes are forked from this one
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from mlflow import MlflowClient
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import nn
 
+from collapse_guard.assessment import assess
 from collapse_guard.errors import LineageError
+from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CollapseGuard
 from collapse_guard.lineage.outbox import PENDING, list_pending
 from collapse_guard.probes import CausalLMProbe
+from collapse_guard.report import attachments
 from collapse_guard.store import open_store
-from collapse_guard.store.mlflow.store import MLflowStore  # noqa: F401 - imported before processes are forked from this
 from collapse_guard.wildtype import WildType
 
 LINEAGE = "killed"
@@ -85,6 +89,8 @@ def main() -> int:
         vocabulary_size=300,
         group_tokens=128,
     )
+    # What it imports is then there for every process that is forked from this one.
+    attachments("warm", [assess(wild_type, Evidence(samples=list(wild_type.pool[:60])))])
     with tempfile.TemporaryDirectory(prefix="killed-") as folder:
         judged = [*_trials(Path(folder), wild_type, arguments.trials, arguments.seed)]
     Console(width=100).print(_table(judged))
@@ -102,7 +108,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _trials(folder: Path, wild_type: WildType, n: int, seed: int) -> Any:
-    founded = folder / "founded"
+    empty, founded = folder / "empty", folder / "founded"
+    empty.mkdir()
+    _child(lambda: MlflowClient(_address(empty)).search_experiments(), None)
+    shutil.copytree(empty, founded)
     begun, seconds = _child(lambda: _train(founded, wild_type, "as the founder"), None)
     if begun:
         raise RuntimeError("the founder could not be trained")
@@ -110,14 +119,17 @@ def _trials(folder: Path, wild_type: WildType, n: int, seed: int) -> Any:
     for number in track(range(n), "killing", console=Console(stderr=True)):
         # Spread over the run, more of them before the commit; each way has its share of all of them.
         moment = seconds * ((number + rng.random()) / n) ** 2
-        yield _trial(folder / str(number), founded, wild_type, WAYS[number % len(WAYS)], moment)
+        way, home = WAYS[number % len(WAYS)], folder / str(number)
+        if way != "as the founder":
+            shutil.copytree(founded, home, ignore=shutil.ignore_patterns("checkpoints"))
+        elif number == WAYS.index(way):
+            shutil.copytree(empty, home)  # the other founders make the tables too, which takes longer than the rest
+        yield _trial(home, wild_type, way, moment)
         shutil.rmtree(folder / str(number))
 
 
-def _trial(home: Path, founded: Path, wild_type: WildType, way: str, moment: float) -> Judged:
+def _trial(home: Path, wild_type: WildType, way: str, moment: float) -> Judged:
     index = 0 if way == "as the founder" else 1
-    if index:
-        shutil.copytree(founded, home, ignore=shutil.ignore_patterns("checkpoints"))
     _child(lambda: _train(home, wild_type, WAYS[0] if index else way), moment)
     was_recorded = index in _seen(home)
     status, _ = _child(lambda: _train(home, wild_type, way), None)

@@ -11,8 +11,6 @@ import os
 import uuid
 from pathlib import Path
 
-from mlflow.store.db import utils
-
 from collapse_guard.store.mlflow.address import sqlite_path
 
 
@@ -31,6 +29,8 @@ def make_tables(uri: str) -> None:
     path = sqlite_path(uri)
     if path is None or not path.parent.is_dir() or (path.exists() and path.stat().st_size):
         return
+    from mlflow.store.db import utils  # here, because only a new store needs all of MLflow's tables
+
     for left in path.parent.glob(f".{path.name}.unfinished-*"):  # of a process that was killed, under the same lock
         left.unlink(missing_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished-{uuid.uuid4().hex}")
