@@ -73,7 +73,7 @@ _DAMAGES = (_flip, _flip, _flip, _overwrite, _scribble, _cut, _remove, _repeat, 
 def damage(sound: Path, number: int) -> tuple[Path, bytes]:
     """Damage a sound file, or one of a folder, in the way of this number; returns the file, and what it held."""
     rng = random.Random(number)
-    victim = rng.choice(sorted(path for path in sound.iterdir() if path.is_file())) if sound.is_dir() else sound
+    victim = rng.choice(sorted(path for path in sound.rglob("*") if path.is_file())) if sound.is_dir() else sound
     before = victim.read_bytes()
     victim.write_bytes(damaged(before, rng))
     return victim, before

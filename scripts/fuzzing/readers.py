@@ -27,6 +27,7 @@ from collapse_guard.records import Assessment, Generation, Reading, Severity, Ve
 from collapse_guard.reinjection.sources import ArrowItems
 from collapse_guard.store.base import from_text, to_text
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.kept import kept
 
 TEXTS = [f"Fellow citizens of {place}, 漢字 {number}" for number, place in enumerate(["Ohio", "", "Texas"] * 12)]
 ROWS = [{"id": number, "text": text} for number, text in enumerate(TEXTS)]
@@ -114,6 +115,26 @@ def _wild_type(folder: Path) -> Path:
 
 def _vectors(folder: Path) -> Path:
     return WildType.fit_arrays(np.random.default_rng(0).normal(size=(80, 3))).save(folder / "vectors")
+
+
+_MADE = {"values": np.arange(40.0), "names": np.arange(20, dtype=np.uint8)}
+
+
+def _made(folder: Path) -> Path:
+    home = folder / "wild-type"
+    home.mkdir()
+    kept(home, "0" * 32, "readings", lambda: _MADE)
+    return home
+
+
+def _read_made(home: Path) -> None:
+    """Read what was kept beside a wild type: what is damaged is made again, so that it is always the same."""
+    before = {path: path.read_bytes() for path in home.rglob("*.safetensors")}
+    found = kept(home, "0" * 32, "readings", lambda: _MADE)
+    for path, data in before.items():
+        path.write_bytes(data)
+    assert found.keys() == _MADE.keys()  # noqa: S101
+    assert all(np.array_equal(found[name], _MADE[name]) for name in _MADE)  # noqa: S101
 
 
 def _pending(folder: Path) -> Path:
@@ -222,6 +243,7 @@ READERS: dict[str, Reader] = {
     "policy": Reader(_bytes("policy.toml", _POLICY), Policy.load),
     "wild-type": Reader(_wild_type, WildType.load),
     "wild-type-vectors": Reader(_vectors, WildType.load),
+    "wild-type-made": Reader(_made, _read_made),
     "pending": Reader(_pending, load_pending),
     "record": Reader(_record, _record_of),
 }

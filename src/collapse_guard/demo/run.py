@@ -37,6 +37,7 @@ from collapse_guard.records import Mixture
 from collapse_guard.report import figure_png, html
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.store import LineageStore, dashboard_link, open_store
+from collapse_guard.whole_files import write_whole
 from collapse_guard.wildtype import WildType
 
 Sampling = Literal["pure", "top-k"]
@@ -256,8 +257,8 @@ def _introduce(console: Console, bench: Bench, lineages: list[Lineage], generati
 def _conclude(console: Console, bench: Bench, names: list[str], seconds: float) -> None:
     histories = {name: bench.store.history(name) for name in names}
     report, picture = bench.out / "report.html", bench.out / "collapse.png"
-    report.write_text(html(histories, title="Model collapse, caught and brought back"), encoding="utf-8")
-    picture.write_bytes(figure_png(histories))
+    write_whole(report, [html(histories, title="Model collapse, caught and brought back").encode()])
+    write_whole(picture, [figure_png(histories)])
     option = "" if bench.uri.endswith("/mlflow.db") and bench.out == Path() else f" --store {bench.uri}"
     for name, history in histories.items():
         verdict = history[-1].verdict

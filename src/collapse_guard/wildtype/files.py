@@ -129,7 +129,7 @@ def read(path: Path) -> Saved:
     manifest = _read_manifest(path)
     with _as_wild_type_error(path):
         contents = (_read_texts if isinstance(manifest.settings, TextSettings) else _read_vectors)(path, manifest)
-    actual = fingerprint(manifest.settings, contents)
+        actual = fingerprint(manifest.settings, contents)
     if actual != manifest.fingerprint:
         raise WildTypeError(
             f"{path} must hold the wild type with fingerprint {manifest.fingerprint}, but its files give {actual}: "
