@@ -71,6 +71,18 @@ def test_what_unpacks_to_far_more_than_real_data_do_is_refused(tmp_path, packed)
 
 
 @pytest.mark.slow
+def test_one_long_text_in_many_rows_of_a_table_is_refused_in_bounded_memory(tmp_path):
+    path = tmp_path / "corpus.parquet"
+    alike = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * 10_000_000]))
+    pq.write_table(pa.table({"text": alike}), path)
+    before, held = pa.total_allocated_bytes(), []
+    with pytest.raises(CorpusError, match="must unpack to at most 200 times its size"):
+        held.extend(pa.total_allocated_bytes() - before for _ in read_documents(path))
+    assert len(held) == LARGEST_UNPACKED // 10_000_000
+    assert max(held) < 1 << 30
+
+
+@pytest.mark.slow
 def test_a_table_of_far_more_rows_than_bytes_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "losses.parquet"
     same = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000_000, pa.int8()), pa.array(["a"]))

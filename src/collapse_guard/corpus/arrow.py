@@ -23,6 +23,8 @@ Wanted: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of all columns, and returns those to read; raises InputError where one is lacking."""
 
 _BATCH = 1024
+_BATCH_BYTES = 1 << 28
+"""What the strings of a batch may take where one text stands in many rows."""
 _ALL = 2**30
 """Rows at once: in smaller batches a column that is a dictionary would have a copy of it in each."""
 
@@ -148,11 +150,28 @@ def _open_arrow(path: Path, parquet_rows: int = _BATCH) -> Iterator[tuple[pa.Sch
             # Buffering ahead would hold the whole compressed file.
             with pq.ParquetFile(path, pre_buffer=False) as file:
                 check_rows(path, file.metadata.num_rows)
-                yield file.schema_arrow, lambda names: file.iter_batches(batch_size=parquet_rows, columns=names)
+                rows = min(parquet_rows, _rows_that_fit(file.metadata)) if parquet_rows == _BATCH else parquet_rows
+                yield file.schema_arrow, lambda names: file.iter_batches(batch_size=rows, columns=names)
         else:
             with pa.OSFile(str(path)) as source:
                 schema, stream = _open_ipc(source)
                 yield schema, lambda names: map(_valid, stream(names))
+
+
+def _rows_that_fit(metadata: Any) -> int:
+    """Rows that are small also where each has the largest value that one dictionary of a parquet file may hold."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    chunks = (group.column(place) for group in groups for place in range(metadata.num_columns))
+    largest = max((_dictionary_bytes(chunk) for chunk in chunks), default=0.0)
+    return max(1, int(_BATCH_BYTES / max(1.0, largest)))
+
+
+def _dictionary_bytes(chunk: Any) -> float:
+    """About the bytes of a dictionary, from its share of what is compressed."""
+    if not chunk.has_dictionary_page or not chunk.total_compressed_size:
+        return 0.0
+    packed = chunk.data_page_offset - (chunk.dictionary_page_offset or 0)
+    return float(chunk.total_uncompressed_size * packed / chunk.total_compressed_size)
 
 
 def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
