@@ -87,7 +87,7 @@ def test_the_summary_tells_what_was_made_and_what_to_do_next(run, tmp_path, file
     wild_type = WildType.load(tmp_path / "a b")
     read, _, *lines = outcome.out.splitlines()
     facts = dict(line.strip().split(maxsplit=1) for line in lines[:5])
-    assert read.startswith("Read real.txt and 2 more: 2,805 documents, 1,405 different, median ")
+    assert read.startswith("Read real.txt and 2 more: 2,840 documents, 1,440 different, median ")
     assert read.endswith("100% end at 30 words.")
     assert facts["evaluation"].startswith(f"{len(wild_type.evaluation):,}, never")
     assert facts["pool"].startswith(f"{len(wild_type.pool):,}, which")

@@ -8,10 +8,9 @@ from typing import Any
 
 from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
-from collapse_guard.cli.texts import find_texts
+from collapse_guard.cli.texts import find_texts, read_texts
 from collapse_guard.corpus.files import TextFiles
 from collapse_guard.corpus.losses import read_losses
-from collapse_guard.corpus.reading import read_samples
 from collapse_guard.corpus.scores import read_scores
 from collapse_guard.corpus.streams import shown_name
 from collapse_guard.decision.policy import Policy
@@ -83,7 +82,7 @@ def _evidence(submission: Submission, column: str) -> Evidence:
     sources = {name: shown_name(getattr(submission, name).name) for name in losses}
     sources |= {f"scores {name}": shown_name(path.name) for name, path in _score_files(submission.scores).items()}
     evidence = Evidence(
-        samples=None if files is None else read_samples(files, column=column),
+        samples=None if files is None else read_texts(files, column=column),
         scores=_scores(submission.scores),
         sources=sources | ({} if files is None else {"samples": files.name}),
         **losses,

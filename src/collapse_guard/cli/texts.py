@@ -1,4 +1,4 @@
-"""Texts that are given to a command: their files are found, and what is left out of them is said."""
+"""Texts that are given to a command: their files are found and read, and what is left out of them is said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from collapse_guard.cli.terminal import say_warning
+from collapse_guard.cli.waiting import waiting
 from collapse_guard.corpus.files import TextFiles
+from collapse_guard.corpus.reading import stream_samples
 
 
 def find_texts(paths: Sequence[Path]) -> TextFiles:
@@ -15,3 +17,9 @@ def find_texts(paths: Sequence[Path]) -> TextFiles:
     for phrase in files.left_out:
         say_warning(f"not read: {phrase}")
     return files
+
+
+def read_texts(files: TextFiles, *, column: str) -> list[str]:
+    """Read samples as `read_samples` does; who waits at a terminal sees how far it is."""
+    with waiting() as wait:
+        return list(wait.read(stream_samples(files, column=column), files))

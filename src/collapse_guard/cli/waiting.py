@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from collapse_guard.cli.terminal import errors
-from collapse_guard.corpus.files import TextFiles
+
+if TYPE_CHECKING:
+    from collapse_guard.corpus.files import TextFiles
 
 _TOLD_EVERY = 500
 

@@ -56,9 +56,8 @@ def curate(
 ) -> None:
     """Leave out copies, near duplicates, unusual and too probable samples, and draw the rest toward the real data."""
     from collapse_guard.cli.outputs import check_outputs, write_json, write_rows
-    from collapse_guard.cli.texts import find_texts
+    from collapse_guard.cli.texts import find_texts, read_texts
     from collapse_guard.corpus.losses import read_losses
-    from collapse_guard.corpus.reading import read_samples
     from collapse_guard.measurement.intake import texts_intake
     from collapse_guard.reinjection import curate as choose
     from collapse_guard.reinjection.curation import RULES
@@ -69,7 +68,7 @@ def curate(
     files = find_texts(samples)
     check_outputs({"--out": out, "--json": json_file}, [*files.paths, wild_type, own_losses, real_losses])
     frozen = WildType.load(wild_type)
-    rows = read_samples(files, column=column)
+    rows = read_texts(files, column=column)
     filled = [row for row, text in enumerate(rows) if text]
     texts = [rows[row] for row in filled]
     if keep is not None and keep > len(texts):
