@@ -80,6 +80,7 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/loss_units.py
 	$(BIN)/python benchmarks/interrupted.py --trials 100
+	$(BIN)/python benchmarks/killed.py --points 50 --writers 8
 	$(BIN)/python benchmarks/killed_training.py --trials 50
 	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md
