@@ -25,6 +25,8 @@ Wanted: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 _BATCH = 1024
 _BATCH_BYTES = 1 << 28
 """What the strings of a batch may take where one text stands in many rows."""
+_TRIED = 4
+"""Rows of which the size of others is told."""
 _ALL = 2**30
 """Rows at once: in smaller batches a column that is a dictionary would have a copy of it in each."""
 
@@ -59,7 +61,7 @@ def _the_indices(known: Sequence[str]) -> list[str]:
 
 
 def _wanted_columns(path: Path, wanted: Wanted) -> pa.Table:
-    with _open_arrow(path, _ALL) as (schema, stream):
+    with _open_arrow(path, whole=True) as (schema, stream):
         names = list(wanted(schema.names))
         return pa.Table.from_batches(stream(names), pa.schema([schema.field(name) for name in names]))
 
@@ -143,35 +145,30 @@ Stream: TypeAlias = Callable[[list[str]], Iterable[pa.RecordBatch]]
 
 
 @contextmanager
-def _open_arrow(path: Path, parquet_rows: int = _BATCH) -> Iterator[tuple[pa.Schema, Stream]]:
+def _open_arrow(path: Path, *, whole: bool = False) -> Iterator[tuple[pa.Schema, Stream]]:
     """The schema of a parquet or Arrow file, and a function that streams some of its columns in valid batches."""
     with arrow_errors(path):
         if _is_parquet(path):
             # Buffering ahead would hold the whole compressed file.
             with pq.ParquetFile(path, pre_buffer=False) as file:
                 check_rows(path, file.metadata.num_rows)
-                rows = min(parquet_rows, _rows_that_fit(file.metadata)) if parquet_rows == _BATCH else parquet_rows
-                yield file.schema_arrow, lambda names: file.iter_batches(batch_size=rows, columns=names)
+                yield file.schema_arrow, lambda names: _batches_of(file, names, _ALL if whole else _BATCH)
         else:
             with pa.OSFile(str(path)) as source:
                 schema, stream = _open_ipc(source)
                 yield schema, lambda names: map(_valid, stream(names))
 
 
-def _rows_that_fit(metadata: Any) -> int:
-    """Rows that are small also where each has the largest value that one dictionary of a parquet file may hold."""
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    chunks = (group.column(place) for group in groups for place in range(metadata.num_columns))
-    largest = max((_dictionary_bytes(chunk) for chunk in chunks), default=0.0)
-    return max(1, int(_BATCH_BYTES / max(1.0, largest)))
+def _batches_of(file: Any, names: list[str], most: int) -> Iterable[pa.RecordBatch]:
+    """Batches that are small also where one long text stands in many rows, which takes hardly a byte of the file.
 
-
-def _dictionary_bytes(chunk: Any) -> float:
-    """About the bytes of a dictionary, from its share of what is compressed."""
-    if not chunk.has_dictionary_page or not chunk.total_compressed_size:
-        return 0.0
-    packed = chunk.data_page_offset - (chunk.dictionary_page_offset or 0)
-    return float(chunk.total_uncompressed_size * packed / chunk.total_compressed_size)
+    Its metadata say how long, but pyarrow ends the process over those of a damaged file.
+    """
+    first = next(file.iter_batches(batch_size=_TRIED, columns=names), None) if most == _BATCH else None
+    size = first.nbytes // max(1, first.num_rows) if first is not None else 0
+    fitting = max(1, min(most, _BATCH_BYTES // size)) if size else most
+    batches: Iterable[pa.RecordBatch] = file.iter_batches(batch_size=fitting, columns=names)
+    return batches
 
 
 def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
