@@ -24,6 +24,7 @@ PUBLIC = [
     "Evidence",
     "FingerprintMismatchError",
     "Generation",
+    "GenerationTakenError",
     "Indicator",
     "InputError",
     "LineageError",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collapse_guard.errors import CollapseGuardWarning as CollapseGuardWarning
     from collapse_guard.errors import CorpusError as CorpusError
     from collapse_guard.errors import FingerprintMismatchError as FingerprintMismatchError
+    from collapse_guard.errors import GenerationTakenError as GenerationTakenError
     from collapse_guard.errors import InputError as InputError
     from collapse_guard.errors import LineageError as LineageError
     from collapse_guard.errors import LineageNotFoundError as LineageNotFoundError
@@ -58,6 +59,7 @@ _HOMES = {
     "Evidence": "evidence",
     "FingerprintMismatchError": "errors",
     "Generation": "records",
+    "GenerationTakenError": "errors",
     "Indicator": "indicators",
     "InputError": "errors",
     "LineageError": "errors",

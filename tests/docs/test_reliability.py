@@ -16,10 +16,14 @@ def rows():
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in tables]
 
 
-def tests_of(path):
-    """The tests in a file, also those in classes."""
+def names_in(path):
+    """The tests in a file, and their classes."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name.lower().startswith("test")
+    }
 
 
 def test_each_fault_says_what_happens_what_to_do_and_which_tests_cause_it():
@@ -30,6 +34,6 @@ def test_each_fault_says_what_happens_what_to_do_and_which_tests_cause_it():
 
 def test_the_tests_exist():
     named = [link for row in rows() for link in LINK.findall(row[3])]
-    missing = [(name, path) for name, path in named if path.startswith("tests/") and name not in tests_of(path)]
+    missing = [(name, path) for name, path in named if path.startswith("tests/") and name not in names_in(path)]
     assert missing == []
     assert all((ROOT / path).is_file() for _, path in named)
