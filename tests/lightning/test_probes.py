@@ -177,13 +177,13 @@ def test_training_with_scored_samples_and_a_founder_gives_the_weights_of_trainin
         trainer_of(*callbacks).fit(module, loader)
         return module.state_dict()
 
-    probe = CausalLMProbe(wild_type.tokenizer, n_samples=10, max_new_tokens=6, n_documents=9, founder=other)
+    probe = CausalLMProbe(wild_type.tokenizer, n_samples=160, max_new_tokens=6, n_documents=30, founder=other)
     guard = CollapseGuard(wild_type, "measured", probe, store=store, generation=0, actions=(), assess_every_n_epochs=1)
     guarded, plain = weights(guard), weights()
     assert guarded.keys() == plain.keys()
     assert all(torch.equal(guarded[name], plain[name]) for name in plain)
-    assert len(guard.evidence.own_losses) == len(guard.evidence.founder_losses) == 10
-    assert guard.evidence.losses.entropy.shape == (9,)
+    assert len(guard.evidence.own_losses) == len(guard.evidence.founder_losses) == 160
+    assert guard.evidence.losses.entropy.shape == (30,)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="moving a founder between devices needs a GPU")
