@@ -22,8 +22,8 @@ def run(*arguments):
     return done.returncode, rows, done.stdout
 
 
-def test_no_generation_is_lost_or_counted_twice_wherever_assess_is_killed_and_whoever_is_faster(postgresql):
-    status, rows, told = run("--ways", 2, "--points", 1, "--seed", 4, "--writers", 3, "--store", postgresql.prepared())
+def test_no_generation_is_lost_or_counted_twice_wherever_assess_is_killed_and_whoever_is_faster():
+    status, rows, told = run("--ways", 2, "--points", 1, "--seed", 4, "--writers", 3)
     assert status == 0, told
     assert len(rows) == 2
     assert all(int(row[1]) > 100 for row in rows), "moments at which a process can be killed"

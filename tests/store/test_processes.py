@@ -25,9 +25,9 @@ def killed_at(nth, uri, assessment):
 
 
 def test_a_first_append_that_is_killed_counts_whole_or_not_at_all_and_is_made_good_by_the_next(uri, make):
-    """At every second request, and the other test at others: a process of MLflow costs a second."""
+    """At every third request, and the other test at others: a process of MLflow costs a second."""
     store, client, counted = MLflowStore(uri), MlflowClient(uri), []
-    for nth in itertools.count(1, 2):
+    for nth in itertools.count(1, 3):
         founder = make(f"killed at {nth}", severity=Severity.WATCH)
         if not killed_at(nth, uri, founder):
             break
@@ -38,7 +38,7 @@ def test_a_first_append_that_is_killed_counts_whole_or_not_at_all_and_is_made_go
     assert set(counted) == {False, True}
     assert {one.severity for one in store.summaries().values()} == {Severity.WATCH}
     lineages = runs(client, "tags.`collapse_guard.kind` = 'lineage'")
-    assert len(lineages) == len(store.lineages()) > 10
+    assert len(lineages) == len(store.lineages()) > 6
     for run in lineages:
         points = client.get_metric_history(run.info.run_id, "collapse_guard/severity")
         assert [(point.step, point.value) for point in points] == [(0, 1.0)]
@@ -48,7 +48,7 @@ def test_a_first_append_that_is_killed_counts_whole_or_not_at_all_and_is_made_go
 def test_what_a_killed_writer_left_is_made_good_by_whoever_appends_the_next_generation(uri, make):
     store, client = MLflowStore(uri), MlflowClient(uri)
     lost = make(index=1, severity=Severity.COLLAPSED)
-    for nth in itertools.count(14, 4):
+    for nth in itertools.count(14, 6):
         lineage = f"killed at {nth}"
         lost = make(lineage, 1, severity=Severity.COLLAPSED)
         store.append(make(lineage))
