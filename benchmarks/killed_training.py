@@ -40,6 +40,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import nn
 
+from checkpoints import newest_whole
 from collapse_guard.assessment import assess
 from collapse_guard.errors import LineageError
 from collapse_guard.evidence import Evidence
@@ -194,18 +195,9 @@ def _train(home: Path, wild_type: WildType, way: str) -> None:
     rows = [[0, *wild_type.tokenizer.encode(text).ids[:8]] for text in wild_type.pool[: 4 * LENGTH]]
     items = torch.tensor([row + [1] * (9 - len(row)) for row in rows])
     loader = torch.utils.data.DataLoader(items, batch_size=16, shuffle=True)
+    kept = (home / "checkpoints").glob("*.ckpt")
     with contextlib.suppress(*([LineageError] if way == "as the founder" and _stored(home) else [])):
-        trainer.fit(Model(300), loader, ckpt_path=_newest(home) if way == "from its checkpoint" else None)
-
-
-def _newest(home: Path) -> Path | None:
-    """The newest checkpoint that is whole."""
-    found = sorted((home / "checkpoints").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in found:
-        with contextlib.suppress(Exception):  # a file that is cut off fails in many ways
-            torch.load(path, weights_only=False)
-            return path
-    return None
+        trainer.fit(Model(300), loader, ckpt_path=newest_whole(kept) if way == "from its checkpoint" else None)
 
 
 def _seen(home: Path) -> list[int]:

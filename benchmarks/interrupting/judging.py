@@ -12,8 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
+from checkpoints import newest_first, newest_whole
 from interrupting.training import Start
 from interrupting.trial import Step, Trial
 
@@ -112,7 +111,7 @@ def _interrupted(trial: Trial, folder: Path, is_forgetful: bool) -> Iterator[lis
             trial,
             folder / f"start{number}",
             ranks=trial.ranks[min(number, 1)],
-            checkpoint=_newest(folder),
+            checkpoint=newest_whole(_checkpoints(folder)),
             is_killed=kill is not None,
             is_forgetful=is_forgetful,
         )
@@ -155,26 +154,12 @@ def _read(path: Path) -> list[Line]:
     return [Line((epoch, batch), trained, documents) for epoch, batch, trained, documents in found]
 
 
-def _checkpoints(folder: Path) -> list[Path]:
-    """Those of the interrupted run, the newest first."""
-    found = folder.glob("start*/checkpoints/*.ckpt")
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-
-
-def _newest(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole."""
-    return next((path for path in _checkpoints(folder) if _loads(path)), None)
-
-
-def _loads(path: Path) -> bool:
-    try:
-        torch.load(path, weights_only=False)
-    except Exception:  # a file that is cut off fails in many ways
-        return False
-    return True
+def _checkpoints(folder: Path) -> Iterator[Path]:
+    """Those of the interrupted run."""
+    return folder.glob("start*/checkpoints/*.ckpt")
 
 
 def _cut(folder: Path, number: int) -> None:
     """Cut the newest checkpoints off in the middle, as a machine that fails may do."""
-    for path in _checkpoints(folder)[:number]:
+    for path in newest_first(_checkpoints(folder))[:number]:
         os.truncate(path, path.stat().st_size // 2)

@@ -9,10 +9,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from building import make_assessment, make_reading
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
 from collapse_guard.store.mlflow.connection import Connection
+from collapse_guard.store.mlflow.store import MLflowStore
 from servers import running_server
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
@@ -58,8 +60,6 @@ def make() -> Callable[..., Assessment]:
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sqlite file with MLflow's tables and no experiment of ours: copied, it saves seconds of migrations."""
-    from mlflow import MlflowClient
-
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path
@@ -76,6 +76,17 @@ def database(empty_database: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def uri(database: Path) -> str:
     return f"sqlite:///{database}"
+
+
+@pytest.fixture
+def store(uri: str) -> MLflowStore:
+    return MLflowStore(uri)
+
+
+@pytest.fixture
+def client(uri: str) -> MlflowClient:
+    """MLflow's own client, for what a person or another program does to the store."""
+    return MlflowClient(tracking_uri=uri)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from collapse_guard.errors import LineageError, LineageNotFoundError
 from collapse_guard.records import Severity
@@ -18,16 +17,6 @@ from collapse_guard.store.base import to_text
 from collapse_guard.store.mlflow import layout
 from collapse_guard.store.mlflow.store import MLflowStore
 from waiting import PATIENCE
-
-
-@pytest.fixture
-def store(uri):
-    return MLflowStore(uri)
-
-
-@pytest.fixture
-def client(uri):
-    return MlflowClient(tracking_uri=uri)
 
 
 def run_of(client, index, lineage="newsbot"):

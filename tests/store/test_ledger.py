@@ -12,16 +12,6 @@ from collapse_guard.store.mlflow.store import MLflowStore
 
 
 @pytest.fixture
-def store(uri):
-    return MLflowStore(uri)
-
-
-@pytest.fixture
-def client(uri):
-    return MlflowClient(tracking_uri=uri)
-
-
-@pytest.fixture
 def long(store, make):
     """A lineage of six generations, as it was appended."""
     return appended(store, make, 6)

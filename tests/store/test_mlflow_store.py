@@ -31,16 +31,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def store(uri):
-    return MLflowStore(uri)
-
-
-@pytest.fixture
-def client(uri):
-    return MlflowClient(tracking_uri=uri)
-
-
 def runs(client, kind, experiment="collapse_guard"):
     """Runs of a kind, by name."""
     home = client.get_experiment_by_name(experiment).experiment_id

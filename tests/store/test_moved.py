@@ -17,16 +17,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def store(uri):
-    return MLflowStore(uri)
-
-
-@pytest.fixture
-def client(uri):
-    return MlflowClient(tracking_uri=uri)
-
-
 def indices(store, lineage="newsbot"):
     return [past.generation.index for past in store.history(lineage)]
 

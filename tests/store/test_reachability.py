@@ -76,11 +76,6 @@ def without_leave_to_write(*paths):
 
 
 @pytest.fixture
-def store(uri):
-    return MLflowStore(uri)
-
-
-@pytest.fixture
 def shared(store, make, database):
     """A lineage in a file that other accounts can read, too."""
     store.append(make())
