@@ -96,7 +96,7 @@ class Losses:
             >>> means.as_sums(unit="bits", per="token").nll.round(2).tolist()
             [13.86, 41.59]
         """
-        size = NATS.get(unit)
+        size = NATS.get(unit) if isinstance(unit, str) else None
         if size is None:
             raise InputError(f"`unit` must be {', '.join(NATS)}, but got {unit!r:.80}: convert the losses to nats")
         if per not in PER:

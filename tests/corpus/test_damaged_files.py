@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 from collapse_guard.corpus.reading import read_documents, read_samples
 from collapse_guard.errors import CorpusError
+from collapse_guard.reinjection import ArrowItems
 from waiting import PATIENCE
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -94,3 +96,15 @@ def test_an_arrow_file_that_is_cut_while_it_is_read_is_no_end_of_the_process(tmp
     os.truncate(path, 4096)
     with pytest.raises(CorpusError, match="cannot be read as one"):
         list(documents)
+
+
+@pytest.mark.parametrize("take", [lambda path: list(read_documents(path)), ArrowItems], ids=["documents", "items"])
+def test_a_parquet_file_that_says_it_has_less_than_no_rows_is_refused(tmp_path, take):
+    path = tmp_path / "a.parquet"
+    pa.parquet.write_table(pa.table({"text": ["war", "peace"] * 25}), path)
+    # 50 and -50 as Thrift writes the third field of a footer.
+    whole = path.read_bytes()
+    assert whole.count(b"\x16\x64") >= 2
+    path.write_bytes(whole.replace(b"\x16\x64", b"\x16\x63"))
+    with pytest.raises(CorpusError, match=r"a\.parquet must have no rows or more, but it says -50: it is damaged"):
+        take(path)

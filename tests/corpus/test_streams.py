@@ -174,3 +174,16 @@ def test_memory_does_not_grow_with_what_is_packed(tmp_path, packed, rng):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert held + peak < len(lines) / 4
+
+
+@every_compression
+def test_a_damaged_file_leaves_nothing_in_memory(tmp_path, packed):
+    path = tmp_path / f"a.txt.{packed}"
+    path.write_bytes(PACKED[packed](b"".join(b"line %d\n" % i for i in range(1000)))[:-5])
+    tracemalloc.start()
+    for _ in range(60):
+        with pytest.raises(CorpusError, match="cannot be decompressed"):
+            read_samples(path)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1 << 20

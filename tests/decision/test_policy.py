@@ -80,6 +80,7 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
             'preset = "sttrict"',
             r"`preset` must be strict, default, lenient, but got 'sttrict': did you mean `strict`\?",
         ),
+        ('preset = ["strict"]', r"line 1: `preset` must be strict, default, lenient, but got \['strict'\]"),
         ("rotate_folds = 1", r"line 1: `rotate_folds`: .*greater than or equal to 2, got 1"),
         ('accumulate = "sum"', "line 1: `accumulate`"),
         ('accumulate = """\nsum"""\nalpha = 0.1', "line 1: `accumulate`"),

@@ -98,6 +98,7 @@ def count_texts(path: Path, column: str) -> int:
         if _is_parquet(path):
             with pq.ParquetFile(path) as file:
                 _check_strings(path, column, file.schema_arrow)
+                check_rows(path, file.metadata.num_rows)
                 return int(file.metadata.num_rows)
         with pa.memory_map(str(path)) as source:
             schema, stream = _open_ipc(source)

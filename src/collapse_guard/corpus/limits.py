@@ -34,7 +34,9 @@ def check_unpacked(name: str, n_bytes: int, *, packed: int) -> None:
 
 
 def check_rows(path: Path, n_rows: int) -> None:
-    """Raise CorpusError where a file has more rows than its bytes can hold."""
+    """Raise CorpusError where a file says that it has fewer than no rows, or more than its bytes can hold."""
+    if n_rows < 0:
+        raise CorpusError(f"{path} must have no rows or more, but it says {n_rows:,}: it is damaged; copy it again")
     if n_rows > LARGEST_ROWS and n_rows > LARGEST_FACTOR * path.stat().st_size:
         raise CorpusError(
             f"{path} must have at most {LARGEST_FACTOR} rows for each of its bytes, or {LARGEST_ROWS:,} rows, but it "

@@ -161,7 +161,9 @@ class _Source(io.BufferedIOBase):
 
     def _next(self) -> bytes:
         try:
-            return bytes(self._stream.read(_CHUNK))
+            # pyarrow's `read` never frees its room where it raises: 64 kB for each damaged file.
+            room = bytearray(_CHUNK)
+            return bytes(room[: self._stream.readinto(room)])
         except OSError as error:
             if self._codec is None:
                 raise

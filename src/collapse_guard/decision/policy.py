@@ -206,7 +206,7 @@ class Policy(Setting):
         """Validate settings, on top of a `preset` if one is named; raises a PolicyError that names the key."""
         settings = dict(data)
         name = settings.pop("preset", "default")
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             what = f"`preset` must be {', '.join(PRESETS)}, but got {name!r}: {near(str(name), PRESETS)}"
             raise PolicyError(what, ("preset",))
         try:
