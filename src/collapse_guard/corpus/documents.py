@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from collapse_guard.errors import CorpusError
 
+Buffer: TypeAlias = "bytearray | array[int] | np.ndarray[Any, Any]"
+"""Memory that Arrow can share."""
 HASH_BYTES = 16
 """Bytes of a content hash."""
 _BATCH = 1024
@@ -58,13 +60,26 @@ class Documents(Sequence[str]):
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Documents:
         """Hold texts as they are; raises CorpusError if one is not a str or has no UTF-8 form (a lone surrogate)."""
-        chunks: list[pa.Array] = []
-        hashes: list[pa.Array] = []
-        iterator = check_texts(texts)
-        while batch := list(islice(iterator, _BATCH)):
-            chunks.append(pa.array(batch, pa.large_string()))
-            hashes.append(pa.array(map(content_digest, batch), pa.binary(HASH_BYTES)))
-        return cls(_concatenate(chunks, pa.large_string()), _concatenate(hashes, pa.binary(HASH_BYTES)))
+        # Arrays that are put together at the end would take twice the memory.
+        joined, digests, ends = bytearray(), bytearray(), array("q", [0])
+        for text in check_texts(texts):
+            joined += text.encode()
+            digests += content_digest(text)
+            ends.append(len(joined))
+        return cls.from_buffers(joined, ends, digests)
+
+    @classmethod
+    def from_buffers(cls, joined: Buffer, ends: Buffer, digests: Buffer) -> Documents:
+        """Hold what is laid out as Arrow has it, without a copy.
+
+        Args:
+            joined: UTF-8 of all texts, one after the other.
+            ends: n + 1 of int64: 0, and where each text ends.
+            digests: Content digest of each text, one after the other.
+        """
+        n, kind = len(ends) - 1, pa.binary(HASH_BYTES)
+        texts = pa.LargeStringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(joined))
+        return cls(texts, pa.FixedSizeBinaryArray.from_buffers(kind, n, [None, pa.py_buffer(digests)]))
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -133,10 +148,6 @@ class Documents(Sequence[str]):
     def __repr__(self) -> str:
         """The count and the size."""
         return f"Documents({len(self)} documents, {self._texts.nbytes:,} bytes)"
-
-
-def _concatenate(chunks: list[pa.Array], kind: pa.DataType) -> pa.Array:
-    return pa.concat_arrays(chunks) if chunks else pa.array([], kind)
 
 
 def check_texts(texts: Iterable[str]) -> Iterator[str]:

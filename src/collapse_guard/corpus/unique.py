@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self, overload
 
 import numpy as np
-import pyarrow as pa
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.corpus.documents import HASH_BYTES, Documents, check_texts, content_digest
@@ -85,10 +84,7 @@ class UniqueTexts(Sequence[str]):
         room = joined.data
         for place, (start, end) in zip(places, pairwise(starts.tolist()), strict=True):
             room[start:end] = self._bytes(place)
-        texts = pa.LargeStringArray.from_buffers(len(places), pa.py_buffer(starts), pa.py_buffer(joined))
-        digests = np.ascontiguousarray(self._digests[indices])
-        kind = pa.binary(HASH_BYTES)
-        return Documents(texts, pa.FixedSizeBinaryArray.from_buffers(kind, len(places), [None, pa.py_buffer(digests)]))
+        return Documents.from_buffers(joined, starts, np.ascontiguousarray(self._digests[indices]))
 
     def _written(self, texts: Iterable[str]) -> tuple[np.ndarray[Any, Any], IntArray]:
         digests, lengths = bytearray(), array("q")

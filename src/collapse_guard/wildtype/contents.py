@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -142,7 +143,7 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
     else:
         parts = _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
     geometry = _array_parts(contents.geometry.arrays())
-    for part in (_json({"schema": SCHEMA, **_described(settings)}), *parts, *geometry):
+    for part in chain([_json({"schema": SCHEMA, **_described(settings)})], parts, geometry):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()

@@ -18,12 +18,12 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
@@ -31,7 +31,7 @@ from safetensors.numpy import load_file
 
 from collapse_guard.arrays import freeze
 from collapse_guard.corpus import lexicon
-from collapse_guard.corpus.arrow import read_arrow
+from collapse_guard.corpus.arrow import read_arrow, stream_arrow
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
 from collapse_guard.errors import InputError, WildTypeError
@@ -183,8 +183,9 @@ def _write_contents(folder: Path, contents: Contents) -> None:
     if isinstance(contents, VectorContents):
         save_arrays({"evaluation": contents.evaluation, "pool": contents.pool}, folder / "vectors.safetensors")
         return
-    roles = ["evaluation"] * len(contents.evaluation) + ["pool"] * len(contents.pool)
-    texts = pa.chunked_array([contents.evaluation.to_arrow(), contents.pool.to_arrow()])
+    parts = {"evaluation": contents.evaluation, "pool": contents.pool}
+    roles = pa.chunked_array([pa.repeat(role, len(documents)) for role, documents in parts.items()])
+    texts = pa.chunked_array([documents.to_arrow() for documents in parts.values()])
     pq.write_table(pa.table({"role": roles, "text": texts}), folder / "documents.parquet")
     pq.write_table(_word_table(contents), folder / "words.parquet")
     (folder / "tokenizer.json").write_text(contents.tokenizer.to_str(), encoding="utf-8")
@@ -253,11 +254,11 @@ def _read_texts(path: Path, manifest: Manifest) -> TextContents:
     words = read_arrow(path / "words.parquet").to_pydict()
     counts = dict(zip(words["word"], words["count"], strict=True))
     is_rare = dict(zip(words["word"], words["rare"], strict=True))
-    documents = read_arrow(path / "documents.parquet")
+    parts = _read_documents(path / "documents.parquet")
     is_custom = manifest.embedder not in TfidfEmbedder.names.values()
     return TextContents(
-        evaluation=_with_role(documents, "evaluation"),
-        pool=_with_role(documents, "pool"),
+        evaluation=parts["evaluation"],
+        pool=parts["pool"],
         tokenizer=read_tokenizer((path / "tokenizer.json").read_text(encoding="utf-8")),
         embedder=None if is_custom else TfidfEmbedder.load(path),
         embedder_check=_read_check(path, str(manifest.embedder)) if is_custom else None,
@@ -275,6 +276,7 @@ def _read_check(path: Path, name: str) -> EmbedderCheck:
     return EmbedderCheck(name=name, embeddings=load_file(path / "embedder.safetensors")["check"])
 
 
-def _with_role(documents: pa.Table, role: str) -> Documents:
-    texts = documents.filter(pc.field("role") == role).column("text")
-    return Documents.from_texts(text.as_py() for text in texts)
+def _read_documents(path: Path) -> dict[str, Documents]:
+    """The documents of each role, which follow each other; a role without any is lacking."""
+    parts = groupby(stream_arrow(path, lambda names: names), itemgetter("role"))
+    return {role: Documents.from_texts(row["text"] for row in rows) for role, rows in parts}

@@ -30,7 +30,9 @@ from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
 MOST_FITTED = 1 << 26
-"""Bytes of text that tokenizer and embedder are fitted on."""
+"""Bytes of text that tokenizer and embedder are fitted on, …"""
+MOST_EMBEDDED = 50_000
+"""… and documents that the embedder is: its decomposition takes some 2.5 kB for each."""
 FEWEST = 20
 """Distinct documents or rows that a wild type needs."""
 N_CHECKED = 4
@@ -55,17 +57,15 @@ def fit_texts(
 ) -> TextContents:
     """Drop blank and duplicate documents, split the rest, and fit the instruments.
 
-    Tokenizer, embedder and geometry are fitted on the pool alone, of which they see at most 64 MB, chosen at random;
-    words are counted in evaluation and pool.
+    Tokenizer, embedder and geometry are fitted on the pool alone, of which they see at most 64 MB, chosen at random
+    (the embedder, 50,000 documents of these); words are counted in evaluation and pool.
     """
-    with UniqueTexts(documents) as unique:
-        split, n_alike = _split_texts(unique, settings, watch)
-        evaluation, pool = unique.select(split.evaluation), unique.select(split.pool)
+    evaluation, pool, n_alike = _split_texts(documents, settings, watch)
     counts = count_words(watch("counting words", chain(evaluation, pool), len(evaluation) + len(pool)))
     custom = None if embedder is None else CustomEmbedder(embedder)
     # The split left the clusters of the pool in a random order, so its head is a sample of it.
     sample = pool[: pool.reach(MOST_FITTED)]
-    embed = custom or TfidfEmbedder.fit(sample, dim=settings.embedding_dim, seed=settings.seed)
+    embed = custom or TfidfEmbedder.fit(sample[:MOST_EMBEDDED], dim=settings.embedding_dim, seed=settings.seed)
     head = embed(pool[:LARGEST_REFERENCE])
     return TextContents(
         evaluation=evaluation,
@@ -146,8 +146,14 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
     return bool(np.linalg.norm(again - before) <= _EMBEDDER_TOLERANCE * np.linalg.norm(before))
 
 
-def _split_texts(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
-    """The split, and how many documents resemble another one."""
+def _split_texts(documents: Iterable[str], settings: TextSettings, watch: Watch) -> tuple[Documents, Documents, int]:
+    """Evaluation, pool, and how many documents resemble another one."""
+    with UniqueTexts(documents) as unique:
+        split, n_alike = _split(unique, settings, watch)
+        return unique.select(split.evaluation), unique.select(split.pool), n_alike
+
+
+def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
     _require(len(unique), "distinct documents that are not blank", "`documents`")
     labels = duplicate_labels(
         unique,

@@ -48,7 +48,6 @@ def profile(
     from collapse_guard.cli.outputs import check_folder
     from collapse_guard.cli.texts import find_texts
     from collapse_guard.corpus.reading import stream_samples
-    from collapse_guard.measurement.measure import reference_readings
     from collapse_guard.wildtype import WildType
 
     files, n_read, n_blank = find_texts(real), 0, 0
@@ -71,7 +70,7 @@ def profile(
         )
         wait.for_the_rest("writing it, and reading it as a baseline")
         wild_type = replace(wild_type, home=wild_type.save(out).absolute())
-        facts, reference = _facts(wild_type), reference_readings(wild_type, sample_tokens=None)
+        facts, reference = _facts(wild_type), _reference(wild_type)
         intake = _intake(wild_type, files, rows=n_read, empty=n_blank)
     say(f"Read {intake}.\n")
     _show(facts)
@@ -90,6 +89,13 @@ def _intake(wild_type: WildType, files: TextFiles, **counts: int) -> Intake:
         texts, wild_type.encode(texts), part="documents", unit="documents", source=files.name, **counts
     )
     return counted.model_copy(update={"different": len(texts) + len(wild_type.pool)})
+
+
+def _reference(wild_type: WildType) -> Readings:
+    # torch, which only this needs, takes 200 MB.
+    from collapse_guard.measurement.measure import reference_readings
+
+    return reference_readings(wild_type, sample_tokens=None)
 
 
 def _facts(wild_type: WildType) -> dict[str, str]:
