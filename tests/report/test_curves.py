@@ -1,6 +1,7 @@
 """The two curves of a lineage: what is drawn, and that it is kept beside the assessment."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -125,3 +126,18 @@ def test_the_page_and_the_store_have_the_picture_and_its_words(replace, forecast
     assert set(attachments("bot", forecast)) == {"report.html", "two-curves.svg"}
     assert attachments("bot", forecast)["two-curves.svg"].startswith("<?xml")
     assert set(attachments("bot", replace)) == {"report.html"}
+
+
+def test_the_page_in_the_store_has_a_chart_of_what_moved_and_counts_what_did_not(build, read, compared):
+    names = [f"of_my_own_{place:02}" for place in range(8)]
+    comparisons = [
+        compared("vendi", 20.0, 20.0, indicator=names[5]),
+        compared("vendi", 14.0, 20.0, indicator=names[6], decides=False),
+        compared("vendi", 14.0, 20.0, indicator=names[7]),
+    ]
+    history = [build("x", 0, {name: read("vendi", 20.0, indicator=name) for name in names}, comparisons)]
+    page = attachments("x", history)["report.html"]
+    drawn = re.findall(r'aria-label="of my own-(\d+) over generations', page)
+    assert drawn == ["00", "01", "02", "03", "04", "06", "07"]
+    assert "1 more indicator that did not move has no chart here; <code>collapse-guard report</code> draws it." in page
+    assert len(re.findall("<figure", html({"x": history}))) == 8

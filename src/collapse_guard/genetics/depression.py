@@ -168,17 +168,15 @@ def _descend(
     """Levenberg-Marquardt in (ln n_e, d) from one start per lineage: the best point, its residual sum, and its B."""
     low, high = np.array([math.log(SIZES[0]), 0.0]), np.array([math.log(SIZES[-1]), PURGINGS[-1]])
     at, damping, shift = start, np.full(len(start), 1e-3), 1e-5 * np.eye(2)[: 1 + purging]
+    each, n = np.arange(len(shift)), len(shift)
     left, load = _residuals(values, shares, at)
     for _ in range(_DESCENTS):
         # Step away from the upper end, so that the slope is taken on the curve.
         side = np.where(at[:, None] + shift > high, -1.0, 1.0)
-        slope = np.stack(
-            [
-                (_residuals(values, shares, at + side[:, i] * step)[0] - left) / (side[:, i, i, None] * 1e-5)
-                for i, step in enumerate(shift)
-            ],
-            axis=1,
-        )
+        aside = (at[:, None] + side * shift).reshape(-1, 2)
+        rest = _residuals(values.repeat(n, axis=0), shares.repeat(n, axis=0), aside)[0]
+        rises = rest.reshape(len(at), n, -1) - left[:, None]
+        slope = rises / (side[:, each, each, None] * 1e-5)
         square = slope @ slope.swapaxes(1, 2)
         square = square + damping[:, None, None] * square * np.eye(1 + purging) + 1e-15 * np.eye(1 + purging)
         move = -np.linalg.solve(square, slope @ left[..., None])[..., 0]

@@ -83,12 +83,14 @@ def purged_inbreeding(
     n, d = numbers("samples", samples, least=1.0), numbers("purging", purging, least=0.0, most=0.5)
     shares = _by_generation(real_share, steps)
     names = "`samples`, `purging` and the leading axes of `real_share`"
-    plain = np.zeros(_common_shape(names, n.shape, d.shape, shares.shape[:-1]))
-    paths = np.zeros((steps + 1, *plain.shape))
+    shape = _common_shape(names, n.shape, d.shape, shares.shape[:-1])
+    paths, both = np.zeros((steps + 1, *shape)), np.zeros((2, *shape))  # g and F
+    synthetic = np.moveaxis(after_immigration(1.0, shares), -1, 0)
     for step in range(steps):
-        m = shares[..., step]
-        paths[step + 1] = after_drift(after_immigration(paths[step], m), n) * (1.0 - 2.0 * d * plain)
-        plain = after_drift(after_immigration(plain, m), n)
+        left = 1.0 - 2.0 * d * both[1]
+        both = after_drift(synthetic[step] * both, n)
+        both[0] *= left
+        paths[step + 1] = both[0]
     return np.moveaxis(paths, 0, -1)
 
 

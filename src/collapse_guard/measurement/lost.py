@@ -36,7 +36,8 @@ _LARGEST_REMNANT = 0.25
 """What is still seen more often than this part of the expected was not lost."""
 _NEIGHBOURS = 5
 _LARGEST_SHARE = 4
-_BLOCK = 2048
+_BLOCK = 64
+_EQUAL = 1e-13
 
 
 def what_was_lost(
@@ -243,22 +244,26 @@ def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostIt
 
 def _balls(real: FloatArray, samples: FloatArray, k: int) -> tuple[FloatArray, FloatArray, IntArray]:
     """Squared radius of each ball, squared distance from its centre to the nearest sample, and samples inside."""
-    among = _squared_distances(real, real)
-    np.fill_diagonal(among, np.inf)
-    radii = np.partition(among, k - 1, axis=1)[:, k - 1]
-    nearest, inside = np.full(len(real), np.inf), np.zeros(len(real), np.int64)
-    for start in range(0, len(samples), _BLOCK):
-        distances = _squared_distances(real, samples[start : start + _BLOCK])
-        nearest = np.minimum(nearest, distances.min(axis=1))
-        inside += (distances <= radii[:, None]).sum(axis=1)
+    radii, nearest, inside = np.empty(len(real)), np.empty(len(real)), np.empty(len(real), np.int64)
+    # In pieces that stay in the processor's cache: new memory for all pairs would take longer than the products.
+    for start in range(0, len(real), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        among = _squared_distances(real[rows], real)
+        among[np.arange(len(among)), np.arange(start, start + len(among))] = np.inf
+        radii[rows] = np.partition(among, k - 1, axis=1)[:, k - 1]
+        distances = _squared_distances(real[rows], samples)
+        nearest[rows] = distances.min(axis=1)
+        inside[rows] = (distances <= radii[rows, None]).sum(axis=1)
     return radii, nearest, inside
 
 
 def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
     squares = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
-    distances: FloatArray = np.maximum(squares - 2.0 * x @ y.T, 0.0)
+    distances: FloatArray = (-2.0 * x) @ y.T
+    distances += squares
     # The difference of sums is exact to some 1e-15 of the sums: below, points are equal.
-    distances[distances < 1e-13 * squares] = 0.0
+    small = np.flatnonzero(distances < _EQUAL * squares.max(initial=0.0))
+    distances.flat[small[distances.flat[small] < _EQUAL * squares.flat[small]]] = 0.0
     return distances
 
 

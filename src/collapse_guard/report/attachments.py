@@ -9,11 +9,15 @@ from collapse_guard.report.html import html
 
 
 def attachments(lineage: str, history: Sequence[Assessment]) -> dict[str, str]:
-    """File name -> text: report.html, and two-curves.svg if perplexity is forecast."""
+    """File name -> text: report.html, and two-curves.svg if perplexity is forecast.
+
+    The page has no charts of indicators that did not move: every generation has a page, and `collapse-guard report`
+    draws them all.
+    """
     from collapse_guard.report.curves import curves_figure
     from collapse_guard.report.figures import figure_svg
 
     figure = curves_figure(history)
     curves = "" if figure is None else figure_svg(figure)
-    page = {"report.html": html({lineage: history}, curves={lineage: curves})}
+    page = {"report.html": html({lineage: history}, curves={lineage: curves}, with_calm=False)}
     return {**page, "two-curves.svg": curves} if curves else page

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 from matplotlib.typing import ColorType, LineStyleType
 
 from collapse_guard.records import Assessment, Comparison, Severity
@@ -34,6 +34,8 @@ PANELS = ("perplexity", "tail_loss", "rare_coverage", REAL_SHARE)
 """The panels of the picture in the README."""
 
 _LOGARITHMIC_FROM = 20.0
+_NUMBERS = 6
+"""Most numbers on an axis: each takes as long to draw as all marks together."""
 _CHARACTER = 0.075
 """Inches that a digit of the numbers beside a panel takes."""
 DOTS: LineStyleType = (0, (1.0, 1.6))
@@ -136,8 +138,9 @@ def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:
 def head(axes: Axes, title: str, *, way: str) -> None:
     """Give a panel its paper, its lines, its title, and which way is worse."""
     axes.set_facecolor(PAPER.light)
-    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
-    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light)
+    # Matplotlib measures every text to place a title that has no place of its own.
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", y=1.0)
+    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light, y=1.0)
     axes.grid(axis="y")
 
 
@@ -207,8 +210,10 @@ def marks(severity: Severity, x: Sequence[float], y: Sequence[float]) -> Line2D:
 def number_generations(axes: Axes, generations: Sequence[int]) -> None:
     """Give every panel the same generations, so that a gap is seen as one."""
     axes.set_xlabel("generation", fontsize=8.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1) if generations else NullLocator())
-    axes.tick_params(length=0, labelsize=8.5)
+    axes.xaxis.set_major_locator(
+        MaxNLocator(integer=True, nbins=_NUMBERS, min_n_ticks=1) if generations else NullLocator()
+    )
+    axes.tick_params(bottom=False, left=False, labelsize=8.5)
     if generations:
         axes.set_xlim(min(generations) - 0.3, max(generations) + 0.3)
 
@@ -223,7 +228,9 @@ def _scale_values(axes: Axes, values: Sequence[float], indicator: str) -> None:
     elif 0 < min(values) < max(values) / _LOGARITHMIC_FROM:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=_NUMBERS, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _draw_legends(figure: Figure, histories: Histories) -> None:

@@ -70,13 +70,21 @@ class LineageView:
     """What the newest generation lost, a table for each kind."""
 
 
-def html(histories: Histories, *, title: str = "Lineage report", curves: Mapping[str, str] | None = None) -> str:
+def html(
+    histories: Histories,
+    *,
+    title: str = "Lineage report",
+    curves: Mapping[str, str] | None = None,
+    with_calm: bool = True,
+) -> str:
     """Report lineages as one self-contained HTML page.
 
     Args:
         histories: Lineage name -> its generations; a lineage without any is named as not assessed.
         title: Heading of the page.
         curves: Lineage name -> SVG of its two curves, empty where it has none; None: they are drawn.
+        with_calm: Whether indicators behind the first five have a chart where they have not moved, too. A chart takes
+            40 ms.
 
     Returns:
         The page; the same for the same input. O(generations) text, and an SVG figure for each of the first indicators
@@ -85,7 +93,7 @@ def html(histories: Histories, *, title: str = "Lineage report", curves: Mapping
     read = tables.indicators(assessment for history in histories.values() for assessment in history)
     drawn = [name for name in read if has_series(histories, name)]
     first = [*drawn[:_CHARTS_UP_FRONT], *([REAL_SHARE] if has_series(histories, REAL_SHARE) else [])]
-    folded, others = _worth_a_chart(histories, drawn[_CHARTS_UP_FRONT:])
+    folded, others = _worth_a_chart(histories, drawn[_CHARTS_UP_FRONT:], with_calm=with_calm)
     return _template().render(
         title=sentences.one_line(title),
         inks=INKS,
@@ -99,6 +107,7 @@ def html(histories: Histories, *, title: str = "Lineage report", curves: Mapping
         first_charts=_charts(histories, first, prefix="first"),
         other_charts=_charts(histories, folded, prefix="other"),
         n_without_chart=len(others),
+        with_calm=with_calm,
     )
 
 
@@ -155,12 +164,14 @@ def _family(newest: Assessment, family: str, comparisons: Sequence[Comparison]) 
     return f"{family}: {len(comparisons)} more {noun}{beyond}", tables.comparisons(newest, comparisons)
 
 
-def _worth_a_chart(histories: Histories, indicators: Sequence[str]) -> tuple[list[str], list[str]]:
+def _worth_a_chart(histories: Histories, indicators: Sequence[str], *, with_calm: bool) -> tuple[list[str], list[str]]:
     """Those that a newest verdict rests on, then those that moved anyway, then others up to twelve; and the rest."""
     newest = [tables.in_order(history)[-1] for history in histories.values() if history]
     comparisons = [comparison for assessment in newest for comparison in assessment.comparisons]
     deciding = {comparison.indicator for comparison in comparisons if comparison.decides}
     moved = {comparison.indicator for comparison in comparisons if tables.has_moved(comparison)}
+    if not with_calm:
+        return [name for name in indicators if name in moved], [name for name in indicators if name not in moved]
     ordered = sorted(indicators, key=lambda name: (name not in deciding, name not in moved))
     n_kept = max(_CHARTS_FOLDED, sum(name in deciding for name in indicators))
     return ordered[:n_kept], ordered[n_kept:]
