@@ -2,6 +2,7 @@
 
 python benchmarks/sizes.py                 # about ten minutes
 python benchmarks/sizes.py --scale 0.1     # a tenth of each size
+python benchmarks/sizes.py --large         # a wild type of 1 GB of text instead: ten minutes, and 4 GB of disk
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collapse_guard.demo.corpus import passages
 
 SIZES = {"profile": 100_000, "assess": 100_000, "curate": 200_000}
 """Command -> texts at the full size; half of it is measured too."""
+LARGE = 5_500_000
+"""Texts of 1 GB."""
 REAL = 10_000
 """Documents of the wild type that samples are compared with."""
 JOB = 2_000
@@ -89,6 +92,16 @@ def lines(folder: Path, scale: float) -> Iterator[Line]:
         yield Line(f"`{command}`", n, whole, half)
 
 
+def large(folder: Path, n: int) -> Iterator[Line]:
+    """Measure what a wild type of so many texts costs: to make it, in the first job that uses it, and in the next."""
+    half, whole = (_grown("profile", folder, size, "", ()) for size in (n // 2, n))
+    yield Line("`profile`", n, whole, half)
+    job = ("assess", _file(folder, JOB, seed=2), "--founder", "--store", f"sqlite:///{folder / 'mlflow.db'}")
+    for what in ("first", "next"):
+        cost = cost_of(*job, "--wild-type", str(folder / f"profile-{n}"), "--lineage", what)
+        yield Line(f"the {what} `assess` of {JOB:,} samples with it", n, cost, None)
+
+
 def _grown(command: str, folder: Path, n: int, wild_type: str, lineage: Sequence[str]) -> Cost:
     """A command on n texts."""
     out = folder / f"{command}-{n}"
@@ -127,10 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full sizes")
-    scale = parser.parse_args(arguments).scale
+    parser.add_argument("--large", action="store_true", help="a wild type of 1 GB of text, or of that part of it")
+    chosen = parser.parse_args(arguments)
     print("| what | texts | processor time | twice the texts | memory |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        for line in lines(Path(folder), scale):
+        part = large(Path(folder), round(LARGE * chosen.scale)) if chosen.large else lines(Path(folder), chosen.scale)
+        for line in part:
             print(line, flush=True)
 
 
