@@ -3,6 +3,7 @@
 python benchmarks/sizes.py                 # about ten minutes
 python benchmarks/sizes.py --scale 0.1     # a tenth of each size
 python benchmarks/sizes.py --large         # a wild type of 1 GB of text instead: ten minutes, and 4 GB of disk
+python benchmarks/sizes.py --generations   # a lineage of 300 generations instead, a process for each: half an hour
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ SIZES = {"profile": 100_000, "assess": 100_000, "curate": 200_000}
 """Command -> texts at the full size; half of it is measured too."""
 LARGE = 5_500_000
 """Texts of 1 GB."""
+LONG = 300
+"""Generations of a long lineage; what they cost is told at each twelfth of it."""
 REAL = 10_000
 """Documents of the wild type that samples are compared with."""
 JOB = 2_000
@@ -79,9 +82,8 @@ def cost_of(*command: str) -> Cost:
 
 def lines(folder: Path, scale: float) -> Iterator[Line]:
     """Measure one command after the other, in a folder that is empty."""
-    wild_type, store = str(folder / "wild"), f"sqlite:///{folder / 'mlflow.db'}"
+    wild_type, store = _profiled(folder), _store(folder)
     lineage = ("--wild-type", wild_type, "--store", store, "--founder", "--lineage")
-    cost_of("profile", _file(folder, REAL, seed=1), "--out", wild_type)
     job = (_file(folder, JOB, seed=2), "--losses", _losses(folder, Path(wild_type)))
     cost_of("assess", *job, *lineage, "first")
     yield Line("`assess` of 2,000 samples and 600 losses", JOB, cost_of("assess", *job, *lineage, "second"), None)
@@ -92,14 +94,39 @@ def lines(folder: Path, scale: float) -> Iterator[Line]:
         yield Line(f"`{command}`", n, whole, half)
 
 
-def large(folder: Path, n: int) -> Iterator[Line]:
-    """Measure what a wild type of so many texts costs: to make it, in the first job that uses it, and in the next."""
+def large(folder: Path, scale: float) -> Iterator[Line]:
+    """Measure what a wild type of much text costs: to make it, in the first job that uses it, and in the next."""
+    n = round(LARGE * scale)
     half, whole = (_grown("profile", folder, size, "", ()) for size in (n // 2, n))
     yield Line("`profile`", n, whole, half)
-    job = ("assess", _file(folder, JOB, seed=2), "--founder", "--store", f"sqlite:///{folder / 'mlflow.db'}")
+    job = ("assess", _file(folder, JOB, seed=2), "--founder", "--store", _store(folder))
     for what in ("first", "next"):
         cost = cost_of(*job, "--wild-type", str(folder / f"profile-{n}"), "--lineage", what)
         yield Line(f"the {what} `assess` of {JOB:,} samples with it", n, cost, None)
+
+
+def long(folder: Path, scale: float) -> Iterator[Line]:
+    """Measure what a generation costs behind ever more others; each is assessed by a process of its own."""
+    n, wild_type = round(LONG * scale), _profiled(folder)
+    lineage = ("--losses", _losses(folder, Path(wild_type)), "--wild-type", wild_type, "--store", _store(folder))
+    # The first job makes what is kept with the wild type.
+    cost_of("assess", _file(folder, JOB, seed=2), *lineage, "--lineage", "before", "--founder")
+    for generation in range(n + 1):
+        founds = () if generation else ("--founder",)
+        cost = cost_of("assess", _file(folder, JOB, seed=3 + generation), *lineage, "--lineage", "long", *founds)
+        if generation % max(1, n // 12) == 0:
+            yield Line(f"`assess` of generation {generation}", JOB, cost, None)
+
+
+def _profiled(folder: Path) -> str:
+    """The wild type of an ordinary job."""
+    wild_type = str(folder / "wild")
+    cost_of("profile", _file(folder, REAL, seed=1), "--out", wild_type)
+    return wild_type
+
+
+def _store(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 def _grown(command: str, folder: Path, n: int, wild_type: str, lineage: Sequence[str]) -> Cost:
@@ -140,12 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full sizes")
-    parser.add_argument("--large", action="store_true", help="a wild type of 1 GB of text, or of that part of it")
+    parser.set_defaults(measure=lines)
+    for option, measure in {"--large": large, "--generations": long}.items():
+        parser.add_argument(option, dest="measure", action="store_const", const=measure, help=measure.__doc__)
     chosen = parser.parse_args(arguments)
     print("| what | texts | processor time | twice the texts | memory |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        part = large(Path(folder), round(LARGE * chosen.scale)) if chosen.large else lines(Path(folder), chosen.scale)
-        for line in part:
+        for line in chosen.measure(Path(folder), chosen.scale):
             print(line, flush=True)
 
 

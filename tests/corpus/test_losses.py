@@ -193,6 +193,7 @@ def test_the_nats_of_tokens_are_converted_from_their_unit_alone():
     ("wrong", "message"),
     [
         ({"unit": "bit"}, "`unit` must be nats, bits, log10, but got 'bit'"),
+        ({"unit": ["bits"]}, r"`unit` must be nats, bits, log10, but got \['bits'\]"),
         ({"per": "byte"}, "`per` must be document or"),
     ],
 )

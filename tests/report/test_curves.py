@@ -8,7 +8,7 @@ import pytest
 
 from collapse_guard.decision.policy import Policy
 from collapse_guard.prescription.outlook import outlook
-from collapse_guard.records import Depression, Interval
+from collapse_guard.records import Depression, Interval, Reason, ReasonKind, Severity
 from collapse_guard.report import attachments, html
 from collapse_guard.report.curves import curves, curves_figure, description
 
@@ -128,7 +128,7 @@ def test_the_page_and_the_store_have_the_picture_and_its_words(replace, forecast
     assert set(attachments("bot", replace)) == {"report.html"}
 
 
-def test_the_page_in_the_store_has_a_chart_of_what_moved_and_counts_what_did_not(build, read, compared):
+def test_the_page_in_the_store_has_charts_of_what_moved_or_decides_and_counts_the_others(build, read, compared):
     names = [f"of_my_own_{place:02}" for place in range(8)]
     comparisons = [
         compared("vendi", 20.0, 20.0, indicator=names[5]),
@@ -139,5 +139,12 @@ def test_the_page_in_the_store_has_a_chart_of_what_moved_and_counts_what_did_not
     page = attachments("x", history)["report.html"]
     drawn = re.findall(r'aria-label="of my own-(\d+) over generations', page)
     assert drawn == ["00", "01", "02", "03", "04", "06", "07"]
-    assert "1 more indicator that did not move has no chart here; <code>collapse-guard report</code> draws it." in page
+    assert "1 more indicator has no chart here, as nothing was found in it: <code>collapse-guard report</code>" in page
     assert len(re.findall("<figure", html({"x": history}))) == 8
+    undecided = Reason(
+        kind=ReasonKind.NOT_SHOWN, severity=Severity.UNDECIDED, indicator=names[5], sentence="too few samples"
+    )
+    verdict = history[0].verdict.model_copy(update={"severity": Severity.UNDECIDED, "reasons": (undecided,)})
+    page = attachments("x", [history[0].model_copy(update={"verdict": verdict})])["report.html"]
+    assert "of my own-05 over generations" in page
+    assert "no chart here" not in page

@@ -173,3 +173,16 @@ def test_the_report_never_imports_pyplot():
     code = f"import sys, collapse_guard.report; print(*(m for m in sys.modules if m in {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("names", [["perplexity"], ["perplexity", "vendi"]])
+def test_a_title_stands_above_what_stands_above_the_numbers(build, read, names):
+    values = [3.57 + 1e-12 * t for t in range(4)]
+    history = [build("x", t, {name: read(name, value) for name in names}) for t, value in enumerate(values)]
+    figure = lineage_figure({"x": history}, names, size=(4.2 * len(names), 2.7), with_legend=False)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        (title,) = axes.findobj(lambda artist, axes=axes: getattr(artist, "get_text", str)() == axes.get_title("left"))
+        offset = axes.yaxis.get_offset_text()
+        assert offset.get_text()
+        assert title.get_window_extent().y0 >= offset.get_window_extent().y1

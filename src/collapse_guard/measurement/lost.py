@@ -245,7 +245,7 @@ def _documents(real: _Points, vectors: FloatArray, most: int) -> Iterator[LostIt
 def _balls(real: FloatArray, samples: FloatArray, k: int) -> tuple[FloatArray, FloatArray, IntArray]:
     """Squared radius of each ball, squared distance from its centre to the nearest sample, and samples inside."""
     radii, nearest, inside = np.empty(len(real)), np.empty(len(real)), np.empty(len(real), np.int64)
-    # In pieces that stay in the processor's cache: new memory for all pairs would take longer than the products.
+    # New memory for all pairs at once would take longer than the products.
     for start in range(0, len(real), _BLOCK):
         rows = slice(start, start + _BLOCK)
         among = _squared_distances(real[rows], real)

@@ -11,8 +11,8 @@ from collapse_guard.report.html import html
 def attachments(lineage: str, history: Sequence[Assessment]) -> dict[str, str]:
     """File name -> text: report.html, and two-curves.svg if perplexity is forecast.
 
-    The page has no charts of indicators that did not move: every generation has a page, and `collapse-guard report`
-    draws them all.
+    The page has no charts of calm indicators (`html`): every generation has a page, and `collapse-guard report` draws
+    more.
     """
     from collapse_guard.report.curves import curves_figure
     from collapse_guard.report.figures import figure_svg

@@ -114,33 +114,47 @@ def _leave_room(figure: Figure, axes: Axes) -> None:
     """Place the one panel by the length of its numbers: to measure all text first, as for several, takes four times as
     long as drawing it.
     """
-    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
-    places = [place for place in axis.get_majorticklocs() if low <= place <= high]
-    formatter = axis.get_major_formatter()
-    widest = max(map(len, formatter.format_ticks(places)), default=0)
-    above = 0.48 if formatter.get_offset() else 0.30
+    numbers, offset = _numbers(axes)
+    widest = max(map(len, numbers), default=0)
+    above = 0.48 if offset else 0.30
     width, height = figure.get_size_inches()
     figure.subplots_adjust(
         left=(0.14 + _CHARACTER * widest) / width, right=1 - 0.14 / width, bottom=0.44 / height, top=1 - above / height
     )
 
 
+def _numbers(axes: Axes) -> tuple[list[str], str]:
+    """The numbers beside a panel, and what stands above it if they leave out what is the same in all."""
+    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
+    formatter = axis.get_major_formatter()
+    numbers = formatter.format_ticks([place for place in axis.get_majorticklocs() if low <= place <= high])
+    return numbers, formatter.get_offset()
+
+
 def _draw_panel(axes: Axes, histories: Histories, indicator: str) -> None:
     lines = {name: series(history, indicator) for name, history in histories.items()}
-    head(axes, sentences.title(indicator), way=_which_way(histories, indicator))
     _draw_founders(axes, histories, indicator)
     for place, points in enumerate(lines.values()):
         _draw_line(axes, points, lineage_look(place))
     number_generations(axes, [past.generation.index for history in histories.values() for past in history])
     _scale_values(axes, [point.value for points in lines.values() for point in points], indicator)
+    # Matplotlib measures all text to place a title: in time, as much as half the panel.
+    height = None if _numbers(axes)[1] else 1.0
+    head(axes, sentences.title(indicator), way=_which_way(histories, indicator), place=height)
 
 
-def head(axes: Axes, title: str, *, way: str) -> None:
-    """Give a panel its paper, its lines, its title, and which way is worse."""
+def head(axes: Axes, title: str, *, way: str, place: float | None = None) -> None:
+    """Give a panel its paper, its lines, its title, and which way is worse.
+
+    Args:
+        axes: The panel.
+        title: What it shows.
+        way: Which way is worse.
+        place: Where the title stands, as a part of the panel's height; None: above all that stands above the panel.
+    """
     axes.set_facecolor(PAPER.light)
-    # Matplotlib measures every text to place a title that has no place of its own.
-    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", y=1.0)
-    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light, y=1.0)
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", y=place)
+    axes.set_title(way, loc="right", fontsize=8.5, color=MUTED.light, y=place)
     axes.grid(axis="y")
 
 

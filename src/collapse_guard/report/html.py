@@ -83,8 +83,8 @@ def html(
         histories: Lineage name -> its generations; a lineage without any is named as not assessed.
         title: Heading of the page.
         curves: Lineage name -> SVG of its two curves, empty where it has none; None: they are drawn.
-        with_calm: Whether indicators behind the first five have a chart where they have not moved, too. A chart takes
-            40 ms.
+        with_calm: Whether there are charts of calm indicators behind the first five: those that are not beyond their
+            watch level, and that no verdict but HEALTHY rests on.
 
     Returns:
         The page; the same for the same input. O(generations) text, and an SVG figure for each of the first indicators
@@ -165,13 +165,18 @@ def _family(newest: Assessment, family: str, comparisons: Sequence[Comparison]) 
 
 
 def _worth_a_chart(histories: Histories, indicators: Sequence[str], *, with_calm: bool) -> tuple[list[str], list[str]]:
-    """Those that a newest verdict rests on, then those that moved anyway, then others up to twelve; and the rest."""
+    """Those that a newest verdict rests on, then those that moved anyway, then others up to twelve; and the rest.
+
+    Without the calm ones: those that moved, or that a newest verdict is not HEALTHY for; and the rest.
+    """
     newest = [tables.in_order(history)[-1] for history in histories.values() if history]
     comparisons = [comparison for assessment in newest for comparison in assessment.comparisons]
     deciding = {comparison.indicator for comparison in comparisons if comparison.decides}
     moved = {comparison.indicator for comparison in comparisons if tables.has_moved(comparison)}
     if not with_calm:
-        return [name for name in indicators if name in moved], [name for name in indicators if name not in moved]
+        reasons = [reason for assessment in newest for reason in assessment.verdict.reasons]
+        told = moved | {reason.indicator for reason in reasons if reason.severity is not Severity.HEALTHY}
+        return [name for name in indicators if name in told], [name for name in indicators if name not in told]
     ordered = sorted(indicators, key=lambda name: (name not in deciding, name not in moved))
     n_kept = max(_CHARTS_FOLDED, sum(name in deciding for name in indicators))
     return ordered[:n_kept], ordered[n_kept:]

@@ -154,6 +154,7 @@ def _split_texts(documents: Iterable[str], settings: TextSettings, watch: Watch)
 
 
 def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
+    """The split, and how many documents resemble another one."""
     _require(len(unique), "distinct documents that are not blank", "`documents`")
     labels = duplicate_labels(
         unique,

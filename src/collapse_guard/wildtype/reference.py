@@ -114,8 +114,8 @@ class WildType:
             InputError: There are too few documents, or an argument is outside of its range.
             CorpusError: A document is not a str or has no UTF-8 form.
 
-        Cost: linear in the words; 3 million (16 MB) take about 15 s on one core. Memory: the texts once, some 100 bytes
-        for a document and some 200 for a different word, and 600 MB.
+        Cost: linear in the words; 3 million (16 MB) take about 15 s on one core. The texts are in memory once, beside
+        all different words and some ten numbers for each document.
         """
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
