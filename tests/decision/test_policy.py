@@ -1,5 +1,7 @@
 """Policies: defaults, files, and errors that say where and what."""
 
+import hashlib
+import json
 import math
 import re
 import tempfile
@@ -266,6 +268,13 @@ def test_one_indicator_has_the_whole_of_alpha_to_itself():
     assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN)
 
 
-def test_the_lowest_perplexity_is_part_of_the_fingerprint_only_where_it_is_set():
-    assert Policy(lowest_perplexity=1.5).fingerprint == Policy().fingerprint
-    assert Policy(lowest_perplexity=1.2).fingerprint != Policy().fingerprint
+@pytest.mark.parametrize(("setting", "default", "other"), [("lowest_perplexity", 1.5, 1.2), ("watch_alpha", 0.1, 0.05)])
+def test_what_came_later_is_part_of_the_fingerprint_only_where_it_is_set(setting, default, other):
+    assert Policy(**{setting: default}).fingerprint == Policy().fingerprint
+    assert Policy(**{setting: other}).fingerprint != Policy().fingerprint
+
+
+def test_the_fingerprint_of_an_older_policy_is_that_of_the_settings_that_it_had():
+    older = Policy().model_dump(mode="json", exclude={"tasks", "lowest_perplexity", "watch_alpha"})
+    recorded = hashlib.blake2b(json.dumps(older, sort_keys=True).encode(), digest_size=8).hexdigest()
+    assert Policy.model_validate(older).fingerprint == recorded

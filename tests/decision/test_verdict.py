@@ -361,11 +361,34 @@ def test_levels_are_reached_at_their_ends():
         one = make_comparison(p_within_margin=p_within)
         return judge(one, p=p, p_watch=p_watch, policy=POLICY, generation=1).severity
 
-    alpha, beta = POLICY.alpha, 1.0 - POLICY.confidence
+    alpha, watch, beta = POLICY.alpha, POLICY.watch_alpha, 1.0 - POLICY.confidence
     assert severity(alpha, 1.0, 1.0) is Severity.COLLAPSED
-    assert severity(alpha * 1.001, alpha, beta) is Severity.WATCH
-    assert severity(alpha * 1.001, alpha * 1.001, beta) is Severity.HEALTHY
-    assert severity(alpha * 1.001, alpha, beta * 1.001) is Severity.UNDECIDED
+    assert severity(alpha * 1.001, watch, beta) is Severity.WATCH
+    assert severity(alpha * 1.001, watch * 1.001, beta) is Severity.HEALTHY
+    assert severity(alpha * 1.001, watch, beta * 1.001) is Severity.UNDECIDED
+
+
+@pytest.mark.parametrize("watch_alpha", [0.02, 0.3])
+def test_a_watch_has_an_error_budget_of_its_own(watch_alpha):
+    """p-values that are uniform, as at the watch level: in ten generations the budget is spent, and no more than it."""
+    rng, lineages = np.random.default_rng(16), 4000
+    policy = Policy(watch_alpha=watch_alpha)
+    share = [lineage_p(comparison(p_beyond_watch=1e-6), (), "watch", index=t, policy=policy) for t in range(1, 11)]
+    p = rng.uniform(size=(lineages, 10)) * np.array(share) / 1e-6
+    one, spent = comparison(), math.fsum(watch_alpha * 1e-6 / part for part in share)
+    severities = {q: judge(one, p=1.0, p_watch=q, policy=policy, generation=1).severity for q in p.min(axis=1).tolist()}
+    alarms = sum(severity is Severity.WATCH for severity in severities.values())
+    assert spent <= watch_alpha
+    assert alarms <= stats.binom(lineages, watch_alpha).ppf(0.9999)
+    assert alarms == pytest.approx(lineages * spent, abs=4 * math.sqrt(lineages * spent))
+
+
+def test_an_uncertain_generation_beyond_its_watch_level_is_shown_by_the_budget_of_a_watch():
+    unsure = make_comparison(p_beyond_margin=1.0, p_within_margin=0.5, p_beyond_watch=0.01)
+    shown = [
+        decide([unsure], generation=generation(), policy=Policy(watch_alpha=level)).known for level in (0.2, 0.001)
+    ]
+    assert shown == [Severity.WATCH, Severity.UNDECIDED]
 
 
 def test_of_equal_severity_the_largest_harm_beyond_its_margin_stands_first_and_what_is_no_number_before_it():

@@ -151,8 +151,8 @@ class TestLevel:
         return any(decision is not None for decision in decisions)
 
     @pytest.mark.slow
-    def test_a_lineage_at_the_watch_level_is_acted_on_no_more_often_than_alpha_and_one_beyond_it_is(self):
+    def test_a_lineage_at_the_watch_level_is_acted_on_no_more_often_than_promised_and_one_beyond_it_is(self):
         watch = self.policy.margin("perplexity", "founder").effects()[1]
         false = sum(self.acts(watch, seed) for seed in range(40))
-        assert false <= stats.binom.ppf(0.999, 40, self.policy.alpha)
+        assert false <= stats.binom.ppf(0.999, 40, self.policy.watch_alpha)
         assert sum(self.acts(3 * watch, seed) for seed in range(10)) == 10

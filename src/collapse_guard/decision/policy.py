@@ -98,7 +98,8 @@ class Policy(Setting):
     """The promise of the guard, and its requirements.
 
     The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `alpha`, for any
-    number of generations and of deciding indicators (docs/design/decisions.md).
+    number of generations and of deciding indicators, and that one below its watch levels ever gets a WATCH at most
+    `watch_alpha` (docs/design/decisions.md).
 
     Example:
         >>> Policy(drift={"perplexity": {"margin": 0.05, "watch": 0.02}}).margin("perplexity", "founder").margin
@@ -107,6 +108,8 @@ class Policy(Setting):
 
     alpha: Probability = 0.05
     """Error budget of a whole lineage for false COLLAPSED."""
+    watch_alpha: Probability = 0.10
+    """Error budget of a whole lineage for false WATCH: it is larger, because a WATCH costs a look and stops nothing."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     """Confidence of the intervals shown, and of the claim that an indicator is within its margin."""
     decides: tuple[str, ...] = DECIDES
@@ -221,7 +224,7 @@ class Policy(Setting):
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any setting."""
         # A policy that does not use what came later has the fingerprint that it had before.
-        later = {"tasks": {}, "lowest_perplexity": 1.5}
+        later = {"tasks": {}, "lowest_perplexity": 1.5, "watch_alpha": 0.10}
         unused = {name for name, default in later.items() if getattr(self, name) == default}
         settings = json.dumps(self.model_dump(mode="json", exclude=unused), sort_keys=True)
         return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()

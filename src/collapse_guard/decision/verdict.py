@@ -7,7 +7,7 @@ worst of them (the truth table is `Severity`). Nothing is averaged.
 |---------------------------------------------------------------|-----------|
 | harm beyond the margin, for the lineage and all indicators    | COLLAPSED |
 | else not shown to be within the margin                        | UNDECIDED |
-| else harm beyond the watch level, corrected in the same way   | WATCH     |
+| else harm beyond the watch level, by `watch_alpha`             | WATCH     |
 | else harm beyond what another seed alone does, where known    | WATCH     |
 | else                                                          | HEALTHY   |
 
@@ -48,8 +48,8 @@ def decide(
     """Decide on one generation.
 
     The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `Policy.alpha`, and
-    that one below its watch levels ever gets a WATCH is too. A pass needs every deciding indicator within its margin
-    (intersection-union), so it needs no correction.
+    that one below its watch levels ever gets a WATCH is at most `Policy.watch_alpha`. A pass needs every deciding
+    indicator within its margin (intersection-union), so it needs no correction.
 
     Args:
         comparisons: Of this generation; those with `decides` false are ignored.
@@ -83,7 +83,7 @@ def decide(
     told = of_founder(worst_first) if generation.index == 0 else [reason for _, reason in worst_first]
     reasons = sorted([*told, *obstacles], key=lambda reason: -reason.severity.rank)
     severity = Severity.worst([reason.severity for reason in reasons])
-    watched = any(q <= policy.alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
+    watched = any(q <= policy.watch_alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
     shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
     return Verdict(
         severity=severity,
@@ -148,7 +148,7 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
         kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
     elif not comparison.p_within_margin <= 1.0 - policy.confidence:
         kind, severity = ReasonKind.NOT_SHOWN, Severity.UNDECIDED
-    elif p_watch <= policy.alpha:
+    elif p_watch <= policy.watch_alpha:
         kind, severity = ReasonKind.BEYOND_WATCH, Severity.WATCH
     elif comparison.beyond_seeds:
         kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
