@@ -29,6 +29,8 @@ ROOM = "collapse_guard.indicators"
 GUIDE = DOCS / "how-to-choose-an-indicator.md"
 EVIDENCE = {
     "losses": "losses of the model on held-out real documents",
+    "reverse": "generated samples of text, which a small model learns from, and held-out real documents",
+    "learning": "generated samples, which a small model learns from, and held-out real data",
     "outputs": "generated samples, scored token by token by a model",
     "tokens": "generated samples, as token ids",
     "words": "generated samples, as words",

@@ -17,7 +17,7 @@ from collapse_guard.indicators.base import reading_of
 from collapse_guard.measurement.intake import intake_of
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
-from collapse_guard.measurement.measure import measure, reference_readings, sample_tokens
+from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
 from collapse_guard.measurement.samples import tokenized, with_embeddings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
@@ -71,9 +71,11 @@ def assess(
     for part in intake:
         _log.info("read %s", part)
     embedded = with_embeddings(wild_type, given)
-    readings = measure(wild_type, embedded, stratum=stratum)
+    budget = founding_budget(founder.readings) if founder else None
+    readings = measure(wild_type, embedded, stratum=stratum, budget=budget)
     readings |= _of_lineage(readings, generation, history)
-    reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, embedded))
+    length = sample_tokens(wild_type, embedded)
+    reference = reference_readings(wild_type, sample_tokens=length, budget=founding_budget(readings))
     lost = what_was_lost(wild_type, embedded.samples, embeddings=embedded.embeddings)
     concluded = conclude(
         generation,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.measurement.refits import rare_documents
 from collapse_guard.wildtype import WildType
 
 WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
@@ -68,6 +69,13 @@ def common(rng):
     return collapsed(rng, language(rng, N_SAMPLES, exponent=1.3))
 
 
+def faded(rng):
+    """What is not rare, by heart."""
+    real, rare = wild_type().evaluation, set(rare_documents(wild_type()).documents)
+    known = [text for text, document in zip(real, real.hashes, strict=True) if document not in rare]
+    return collapsed(rng, rng.permutation(known)[:N_SAMPLES].tolist())
+
+
 def noise(rng):
     """Words that nobody wrote."""
     return collapsed(rng, [" ".join(map(str, rng.integers(10**6, size=20))) for _ in range(N_SAMPLES)])
@@ -95,6 +103,7 @@ COLLAPSES = {
     "hill_index": common,
     "fixation_index": common,
     "rare_mass": common,
+    "reverse_tail_loss": faded,
     "total_variance": noise,
     "mean_distance": noise,
     "recall": noise,

@@ -14,13 +14,16 @@ from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import all_indicators
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.measurement import measure as measure_module
-from collapse_guard.measurement.measure import measure, reference_readings, sample_tokens
+from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.wildtype import WildType
 
 OUTPUT = tuple(
-    name for name, metric in all_indicators().items() if metric.evidence not in ("losses", "outputs", "lineage")
+    name
+    for name, metric in all_indicators().items()
+    if metric.evidence not in ("losses", "learning", "outputs", "lineage")
 )
+REVERSE = {name for name, metric in all_indicators().items() if metric.evidence == "reverse"}
 VECTORS = tuple(name for name, family in built_in().items() if family in ("spread", "distance"))
 OF_ROWS = ("unique_samples", *VECTORS, "homozygosity", "fixation_index")
 
@@ -67,8 +70,8 @@ def test_texts_and_losses_give_every_indicator_in_the_order_of_the_catalogue(wil
     own = Losses(documents=tuple(map(str, range(300))), nll=rng.gamma(9.0, size=300), n_tokens=np.full(300, 9))
     evidence = Evidence(samples=samples, losses=losses, own_losses=own, founder_losses=own)
     readings = measure(wild_type, evidence, stratum=freeze_tail(losses))
-    lineage = ("effective_size", "relative_fitness")
-    assert tuple(readings) == tuple(name for name in names() if name not in lineage)
+    others = ("real_equivalent", "effective_size", "relative_fitness")
+    assert tuple(readings) == tuple(name for name in names() if name not in others)
     assert all(reading.is_usable for reading in readings.values())
 
 
@@ -129,7 +132,8 @@ def test_embeddings_alone_give_spread_and_distance(wild_type, samples):
 
 def test_a_healthy_generation_reads_like_the_wild_type_and_a_collapsed_one_does_not(wild_type, samples, readings):
     length = sample_tokens(wild_type, Evidence(samples=samples))
-    reference = reference_readings(wild_type, sample_tokens=length)
+    budget = founding_budget(readings)
+    reference = reference_readings(wild_type, sample_tokens=length, budget=budget)
     assert tuple(reference) == OUTPUT
     collapsed = measure(wild_type, Evidence(samples=zipf_texts(np.random.default_rng(2), 300, types=150)))
     for name in OUTPUT:
@@ -187,7 +191,7 @@ def test_empty_samples_are_counted_and_change_no_other_reading(wild_type, sample
         assert found["empty_samples"].value == 400 / 700
         assert found["empty_samples"].n == 700
         for name in readings.keys() - {"empty_samples"}:
-            assert found[name].n == 300, name
+            assert found[name].n == (600 if name in REVERSE else 300), name
             assert found[name].census == readings[name].census, name
             assert found[name].value == pytest.approx(readings[name].value, rel=1e-9), name
 
@@ -216,7 +220,7 @@ def test_the_reference_is_read_once_and_cannot_be_changed_from_outside(wild_type
     first = reference_readings(wild_type, sample_tokens=33)
     first.clear()
     monkeypatch.setattr(WildType, "encode", lambda *_: pytest.fail("read again"))
-    assert tuple(reference_readings(wild_type, sample_tokens=33)) == OUTPUT
+    assert set(OUTPUT) - set(reference_readings(wild_type, sample_tokens=33)) == REVERSE
 
 
 @pytest.mark.slow
@@ -320,7 +324,8 @@ def test_on_real_text_repetition_and_a_shrunken_vocabulary_are_seen():
         assert repeated[name].value < 0.9 * healthy[name].value, name
     for name in ("distinct_1", "rare_coverage", "rare_mass"):
         assert shrunk[name].value < 0.7 * healthy[name].value, name
-    reference = reference_readings(wild_type, sample_tokens=sample_tokens(wild_type, Evidence(samples=real)))
+    length, budget = sample_tokens(wild_type, Evidence(samples=real)), founding_budget(healthy)
+    reference = reference_readings(wild_type, sample_tokens=length, budget=budget)
     for name in set(OUTPUT) - {"repetition"}:  # it grows with the length of a document, and windows are equally long
         here, there = healthy[name].value, reference[name].value
         is_ratio = all_indicators()[name].scale == "log_ratio"

@@ -12,6 +12,7 @@ import numpy as np
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.comparison.contrast import Contrast, studentised
+from collapse_guard.indicators.rates import weighted_error
 
 
 def paired_difference(
@@ -38,7 +39,7 @@ def paired_difference(
     """
     x, y, w = _arrays(observed, reference, weights)
     difference = float(w @ (x - y) / w.sum())
-    error = _weighted_error(w, x - y - difference) / float(w.sum())
+    error = weighted_error(w, x - y - difference) / float(w.sum())
     return Contrast(
         observed=float(w @ x / w.sum()),
         reference=float(w @ y / w.sum()),
@@ -72,12 +73,12 @@ def paired_log_ratio(
     def statistic(hypothesis: float) -> float:
         contrast = x - np.exp(hypothesis) * y
         centre = float(w @ contrast / w.sum())
-        return studentised(float(w @ contrast), _weighted_error(w, contrast - centre))
+        return studentised(float(w @ contrast), weighted_error(w, contrast - centre))
 
     ratio = total_x / total_y
     with np.errstate(divide="ignore"):
         effect = float(np.log(ratio))
-    residual = _weighted_error(w, x - ratio * y)
+    residual = weighted_error(w, x - ratio * y)
     return Contrast(
         observed=total_x / float(w.sum()),
         reference=total_y / float(w.sum()),
@@ -95,11 +96,6 @@ def _arrays(
     x, y = np.asarray(observed, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     w = np.asarray(weights, dtype=np.float64) if len(weights) else np.ones_like(x)
     return x, y, w
-
-
-def _weighted_error(weights: FloatArray, residuals: FloatArray) -> float:
-    n = len(residuals)
-    return float(np.sqrt(n / (n - 1.0) * np.sum((weights * residuals) ** 2)))
 
 
 def _kish(weights: FloatArray) -> float:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collapse_guard.indicators.rates import ScoredDocuments as ScoredDocuments
     from collapse_guard.indicators.registry import register as register
     from collapse_guard.indicators.registry import unregister as unregister
+    from collapse_guard.indicators.reverse import *
     from collapse_guard.indicators.samples import *
     from collapse_guard.indicators.spread import *
     from collapse_guard.indicators.tails import *

@@ -17,7 +17,9 @@ from collapse_guard.records import Direction, EffectScale, Reading
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EvidenceKind = Literal["losses", "outputs", "tokens", "words", "texts", "whole", "vectors", "scores", "lineage"]
+EvidenceKind = Literal[
+    "losses", "reverse", "learning", "outputs", "tokens", "words", "texts", "whole", "vectors", "scores", "lineage"
+]
 GroupKind = Literal["tokens", "words", "samples", "vectors"]
 KINDS: tuple[str, ...] = get_args(EvidenceKind)
 _GROUPS: dict[str, GroupKind] = {"tokens": "tokens", "words": "words", "texts": "samples", "vectors": "vectors"}
@@ -122,6 +124,8 @@ class Indicator(Metric, ABC):
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
         | whole      | `read(whole: WholeSamples)`    | a `Census`, `Clusters`, or a number for each sample      |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
+        | reverse    | `read(scored: ScoredDocuments)`| the same, of losses under a model fitted on samples      |
+        | learning   | `read(learnt: Learnt)`         | an `Interval` of real documents                          |
         | outputs    | `read(evidence: Evidence)`     | its value and the `Losses` of samples                    |
         | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |
         | lineage    | `read(relatives: Relatives)`   | a `Reading`                                              |

@@ -49,6 +49,17 @@ def too_few(n: int, minimum: int, what: str = "documents") -> str:
     return f"{n} {what} were scored, {minimum} are needed" if n < minimum else ""
 
 
+def weighted_error(weights: FloatArray, residuals: FloatArray) -> float:
+    """Standard error of a weighted sum, from n residuals: `sqrt(n / (n - 1) * sum (w x)^2)`.
+
+    Example:
+        >>> weighted_error(np.ones(2), np.array([-1.0, 1.0]))
+        2.0
+    """
+    n = len(residuals)
+    return float(np.sqrt(n / (n - 1.0) * np.sum((weights * residuals) ** 2)))
+
+
 def not_finite(documents: Sequence[str], values: FloatArray, what: str = "losses", *, of: str = "document") -> str:
     """Say how many values are NaN or infinite, as a clause; empty where none is.
 

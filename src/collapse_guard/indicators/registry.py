@@ -29,7 +29,7 @@ Registered = TypeVar("Registered", bound="type[Indicator]")
 
 ENTRY_POINTS = "collapse_guard.indicators"
 """Group of entry points: the name of an indicator -> its class."""
-FAMILIES = ("likelihood", "diversity", "tails", "spread", "distance", "novelty", "genetics")
+FAMILIES = ("likelihood", "reverse", "diversity", "tails", "spread", "distance", "novelty", "genetics")
 """Rooms of built-in indicators, in the order in which people read them."""
 DECLARATIONS = {
     "name": 'its name in readings, policies and MLflow, such as "mean_length"',
@@ -38,7 +38,8 @@ DECLARATIONS = {
     "direction": 'which way is collapse: "down", "up" or "both"',
     "value_range": "its smallest and largest possible value, such as (0.0, math.inf)",
     "minimum_n": "how many groups, documents or items a comparison needs at least",
-    "evidence": "what it reads: one of losses, outputs, tokens, words, texts, whole, vectors, scores, lineage",
+    "evidence": "what it reads: one of losses, reverse, learning, outputs, tokens, words, texts, whole, vectors, "
+    "scores, lineage",
     "read": "the classmethod that computes it (`Indicator.read`)",
 }
 """What an indicator must declare, and what each says."""

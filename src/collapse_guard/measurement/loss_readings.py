@@ -30,7 +30,7 @@ def loss_readings(losses: Losses, tail: TailStratum | None, only: Collection[str
         only: Names of indicators to read; None: all.
     """
     rates = [(metric, metric.read(ScoredDocuments(losses, tail))) for metric in reading_of("losses", only)]
-    return [_of_documents(metric, found) for metric, found in rates if found is not None]
+    return [document_reading(metric, found) for metric, found in rates if found is not None]
 
 
 def training_reading(losses: Losses) -> Reading:
@@ -46,7 +46,7 @@ def training_reading(losses: Losses) -> Reading:
     """
     value = perplexity(losses.nll, losses.n_tokens)
     rates = Rates(value=value, documents=losses.documents, sums=losses.nll, units=losses.n_tokens)
-    reading = _of_documents(Perplexity, rates)
+    reading = document_reading(Perplexity, rates)
     return reading.model_copy(update={"indicator": TRAINING_PERPLEXITY, "direction": Direction.BOTH})
 
 
@@ -82,7 +82,8 @@ def _of_samples(metric: type[Indicator], value: float, losses: Losses, *, size: 
     )
 
 
-def _of_documents(metric: type[Indicator], rates: Rates) -> Reading:
+def document_reading(metric: type[Indicator], rates: Rates) -> Reading:
+    """The reading of an indicator whose replicates are documents."""
     n = len(rates.documents) if rates.n is None else rates.n
     n_minimum = metric.minimum_n if rates.n_minimum is None else rates.n_minimum
     problem = not_finite(rates.documents, rates.sums, rates.what)

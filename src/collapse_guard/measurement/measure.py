@@ -20,6 +20,7 @@ from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
+from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
 from collapse_guard.measurement.sample_readings import (
     all_empty,
     group_readings,
@@ -37,7 +38,7 @@ from collapse_guard.measurement.samples import (
 )
 from collapse_guard.measurement.score_readings import score_readings
 from collapse_guard.records import Reading, TailStratum
-from collapse_guard.records.readings import TRAINING_PERPLEXITY
+from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
 
@@ -51,7 +52,12 @@ _references: Cache[_Key, dict[str, Reading]] = Cache(most=16)
 
 
 def measure(
-    wild_type: WildType, evidence: Evidence, *, stratum: TailStratum | None = None, only: Collection[str] | None = None
+    wild_type: WildType,
+    evidence: Evidence,
+    *,
+    stratum: TailStratum | None = None,
+    budget: int | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, Reading]:
     """Read every indicator that the evidence allows.
 
@@ -60,7 +66,8 @@ def measure(
     | losses                | likelihood: bits_per_byte needs bytes, tails need a stratum, entropy entropies |
     | training losses       | training_perplexity, which is no indicator of collapse                         |
     | own, founder losses   | own_perplexity, founder_perplexity                                             |
-    | samples of text       | diversity, tails, novelty, homozygosity and fixation index of tokens; empty    |
+    | samples of text       | reverse: what a small model learns from them about real text                   |
+    |                       | diversity, tails, novelty, homozygosity and fixation index of tokens; empty    |
     |                       | samples are counted by empty_samples and left out of all others                |
     | … and their vectors   | spread, distance                                                               |
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
@@ -76,6 +83,8 @@ def measure(
             out), or n d vectors where the wild type is of vectors. Embeddings take the place of those that the wild
             type would make.
         stratum: The tail, frozen at the founder (`freeze_tail`); None: no tail indicators.
+        budget: Tokens that a small model is fitted on, as at the founder (`founding_budget`); None: as many as these
+            samples allow.
         only: Names of indicators to read; None: all. The default deciding ones take a third of the time.
 
     Returns:
@@ -100,12 +109,13 @@ def measure(
     readings += [] if evidence.training_losses is None else [training_reading(evidence.training_losses)]
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)
+    readings += _reverse(wild_type, evidence, selected, budget)
     readings += score_readings(scores, selected)
     return _in_order(readings, selected)
 
 
 def reference_readings(
-    wild_type: WildType, *, sample_tokens: int | None, only: Collection[str] | None = None
+    wild_type: WildType, *, sample_tokens: int | None, budget: int | None = None, only: Collection[str] | None = None
 ) -> dict[str, Reading]:
     """Read the wild type itself: its evaluation documents in the same groups, cut to windows as long as the samples.
 
@@ -116,6 +126,7 @@ def reference_readings(
     Args:
         wild_type: The frozen real data.
         sample_tokens: Tokens in a window, as `sample_tokens(wild_type, evidence)` says; None: whole documents.
+        budget: Tokens that a small model was fitted on (`founding_budget`); None: no reverse readings.
         only: Names of indicators to read; None: all.
 
     Returns:
@@ -125,7 +136,14 @@ def reference_readings(
     selected = _wanted(only)
     classes = frozenset(metric for name, metric in all_indicators().items() if name in selected)
     key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, classes)
-    return dict(_references.of(key, lambda: _in_order(_reference(wild_type, sample_tokens, selected), selected)))
+    readings = _references.of(key, lambda: _in_order(_reference(wild_type, sample_tokens, selected), selected))
+    reverse = [] if budget is None else reverse_reference(wild_type, budget, selected)
+    return _in_order([*readings.values(), *reverse], selected)
+
+
+def founding_budget(readings: Readings) -> int | None:
+    """How many tokens of samples a small model was fitted on for these readings; None: none was."""
+    return next((reading.budget for reading in readings.values() if reading.budget is not None), None)
 
 
 def _reference(wild_type: WildType, sample_tokens: int | None, only: Collection[str]) -> Sequence[Reading]:
@@ -194,6 +212,13 @@ def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], 
     frozen = instruments(wild_type)
     whole = WholeSamples([row.tobytes() for row in vectors + 0.0], (), 0, frozen)
     return [*row_readings(groups, frozen, only), *whole_readings(whole, only, rows=True, problem=groups.problem)]
+
+
+@_one_thread()
+def _reverse(wild_type: WildType, evidence: Evidence, only: Collection[str], budget: int | None) -> list[Reading]:
+    if wild_type.kind == "vectors" or evidence.samples is None:
+        return []
+    return reverse_readings(wild_type, text_samples(wild_type, evidence.samples), only, budget)
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:

@@ -73,14 +73,15 @@ class Groups(Generic[Member]):
         )
 
     def _hindrance(self, metric: type[Indicator]) -> str:
-        return self._too_short(metric.shortest) or self._too_few(metric.minimum_n)
+        return self._too_short(metric.shortest) or self.too_few(metric.minimum_n)
 
     def _too_short(self, shortest: int) -> str:
         if self.longest is None or not self.n or self.longest >= shortest:
             return ""
         return f"none of the {self.n} {self.source} has {shortest} {self.unit}: the longest has {self.longest}"
 
-    def _too_few(self, minimum: int) -> str:
+    def too_few(self, minimum: int) -> str:
+        """Say how many samples would fill so many groups, as a sentence; empty where these do."""
         if len(self.members) >= minimum:
             return ""
         return (

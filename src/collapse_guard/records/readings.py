@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from collapse_guard.records.census import Census
+from collapse_guard.records.outlook import Interval
 from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
 
@@ -61,6 +62,13 @@ class Reading(Record):
     """The census of parts of 64, 128, 256, … samples, where what is counted grows together with more samples."""
     different: Share = 1.0
     """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""
+    parts: tuple[float, ...] = ()
+    """The value in each of the disjoint parts of the samples that a small model was fitted on: their spread is that of
+    drawing the samples. Empty: the value does not rest on such parts."""
+    budget: int | None = None
+    """Size of such a part, in tokens of samples, or in rows: more would teach more. None: nothing was fitted."""
+    interval: Interval | None = None
+    """The value with its interval, where it is read off a curve; None: the replicates tell."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     drawn: str = ""

@@ -1,0 +1,92 @@
+"""An item is a real document that a small model has scored."""
+
+import math
+
+import torch
+
+from collapse_guard.indicators import reverse
+from contract_cases.case import ITEMS, Case
+
+N_BLOCKS = 3
+SIZES, LOSSES = [10, 100, 1000], [6.0, 2.0, 0.5]
+
+
+def documents(rng):
+    """(nats, tokens, whether rare, block)"""
+    return [(float(rng.gamma(9.0)), int(rng.integers(4, 9)), i % 4 == 0, i % N_BLOCKS) for i in range(ITEMS)]
+
+
+def columns(items):
+    nats, tokens, rare, block = zip(*items, strict=True)
+    return torch.tensor(nats, dtype=torch.float32), torch.tensor(tokens), torch.tensor(rare), torch.tensor(block)
+
+
+def nats_and_tokens(items):
+    return columns(items)[:2]
+
+
+def as_an_equivalent(items):
+    """Another name for the same, because its values are of another kind than those of perplexities."""
+    return nats_and_tokens(items)
+
+
+def loss(items):
+    return math.fsum(nats for nats, *_ in items) / sum(tokens for _, tokens, *_ in items)
+
+
+def slow_contrast(items):
+    """Block after block, rare documents against the others."""
+    total, weight = 0.0, 0
+    for b in range(N_BLOCKS):
+        rare = [item for item in items if item[3] == b and item[2]]
+        others = [item for item in items if item[3] == b and not item[2]]
+        if rare and others:
+            tokens = sum(item[1] for item in rare)
+            total, weight = total + tokens * (loss(rare) - loss(others)), weight + tokens
+    return total / weight if weight else math.nan
+
+
+def slow_equivalent(items):
+    """Between which sizes the loss lies, and where on the line between them."""
+    rate = loss(items)
+    if rate >= LOSSES[0] or rate <= LOSSES[-1]:
+        return float(SIZES[0] if rate >= LOSSES[0] else SIZES[-1])
+    i = next(i for i in range(len(SIZES) - 1) if LOSSES[i] >= rate >= LOSSES[i + 1])
+    share = (LOSSES[i] - rate) / (LOSSES[i] - LOSSES[i + 1])
+    return SIZES[i] * (SIZES[i + 1] / SIZES[i]) ** share
+
+
+def harder(items):
+    return [(1.5 * nats, *rest) for nats, *rest in items]
+
+
+def rare_are_harder(items):
+    return [(1.5 * nats if rare else nats, tokens, rare, block) for nats, tokens, rare, block in items]
+
+
+CASES = {
+    "reverse_perplexity": Case(
+        metric=reverse.ReversePerplexity,
+        pure=reverse.reverse_perplexity,
+        items=documents,
+        batch=nats_and_tokens,
+        slow=lambda items: math.exp(loss(items)),
+        collapse=harder,
+    ),
+    "reverse_tail_loss": Case(
+        metric=lambda: reverse.ReverseTailLoss(N_BLOCKS),
+        pure=reverse.reverse_tail_loss,
+        items=documents,
+        batch=columns,
+        slow=slow_contrast,
+        collapse=rare_are_harder,
+    ),
+    "real_equivalent": Case(
+        metric=lambda: reverse.RealEquivalent(SIZES, LOSSES),
+        pure=reverse.real_equivalent,
+        items=documents,
+        batch=as_an_equivalent,
+        slow=slow_equivalent,
+        collapse=harder,
+    ),
+}
