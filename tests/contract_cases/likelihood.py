@@ -1,6 +1,7 @@
 """An item is a scored document."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -70,6 +71,11 @@ def columns(items):
     return torch.tensor(nats, dtype=torch.float32), torch.tensor(units), torch.tensor(tail)
 
 
+def columns_with_slices(items):
+    nats, units, numbers = zip(*items, strict=True)
+    return torch.tensor(nats, dtype=torch.float32), torch.tensor(units), torch.tensor(numbers)
+
+
 def nats_and_units(items):
     return columns(items)[:2]
 
@@ -85,6 +91,27 @@ def slow_cvar(items, q=0.1):
         total += min(1.0, left) * rate
         left -= min(1.0, left)
     return total / (q * len(items))
+
+
+def sliced_documents(rng):
+    """(nats, units, number of the slice, -1 for none)"""
+    return [(float(rng.gamma(3.0)), int(rng.integers(1, 9)), i % 4 - 1) for i in range(ITEMS)]
+
+
+def slow_worst_slice(items):
+    """Each slice against all that are not in it, one after the other."""
+    found = []
+    for number in {number for *_, number in items} - {-1}:
+        sides = []
+        for inside in (True, False):
+            side = [(nats, units) for nats, units, one in items if (one == number) is inside]
+            sides.append(math.fsum(nats for nats, _ in side) / sum(units for _, units in side))
+        found.append(sides[0] - sides[1])
+    return max(found)
+
+
+def one_slice_harder(items):
+    return [(3.0 * nats if number == 1 else nats, units, number) for nats, units, number in items]
 
 
 def harder(items):
@@ -131,6 +158,14 @@ CASES = {
         batch=nats_and_units,
         slow=slow_cvar,
         collapse=harder,
+    ),
+    "worst_slice_loss": Case(
+        metric=partial(likelihood.WorstSliceLoss, n_slices=3, fewest=1),
+        pure=likelihood.worst_slice_loss,
+        items=sliced_documents,
+        batch=columns_with_slices,
+        slow=slow_worst_slice,
+        collapse=one_slice_harder,
     ),
     "entropy": Case(
         metric=likelihood.Entropy,

@@ -93,11 +93,19 @@ def silent(rng):
     return collapsed(rng, [text if i % 3 == 0 else " \n" for i, text in enumerate(written)])
 
 
+def forgotten(rng):
+    """One kind of document is found harder, and the others are not."""
+    whole = healthy(rng)
+    is_lost = wild_type().slices.of_evaluation == 0
+    return replace(whole, losses=replace(whole.losses, nll=np.where(is_lost, 1.5, 1.0) * whole.losses.nll))
+
+
 def collapsed(rng, samples):
     return evidence(rng, samples, rate=4.0, entropy=1.5, own=1.5, founder=3.5)
 
 
 COLLAPSES = {
+    "worst_slice_loss": forgotten,
     "empty_samples": silent,
     "homozygosity": common,
     "hill_index": common,

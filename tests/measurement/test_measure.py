@@ -58,14 +58,15 @@ def same(a, b):
 
 
 def test_texts_and_losses_give_every_indicator_in_the_order_of_the_catalogue(wild_type, samples, rng):
-    token_nll = tuple(rng.gamma(2.0, size=9) for _ in range(100))
+    n = len(wild_type.evaluation)
+    token_nll = tuple(rng.gamma(2.0, size=9) for _ in range(n))
     losses = Losses(
-        documents=tuple(wild_type.evaluation.hashes[:100]),
+        documents=wild_type.evaluation.hashes,
         nll=np.array([part.sum() for part in token_nll]),
-        n_tokens=np.full(100, 9),
-        n_bytes=np.full(100, 30),
+        n_tokens=np.full(n, 9),
+        n_bytes=np.full(n, 30),
         token_nll=token_nll,
-        entropy=np.full(100, 9.0),
+        entropy=np.full(n, 9.0),
     )
     own = Losses(documents=tuple(map(str, range(300))), nll=rng.gamma(9.0, size=300), n_tokens=np.full(300, 9))
     evidence = Evidence(samples=samples, losses=losses, own_losses=own, founder_losses=own)

@@ -64,7 +64,8 @@ def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readi
 
 def _cut(reading: Reading, fold: int, folds: int) -> Reading:
     places = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
-    parts = {name: tuple(getattr(reading, name)[i] for i in places) for name in ("keys", "replicates", "weights")}
+    columns = ("keys", "replicates", "weights", *(["slices"] if reading.slices else []))
+    parts = {name: tuple(getattr(reading, name)[i] for i in places) for name in columns}
     of_all = f"{len(places)} of {len(reading.keys)} {reading.group}s"
     few = f"{of_all} are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
     return reading.model_copy(

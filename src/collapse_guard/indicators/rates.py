@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ class ScoredDocuments(NamedTuple):
     """Losses of the generation on wild-type documents."""
     tail: TailStratum | None
     """The tail, frozen at the founder; None: nobody froze one."""
+    slices: Mapping[str, str] | None = None
+    """Id of each evaluation document -> its slice, "" for none; None: the wild type has no slices."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +44,8 @@ class Rates:
     """Documents that the value rests on; None: those with a rate."""
     n_minimum: int | None = None
     """Documents that a comparison needs at least; None: as the class declares."""
+    slices: tuple[str, ...] = ()
+    """d: the slice of each document, "" for none; empty where slices do not matter."""
 
 
 def too_few(n: int, minimum: int, what: str = "documents") -> str:

@@ -7,7 +7,7 @@ have one replicate per group of samples, not paired, because no two generations 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -21,15 +21,23 @@ from collapse_guard.records import Direction, Reading, TailStratum
 from collapse_guard.records.readings import TRAINING_PERPLEXITY
 
 
-def loss_readings(losses: Losses, tail: TailStratum | None, only: Collection[str] | None = None) -> list[Reading]:
+def loss_readings(
+    losses: Losses,
+    tail: TailStratum | None,
+    only: Collection[str] | None = None,
+    *,
+    slices: Mapping[str, str] | None = None,
+) -> list[Reading]:
     """Readings that losses on wild-type documents allow.
 
     Args:
         losses: The losses.
         tail: The tail, frozen at the founder; None: nothing is read that needs it.
         only: Names of indicators to read; None: all.
+        slices: Id of each evaluation document -> its slice; None: nothing is read that needs slices.
     """
-    rates = [(metric, metric.read(ScoredDocuments(losses, tail))) for metric in reading_of("losses", only)]
+    scored = ScoredDocuments(losses, tail, slices)
+    rates = [(metric, metric.read(scored)) for metric in reading_of("losses", only)]
     return [document_reading(metric, found) for metric, found in rates if found is not None]
 
 
@@ -96,6 +104,7 @@ def document_reading(metric: type[Indicator], rates: Rates) -> Reading:
         replicates=replicates,
         weights=tuple(rates.units.astype(np.float64).tolist()),
         keys=rates.documents,
+        slices=rates.slices,
         group="document",
         problem=rates.problem or problem or too_few(n, n_minimum),
     )

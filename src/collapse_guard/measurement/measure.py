@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import CollapseGuardWarning, InputError, near
-from collapse_guard.evidence import Evidence
+from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
@@ -105,7 +105,7 @@ def measure(
     selected = _wanted(only, (*scores, TRAINING_PERPLEXITY))
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
     evidence = tokenized(wild_type, evidence)
-    readings = [] if evidence.losses is None else loss_readings(evidence.losses, stratum, selected)
+    readings = [] if evidence.losses is None else _of_losses(wild_type, evidence.losses, stratum, selected)
     readings += [] if evidence.training_losses is None else [training_reading(evidence.training_losses)]
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)
@@ -158,6 +158,14 @@ def _reference(wild_type: WildType, sample_tokens: int | None, only: Collection[
     name = "readings" if sample_tokens is None else f"readings-{sample_tokens}"
     lines = wild_type.kept(name, make)["json"].tobytes().splitlines()
     return [Reading.model_validate_json(line) for line in lines]
+
+
+def _of_losses(
+    wild_type: WildType, losses: Losses, stratum: TailStratum | None, only: Collection[str]
+) -> list[Reading]:
+    slices = wild_type.slices
+    named = None if slices is None else slices.names_of(wild_type.evaluation.hashes)
+    return loss_readings(losses, stratum, only, slices=named)
 
 
 def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:

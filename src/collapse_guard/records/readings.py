@@ -53,6 +53,8 @@ class Reading(Record):
     """Weight of each replicate (tokens or bytes of a document); empty: all equal."""
     keys: tuple[str, ...] = ()
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
+    slices: tuple[str, ...] = ()
+    """The slice of each replicate, "" for none, where slices of the wild type are told apart; empty elsewhere."""
     scale: EffectScale = EffectScale.LOG_RATIO
     """How two readings are compared, and how their difference is shown."""
     census: Census = ()
@@ -83,7 +85,8 @@ class Reading(Record):
 
     def abridged(self) -> Reading:
         """The value without its replicates and its census."""
-        return self.model_copy(update=dict.fromkeys(("replicates", "weights", "keys", "census", "smaller"), ()))
+        parts = ("replicates", "weights", "keys", "slices", "census", "smaller")
+        return self.model_copy(update=dict.fromkeys(parts, ()))
 
 
 Readings = Mapping[str, Reading]

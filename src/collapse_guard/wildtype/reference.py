@@ -36,6 +36,7 @@ from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
 from collapse_guard.wildtype.leaks import refuse_leaks
 from collapse_guard.wildtype.scaling import differ_in_scale
+from collapse_guard.wildtype.slices import Slices
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
 _SHOWN_COLUMNS = 12
@@ -317,6 +318,23 @@ class WildType:
     def can_embed(self) -> bool:
         """Whether `embed` has an embedder: not for vectors, and not if a custom one was left out on loading."""
         return isinstance(self.contents, TextContents) and self.contents.embedder is not None
+
+    @cached_property
+    def slices(self) -> Slices | None:
+        """Kinds of documents that are watched one by one: clusters of its documents.
+
+        None: it holds vectors, its evaluation documents are fewer than 160 or too much alike, or its custom embedder
+        was left out on loading. Found once, in about a second, and kept.
+        """
+        if not self.can_embed:
+            return None
+        made = self.kept("slices", self._found_slices)
+        return Slices.from_arrays(made) if made else None
+
+    def _found_slices(self) -> keeping.Arrays:
+        texts = self.evaluation.texts
+        found = Slices.found(texts, self.embed, self.geometry.reference, seed=self.settings.seed)
+        return {} if found is None else found.arrays()
 
     @property
     def embeds_by_itself(self) -> bool:

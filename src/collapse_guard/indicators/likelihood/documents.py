@@ -106,7 +106,7 @@ class TailLoss(_HardestIndicator):
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
         """Rates of the documents of the tail; None where none was frozen."""
-        losses, tail = scored
+        losses, tail = scored.losses, scored.tail
         if tail is None:
             return None
         chosen = np.isin(losses.documents, tail.documents)
@@ -153,7 +153,7 @@ class TailTokenLoss(_HardestIndicator):
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:
         """Rates of the documents with tokens of the tail; None where none was frozen or tokens were not scored."""
-        losses, tail = scored
+        losses, tail = scored.losses, scored.tail
         if tail is None or not tail.tokens or losses.token_nll is None:
             return None
         known = dict(zip(losses.documents, losses.token_nll, strict=True))

@@ -102,7 +102,7 @@ def files(assessment: Assessment) -> dict[str, str]:
 
 
 def _without_replicates(reading: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in reading.items() if name not in ("replicates", "weights", "keys")}
+    return {name: value for name, value in reading.items() if name not in ("replicates", "weights", "keys", "slices")}
 
 
 def _pretty(value: Mapping[str, Any]) -> str:

@@ -1,0 +1,97 @@
+"""Readings of slices: all evaluation documents are replicates, and each says which slice it is of."""
+
+import math
+
+import numpy as np
+import pytest
+
+from collapse_guard.decision.baselines import on_fold
+from collapse_guard.decision.policy import Policy
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.measurement.loss_readings import loss_readings
+from collapse_guard.measurement.measure import measure
+from collapse_guard.wildtype import WildType
+
+NAME = "worst_slice_loss"
+
+
+def losses_of(rng, documents, *, tokens=20):
+    return Losses(
+        documents=tuple(documents), nll=rng.gamma(60.0, size=len(documents)), n_tokens=np.full(len(documents), tokens)
+    )
+
+
+def read(losses, slices):
+    return {one.indicator: one for one in loss_readings(losses, None, slices=slices)}
+
+
+@pytest.fixture
+def documents():
+    return [f"d{i:03}" for i in range(120)]
+
+
+@pytest.fixture
+def slices(documents):
+    names = ["sea"] * 50 + ["court"] * 41 + ["farm"] * 20 + [""] * 9
+    return dict(zip(documents, names, strict=True))
+
+
+def test_the_value_is_the_largest_difference_to_all_others_and_every_document_is_a_replicate(rng, documents, slices):
+    losses = losses_of(rng, documents)
+    reading = read(losses, slices)[NAME]
+    rates = losses.nll / losses.n_tokens
+    of = np.array(list(slices.values()))
+    expected = max(rates[of == name].mean() - rates[of != name].mean() for name in ("sea", "court"))
+    assert reading.value == pytest.approx(expected)
+    assert reading.slices == tuple(slices.values())
+    assert reading.keys == losses.documents
+    assert reading.replicates == pytest.approx(rates)
+    assert (reading.scale, reading.unit, reading.group) == ("log", "nats per token", "document")
+    assert (reading.n, reading.n_minimum, reading.problem) == (120, 80, "")
+    assert reading.abridged().slices == ()
+
+
+def test_only_documents_of_the_wild_type_count(rng, documents, slices):
+    losses = losses_of(rng, [*documents, "x1", "x2"])
+    assert read(losses, slices)[NAME].keys == tuple(documents)
+
+
+def test_losses_under_other_names_cannot_be_sliced_and_say_so(rng, slices):
+    reading = read(losses_of(rng, list(map(str, range(200)))), slices)[NAME]
+    assert not reading.is_usable
+    assert math.isnan(reading.value)
+    assert reading.problem.startswith("none of the 200 scored documents is known as an evaluation document")
+
+
+def test_slices_of_which_too_few_documents_are_scored_tell_nothing(rng, documents, slices):
+    reading = read(losses_of(rng, documents[15:85]), slices)[NAME]
+    assert reading.problem == (
+        "no slice has 40 scored documents beside those of another: score more evaluation documents"
+    )
+    alone = dict.fromkeys(documents, "sea")
+    assert "no slice has 40" in read(losses_of(rng, documents), alone)[NAME].problem
+    assert NAME not in read(losses_of(rng, documents), None)
+
+
+def test_a_loss_that_is_not_finite_is_named(rng, documents, slices):
+    losses = losses_of(rng, documents)
+    losses.nll[3] = math.nan
+    assert read(losses, slices)[NAME].problem == "1 of 120 losses are not finite (first: document 'd003')"
+
+
+def test_a_fold_keeps_the_slice_of_each_document(rng, documents, slices):
+    readings = read(losses_of(rng, documents), slices)
+    fold = on_fold(readings, 1, Policy(rotate_folds=2))[NAME]
+    assert 0 < len(fold.keys) < 120
+    assert fold.slices == tuple(slices[key] for key in fold.keys)
+    assert on_fold(readings, 1, Policy(rotate_folds=2))["perplexity"].slices == ()
+
+
+def test_measure_takes_the_slices_of_the_wild_type(rng):
+    words = np.array(["ship wave tide sailor", "judge jury plea oath"])
+    texts = [f"{text} {i}" for i, text in enumerate(rng.choice(words, 900))]
+    wild_type = WildType.fit(texts, near_duplicate_threshold=1.0, evaluation_fraction=0.3, embedding_dim=4)
+    reading = measure(wild_type, Evidence(losses=losses_of(rng, wild_type.evaluation.hashes)))[NAME]
+    first = {text.split()[0]: name for text, name in zip(wild_type.evaluation, reading.slices, strict=True)}
+    assert len(set(first.values())) == 2
+    assert all(first[text.split()[0]] == name for text, name in zip(wild_type.evaluation, reading.slices, strict=True))
