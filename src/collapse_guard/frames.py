@@ -44,6 +44,38 @@ def texts_of(name: str, given: Any) -> Any:
     return values if not isinstance(values, list | tuple) else _filled(values)
 
 
+def column_of(name: str, given: Any, table: Any) -> Any:
+    """The values of a list or of a column; or of a column of a table, where its name is given.
+
+    Args:
+        name: Name of the argument, for messages.
+        given: The values, or the name of a column.
+        table: What has the column of this name.
+
+    Raises:
+        InputError: It is a name, and there is no table, or none with such a column.
+
+    Example:
+        >>> import pandas
+        >>> frame = pandas.DataFrame({"text": ["We the people"], "language": ["en"]})
+        >>> column_of("slices", "language", frame), column_of("slices", frame["language"], frame)
+        (['en'], ['en'])
+    """
+    if not isinstance(given, str):
+        return _listed(given)
+    names = _column_names(table)
+    if names is None:
+        raise InputError(
+            f"`{name}` must be a value for each document, but got the name {given!r:.80}, and the documents are no "
+            "table that has columns: give a list"
+        )
+    if given not in names:
+        raise InputError(
+            f"`{name}` must be a column of the table, but it has none of the name {given!r:.80}: {near(given, names)}"
+        )
+    return _listed(table[given])
+
+
 def _column_names(given: Any) -> list[str] | None:
     """The names of the columns of a table; None for anything else."""
     names = getattr(given, "column_names", None)

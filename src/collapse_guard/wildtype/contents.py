@@ -13,9 +13,11 @@ import numpy as np
 from pydantic import Field
 from tokenizers import Tokenizer
 
-from collapse_guard.arrays import FloatArray
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import Embedder, TfidfEmbedder
+from collapse_guard.corpus.labels import Labels
+from collapse_guard.errors import InputError
 from collapse_guard.records import Record
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.scaling import Scaling
@@ -109,6 +111,8 @@ class TextContents:
     """The rare words among them."""
     geometry: Geometry
     """The pool as points: embeddings of its first documents, and what is fitted on them."""
+    labels: tuple[Labels, Labels] | None = None
+    """Which kind each evaluation document is of, and each of the pool, as the user said; None: nobody did."""
     n_alike: int | None = None
     """Documents that resemble another one; the first of each cluster does not count. None: it was read from files."""
 
@@ -128,6 +132,26 @@ class VectorContents:
 
 
 Contents = TextContents | VectorContents
+
+
+def of_texts(contents: Contents) -> TextContents:
+    """Contents of texts; raises InputError where they are vectors."""
+    if isinstance(contents, TextContents):
+        return contents
+    raise InputError(
+        "a wild type of texts is required, but this one holds vectors: "
+        "use `evaluation_vectors` and `pool_vectors`, or fit one on texts with `WildType.fit`"
+    )
+
+
+def of_vectors(contents: Contents) -> VectorContents:
+    """Contents of vectors; raises InputError where they are texts."""
+    if isinstance(contents, VectorContents):
+        return contents
+    raise InputError(
+        "a wild type of vectors is required, but this one holds texts: "
+        "use `evaluation` and `pool`, or fit one on vectors with `WildType.fit_arrays`"
+    )
 
 
 def fingerprint(settings: Settings, contents: Contents) -> str:
@@ -165,6 +189,10 @@ def _text_parts(contents: TextContents) -> Iterable[bytes]:
     yield from _embedder_parts(contents)
     yield _json(contents.known_words)
     yield _json(contents.rare_words)
+    if contents.labels is not None:
+        names = contents.labels[0].names
+        yield _json({"slices": names})
+        yield from _array_parts({str(place): labels.codes for place, labels in enumerate(contents.labels)})
 
 
 def _embedder_parts(contents: TextContents) -> Iterable[bytes]:
@@ -176,7 +204,7 @@ def _embedder_parts(contents: TextContents) -> Iterable[bytes]:
         yield from _array_parts(contents.embedder.arrays())
 
 
-def _array_parts(arrays: Mapping[str, FloatArray]) -> Iterable[bytes]:
+def _array_parts(arrays: Mapping[str, FloatArray | IntArray]) -> Iterable[bytes]:
     for name, array in sorted(arrays.items()):
         yield _json({"array": name, "shape": array.shape})
         yield np.ascontiguousarray(array, dtype="<f8").tobytes()

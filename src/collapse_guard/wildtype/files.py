@@ -1,7 +1,8 @@
 """A wild type as a directory: JSON, parquet and safetensors, written whole or not at all, and checked when read.
 
 wild-type.json        settings, fingerprint, name of the embedder
-documents.parquet     role ("evaluation" or "pool"), text             } kind "text"
+documents.parquet     role ("evaluation" or "pool"), text, and slice  } kind "text"
+                      where the user gave slices (null for none)      }
 words.parquet         word, count, rare                               }
 tokenizer.json        byte-level BPE                                  }
 embedder.json         terms of the default embedder                   }
@@ -21,8 +22,9 @@ from contextlib import contextmanager
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +36,7 @@ from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.arrow import read_arrow, stream_arrow
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
+from collapse_guard.corpus.labels import Labels, Numbering
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.whole_files import sync, write_errors
 from collapse_guard.wildtype.contents import (
@@ -186,13 +189,21 @@ def _write_contents(folder: Path, contents: Contents) -> None:
     parts = {"evaluation": contents.evaluation, "pool": contents.pool}
     roles = pa.chunked_array([pa.repeat(role, len(documents)) for role, documents in parts.items()])
     texts = pa.chunked_array([documents.to_arrow() for documents in parts.values()])
-    pq.write_table(pa.table({"role": roles, "text": texts}), folder / "documents.parquet")
+    columns = {"role": roles, "text": texts}
+    if contents.labels is not None:
+        columns["slice"] = pa.chunked_array(list(map(_labels_to_arrow, contents.labels)))
+    pq.write_table(pa.table(columns), folder / "documents.parquet")
     pq.write_table(_word_table(contents), folder / "words.parquet")
     (folder / "tokenizer.json").write_text(contents.tokenizer.to_str(), encoding="utf-8")
     if contents.embedder_check is not None:
         save_arrays({"check": contents.embedder_check.embeddings}, folder / "embedder.safetensors")
     elif isinstance(contents.embedder, TfidfEmbedder):
         contents.embedder.save(folder)
+
+
+def _labels_to_arrow(labels: Labels) -> pa.Array:
+    codes = pa.array(labels.codes, mask=labels.codes < 0)
+    return pa.array(labels.names, pa.string()).take(codes)
 
 
 def _word_table(contents: TextContents) -> pa.Table:
@@ -254,11 +265,12 @@ def _read_texts(path: Path, manifest: Manifest) -> TextContents:
     words = read_arrow(path / "words.parquet").to_pydict()
     counts = dict(zip(words["word"], words["count"], strict=True))
     is_rare = dict(zip(words["word"], words["rare"], strict=True))
-    parts = _read_documents(path / "documents.parquet")
+    parts, labels = _read_documents(path / "documents.parquet")
     is_custom = manifest.embedder not in TfidfEmbedder.names.values()
     return TextContents(
         evaluation=parts["evaluation"],
         pool=parts["pool"],
+        labels=labels,
         tokenizer=read_tokenizer((path / "tokenizer.json").read_text(encoding="utf-8")),
         embedder=None if is_custom else TfidfEmbedder.load(path),
         embedder_check=_read_check(path, str(manifest.embedder)) if is_custom else None,
@@ -276,7 +288,19 @@ def _read_check(path: Path, name: str) -> EmbedderCheck:
     return EmbedderCheck(name=name, embeddings=load_file(path / "embedder.safetensors")["check"])
 
 
-def _read_documents(path: Path) -> dict[str, Documents]:
-    """The documents of each role, which follow each other; a role without any is lacking."""
+def _read_documents(path: Path) -> tuple[dict[str, Documents], tuple[Labels, Labels] | None]:
+    """The documents of each role, which follow each other, and their slices; a role without any is lacking."""
+    noted = Numbering()
+
+    def texts(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+        for row in rows:
+            if "slice" in row:
+                noted.add(row["slice"] or "")
+            yield row["text"]
+
     parts = groupby(stream_arrow(path, lambda names: names), itemgetter("role"))
-    return {role: Documents.from_texts(row["text"] for row in rows) for role, rows in parts}
+    documents = {role: Documents.from_texts(texts(rows)) for role, rows in parts}
+    labels, n = noted.labels(), len(documents["evaluation"])
+    if not len(labels):
+        return documents, None
+    return documents, (labels.select(np.arange(n)), labels.select(np.arange(n, len(labels))))

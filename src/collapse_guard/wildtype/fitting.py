@@ -13,6 +13,7 @@ from collapse_guard.arrays import LARGEST, FloatArray, freeze, is_usable
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
+from collapse_guard.corpus.labels import Labels
 from collapse_guard.corpus.lexicon import count_words, rare_words
 from collapse_guard.corpus.unique import UniqueTexts
 from collapse_guard.errors import InputError, WildTypeError
@@ -53,14 +54,20 @@ def unwatched(doing: str, texts: Iterable[str], n: int) -> Iterable[str]:  # noq
 
 
 def fit_texts(
-    documents: Iterable[str], settings: TextSettings, embedder: TextEmbedder | None, watch: Watch = unwatched
+    documents: Iterable[str],
+    settings: TextSettings,
+    embedder: TextEmbedder | None,
+    watch: Watch = unwatched,
+    *,
+    slices: Iterable[str] | None = None,
 ) -> TextContents:
     """Drop blank and duplicate documents, split the rest, and fit the instruments.
 
     Tokenizer, embedder and geometry are fitted on the pool alone, of which they see at most 64 MB, chosen at random
-    (the embedder, 50,000 documents of these); words are counted in evaluation and pool.
+    (the embedder, 50,000 documents of these); words are counted in evaluation and pool. Where the slice of each
+    document is given, "" for none, each has its share of the evaluation documents.
     """
-    evaluation, pool, n_alike = _split_texts(documents, settings, watch)
+    evaluation, pool, labels, n_alike = _split_texts(documents, slices, settings, watch)
     counts = count_words(watch("counting words", chain(evaluation, pool), len(evaluation) + len(pool)))
     custom = None if embedder is None else CustomEmbedder(embedder)
     # The split left the clusters of the pool in a random order, so its head is a sample of it.
@@ -70,6 +77,7 @@ def fit_texts(
     return TextContents(
         evaluation=evaluation,
         pool=pool,
+        labels=labels,
         n_alike=n_alike,
         tokenizer=train_tokenizer(
             watch("training the tokenizer", sample, len(sample)), vocabulary_size=settings.vocabulary_size
@@ -146,11 +154,15 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
     return bool(np.linalg.norm(again - before) <= _EMBEDDER_TOLERANCE * np.linalg.norm(before))
 
 
-def _split_texts(documents: Iterable[str], settings: TextSettings, watch: Watch) -> tuple[Documents, Documents, int]:
-    """Evaluation, pool, and how many documents resemble another one."""
-    with UniqueTexts(documents) as unique:
+def _split_texts(
+    documents: Iterable[str], slices: Iterable[str] | None, settings: TextSettings, watch: Watch
+) -> tuple[Documents, Documents, tuple[Labels, Labels] | None, int]:
+    """Evaluation, pool, the labels of both, and how many documents resemble another one."""
+    with UniqueTexts(documents, slices) as unique:
         split, n_alike = _split(unique, settings, watch)
-        return unique.select(split.evaluation), unique.select(split.pool), n_alike
+        here, there = unique.labels(split.evaluation), unique.labels(split.pool)
+        labels = None if here is None or there is None else (here, there)
+        return unique.select(split.evaluation), unique.select(split.pool), labels, n_alike
 
 
 def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
@@ -164,7 +176,14 @@ def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[S
     )
     n_clusters = int(labels.max()) + 1
     n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
-    split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed)
+    kinds = unique.labels(np.arange(len(unique)))
+    split = split_clusters(
+        labels,
+        unique.hashes,
+        n_evaluation=n_evaluation,
+        seed=settings.seed,
+        strata=None if kinds is None else kinds.codes,
+    )
     _require_both_sides(
         split,
         settings.n_folds,

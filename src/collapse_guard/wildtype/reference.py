@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,9 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TextEmbedder, TfidfEmbedder
+from collapse_guard.corpus.labels import labels_of
 from collapse_guard.errors import InputError
-from collapse_guard.frames import texts_of
+from collapse_guard.frames import column_of, texts_of
 from collapse_guard.wildtype import files
 from collapse_guard.wildtype import kept as keeping
 from collapse_guard.wildtype.contents import (
@@ -30,16 +31,16 @@ from collapse_guard.wildtype.contents import (
     VectorContents,
     VectorSettings,
     fingerprint,
+    of_texts,
+    of_vectors,
 )
 from collapse_guard.wildtype.fitting import Watch, finite_rows, fit_texts, fit_vectors, unwatched, with_embedder
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
 from collapse_guard.wildtype.leaks import refuse_leaks
 from collapse_guard.wildtype.scaling import differ_in_scale
-from collapse_guard.wildtype.slices import Slices
+from collapse_guard.wildtype.slices import Slices, slices_of
 from collapse_guard.wildtype.tokenization import IdArray, decode, encode
-
-_SHOWN_COLUMNS = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -84,6 +85,7 @@ class WildType:
         rare_share: float = 0.05,
         near_duplicate_threshold: float = 0.8,
         n_clusters: int = 64,
+        slices: Iterable[Any] | str | None = None,
         watch: Watch = unwatched,
     ) -> WildType:
         """Fit a wild type of texts; the order of the documents does not matter.
@@ -109,6 +111,9 @@ class WildType:
             near_duplicate_threshold: Smallest Jaccard similarity of word 5-grams that keeps documents on one side of
                 the split, in [0.1, 1].
             n_clusters: Largest number of clusters of the pool's embeddings, at least 2; see `geometry.Geometry.fit`.
+            slices: What kind each document is of, such as its language, domain or customer: a value for each, None for
+                none; or the name of a column where `documents` is a table. Each kind has its share of the evaluation
+                documents, and those with 40 or more are watched one by one (`slices`). None: clusters are.
             watch: Watches each pass over all documents, for a person who waits (`fitting.Watch`).
 
         Raises:
@@ -121,7 +126,8 @@ class WildType:
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
         settings = TextSettings.checked(**dict.fromkeys(sizes, 2) | options)
-        contents = fit_texts(texts_of("documents", documents), settings, embedder, watch)
+        kinds = None if slices is None else labels_of(column_of("slices", slices, documents))
+        contents = fit_texts(texts_of("documents", documents), settings, embedder, watch, slices=kinds)
         fitting = sizes_for_texts(contents.evaluation, contents.tokenizer) if sizes else {}
         return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
@@ -321,20 +327,12 @@ class WildType:
 
     @cached_property
     def slices(self) -> Slices | None:
-        """Kinds of documents that are watched one by one: clusters of its documents.
+        """Kinds of documents that are watched one by one: as they were given, or clusters that are found and kept.
 
-        None: it holds vectors, its evaluation documents are fewer than 160 or too much alike, or its custom embedder
-        was left out on loading. Found once, in about a second, and kept.
+        None: it holds vectors; or none were given and its evaluation documents are fewer than 160 or too much alike, or
+        its custom embedder was left out on loading.
         """
-        if not self.can_embed:
-            return None
-        made = self.kept("slices", self._found_slices)
-        return Slices.from_arrays(made) if made else None
-
-    def _found_slices(self) -> keeping.Arrays:
-        texts = self.evaluation.texts
-        found = Slices.found(texts, self.embed, self.geometry.reference, seed=self.settings.seed)
-        return {} if found is None else found.arrays()
+        return slices_of(self)
 
     @property
     def embeds_by_itself(self) -> bool:
@@ -378,37 +376,18 @@ class WildType:
     def __repr__(self) -> str:
         """Kind, sizes and fingerprint."""
         sizes = f"{len(self.contents.evaluation)} for evaluation, {len(self.contents.pool)} in the pool"
-        return f"WildType({self.kind}, {sizes}{self._columns()}, {self.fingerprint})"
-
-    def _columns(self) -> str:
-        if self.kind == "text" or not self.constant_columns:
-            return ""
-        columns = self.constant_columns
-        shown = ", ".join(map(str, columns[:_SHOWN_COLUMNS])) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
-        return f", {len(columns)} of {self.geometry.dimension} columns constant: {shown}"
+        constant = "" if self.kind == "text" else self._vectors.scaling.constant_columns()
+        return f"WildType({', '.join(filter(None, (self.kind, sizes, constant, self.fingerprint)))})"
 
     @property
     def _texts(self) -> TextContents:
-        if not isinstance(self.contents, TextContents):
-            raise InputError(
-                "a wild type of texts is required, but this one holds vectors: "
-                "use `evaluation_vectors` and `pool_vectors`, or fit one on texts with `WildType.fit`"
-            )
-        return self.contents
+        return of_texts(self.contents)
 
     @property
     def _text_settings(self) -> TextSettings:
-        if not isinstance(self.settings, TextSettings):
-            raise InputError(
-                "a wild type of texts is required, but this one holds vectors: fit one with `WildType.fit`"
-            )
-        return self.settings
+        _ = self._texts
+        return cast(TextSettings, self.settings)
 
     @property
     def _vectors(self) -> VectorContents:
-        if not isinstance(self.contents, VectorContents):
-            raise InputError(
-                "a wild type of vectors is required, but this one holds texts: "
-                "use `evaluation` and `pool`, or fit one on vectors with `WildType.fit_arrays`"
-            )
-        return self.contents
+        return of_vectors(self.contents)

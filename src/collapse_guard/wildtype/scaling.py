@@ -17,6 +17,7 @@ SMALLEST_SHARE = 0.05
 deviates little, and is of the same unit as the others."""
 
 _OF_CONSTANT = 0.1
+_SHOWN_COLUMNS = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +53,19 @@ class Scaling:
         with np.errstate(over="ignore"):  # infinite, and then it is said that the row is not finite
             scaled: FloatArray = (rows - self.centre) / self.scale
         return scaled
+
+    def constant_columns(self) -> str:
+        """Which columns have one value in the whole pool, as a clause; empty where none has.
+
+        Example:
+            >>> Scaling.of(np.array([[1.0, 7.0], [3.0, 7.0]]), standardized=False).constant_columns()
+            '1 of 2 columns constant: 1'
+        """
+        columns = np.flatnonzero(~self.varies).tolist()
+        if not columns:
+            return ""
+        shown = ", ".join(map(str, columns[:_SHOWN_COLUMNS])) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
+        return f"{len(columns)} of {len(self.varies)} columns constant: {shown}"
 
 
 def differ_in_scale(rows: FloatArray) -> bool:

@@ -10,8 +10,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import FloatArray, IntArray, freeze
 from collapse_guard.corpus.lexicon import words
+from collapse_guard.wildtype import kept as keeping
+from collapse_guard.wildtype.contents import TextContents
+
+if TYPE_CHECKING:
+    from collapse_guard.wildtype.reference import WildType
 
 FEWEST_DOCUMENTS = 40
 """Evaluation documents that a slice needs: with fewer, its own noise hides what happens to it."""
@@ -143,11 +148,49 @@ class Slices:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Slices:
-        """Rebuild what was found from `arrays`."""
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Slices | None:
+        """Rebuild what was found from `arrays`; None where nothing was found."""
+        if not arrays:
+            return None
         names = tuple(json.loads(arrays["names"].tobytes()))
         numbers, centres, of_centre = (freeze(arrays[name]) for name in ("of_evaluation", "centres", "of_centre"))
         return cls(names=names, of_evaluation=numbers, is_given=False, centres=centres, of_centre=of_centre)
+
+
+def slices_of(wild_type: WildType) -> Slices | None:
+    """The slices of a wild type: as they were given, or clusters; None where there are none."""
+    contents = wild_type.contents
+    if not isinstance(contents, TextContents):
+        return None
+    if contents.labels is None:
+        return Slices.from_arrays(_kept(wild_type, lambda: _found(wild_type)))
+    slices = Slices.given(list(contents.labels[0]))
+    centres = _kept(wild_type, lambda: _middles_of_given(wild_type, slices)).get("centres")
+    if centres is None:
+        return slices
+    return replace(slices, centres=freeze(centres), of_centre=freeze(np.arange(len(centres))))
+
+
+def _kept(wild_type: WildType, make: Callable[[], keeping.Arrays]) -> keeping.Arrays:
+    """What is made with the embedder; without one, what was kept."""
+    if wild_type.can_embed:
+        return wild_type.kept("slices", make)
+    return keeping.found(wild_type.home, wild_type.fingerprint, "slices") or {}
+
+
+def _found(wild_type: WildType) -> keeping.Arrays:
+    reference, seed = wild_type.geometry.reference, wild_type.settings.seed
+    found = Slices.found(wild_type.evaluation.texts, wild_type.embed, reference, seed=seed)
+    return {} if found is None else found.arrays()
+
+
+def _middles_of_given(wild_type: WildType, slices: Slices) -> keeping.Arrays:
+    """The middle of each slice among the embeddings of its evaluation documents."""
+    if not slices.names:
+        return {}
+    rows = _unit(wild_type.embed(wild_type.evaluation.texts))
+    middles = [rows[slices.of_evaluation == number].mean(axis=0) for number in range(len(slices.names))]
+    return {"centres": np.array(middles)}
 
 
 def _numbered(labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:

@@ -24,7 +24,9 @@ class Split(NamedTuple):
     """The other items."""
 
 
-def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, seed: int) -> Split:
+def split_clusters(
+    labels: IntArray, keys: Sequence[str], *, n_evaluation: int, seed: int, strata: IntArray | None = None
+) -> Split:
     """Draw whole clusters for evaluation until `n_evaluation` items are reached.
 
     Clusters are taken in the order of a keyed hash of their smallest key; one that would exceed `n_evaluation` goes to
@@ -35,6 +37,8 @@ def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, 
         keys: n: identity of each item, such as a content hash; equal keys only within a cluster.
         n_evaluation: Largest number of items for evaluation.
         seed: Seed of the keyed hash.
+        strata: n: kind of each item, from -1; each kind has its share of the items for evaluation. A cluster is of the
+            kind of its smallest key. None: all are of one kind.
 
     Example:
         >>> split = split_clusters(np.array([0, 0, 1, 2]), ["a", "b", "c", "d"], n_evaluation=2, seed=0)
@@ -47,18 +51,29 @@ def split_clusters(labels: IntArray, keys: Sequence[str], *, n_evaluation: int, 
     high, low = drawn_by.view(">u8").reshape(-1, 2).T
     order = np.lexsort((low, high))
     sizes = np.bincount(members, minlength=len(clusters))
-    is_drawn, room = np.zeros(len(clusters), np.bool_), n_evaluation
+    kinds = np.zeros(len(keys), np.int64) if strata is None else strata + 1
+    kind_of, room = kinds[by_key[first]], _shared_out(n_evaluation, np.bincount(kinds))
+    is_drawn = np.zeros(len(clusters), np.bool_)
     for cluster in order:
-        if sizes[cluster] <= room:
+        if sizes[cluster] <= room[kind_of[cluster]]:
             is_drawn[cluster] = True
-            room -= int(sizes[cluster])
-        if not room:
+            room[kind_of[cluster]] -= sizes[cluster]
+        if not room.any():
             break
     ranks = np.empty(len(clusters), np.int64)
     ranks[order] = np.arange(len(clusters))
     drawn = np.argsort(ranks[members], kind="stable")
     for_evaluation = is_drawn[members[drawn]]
     return Split(by_key[drawn[for_evaluation]], by_key[drawn[~for_evaluation]])
+
+
+def _shared_out(n: int, sizes: IntArray) -> IntArray:
+    """n items for kinds of these sizes, each by its share; the largest remainders get what is left."""
+    exact = n * sizes / max(1, sizes.sum())
+    shares: IntArray = np.floor(exact).astype(np.int64)
+    left = n - int(shares.sum())
+    shares[np.argsort(shares - exact, kind="stable")[:left]] += 1
+    return shares
 
 
 def row_keys(rows: npt.NDArray[np.float64]) -> list[str]:
