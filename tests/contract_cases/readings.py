@@ -22,7 +22,14 @@ def language(rng, n, exponent=1.0):
 @functools.cache
 def wild_type():
     documents = language(np.random.default_rng(1900), 600)
-    return WildType.fit(documents, vocabulary_size=400, group_tokens=256, group_samples=12, evaluation_fraction=0.3)
+    return WildType.fit(
+        documents,
+        slices=[f"kind {i % 3}" for i in range(len(documents))],
+        vocabulary_size=400,
+        group_tokens=256,
+        group_samples=12,
+        evaluation_fraction=0.3,
+    )
 
 
 def scored(rng, documents, *, rate, entropy):

@@ -88,10 +88,10 @@ def test_a_fold_keeps_the_slice_of_each_document(rng, documents, slices):
 
 
 def test_measure_takes_the_slices_of_the_wild_type(rng):
-    words = np.array(["ship wave tide sailor", "judge jury plea oath"])
+    words = np.array(["ship wave tide sailor", "judge jury plea oath", "barn mill meadow plough"])
     texts = [f"{text} {i}" for i, text in enumerate(rng.choice(words, 900))]
     wild_type = WildType.fit(texts, near_duplicate_threshold=1.0, evaluation_fraction=0.3, embedding_dim=4)
     reading = measure(wild_type, Evidence(losses=losses_of(rng, wild_type.evaluation.hashes)))[NAME]
     first = {text.split()[0]: name for text, name in zip(wild_type.evaluation, reading.slices, strict=True)}
-    assert len(set(first.values())) == 2
+    assert len(set(first.values())) == 3
     assert all(first[text.split()[0]] == name for text, name in zip(wild_type.evaluation, reading.slices, strict=True))

@@ -40,23 +40,15 @@ def kept(home: Path | None, fingerprint: str, name: str, make: Callable[[], Arra
         name: Of what is made; no two things have the same one.
         make: Makes it of the wild type and of nothing else.
     """
-    before = found(home, fingerprint, name)
-    if before is not None:
-        return before
-    made = make()
-    if home is not None:
+    if home is None:
+        return make()
+    path = home / FOLDER / f"{name}.safetensors"
+    found = _read(path, fingerprint, name)
+    if found is None:
+        found = make()
         with suppress(OSError):  # a wild type that is only read, or a full disk
-            _write(_path(home, name), fingerprint, name, made)
-    return made
-
-
-def found(home: Path | None, fingerprint: str, name: str) -> Arrays | None:
-    """What was kept of a wild type; None where nothing was, or not what this code makes."""
-    return None if home is None else _read(_path(home, name), fingerprint, name)
-
-
-def _path(home: Path, name: str) -> Path:
-    return home / FOLDER / f"{name}.safetensors"
+            _write(path, fingerprint, name, found)
+    return found
 
 
 def _read(path: Path, fingerprint: str, name: str) -> Arrays | None:

@@ -327,10 +327,10 @@ class WildType:
 
     @cached_property
     def slices(self) -> Slices | None:
-        """Kinds of documents that are watched one by one: as they were given, or clusters that are found and kept.
+        """Kinds of documents that are watched one by one: as they were given, or found by their words, and kept.
 
-        None: it holds vectors; or none were given and its evaluation documents are fewer than 160 or too much alike, or
-        its custom embedder was left out on loading.
+        None: it holds vectors; or none were given, and its evaluation documents are fewer than 160 or their words tell
+        no kinds apart.
         """
         return slices_of(self)
 

@@ -1,26 +1,24 @@
-"""Slices: kinds of documents that are watched one by one, given by the user or found as clusters.
+"""Slices: kinds of documents that are watched one by one, given by the user or found by their words.
 
-What is found is derived of the wild type alone, and kept with it: the same clusters in every generation.
+What is found is derived of the wild type alone, and kept with it: the same slices in every generation.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from scipy import sparse
 
-from collapse_guard.arrays import FloatArray, IntArray, freeze
-from collapse_guard.corpus.lexicon import words
+from collapse_guard.arrays import IntArray, freeze
 from collapse_guard.wildtype import kept as keeping
 from collapse_guard.wildtype.contents import TextContents
+from collapse_guard.wildtype.kinds import COMMON, Kinds, known_words, presence_of, telling
 
 if TYPE_CHECKING:
     from collapse_guard.wildtype.reference import WildType
@@ -31,15 +29,14 @@ OTHER = "other"
 """Name of the slice of what is too small to be one."""
 NONE = -1
 """Number of the slice of a document that has none."""
-MOST_FOUND = 16
-"""Clusters that are looked for at most: of more slices, each is harder to tell from chance."""
-_PER_CLUSTER = 2 * FEWEST_DOCUMENTS
-"""Evaluation documents for each cluster that is looked for."""
-_RESTARTS = 4
+MOST_FOUND = 10
+"""Slices that are found at most: of more, each is harder to tell from chance."""
+MOST_POOL = 4_000
+"""Documents of the pool, chosen at random, that kinds are known by, beside those for evaluation."""
+_PER_SLICE = 2 * FEWEST_DOCUMENTS
+"""Evaluation documents for each slice that is looked for."""
 _NAMED_BY = 3
 """Words in the name of a slice that was found."""
-_COMMON = 0.25
-"""A word that stands in so large a part of all other documents tells nothing, however often it stands in a slice."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,14 +54,12 @@ class Slices:
     of_evaluation: IntArray
     """n: number of the slice of each evaluation document; -1 for none."""
     is_given: bool
-    """Whether the user gave them; else they are clusters."""
+    """Whether the user gave them; else they were found."""
     merged: Mapping[str, int] = field(default_factory=dict)
     """Name of each kind that was too small -> its evaluation documents: they are in "other", or in none where all of
     these together are too few."""
-    centres: FloatArray | None = None
-    """c d: middles of clusters of embeddings that were scaled to length 1; None: nothing can embed."""
-    of_centre: IntArray | None = None
-    """c: number of the slice of each centre."""
+    kinds: Kinds | None = None
+    """What each slice is known by, in their order; None: its documents have no words in common."""
 
     @classmethod
     def given(cls, labels: Sequence[str]) -> Slices:
@@ -78,38 +73,32 @@ class Slices:
         return cls(names=names, of_evaluation=numbers, is_given=True, merged=merged)
 
     @classmethod
-    def found(
-        cls,
-        evaluation: Sequence[str],
-        embed: Callable[[Sequence[str]], FloatArray],
-        reference: FloatArray,
-        *,
-        seed: int,
-    ) -> Slices | None:
-        """Clusters of real documents, by k-means; None where the evaluation documents are too few for two of them.
+    def found(cls, evaluation: Sequence[str], pool: Sequence[str], *, seed: int) -> Slices | None:
+        """Kinds of real documents that their words tell apart; None where they are too few, or have too few words.
 
-        A cluster with fewer than 40 evaluation documents joins the one with the nearest middle, the smallest first.
+        A kind with fewer than 40 evaluation documents is given up, the smallest first: they are of the most likely one
+        of the others then.
 
         Args:
             evaluation: n: evaluation documents.
-            embed: Makes embeddings of them.
-            reference: m d: embeddings of documents of the pool.
-            seed: Seed of k-means.
+            pool: Documents of the pool, from which kinds are learnt too.
+            seed: Seed of the search.
         """
-        n_clusters = min(MOST_FOUND, len(evaluation) // _PER_CLUSTER)
-        if n_clusters < 2:
+        n_kinds = min(MOST_FOUND, len(evaluation) // _PER_SLICE)
+        texts = [*evaluation, *pool]
+        words = known_words(texts, common=COMMON) if n_kinds > 1 else ()
+        if len(words) < n_kinds or n_kinds < 2:
             return None
-        rows = _unit(embed(evaluation))
-        centres = _middles(np.concatenate([rows, _unit(reference)]), n_clusters, seed)
-        clusters = _nearest(rows, centres)
-        joined = _joined(np.bincount(clusters, minlength=len(centres)), centres)
-        numbers, groups = _numbered([str(group) for group in joined[clusters]])
-        if len(groups) < 2:
+        presence = presence_of(texts, words)
+        here = presence[: len(evaluation)]
+        kinds = _large_enough(Kinds.found(words, presence, n_kinds, seed=seed), here)
+        likely = kinds.most_likely(here)
+        order = np.argsort(-np.bincount(likely, minlength=len(kinds.log_sizes)), kind="stable")
+        if len(order) < 2:
             return None
-        of_group = {int(group): number for number, group in enumerate(groups)}
-        of_centre = np.array([of_group[group] for group in joined.tolist()], dtype=np.int64)
-        names = _telling_names(evaluation, numbers, len(groups))
-        return cls(names=names, of_evaluation=numbers, is_given=False, centres=centres, of_centre=of_centre)
+        kinds = kinds.select(order)
+        numbers = freeze(kinds.most_likely(here))
+        return cls(names=_names(here, words, numbers), of_evaluation=numbers, is_given=False, kinds=kinds)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -125,72 +114,62 @@ class Slices:
         names = (*self.names, "")
         return {document: names[number] for document, number in zip(documents, self.of_evaluation, strict=True)}
 
-    def assign(self, embeddings: FloatArray) -> IntArray | None:
-        """The number of the slice whose documents each embedding lies nearest to; None where nothing can embed.
+    def assign(self, texts: Sequence[str]) -> IntArray | None:
+        """The number of the slice that each text is most likely of, by its words; None where words tell nothing.
 
-        Args:
-            embeddings: m d, by the embedder of the wild type.
+        It needs no embedder, and short texts will do: nine in ten documents of speeches stay in their slice when only
+        their first 40 words are given.
         """
-        if self.centres is None or self.of_centre is None:
-            return None
-        return self.of_centre[_nearest(_unit(embeddings), self.centres)]
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """All parts of slices that were found, for `from_arrays`."""
-        assert self.centres is not None  # noqa: S101
-        assert self.of_centre is not None  # noqa: S101
-        names = np.frombuffer(json.dumps(self.names).encode(), np.uint8)
-        return {
-            "names": names,
-            "of_evaluation": self.of_evaluation,
-            "centres": self.centres,
-            "of_centre": self.of_centre,
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Slices | None:
-        """Rebuild what was found from `arrays`; None where nothing was found."""
-        if not arrays:
-            return None
-        names = tuple(json.loads(arrays["names"].tobytes()))
-        numbers, centres, of_centre = (freeze(arrays[name]) for name in ("of_evaluation", "centres", "of_centre"))
-        return cls(names=names, of_evaluation=numbers, is_given=False, centres=centres, of_centre=of_centre)
+        return None if self.kinds is None else self.kinds.assign(texts)
 
 
 def slices_of(wild_type: WildType) -> Slices | None:
-    """The slices of a wild type: as they were given, or clusters; None where there are none."""
+    """The slices of a wild type: as they were given, or found and kept; None where there are none."""
     contents = wild_type.contents
     if not isinstance(contents, TextContents):
         return None
+    made = wild_type.kept("slices", lambda: _arrays(_made(contents, wild_type.settings.seed)))
+    return _slices(made) if made else None
+
+
+def _made(contents: TextContents, seed: int) -> Slices | None:
+    evaluation, pool = contents.evaluation.texts, contents.pool[:MOST_POOL].texts
     if contents.labels is None:
-        return Slices.from_arrays(_kept(wild_type, lambda: _found(wild_type)))
+        return Slices.found(evaluation, pool, seed=seed)
     slices = Slices.given(list(contents.labels[0]))
-    centres = _kept(wild_type, lambda: _middles_of_given(wild_type, slices)).get("centres")
-    if centres is None:
-        return slices
-    return replace(slices, centres=freeze(centres), of_centre=freeze(np.arange(len(centres))))
+    return replace(slices, kinds=_learnt(slices, [*evaluation, *pool], chain(*contents.labels)))
 
 
-def _kept(wild_type: WildType, make: Callable[[], keeping.Arrays]) -> keeping.Arrays:
-    """What is made with the embedder; without one, what was kept."""
-    if wild_type.can_embed:
-        return wild_type.kept("slices", make)
-    return keeping.found(wild_type.home, wild_type.fingerprint, "slices") or {}
+def _learnt(slices: Slices, texts: Sequence[str], labels: Iterable[str]) -> Kinds | None:
+    """What each slice is known by, from documents of which the label is known."""
+    number = {name: place for place, name in enumerate(slices.names)}
+    numbers = np.array(
+        [number.get(OTHER if label in slices.merged else label, NONE) for _, label in zip(texts, labels, strict=False)]
+    )
+    words = known_words(texts)
+    if not words or not number:
+        return None
+    weights = (numbers[:, None] == np.arange(len(number))).astype(np.float64)
+    return Kinds.of(words, presence_of(texts, words), weights)
 
 
-def _found(wild_type: WildType) -> keeping.Arrays:
-    reference, seed = wild_type.geometry.reference, wild_type.settings.seed
-    found = Slices.found(wild_type.evaluation.texts, wild_type.embed, reference, seed=seed)
-    return {} if found is None else found.arrays()
+def _large_enough(kinds: Kinds, presence: sparse.csr_array) -> Kinds:
+    """The kinds that have enough of the evaluation documents."""
+    while len(kinds.log_sizes) > 1:
+        counts = np.bincount(kinds.most_likely(presence), minlength=len(kinds.log_sizes))
+        if counts.min() >= FEWEST_DOCUMENTS:
+            break
+        kinds = kinds.select(np.delete(np.arange(len(counts)), counts.argmin()))
+    return kinds
 
 
-def _middles_of_given(wild_type: WildType, slices: Slices) -> keeping.Arrays:
-    """The middle of each slice among the embeddings of its evaluation documents."""
-    if not slices.names:
-        return {}
-    rows = _unit(wild_type.embed(wild_type.evaluation.texts))
-    middles = [rows[slices.of_evaluation == number].mean(axis=0) for number in range(len(slices.names))]
-    return {"centres": np.array(middles)}
+def _names(presence: sparse.csr_array, words: Sequence[str], numbers: IntArray) -> tuple[str, ...]:
+    """The words of each slice that say most about it."""
+    names: list[str] = []
+    for number in range(int(numbers.max()) + 1):
+        name = ", ".join(telling(presence, words, numbers, number, _NAMED_BY)) or f"kind {number + 1}"
+        names.append(name if name not in names else f"{name} ({number + 1})")
+    return tuple(names)
 
 
 def _numbered(labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
@@ -203,66 +182,25 @@ def _numbered(labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     return freeze(np.array([number.get(label, NONE) for label in labels], dtype=np.int64)), tuple(names)
 
 
-def _unit(rows: FloatArray) -> FloatArray:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    scaled: FloatArray = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
-    return scaled
+def _arrays(slices: Slices | None) -> keeping.Arrays:
+    """All parts as arrays; nothing where there are no slices."""
+    if slices is None:
+        return {}
+    names: dict[str, Any] = {"names": slices.names, "is_given": slices.is_given, "merged": dict(slices.merged)}
+    kinds = slices.kinds
+    if kinds is not None:
+        names["words"] = kinds.words
+    described = np.frombuffer(json.dumps(names).encode(), np.uint8)
+    numbers = {} if kinds is None else {"log_shares": kinds.log_shares, "log_sizes": kinds.log_sizes}
+    return {"described": described, "of_evaluation": slices.of_evaluation, **numbers}
 
 
-def _middles(rows: FloatArray, n_clusters: int, seed: int) -> FloatArray:
-    from sklearn.cluster import KMeans
-
-    n_distinct = len(np.unique(rows, axis=0))
-    # One thread adds in one order, so the bits do not depend on the machine's number of cores.
-    with threadpool_limits(1):
-        means = KMeans(min(n_clusters, n_distinct), n_init=_RESTARTS, random_state=seed).fit(rows)
-    return freeze(np.ascontiguousarray(means.cluster_centers_, dtype=np.float64))
-
-
-def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:
-    # |x - c|^2 less |x|^2, which is the same for all centres.
-    scores = np.square(centres).sum(axis=1) - 2.0 * rows @ centres.T
-    nearest: IntArray = scores.argmin(axis=1).astype(np.int64)
-    return nearest
-
-
-def _joined(counts: IntArray, centres: FloatArray) -> IntArray:
-    """c: the cluster that each one has become part of; each that is left has enough evaluation documents."""
-    joined, counts, middles = np.arange(len(centres)), counts.astype(np.float64), centres.copy()
-    alive = counts >= 0
-    while alive.sum() > 1 and counts[alive].min() < FEWEST_DOCUMENTS:
-        smallest = int(np.where(alive, counts, np.inf).argmin())
-        distances = np.square(middles - middles[smallest]).sum(axis=1)
-        distances[~alive] = distances[smallest] = np.inf
-        nearest = int(distances.argmin())
-        total = max(1.0, counts[smallest] + counts[nearest])
-        middles[nearest] = (counts[smallest] * middles[smallest] + counts[nearest] * middles[nearest]) / total
-        counts[nearest] += counts[smallest]
-        joined[joined == smallest] = nearest
-        alive[smallest] = False
-    return joined
-
-
-def _telling_names(documents: Sequence[str], numbers: IntArray, n_slices: int) -> tuple[str, ...]:
-    """The words of each slice that say most about it: they stand in many of its documents, and in few others."""
-    standing: list[Counter[str]] = [Counter() for _ in range(n_slices)]
-    for text, number in zip(documents, numbers.tolist(), strict=True):
-        standing[number].update(set(words(text)))
-    everywhere = sum(standing, Counter())
-    names: list[str] = []
-    for number, here in enumerate(standing):
-        n, rest = int((numbers == number).sum()), int((numbers != number).sum())
-        score = {
-            word: _says(count / n, (everywhere[word] - count + 0.5) / (rest + 1.0))
-            for word, count in here.items()
-            if word.isalpha()
-        }
-        telling = heapq.nsmallest(_NAMED_BY, score, key=lambda word: (-score[word], word))
-        name = ", ".join(word for word in telling if score[word] > 0.0) or f"cluster {number + 1}"
-        names.append(name if name not in names else f"{name} ({number + 1})")
-    return tuple(names)
-
-
-def _says(here: float, elsewhere: float) -> float:
-    """What a word says about a slice: the more, the more of its documents have it, and the fewer of the others."""
-    return here * math.log(here / elsewhere) if elsewhere < _COMMON else 0.0
+def _slices(arrays: keeping.Arrays) -> Slices:
+    """Slices again, from all parts as arrays."""
+    described = json.loads(arrays["described"].tobytes())
+    words, kinds = described.pop("words", None), None
+    if words is not None:
+        shares, sizes = (freeze(arrays[name]) for name in ("log_shares", "log_sizes"))
+        kinds = Kinds(words=tuple(words), log_shares=shares, log_sizes=sizes)
+    names = tuple(described.pop("names"))
+    return Slices(names=names, of_evaluation=freeze(arrays["of_evaluation"]), kinds=kinds, **described)
