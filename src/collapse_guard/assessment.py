@@ -164,7 +164,9 @@ def conclude(
     """Compare and decide on existing readings, without a forecast."""
     founder = next((past for past in history if past.generation.index == 0), None)
     drift = founder.readings if founder else {}
-    comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, look=look)
+    comparisons = comparisons_of(
+        generation, readings, reference, drift=drift, policy=policy, history=history, look=look
+    )
     obstacles = gaps_of(generation.index, [past.generation.index for past in history], missing)
     if founder or generation.index == 0:
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)

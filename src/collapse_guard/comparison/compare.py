@@ -8,6 +8,7 @@ the founder (what retraining did) and the wild type (what was lost in total).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from collapse_guard.comparison.betting import paired_e_value
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
@@ -16,7 +17,7 @@ from collapse_guard.comparison.power import detectable, detectable_by_betting, s
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import InputError
-from collapse_guard.records import Baseline, Comparison, Direction, EffectScale, Reading
+from collapse_guard.records import Baseline, Chance, Comparison, Direction, EffectScale, Reading
 from collapse_guard.records.census import Census, size_of
 
 
@@ -72,6 +73,7 @@ def compare(
     alert_level: float = 0.05,
     decides: bool = True,
     seed_limit: float | None = None,
+    chance: Callable[[Contrast], Chance] | None = None,
 ) -> Comparison:
     """Compare a reading with its baseline against a margin of harm.
 
@@ -90,6 +92,8 @@ def compare(
             n, and how many samples would decide.
         decides: Whether the verdict rests on the comparison.
         seed_limit: Harm that another seed alone does not reach; None: not known.
+        chance: From the effect with its error to what chance alone does to it, which raises margin and watch level
+            where it is larger; None: nothing is said of it.
 
     Returns:
         The comparison. Power grows with n; the margin does not shrink with n.
@@ -101,6 +105,9 @@ def compare(
     if why_not:
         raise InputError(f"`reading` and `reference` cannot be compared: {why_not}")
     contrast = contrast_of(reading, reference)
+    alone = None if chance is None else chance(contrast)
+    if alone is not None:
+        margin, watch = max(margin, alone.margin), max(watch, alone.watch)
     direction = reading.direction
     low, high = interval(contrast, level)
     e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
@@ -142,6 +149,7 @@ def compare(
         e_beyond_margin=e_margin,
         e_beyond_watch=e_watch,
         seed_limit=seed_limit,
+        chance=alone,
         replicate=reading.group,
         decides=decides,
     )

@@ -9,13 +9,14 @@ baseline, what says nothing, and losses that are not plausible, decide nothing (
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from collapse_guard.comparison.compare import compare, obstacle
+from collapse_guard.decision.drift import Drift
 from collapse_guard.decision.plausibility import doubt, of_documents
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
-from collapse_guard.records import Baseline, Comparison, Generation, Reading
+from collapse_guard.records import Assessment, Comparison, Generation, Reading
 from collapse_guard.records.readings import Readings
 
 SMALLEST_FOLD = 20
@@ -29,6 +30,7 @@ def comparisons_of(
     *,
     drift: Readings,
     policy: Policy,
+    history: Sequence[Assessment] = (),
     look: int | None = None,
 ) -> list[Comparison]:
     """All comparisons of a generation: with the founder, and with the wild type.
@@ -37,14 +39,21 @@ def comparisons_of(
     distance are much wider.
     """
     fold = generation.index if drift else None
-    level = policy.alert_level(generation.index, look) / max(1, len(policy.decides))
+    n = max(1, len(policy.decides))
+    level = policy.alert_level(generation.index, look) / n
     here, there = on_fold(readings, fold, policy), on_fold(drift, fold, policy)
     # Losses are judged as a whole: a fold of them is too few to tell their unit.
     doubtful = set(of_documents(readings)) if doubt(readings, drift, lowest=policy.lowest_perplexity) else set()
     by_distance = reference.keys() - doubtful if generation.index == 0 else ()
+    of_founder = Drift(
+        policy=policy,
+        alert_level=level,
+        watch_level=policy.watch_level(generation.index, look) / n,
+        history=[past for past in history if past.generation.index],
+    )
     return [
-        *_against(here, there, "founder", policy, level, drift.keys() - doubtful),
-        *_against(readings, reference, "wild_type", policy, level, by_distance),
+        *of_founder.comparisons(here, there, drift.keys() - doubtful),
+        *_distances(readings, reference, policy, level, by_distance),
     ]
 
 
@@ -77,26 +86,24 @@ def _fold_of(document: str, folds: int) -> int:
     return int.from_bytes(hashlib.blake2b(document.encode(), digest_size=8).digest(), "big") % folds
 
 
-def _against(
-    readings: Readings, baseline: Readings, kind: Baseline, policy: Policy, level: float, deciding: Collection[str]
+def _distances(
+    readings: Readings, reference: Readings, policy: Policy, level: float, deciding: Collection[str]
 ) -> list[Comparison]:
     comparisons = []
     for name, reading in readings.items():
-        if name not in baseline or obstacle(reading, baseline[name]):
+        if name not in reference or reading.slices or obstacle(reading, reference[name]):
             continue
-        limits = policy.limits(name, kind, direction=reading.direction, scale=reading.scale)
+        limits = policy.limits(name, "wild_type", direction=reading.direction, scale=reading.scale)
         comparisons.append(
             compare(
                 reading,
-                baseline[name],
-                baseline=kind,
-                baseline_generation=0 if kind == "founder" else None,
+                reference[name],
+                baseline="wild_type",
                 margin=limits.margin,
                 watch=limits.watch,
                 level=policy.confidence,
                 alert_level=level,
-                decides=name in policy.decides and name in deciding and not says_nothing(reading, baseline[name]),
-                seed_limit=limits.seeds,
+                decides=name in policy.decides and name in deciding and not says_nothing(reading, reference[name]),
             )
         )
     return comparisons

@@ -20,7 +20,7 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.records import Assessment, Direction, EffectScale, Reading, Record
 
-FEWEST_CONTROLS = 2
+FEWEST_CONTROLS = 1
 SPLITS = 200
 
 
@@ -245,7 +245,7 @@ def _noise(
     can_split = reference is not None and reference.is_usable and not reading.keys
     seeds = None
     if effects:
-        seeds = SeedNoise(controls=len(effects), mean=float(np.mean(effects)), sd=float(np.std(effects, ddof=1)))
+        seeds = SeedNoise.of(effects)
     known = policy.model_copy(update={"seed_noise": {name: seeds} if seeds else {}})
     margin, _ = policy.margin(name, "founder").effects(reading.scale)
     limits = known.limits(name, "founder", direction=reading.direction, scale=reading.scale)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.special import stdtrit
 
+from collapse_guard.comparison.chance import Spread, moderated, quantile
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -60,28 +62,55 @@ class SeedNoise(Setting):
 
     From k controls with mean m and standard deviation s, the effect of one more retrain lies above
 
-    .. math:: m + t_{k-1,\,1-a} \sqrt{1 + 1/k}\; s
+    .. math:: m + t_{f,\,1-a} \; s', \qquad s'^2 = \frac{f_0 s_0^2 + (k - 1)(1 + 1/k) s^2}{f}, \quad f = f_0 + k - 1
 
-    with probability a, if effects are normal (a prediction limit; Hahn and Meeker (1991), section 4.8).
+    with probability a, if effects are normal: a prediction limit (Hahn and Meeker (1991), section 4.8) whose deviation
+    is moderated by what the policy assumes (`comparison.chance`), so that two controls sharpen it and do not overthrow
+    it. One control is its own deviation, about no change.
 
     Example:
         >>> noise = SeedNoise(controls=5, mean=0.0, sd=0.01)
-        >>> round(noise.limit(0.005, Direction.UP) / 0.01, 2)
-        5.04
+        >>> round(noise.limit(0.005, Direction.UP, watch=0.05), 4)
+        0.0466
     """
 
-    controls: Annotated[int, Field(ge=2)]
+    controls: Annotated[int, Field(ge=1)]
     """k: number of control retrains, without the founder."""
     mean: float
-    """Mean effect of the controls, in the unit of the comparison's effect."""
+    """Mean effect of the controls, in the unit of the comparison's effect; of one control, 0."""
     sd: Annotated[float, Field(ge=0.0)]
-    """Standard deviation of these effects (k - 1)."""
+    """Standard deviation of these effects (k - 1); of one control, the size of its effect."""
 
-    def limit(self, level: float, direction: Direction) -> float:
-        """Harm that another seed exceeds with probability `level`, which two-sided harm divides among its sides."""
+    @classmethod
+    def of(cls, effects: Sequence[float]) -> SeedNoise:
+        """The noise of control retrains with these effects against the founder; one or more.
+
+        Example:
+            >>> SeedNoise.of([-0.02])
+            SeedNoise(controls=1, mean=0.0, sd=0.02)
+        """
+        if len(effects) == 1:
+            return cls(controls=1, mean=0.0, sd=abs(effects[0]))
+        return cls(controls=len(effects), mean=float(np.mean(effects)), sd=float(np.std(effects, ddof=1)))
+
+    @property
+    def spread(self) -> Spread:
+        """Spread of the effect of one more retrain about the mean."""
+        if self.controls == 1:
+            return Spread(self.sd, 1.0)
+        return Spread(self.sd * math.sqrt(1.0 + 1.0 / self.controls), self.controls - 1.0)
+
+    def limit(self, level: float, direction: Direction, *, watch: float) -> float:
+        """Harm that another seed exceeds with probability `level`, which two-sided harm divides among its sides.
+
+        Args:
+            level: The probability.
+            direction: Which way is harm.
+            watch: The policy's watch level, as an effect.
+        """
         one_side = level / 2 if direction is Direction.BOTH else level
-        quantile = -float(stdtrit(self.controls - 1, one_side))
-        return direction.sign(self.mean) * self.mean + quantile * math.sqrt(1.0 + 1.0 / self.controls) * self.sd
+        spread = moderated([self.spread], watch=watch, level=one_side)
+        return direction.sign(self.mean) * self.mean + quantile(one_side, spread.freedom) * spread.sd
 
 
 class Limits(NamedTuple):

@@ -249,8 +249,16 @@ class Policy(Setting):
         # Equal controls, such as controls without any repeated sample, give no limit for the next one.
         if baseline == "wild_type" or noise is None or noise.sd == 0.0:
             return Limits(margin, watch, seeds=None)
-        seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction)
+        seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction, watch=watch)
         return Limits(max(margin, seeds), max(watch, seeds), seeds=seeds)
+
+    def slice_limits(self, indicator: str, slice_: str, *, scale: EffectScale) -> Limits:  # noqa: ARG002
+        """Margin and watch level of one slice, as effects."""
+        return Limits(*self.margin(indicator, "founder").effects(scale), seeds=None)
+
+    def watch_level(self, generation: int, look: int | None = None) -> float:
+        """The part of `watch_alpha` that generation t may spend, by the rule of `alert_level`."""
+        return self.watch_alpha * spending_share(generation) * (1.0 if look is None else spending_share(look))
 
     def alert_level(self, generation: int, look: int | None = None) -> float:
         r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.

@@ -1,6 +1,8 @@
 """Records that are passed between rooms: frozen, keyword-only, validated when read, versioned when written."""
 
 from collapse_guard.records.assessment import Assessment as Assessment
+from collapse_guard.records.chance import Chance as Chance
+from collapse_guard.records.chance import Refits as Refits
 from collapse_guard.records.comparison import Baseline as Baseline
 from collapse_guard.records.comparison import Comparison as Comparison
 from collapse_guard.records.decision import Decision as Decision

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from collapse_guard.records.chance import Chance
 from collapse_guard.records.readings import Direction
 from collapse_guard.records.record import Record
 from collapse_guard.records.scale import EffectScale
@@ -72,6 +73,14 @@ class Comparison(Record):
     documents; None if the method gives none."""
     e_beyond_watch: float | None = None
     """e-value against "harm is at most the watch level"."""
+    chance: Chance | None = None
+    """What chance alone does to the effect; None: an earlier version made the comparison, or it is not of drift."""
+    slice: str = ""
+    """The slice that it is about: the worst of `n_slices`; empty: it is about all documents or samples."""
+    n_slices: int = 0
+    """How many slices were compared, each with the others."""
+    examples: tuple[str, ...] = ()
+    """Openings of two documents of the slice."""
     seed_limit: float | None = None
     """Harm that another seed alone does not reach in any generation of the horizon; None: not measured."""
     replicate: str = ""
@@ -91,6 +100,16 @@ class Comparison(Record):
         known = {"log ratio": EffectScale.LOG_RATIO, "nats per token": EffectScale.LOG}
         rest = EffectScale.SHARE if unit.startswith("share") else EffectScale.ABSOLUTE
         return {**fields, "scale": known.get(unit, rest)}
+
+    @property
+    def watch_by_chance(self) -> bool:
+        """Whether what chance alone does replaces the policy's watch level, because it is larger."""
+        return self.chance is not None and self.chance.watch >= self.watch
+
+    @property
+    def margin_by_chance(self) -> bool:
+        """Whether what chance alone does replaces the policy's margin, because it is larger."""
+        return self.chance is not None and self.chance.margin >= self.margin
 
     @property
     def margin_by_seeds(self) -> bool:

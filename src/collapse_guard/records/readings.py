@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from collapse_guard.records.census import Census
+from collapse_guard.records.chance import Refits
 from collapse_guard.records.outlook import Interval
 from collapse_guard.records.record import Record, Share
 from collapse_guard.records.scale import EffectScale
@@ -62,6 +63,8 @@ class Reading(Record):
     replicates: the share of different samples falls with their number, and is compared at an equal one."""
     smaller: tuple[Census, ...] = ()
     """The census of parts of 64, 128, 256, … samples, where what is counted grows together with more samples."""
+    refits: Refits | None = None
+    """What another sample of real documents does to the value; None: it rests on no small model."""
     different: Share = 1.0
     """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""
     parts: tuple[float, ...] = ()
