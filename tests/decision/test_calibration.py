@@ -43,12 +43,14 @@ def test_seed_noise_is_mean_and_spread_of_the_controls_against_the_founder():
     assert noise.seeds.mean == pytest.approx(np.mean(shifts))
     assert noise.seeds.sd == pytest.approx(np.std(shifts, ddof=1))
     assert noise.sampling_sd is None, "the documents are the same in every generation"
-    assert noise.limit == pytest.approx(noise.seeds.limit(0.05 / 10 / len(Policy().decides), Direction.UP))
+    policy = Policy()
+    watch = policy.margin("perplexity", "founder").effects()[1]
+    assert noise.limit == pytest.approx(noise.seeds.limit(0.05 / 10 / len(policy.decides), Direction.UP, watch=watch))
     assert noise.margin_in_force == max(noise.limit, math.log1p(0.10))
 
 
 def test_a_row_of_the_table_is_what_a_calculator_gives_and_a_dash_where_nothing_was_measured():
-    shifts = [0.03, -0.01, 0.02, 0.00]
+    shifts = [0.09, -0.03, 0.06, 0.00]
     calibration = calibrate(founder("bot"), [founder(f"c{i}", s) for i, s in enumerate(shifts)])
     paired, grouped = of(calibration, "perplexity"), of(calibration, "vendi")
     mean, sd = 100 * math.expm1(np.mean(shifts)), 100 * math.expm1(np.std(shifts, ddof=1))
@@ -106,12 +108,18 @@ def test_the_same_seed_splits_alike_and_another_otherwise():
     assert of(calibrate(founder("bot"), []), "vendi").sampling_sd == spreads[0]
 
 
-def test_fewer_than_two_controls_give_sampling_noise_only():
-    for controls in ([], [founder("c")]):
-        calibration = calibrate(founder("bot"), controls)
-        assert all(noise.seeds is None for noise in calibration.noise)
-        assert of(calibration, "vendi").sampling_sd > 0
-        assert "perplexity" not in {noise.indicator for noise in calibration.noise}
+def test_without_controls_there_is_sampling_noise_only():
+    calibration = calibrate(founder("bot"), [])
+    assert all(noise.seeds is None for noise in calibration.noise)
+    assert of(calibration, "vendi").sampling_sd > 0
+    assert "perplexity" not in {noise.indicator for noise in calibration.noise}
+
+
+def test_one_control_is_its_own_noise():
+    noise = of(calibrate(founder("bot"), [founder("c", -0.02)]), "perplexity").seeds
+    assert (noise.controls, noise.mean) == (1, 0.0)
+    assert noise.sd == pytest.approx(0.02)
+    assert noise.spread.freedom == 1.0
 
 
 def test_the_file_is_the_policy_with_the_noise_and_its_evidence(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import PRESETS, Policy
@@ -70,8 +71,8 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
         ("[drift]\nvendi = { margin = nan, watch = 0.1 }", "finite number"),
         ("\n[alerts]\nwarmup = 3", r"line 3: unknown key `alerts.warmup`: did you mean `warm_up`\?"),
         (
-            "\n[seed_noise]\nvendi = { controls = 1, mean = 0, sd = 0.1 }",
-            r"line 3: `seed_noise.vendi.controls`: .*got 1",
+            "\n[seed_noise]\nvendi = { controls = 0, mean = 0, sd = 0.1 }",
+            r"line 3: `seed_noise.vendi.controls`: .*got 0",
         ),
         (
             "[seed_noise.vendi]\ncontrols = 3\nmean = 0\nsdev = 0.1",
@@ -137,19 +138,37 @@ def test_a_file_changes_one_margin_of_its_preset(tmp_path):
     assert policy.alpha == 0.01
 
 
-@pytest.mark.parametrize(("controls", "multiplier"), [(3, 11.46), (5, 5.04), (8, 3.71), (10, 3.41), (20, 2.93)])
+@pytest.mark.parametrize(("controls", "multiplier"), [(10, 3.41), (20, 2.93)])
 def test_the_prediction_limit_of_ten_generations_is_that_of_the_literature(controls, multiplier):
-    """science.md 5.2, computed from the t distribution: alpha = .05, T = 10."""
+    """science.md 5.2, computed from the t distribution: alpha = .05, T = 10. From nine controls on nothing is assumed."""
     noise = SeedNoise(controls=controls, mean=0.0, sd=2.0)
-    assert noise.limit(0.05 / 10, Direction.UP) == pytest.approx(2.0 * multiplier, abs=0.012)
+    for watch in (0.01, 5.0):
+        assert noise.limit(0.05 / 10, Direction.UP, watch=watch) == pytest.approx(2.0 * multiplier, abs=0.012)
+
+
+@pytest.mark.parametrize("controls", [1, 2, 3, 5, 8])
+def test_few_controls_leave_part_of_the_limit_to_what_the_policy_assumes(controls):
+    """Controls that are as noisy as the policy assumes leave the limit at the watch level, but for their own error; two
+    that are ten times as noisy raise it, and do not make it so wide that nothing is ever beyond it."""
+    level, watch = 0.001, 0.05
+    assumed = watch / stats.t.isf(level, 8)
+    usual, loud = (SeedNoise(controls=controls, mean=0.0, sd=sd) for sd in (assumed, 10 * assumed))
+    limit = usual.limit(level, Direction.UP, watch=watch)
+    assert watch * (1 - 1e-12) <= limit <= watch * math.sqrt(1 + 1 / 8)
+    of_controls, freedom = (1.0, 1) if controls == 1 else (1 + 1 / controls, controls - 1)
+    by_hand = assumed * math.sqrt((8 - freedom + freedom * of_controls * 100) / 8) * stats.t.isf(level, 8)
+    assert loud.limit(level, Direction.UP, watch=watch) == pytest.approx(by_hand)
+    assert watch < by_hand < 11 * watch
 
 
 def test_a_limit_is_of_harm_whichever_way_harm_goes():
     noise = SeedNoise(controls=5, mean=0.3, sd=1.0)
-    up, down, both = (noise.limit(0.05, direction) for direction in (Direction.UP, Direction.DOWN, Direction.BOTH))
+    up, down, both = (
+        noise.limit(0.05, direction, watch=0.1) for direction in (Direction.UP, Direction.DOWN, Direction.BOTH)
+    )
     assert up - down == pytest.approx(0.6)
-    assert both == pytest.approx(noise.limit(0.025, Direction.UP))
-    assert SeedNoise(controls=5, mean=-0.3, sd=1.0).limit(0.05, Direction.BOTH) == pytest.approx(both)
+    assert both == pytest.approx(noise.limit(0.025, Direction.UP, watch=0.1))
+    assert SeedNoise(controls=5, mean=-0.3, sd=1.0).limit(0.05, Direction.BOTH, watch=0.1) == pytest.approx(both)
 
 
 def test_controls_that_are_all_alike_set_no_limit():
@@ -162,10 +181,17 @@ def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     policy = Policy(seed_noise={"perplexity": quiet, "vendi": loud})
     untouched = policy.limits("perplexity", "founder", direction=Direction.UP)
     assert (untouched.margin, untouched.watch) == (math.log1p(0.10), math.log1p(0.05))
-    assert untouched.seeds == quiet.limit(0.05 / 10 / len(policy.decides), Direction.UP) < untouched.watch
+    assert (
+        untouched.seeds
+        == quiet.limit(0.05 / 10 / len(policy.decides), Direction.UP, watch=untouched.watch)
+        < untouched.watch
+    )
     raised = policy.limits("vendi", "founder", direction=Direction.DOWN)
     assert (
-        raised.margin == raised.seeds == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN) > math.log1p(0.15)
+        raised.margin
+        == raised.seeds
+        == loud.limit(0.05 / 10 / len(policy.decides), Direction.DOWN, watch=math.log1p(0.075))
+        > math.log1p(0.15)
     )
     assert raised.watch == raised.margin
     assert policy.limits("vendi", "wild_type", direction=Direction.DOWN).seeds is None
@@ -265,7 +291,7 @@ def test_one_indicator_has_the_whole_of_alpha_to_itself():
     noise = SeedNoise(controls=8, mean=0.0, sd=0.5)
     policy = Policy(decides=("vendi",), seed_noise={"vendi": noise})
     seeds = policy.limits("vendi", "founder", direction=Direction.DOWN).seeds
-    assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN)
+    assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN, watch=math.log1p(0.075))
 
 
 @pytest.mark.parametrize(("setting", "default", "other"), [("lowest_perplexity", 1.5, 1.2), ("watch_alpha", 0.1, 0.05)])

@@ -295,7 +295,7 @@ def test_the_founders_distance_is_said_of_the_founder():
 
 
 def test_what_seeds_alone_do_is_in_force_and_told():
-    noise = {"perplexity": SeedNoise(controls=5, mean=0.0, sd=0.05)}
+    noise = {"perplexity": SeedNoise(controls=5, mean=0.0, sd=0.08)}
     policy = Policy(decides=("perplexity",), seed_noise=noise)
     founder = np.linspace(4.0, 5.0, 300)
     worse = founder + 0.15 + np.random.default_rng(0).normal(0.0, 0.05, 300)

@@ -9,9 +9,11 @@ that noise comes in three ways, each for nothing or cheaply:
   degrees of freedom, and with the noise of the training in it;
 - what the policy assumes: that its watch level is the limit of this noise.
 
-The assumption counts as `ASSUMED` degrees of freedom, so that two generations do not overthrow it and ten do:
+The assumption fills up what is missing to eight degrees of freedom, so that two generations or controls do not
+overthrow it, and nine leave nothing of it:
 
-.. math:: s^2 = \frac{f_0 s_0^2 + \sum_j f_j s_j^2}{f_0 + \sum_j f_j}, \qquad s_0 = w / t_{f_0, 1-a}
+.. math:: s^2 = \frac{f_0 s_0^2 + \sum_j f_j s_j^2}{f_0 + \sum_j f_j}, \qquad f_0 = \max(0, 8 - \sum_j f_j), \qquad
+          s_0 = w / t_{8, 1-a}
 
 with w the watch level and a the probability that may be spent. This is a moderated variance (Smyth (2004), Stat. Appl.
 Genet. Mol. Biol. 3:3). The data alone are a lower bound, so the larger of s and the refits' deviation counts.
@@ -27,7 +29,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 ASSUMED = 8.0
-"""Degrees of freedom that the policy's assumption counts for."""
+"""Degrees of freedom up to which the policy's assumption stands in for what was not measured."""
 FEWEST_CHANGES = 3
 """Changes from generation to generation that say something of their spread."""
 _MAD = 1.4826
@@ -68,7 +70,8 @@ def moderated(spreads: Sequence[Spread], *, watch: float, level: float) -> Sprea
         >>> round(moderated([Spread(0.05, 1e6)], watch=0.05, level=0.001).sd, 4)
         0.05
     """
-    parts = [Spread(watch / quantile(level, ASSUMED), ASSUMED), *spreads]
+    missing = max(0.0, ASSUMED - math.fsum(spread.freedom for spread in spreads))
+    parts = [Spread(watch / quantile(level, ASSUMED), missing), *spreads]
     freedom = math.fsum(part.freedom for part in parts)
     variance = math.fsum(part.freedom * part.sd**2 for part in parts) / freedom
     return Spread(math.sqrt(variance), freedom)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from collapse_guard.comparison.chance import ASSUMED, Spread, moderated, quantile, reach, spread_of_changes
 from collapse_guard.comparison.contrast import Contrast
-from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.records import Chance, Direction, Reading
 
 
@@ -22,8 +21,6 @@ class Chances:
     """Probability that chance alone reaches the margin."""
     past: tuple[float, ...] = ()
     """Effects of the generations between the founder and this one, oldest first."""
-    controls: SeedNoise | None = None
-    """Noise of control retrains; None: there are none."""
 
     def of(
         self,
@@ -48,8 +45,7 @@ class Chances:
             n_slices: Slices among which the worst is chosen.
         """
         changes = spread_of_changes(self.past)
-        controls = None if self.controls is None else self.controls.spread
-        known = [spread for spread in (changes, others, controls) if spread is not None]
+        known = [spread for spread in (changes, others) if spread is not None]
         data = of_data(reading, reference, slice_)
         choices = n_slices * (2 if reading.direction is Direction.BOTH else 1)
         watch_level, margin_level = self.watch_level / choices, self.margin_level / choices
@@ -69,7 +65,6 @@ class Chances:
             refits=reading.refits.n if data is not None and reading.refits is not None else 0,
             generations=0 if changes is None else len(self.past),
             slices=0 if others is None else n_slices - 1,
-            controls=0 if self.controls is None else self.controls.controls,
         )
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from collapse_guard.comparison.compare import compare, contrast_of, obstacle
 from collapse_guard.comparison.slices import slice_readings, spread_between, worst_of
+from collapse_guard.comparison.trend import theil_sen
 from collapse_guard.decision.chances import Chances
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
-from collapse_guard.records import Assessment, Comparison, Reading
+from collapse_guard.records import Assessment, Comparison, Growth, Reading
 from collapse_guard.records.readings import Readings
+
+FEWEST_BEFORE = 3
+"""Earlier generations that show whether an effect grows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +54,12 @@ class Drift:
         chances = Chances(
             watch_level=self.watch_level,
             margin_level=self.policy.alpha / self.policy.horizon / max(1, len(self.policy.decides)),
-            past=self._past(name),
-            controls=self.policy.seed_noise.get(name),
+            past=tuple(self._before(name).values()),
         )
         if reading.slices:
             return self._worst_slice(reading, founder, chances, decides=decides)
         limits = self.policy.limits(name, "founder", direction=reading.direction, scale=reading.scale)
-        return compare(
+        compared = compare(
             reading,
             founder,
             baseline="founder",
@@ -68,6 +72,7 @@ class Drift:
             seed_limit=limits.seeds,
             chance=partial(chances.of, reading, founder, watch=limits.watch),
         )
+        return self._with_growth(compared)
 
     def _worst_slice(self, reading: Reading, founder: Reading, chances: Chances, *, decides: bool) -> Comparison:
         here, there = slice_readings(reading), slice_readings(founder)
@@ -93,13 +98,25 @@ class Drift:
                     chances.of, reading, founder, watch=limits.watch, others=others, slice_=name, n_slices=n
                 ),
             )
-        return worst_of(comparisons)
+        return self._with_growth(worst_of(comparisons))
 
-    def _past(self, indicator: str) -> tuple[float, ...]:
-        """The effects of the generations before; of slices there are none, because each may be of another slice."""
-        return tuple(
-            comparison.effect
+    def _with_growth(self, comparison: Comparison) -> Comparison:
+        """Add whether the effect grows; of a slice, over the generations in which it was the worst one."""
+        before = self._before(comparison.indicator, comparison.slice)
+        if len(before) < FEWEST_BEFORE:
+            return comparison
+        sign = comparison.direction.sign(comparison.effect)
+        since = min(before)
+        harms = [sign * before.get(t, math.nan) for t in range(since, max(before) + 1)] + [sign * comparison.effect]
+        trend = theil_sen(harms)
+        growth = Growth(slope=trend.slope, since=since, grows=trend.low > 0.0)
+        return comparison if math.isnan(trend.slope) else comparison.model_copy(update={"growth": growth})
+
+    def _before(self, indicator: str, slice_: str = "") -> dict[int, float]:
+        """Number of each generation before -> its effect against the founder."""
+        return {
+            past.generation.index: comparison.effect
             for past in self.history
             for comparison in past.comparisons
-            if (comparison.indicator, comparison.baseline) == (indicator, "founder") and not comparison.slice
-        )
+            if (comparison.indicator, comparison.baseline, comparison.slice) == (indicator, "founder", slice_)
+        }

@@ -62,16 +62,16 @@ class SeedNoise(Setting):
 
     From k controls with mean m and standard deviation s, the effect of one more retrain lies above
 
-    .. math:: m + t_{f,\,1-a} \; s', \qquad s'^2 = \frac{f_0 s_0^2 + (k - 1)(1 + 1/k) s^2}{f}, \quad f = f_0 + k - 1
+    .. math:: m + t_{k-1,\,1-a} \sqrt{1 + 1/k}\; s
 
-    with probability a, if effects are normal: a prediction limit (Hahn and Meeker (1991), section 4.8) whose deviation
-    is moderated by what the policy assumes (`comparison.chance`), so that two controls sharpen it and do not overthrow
-    it. One control is its own deviation, about no change.
+    with probability a, if effects are normal (a prediction limit; Hahn and Meeker (1991), section 4.8). Fewer than nine
+    controls know too little of s, so what the policy assumes stands in for the missing ones (`comparison.chance`). One
+    control is its own deviation, about no change.
 
     Example:
-        >>> noise = SeedNoise(controls=5, mean=0.0, sd=0.01)
-        >>> round(noise.limit(0.005, Direction.UP, watch=0.05), 4)
-        0.0466
+        >>> noise = SeedNoise(controls=10, mean=0.0, sd=0.01)
+        >>> round(noise.limit(0.005, Direction.UP, watch=0.05) / 0.01, 2)
+        3.41
     """
 
     controls: Annotated[int, Field(ge=1)]

@@ -24,14 +24,17 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
     """
     position = {
         ReasonKind.BEYOND_MARGIN: _beyond(comparison, p, level),
-        ReasonKind.BEYOND_WATCH: _within_but(comparison, "beyond the watch level of ", comparison.watch),
+        ReasonKind.BEYOND_WATCH: _within_but(
+            comparison, "beyond the watch level of ", comparison.watch, why=_known_of_chance(comparison)
+        ),
         ReasonKind.BEYOND_SEEDS: _within_but(
             comparison, "more than another seed alone does, ", comparison.seed_limit or 0.0
         ),
         ReasonKind.BETTER: _better(comparison),
         ReasonKind.WITHIN_MARGIN: f"within the margin of {_margin(comparison)}; {_power(comparison)}",
     }.get(kind, _unshown(comparison))
-    return f"{_movement(comparison)}; {position}{_whose(comparison, generation)}"
+    told = "; ".join([_movement(comparison), position, *_growth(comparison)])
+    return f"{told}{_whose(comparison, generation)}{_of_slice(comparison)}"
 
 
 def is_better(comparison: Comparison) -> bool:
@@ -48,6 +51,12 @@ def _movement(comparison: Comparison) -> str:
         "wild_type": "the wild type",
         "parent": f"generation {comparison.baseline_generation}",
     }[comparison.baseline]
+    if comparison.slice:
+        return (
+            f"{comparison.indicator}: against {baseline}, documents of the slice {comparison.slice!r} got harder than "
+            f"the others by {phrase(comparison, comparison.effect)} ({share(comparison.level, digits=6)} interval "
+            f"{ends(comparison, comparison.low, comparison.high)}), the most of {comparison.n_slices} slices"
+        )
     here, there = (shown(value, comparison.scale) for value in (comparison.observed, comparison.reference))
     return (
         f"{comparison.indicator} is {here} against {baseline}'s {there}: it changed by "
@@ -62,8 +71,41 @@ def _beyond(comparison: Comparison, p: float, level: float) -> str:
     return f"{_side(comparison)} beyond the margin of {_margin(comparison)} ({sure})"
 
 
-def _within_but(comparison: Comparison, more_than: str, harm: float) -> str:
-    beyond = f"{more_than}{_limit(comparison, harm)}"
+def _known_of_chance(comparison: Comparison) -> str:
+    """Whether the watch level is the policy's, or what chance alone does, and what that is known from."""
+    chance = comparison.chance
+    if chance is None:
+        return ""
+    if not comparison.watch_by_chance:
+        return " (the policy's)"
+    known = [
+        *([f"{chance.refits} refits of a small model to other real documents"] if chance.refits else []),
+        *([f"the changes of {chance.generations} generations"] if chance.generations else []),
+        *([f"{chance.slices} other slices"] if chance.slices else []),
+    ]
+    return f" (what chance alone does, by {' and '.join(known or [_n(comparison)])})"
+
+
+def _growth(comparison: Comparison) -> list[str]:
+    """Whether the shift grows from generation to generation, or stays as it was; nothing where too few are known."""
+    growth = comparison.growth
+    if growth is None or not comparison.harm > min(comparison.watch, comparison.margin):
+        return []
+    if growth.grows:
+        change = comparison.direction.sign(comparison.effect) * growth.slope
+        return [f"it grows, by {phrase(comparison, change)} a generation since generation {growth.since}"]
+    return [f"it has not grown since generation {growth.since}"]
+
+
+def _of_slice(comparison: Comparison) -> str:
+    """Two documents of the slice, so that a person sees what it is about."""
+    if not comparison.examples:
+        return ""
+    return "; such as " + " and ".join(f"“{text}”" for text in comparison.examples)
+
+
+def _within_but(comparison: Comparison, more_than: str, harm: float, *, why: str = "") -> str:
+    beyond = f"{more_than}{_limit(comparison, harm)}{why}"
     return f"{_side(comparison)} within the margin of {_margin(comparison)}, but {beyond}; {_power(comparison)}"
 
 
@@ -104,8 +146,10 @@ def _n(comparison: Comparison) -> str:
 
 
 def _margin(comparison: Comparison) -> str:
-    seeds = ", which is what another seed alone does" if comparison.margin_by_seeds else ""
-    return _limit(comparison, comparison.margin) + seeds
+    if comparison.margin_by_seeds:
+        return f"{_limit(comparison, comparison.margin)}, which is what another seed alone does"
+    alone = ", which is what chance alone does" if comparison.margin_by_chance else ""
+    return _limit(comparison, comparison.margin) + alone
 
 
 def _limit(comparison: Comparison, harm: float) -> str:

@@ -7,7 +7,7 @@ worst of them (the truth table is `Severity`). Nothing is averaged.
 |---------------------------------------------------------------|-----------|
 | harm beyond the margin, for the lineage and all indicators    | COLLAPSED |
 | else not shown to be within the margin                        | UNDECIDED |
-| else harm beyond the watch level, by `watch_alpha`             | WATCH     |
+| else harm beyond the watch level, and beyond chance alone     | WATCH     |
 | else harm beyond what another seed alone does, where known    | WATCH     |
 | else                                                          | HEALTHY   |
 
@@ -83,7 +83,7 @@ def decide(
     told = of_founder(worst_first) if generation.index == 0 else [reason for _, reason in worst_first]
     reasons = sorted([*told, *obstacles], key=lambda reason: -reason.severity.rank)
     severity = Severity.worst([reason.severity for reason in reasons])
-    watched = any(q <= policy.watch_alpha or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
+    watched = any(_is_watched(one, q, policy) or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
     shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
     return Verdict(
         severity=severity,
@@ -148,7 +148,7 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
         kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
     elif not comparison.p_within_margin <= 1.0 - policy.confidence:
         kind, severity = ReasonKind.NOT_SHOWN, Severity.UNDECIDED
-    elif p_watch <= policy.watch_alpha:
+    elif _is_watched(comparison, p_watch, policy):
         kind, severity = ReasonKind.BEYOND_WATCH, Severity.WATCH
     elif comparison.beyond_seeds:
         kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
@@ -162,6 +162,13 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
         definitions=metric.definitions if metric else (),
         sentence=sentence(comparison, kind, p=p, level=policy.alpha, generation=generation),
     )
+
+
+def _is_watched(comparison: Comparison, p: float, policy: Policy) -> bool:
+    """Whether harm is beyond the watch level, which is what chance alone does not reach where that is known."""
+    if comparison.chance is None or policy.rotate_folds is not None:
+        return p <= policy.watch_alpha
+    return comparison.harm > comparison.watch
 
 
 def _e_value(comparison: Comparison, threshold: Threshold) -> float | None:

@@ -2,6 +2,7 @@
 
 from collapse_guard.records.assessment import Assessment as Assessment
 from collapse_guard.records.chance import Chance as Chance
+from collapse_guard.records.chance import Growth as Growth
 from collapse_guard.records.chance import Refits as Refits
 from collapse_guard.records.comparison import Baseline as Baseline
 from collapse_guard.records.comparison import Comparison as Comparison

@@ -22,6 +22,17 @@ class Refits(Record):
     """Slice -> standard deviation of its distance from the other documents; empty where slices are not told apart."""
 
 
+class Growth(Record):
+    """Whether an effect grows over the generations of a lineage, as what is lost does, or stays, as luck does."""
+
+    slope: float
+    """Median change for each generation, in the unit of the effect; positive is toward collapse."""
+    since: int
+    """The first generation that it rests on."""
+    grows: bool
+    """Whether nearly all pairs of generations show a rise of harm. It is a description: no verdict rests on it."""
+
+
 class Chance(Record):
     """What chance alone does to the effect of a comparison: more than the spread of its documents or groups shows."""
 
@@ -34,8 +45,6 @@ class Chance(Record):
     refits: int = 0
     """Draws of real documents that it rests on, …"""
     generations: int = 0
-    """… changes from generation to generation, …"""
+    """… generations, whose effects changed from one to the next, …"""
     slices: int = 0
-    """… other slices, …"""
-    controls: int = 0
-    """… and control retrains."""
+    """… and other slices. All zero: it is the error of measuring alone."""

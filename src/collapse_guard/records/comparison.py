@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from collapse_guard.records.chance import Chance
+from collapse_guard.records.chance import Chance, Growth
 from collapse_guard.records.readings import Direction
 from collapse_guard.records.record import Record
 from collapse_guard.records.scale import EffectScale
@@ -75,6 +75,8 @@ class Comparison(Record):
     """e-value against "harm is at most the watch level"."""
     chance: Chance | None = None
     """What chance alone does to the effect; None: an earlier version made the comparison, or it is not of drift."""
+    growth: Growth | None = None
+    """Whether the effect grows over the generations; None: too few of them are known."""
     slice: str = ""
     """The slice that it is about: the worst of `n_slices`; empty: it is about all documents or samples."""
     n_slices: int = 0
