@@ -32,6 +32,8 @@ ASSUMED = 8.0
 """Degrees of freedom up to which the policy's assumption stands in for what was not measured."""
 FEWEST_CHANGES = 3
 """Changes from generation to generation that say something of their spread."""
+_SHARED = 1.5
+"""1 + 2 r^2 with the correlation r = -1/2 of neighbouring changes (Bartlett)."""
 _MAD = 1.4826
 """Standard deviation of a normal distribution, in median absolute deviations."""
 
@@ -81,7 +83,8 @@ def spread_of_changes(effects: Sequence[float]) -> Spread | None:
     """Spread of the effects of a lineage, from their changes from one generation to the next.
 
     A shift that stays, and one that grows evenly, do not add to it, because changes are taken about their mean. Two
-    generations differ by the noise of both, as a generation and its founder do.
+    generations differ by the noise of both, as a generation and its founder do. Neighbouring changes share a generation
+    (their correlation is -1/2), so n of them carry as much as n / 1.5 independent ones.
 
     Args:
         effects: Of the generations after the founder, oldest first, without the one that is judged.
@@ -98,7 +101,7 @@ def spread_of_changes(effects: Sequence[float]) -> Spread | None:
     changes = np.diff(np.asarray(effects, dtype=np.float64))
     if len(changes) < FEWEST_CHANGES or not np.isfinite(changes).all():
         return None
-    return Spread(float(changes.std(ddof=1)), len(changes) - 1.0)
+    return Spread(float(changes.std(ddof=1)), (len(changes) - 1.0) / _SHARED)
 
 
 def spread_of_others(effects: Sequence[float]) -> Spread | None:

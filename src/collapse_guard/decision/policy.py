@@ -29,6 +29,10 @@ Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 DECIDES = (
     "perplexity",
     "tail_loss",
+    "worst_slice_loss",
+    "reverse_perplexity",
+    "reverse_tail_loss",
+    "worst_slice_reverse",
     "distinct_2",
     "distinct_4",
     "entropy_2",
