@@ -100,18 +100,25 @@ def make_assessment(
     real: float | None = None,
     parents: Sequence[int] | None = None,
     items: int | None = None,
+    founder: int = 0,
+    founding: str = "",
     wild_type: str = "",
     policy: str = "",
     **changes: Any,
 ) -> Assessment:
-    """A generation and its verdict: the worst of its reasons, HEALTHY without any; a severity stands for a reason."""
+    """A generation and its verdict: the worst of its reasons, HEALTHY without any; a severity stands for a reason.
+
+    With a `founding` it is a founder.
+    """
     named = readings if isinstance(readings, Mapping) else {reading.indicator: reading for reading in readings}
     generation = Generation(
         lineage=lineage,
         index=index,
-        parents=tuple((index - 1,) if index else ()) if parents is None else tuple(parents),
+        parents=tuple((index - 1,) if index and not founding else ()) if parents is None else tuple(parents),
         mixture=None if real is None else Mixture.with_real(real),
         items=items,
+        founder=index if founding else founder,
+        founding=founding,
         wild_type=wild_type,
     )
     verdict = Verdict(

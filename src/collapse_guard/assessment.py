@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from collapse_guard.decision.baselines import comparisons_of
+from collapse_guard.decision.founder import founded_anew
 from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
 from collapse_guard.decision.leak import leak_of
 from collapse_guard.decision.obstacles import obstacles_of
@@ -22,7 +23,15 @@ from collapse_guard.measurement.samples import tokenized, with_embeddings
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
-from collapse_guard.records import Assessment, Generation, Reading, TailStratum
+from collapse_guard.records import (
+    Assessment,
+    Generation,
+    Reading,
+    TailStratum,
+    founder_before,
+    founder_of,
+    of_foundation,
+)
 from collapse_guard.records.readings import Readings
 from collapse_guard.wildtype import WildType
 
@@ -45,11 +54,12 @@ def assess(
     Args:
         wild_type: The frozen real data.
         evidence: What was collected from the generation.
-        history: Earlier generations of the lineage; the one with index 0 is the founder, the baseline of drift. A later
-            generation without its founder is UNDECIDED.
+        history: Earlier generations of the lineage; the newest founder is the baseline of drift, which is the one with
+            index 0 unless the lineage was founded anew. A later generation without its founder is UNDECIDED.
         policy: Margins and levels; None: `Policy()`.
         seed: Seed of everything random in the assessment; recorded.
-        generation: The generation to assess; None: the one after the newest of `history`, in its lineage.
+        generation: The generation to assess; None: the one after the newest of `history`, in its lineage. With a
+            `founding`, the lineage is founded anew: it is compared with none of `history`.
         look: How often this generation was assessed before, during its training; these assessments share its part of
             alpha. None: it is assessed only once.
         missing: Number of each generation that the lineage is known to have had -> how it is restored, for the verdict.
@@ -59,12 +69,12 @@ def assess(
         and logged as INFO by the logger "collapse_guard".
 
     Raises:
-        FingerprintMismatchError: The history was measured against another wild type.
+        FingerprintMismatchError: Its founder was measured against another wild type.
         InputError: The evidence does not fit the wild type.
     """
     policy = policy or Policy()
     generation = _stamp(generation or _next(history), wild_type, history)
-    founder = next((past for past in history if past.generation.index == 0), None)
+    founder = founder_of(of_foundation(history, generation), generation)
     stratum = _stratum(evidence, founder, generation)
     given = tokenized(wild_type, evidence)
     intake = intake_of(wild_type, given)
@@ -162,16 +172,17 @@ def conclude(
     missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Compare and decide on existing readings, without a forecast."""
-    founder = next((past for past in history if past.generation.index == 0), None)
+    past = of_foundation(history, generation)
+    founder = founder_of(past, generation)
     drift = founder.readings if founder else {}
-    comparisons = comparisons_of(
-        generation, readings, reference, drift=drift, policy=policy, history=history, look=look
-    )
-    obstacles = gaps_of(generation.index, [past.generation.index for past in history], missing)
-    if founder or generation.index == 0:
+    comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, history=past, look=look)
+    present = [earlier.generation.index for earlier in past]
+    obstacles = gaps_of(generation.index, present, missing, founder=generation.founder)
+    if founder or generation.is_founder:
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
     obstacles += leak_of(generation, readings, policy)
-    evidence = _by_this_policy(history, drift, policy) if policy.rotate_folds else history
+    obstacles += founded_anew(generation, history)
+    evidence = _by_this_policy(past, drift, policy) if policy.rotate_folds else past
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
     return Assessment(
         generation=generation,
@@ -185,17 +196,22 @@ def conclude(
     )
 
 
-def check_wild_type(history: Sequence[Assessment], fingerprint: str) -> None:
-    """Refuse a generation that is to be measured against another wild type than its lineage.
+def check_wild_type(history: Sequence[Assessment], generation: Generation) -> None:
+    """Refuse a generation that is to be measured against another wild type than its founder.
+
+    Args:
+        history: The lineage. What counts from another founder may be measured against another wild type.
+        generation: The generation, with the wild type that it is to be measured against.
 
     Raises:
         FingerprintMismatchError: It names both.
     """
     for past in history:
-        if past.generation.wild_type not in ("", fingerprint):
+        is_of_same_founder = past.generation.founder == generation.founder
+        if is_of_same_founder and past.generation.wild_type not in ("", generation.wild_type):
             raise FingerprintMismatchError(
                 f"lineage {past.generation.lineage!r} is measured against the wild type {past.generation.wild_type}, "
-                f"but got {fingerprint}: {FingerprintMismatchError.WHAT_TO_DO}"
+                f"but got {generation.wild_type}: {FingerprintMismatchError.WHAT_TO_DO}"
             )
 
 
@@ -227,14 +243,15 @@ def _again(
 
 def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: Policy) -> Assessment:
     """Add the outlook of the lineage, and the mixture that follows from it."""
-    ahead = outlook(concluded, history, policy)
-    mixture = prescribe(concluded, history=history, ahead=ahead, rule=policy.reinjection)
+    past = of_foundation(history, concluded.generation)
+    ahead = outlook(concluded, past, policy)
+    mixture = prescribe(concluded, history=past, ahead=ahead, rule=policy.reinjection)
     return concluded.model_copy(update={"outlook": ahead, "prescription": mixture})
 
 
 def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:
     """The history with the comparisons that this policy would have made: on its folds, against its margins."""
-    return [_compared_anew(past, drift, policy) if past.generation.index else past for past in history]
+    return [past if past.generation.is_founder else _compared_anew(past, drift, policy) for past in history]
 
 
 def _compared_anew(past: Assessment, drift: Readings, policy: Policy) -> Assessment:
@@ -246,26 +263,28 @@ def _next(history: Sequence[Assessment]) -> Generation:
     if not history:
         return Generation(lineage="unnamed", index=0)
     newest = max((past.generation for past in history), key=lambda past: past.index)
-    return Generation(lineage=newest.lineage, index=newest.index + 1, parents=(newest.index,))
+    return Generation(lineage=newest.lineage, index=newest.index + 1, parents=(newest.index,), founder=newest.founder)
 
 
 def _stamp(generation: Generation, wild_type: WildType, history: Sequence[Assessment]) -> Generation:
-    check_wild_type(history, wild_type.fingerprint)
     for past in history:
         if past.generation.index >= generation.index:
             raise InputError(
                 f"`history` must hold generations before {generation.index} only, but got {past.generation.index}"
             )
-    return generation.model_copy(update={"wild_type": wild_type.fingerprint})
+    founder = generation.index if generation.founding else founder_before(history, generation.index)
+    stamped = generation.model_copy(update={"wild_type": wild_type.fingerprint, "founder": founder})
+    check_wild_type(history, stamped)
+    return stamped
 
 
 def _of_lineage(readings: Readings, generation: Generation, history: Sequence[Assessment]) -> dict[str, Reading]:
-    past = {earlier.generation.index: earlier.readings for earlier in history}
+    past = {earlier.generation.index: earlier.readings for earlier in of_foundation(history, generation)}
     parent = past.get(max(generation.parents), {}) if generation.parents else {}
-    return lineage_readings(readings, founder=past.get(0, {}), parent=parent)
+    return lineage_readings(readings, founder=past.get(generation.founder, {}), parent=parent)
 
 
 def _stratum(evidence: Evidence, founder: Assessment | None, generation: Generation) -> TailStratum | None:
     if founder:
         return founder.stratum
-    return freeze_tail(evidence.losses) if evidence.losses is not None and generation.index == 0 else None
+    return freeze_tail(evidence.losses) if evidence.losses is not None and generation.is_founder else None

@@ -5,7 +5,7 @@ CollapseGuardError
 │   ├── CorpusError                documents, or a table of losses or scores, cannot be read
 │   ├── PolicyError                a policy file or value is invalid
 │   └── WildTypeError              a directory is not a wild type, or was changed
-│       └── FingerprintMismatchError   two wild types in one lineage
+│       └── FingerprintMismatchError   two wild types behind one founder
 ├── LineageError                   a generation cannot be added or found
 │   ├── LineageNotFoundError       no lineage of that name
 │   └── GenerationTakenError       another generation was stored under this number
@@ -20,6 +20,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from typing import Any
+
+FOUND_ANEW = "found the lineage anew, with the reason (`--founder --reason`, or `founding=` in Python)"
+"""What to do where later generations cannot be compared with the founder, or should not be."""
 
 
 class CollapseGuardError(Exception):
@@ -47,11 +50,11 @@ class WildTypeError(InputError):
 
 
 class FingerprintMismatchError(WildTypeError):
-    """Generations of one lineage were measured against different wild types."""
+    """Generations of one founder were measured against different wild types."""
 
     WHAT_TO_DO = (
-        "load that wild type, or start a new lineage. Fitting it again on another processor gives another wild type: "
-        "save it once, and load it from then on"
+        f"load that wild type, or {FOUND_ANEW}. Fitting it again on another processor gives another wild type: save it "
+        "once, and load it from then on"
     )
     """What to do before the lineage's next generation."""
 

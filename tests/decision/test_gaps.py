@@ -4,6 +4,7 @@ import pytest
 
 from building import make_assessment, make_comparison
 from collapse_guard.decision.gaps import as_of_now, gaps_of
+from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
 
 HOW = {0: "run a was deleted", 2: "run b was deleted", 5: "run c was deleted"}
@@ -28,7 +29,7 @@ class TestGapsOf:
         assert (found.kind, found.severity) == (ReasonKind.NO_FOUNDER, Severity.UNDECIDED)
         assert found.sentence.endswith("nothing tells how far it has moved: run a was deleted")
         [unknown] = gaps_of(len(present) + 1, present)
-        assert unknown.sentence.endswith(": restore it from a backup, or found a lineage of another name")
+        assert unknown.sentence.endswith(f": restore it from a backup, or {FOUND_ANEW}")
 
     @pytest.mark.parametrize(
         ("index", "present", "named"),

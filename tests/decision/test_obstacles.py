@@ -9,6 +9,7 @@ from building import make_reading
 from collapse_guard import Evidence, WildType, assess
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Direction, Generation, ReasonKind, Severity
 
 POLICY = Policy(decides=("distinct_2", "vendi"))
@@ -63,7 +64,7 @@ def test_the_wild_type_is_no_baseline_of_a_later_generation_where_the_founder_wa
     [found] = obstacles(given, given, drift=[reading("distinct_4")], policy=policy)
     assert (found.kind, found.severity) == (ReasonKind.NO_BASELINE, Severity.UNDECIDED)
     assert (found.indicator, found.others) == ("distinct_2", ("vendi",))
-    assert found.sentence.startswith("distinct_2 and vendi are not judged: the founder (generation 0) of this lineage")
+    assert found.sentence.startswith("distinct_2 and vendi are not judged: the founder of this lineage")
     assert obstacles(given, given, generation=FIRST, policy=policy) == []
 
 
@@ -141,11 +142,7 @@ class TestUnread:
 
     @pytest.mark.parametrize("drift", [[], [few()]], ids=["no baseline", "unread at the baseline"])
     def test_only_at_the_baseline_is_a_remark_unless_it_is_required(self, drift):
-        why = (
-            f"at the baseline, {FEW}"
-            if drift
-            else "the founder (generation 0) of this lineage was not measured for that"
-        )
+        why = f"at the baseline, {FEW}" if drift else "the founder of this lineage was not measured for that"
         drift = [*drift, reading("vendi")]
         [found] = obstacles([reading(), reading("vendi")], drift=drift)
         assert (found.kind, found.severity, found.indicator) == (ReasonKind.NOT_READ, Severity.HEALTHY, "distinct_2")
@@ -281,7 +278,7 @@ class TestFewSamplesAreNoExcuse:
     def test_only_at_the_founder(self):
         [found] = obstacles([reading(), reading("vendi")], [reading()], drift=[few(), reading("vendi")])
         assert (found.kind, found.severity, found.indicator) == (ReasonKind.MISSING, Severity.UNDECIDED, "distinct_2")
-        assert found.sentence == (f"distinct_2 cannot be judged: at the baseline, {FEW}; found a lineage that has it")
+        assert found.sentence == (f"distinct_2 cannot be judged: at the baseline, {FEW}; {FOUND_ANEW}")
 
     def test_where_the_wild_type_cannot_be_read_either_it_is_a_remark(self):
         [found] = obstacles([few(), reading("vendi")], [few()], drift=[few(), reading("vendi")])

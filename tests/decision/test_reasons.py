@@ -101,7 +101,7 @@ def test_a_reader_with_a_calculator_gets_the_numbers_that_are_printed(data, name
     metric = INDICATORS[name]
     here, there = data.draw(levels(metric)), data.draw(levels(metric))
     comparison = compared(metric, here, there, more=(0.07,))
-    text = sentence(comparison, kind, p=1e-9, level=0.05, generation=1)
+    text = sentence(comparison, kind, p=1e-9, level=0.05, since_founder=1)
     told = TOLD.match(text)
     assert told, text
     assert_a_calculator_agrees(told["here"], told["there"], told["change"], told["unit"])
@@ -121,7 +121,7 @@ def test_a_reader_with_a_calculator_gets_the_numbers_that_are_printed(data, name
 def test_harm_beyond_the_margin_is_shown_on_the_side_of_the_margin_that_it_is_beyond(data, name):
     metric = INDICATORS[name]
     comparison = compared(metric, data.draw(levels(metric)), data.draw(levels(metric)))
-    told = TOLD.match(sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, generation=1))
+    told = TOLD.match(sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, since_founder=1))
     if comparison.harm > 1.001 * comparison.margin:
         if told["change"].startswith("×"):
             assert told["margin"].startswith("+")
@@ -151,7 +151,9 @@ def test_harm_beyond_the_margin_is_shown_on_the_side_of_the_margin_that_it_is_be
 )
 def test_each_scale_is_shown_in_its_unit(name, here, there, told):
     comparison = compared(INDICATORS[name], here, there)
-    assert sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, generation=1).startswith(f"{name} {told}")
+    assert sentence(comparison, ReasonKind.BEYOND_MARGIN, p=1e-9, level=0.05, since_founder=1).startswith(
+        f"{name} {told}"
+    )
 
 
 @pytest.mark.parametrize("name", ["perplexity", "tail_loss", "distinct_2", "lost_ngrams", "precision"])
@@ -160,7 +162,7 @@ def test_the_sentence_the_table_and_the_calibration_tell_the_same_change(name, e
     """Also of what is not a number, and of what has no end."""
     comparison = compared(INDICATORS[name], 0.5, 0.5).model_copy(update={"effect": effect, "low": effect})
     change = row_of(comparison)[4].partition(" (")[0]
-    assert f"changed by {change} (95%" in sentence(comparison, ReasonKind.NOT_SHOWN, p=1.0, level=0.05, generation=1)
+    assert f"changed by {change} (95%" in sentence(comparison, ReasonKind.NOT_SHOWN, p=1.0, level=0.05, since_founder=1)
     seeds = SeedNoise.model_construct(controls=3, mean=effect, sd=0.1)
     fields = {"sampling_sd": None, "policy_margin": 0.1, "limit": 0.2, "seeds": seeds}
     of = comparison.model_dump(include={"indicator", "scale", "effect_unit", "direction"})
@@ -168,8 +170,8 @@ def test_the_sentence_the_table_and_the_calibration_tell_the_same_change(name, e
     assert not {"nan", "inf", "+infinite"} & set(re.findall(r"[+\w]+", change))
 
 
-def told(comparison, kind=ReasonKind.NOT_SHOWN, *, p=0.5, generation=1):
-    return sentence(comparison, kind, p=p, level=0.05, generation=generation)
+def told(comparison, kind=ReasonKind.NOT_SHOWN, *, p=0.5, since_founder=1):
+    return sentence(comparison, kind, p=p, level=0.05, since_founder=since_founder)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_a_sentence_names_the_baseline(baseline, index, name):
 
 
 def test_distance_is_said_of_the_founder_in_its_own_generation_only():
-    for baseline, generation, is_of_founder in (
+    for baseline, t, is_of_founder in (
         ("wild_type", 0, True),
         ("wild_type", 1, False),
         ("founder", 0, False),
@@ -190,7 +192,7 @@ def test_distance_is_said_of_the_founder_in_its_own_generation_only():
     ):
         of = make_comparison(effect=0.3, baseline=baseline)
         for kind in KINDS:
-            text = told(of, kind, generation=generation)
+            text = told(of, kind, since_founder=t)
             assert text.endswith("not charged to later generations") == is_of_founder
 
 

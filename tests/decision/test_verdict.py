@@ -45,7 +45,7 @@ def generation(index=1):
         (0.04, 0.96, 1e-9, Severity.UNDECIDED, ReasonKind.NOT_SHOWN),
         (0.30, 0.70, 0.01, Severity.UNDECIDED, ReasonKind.NOT_SHOWN),
         (0.99, 0.01, 1e-9, Severity.WATCH, ReasonKind.BEYOND_WATCH),
-        (0.99, 0.01, 0.02, Severity.HEALTHY, ReasonKind.WITHIN_MARGIN),  # 0.02 * 2 * 3 over the lineage
+        (0.99, 0.01, 0.06, Severity.HEALTHY, ReasonKind.WITHIN_MARGIN),  # 0.06 * 1 * 2 over the lineage
         (0.99, 0.01, 0.90, Severity.HEALTHY, ReasonKind.WITHIN_MARGIN),
     ],
 )
@@ -259,8 +259,10 @@ def test_rotating_folds_keep_alpha_although_verdicts_change_the_training(accumul
 
 def test_a_look_in_the_run_pays_for_itself():
     one = comparison(p_beyond_margin=0.004)
-    alone, first, second = (lineage_p(one, (), "margin", index=1, policy=POLICY, look=look) for look in (None, 0, 1))
-    assert (alone, first, second) == pytest.approx((0.004 * 6, 0.004 * 12, 0.004 * 36))
+    alone, first, second = (
+        lineage_p(one, (), "margin", since_founder=1, policy=POLICY, look=look) for look in (None, 0, 1)
+    )
+    assert (alone, first, second) == pytest.approx((0.004 * 2, 0.004 * 4, 0.004 * 12))
 
 
 def past(index, severity, share):
@@ -351,7 +353,7 @@ def test_retrains_that_differ_in_their_seed_only_are_watched_as_rarely_as_promis
 
 
 def test_a_verdict_in_the_run_pays_for_its_look():
-    one = make_comparison(p_beyond_margin=0.004, p_within_margin=1.0)
+    one = make_comparison(p_beyond_margin=0.012, p_within_margin=1.0)
     verdicts = [decide([one], generation=generation(), policy=POLICY, look=look).severity for look in (None, 1)]
     assert verdicts == [Severity.COLLAPSED, Severity.UNDECIDED]
 
@@ -359,7 +361,7 @@ def test_a_verdict_in_the_run_pays_for_its_look():
 def test_levels_are_reached_at_their_ends():
     def severity(p, p_watch, p_within):
         one = make_comparison(p_within_margin=p_within)
-        return judge(one, p=p, p_watch=p_watch, policy=POLICY, generation=1).severity
+        return judge(one, p=p, p_watch=p_watch, policy=POLICY, since_founder=1).severity
 
     alpha, watch, beta = POLICY.alpha, POLICY.watch_alpha, 1.0 - POLICY.confidence
     assert severity(alpha, 1.0, 1.0) is Severity.COLLAPSED
@@ -373,10 +375,14 @@ def test_a_watch_has_an_error_budget_of_its_own(watch_alpha):
     """p-values that are uniform, as at the watch level: in ten generations the budget is spent, and no more than it."""
     rng, lineages = np.random.default_rng(16), 4000
     policy = Policy(watch_alpha=watch_alpha)
-    share = [lineage_p(comparison(p_beyond_watch=1e-6), (), "watch", index=t, policy=policy) for t in range(1, 11)]
+    share = [
+        lineage_p(comparison(p_beyond_watch=1e-6), (), "watch", since_founder=t, policy=policy) for t in range(1, 11)
+    ]
     p = rng.uniform(size=(lineages, 10)) * np.array(share) / 1e-6
     one, spent = comparison(), math.fsum(watch_alpha * 1e-6 / part for part in share)
-    severities = {q: judge(one, p=1.0, p_watch=q, policy=policy, generation=1).severity for q in p.min(axis=1).tolist()}
+    severities = {
+        q: judge(one, p=1.0, p_watch=q, policy=policy, since_founder=1).severity for q in p.min(axis=1).tolist()
+    }
     alarms = sum(severity is Severity.WATCH for severity in severities.values())
     assert spent <= watch_alpha
     assert alarms <= stats.binom(lineages, watch_alpha).ppf(0.9999)
@@ -432,7 +438,7 @@ def test_a_change_for_the_better_passes_and_is_told(effect, kind):
 @pytest.mark.parametrize("kind", [ReasonKind.IMPLAUSIBLE, ReasonKind.UNINFORMATIVE, ReasonKind.NOT_READ])
 def test_what_was_put_aside_after_a_look_at_it_makes_no_other_indicator_alarm_sooner(kind):
     """Without the two that were put aside the p-value of the other is 0.03 of 0.05; with them it is 0.09."""
-    one = comparison(indicator="vendi", p_beyond_margin=0.005, p_within_margin=1.0)
+    one = comparison(indicator="vendi", p_beyond_margin=0.015, p_within_margin=1.0)
     aside = Reason(kind=kind, severity=Severity.HEALTHY, indicator="perplexity", others=("tail_loss",), sentence="no")
     severity = decide([one], generation=generation(), policy=POLICY, obstacles=[aside]).severity
     assert severity is (Severity.COLLAPSED if kind is ReasonKind.NOT_READ else Severity.UNDECIDED)

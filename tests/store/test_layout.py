@@ -72,6 +72,7 @@ def test_tags_name_the_generation_and_fit_the_limit_of_mlflow(make):
         "collapse_guard.kind": "generation",
         "collapse_guard.lineage": "newsbot",
         "collapse_guard.generation": "000003",
+        "collapse_guard.founder": "000000",
         "collapse_guard.parents": "2",
         "collapse_guard.verdict": "COLLAPSED",
         "collapse_guard.reasons": "",

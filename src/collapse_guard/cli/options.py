@@ -145,7 +145,17 @@ class Submission:
         bool | None,
         typer.Option(
             "--founder",
-            help="Start the lineage with this generation, trained on real data: the same as --generation 0.",
+            help="Start the lineage with this generation, trained on real data: the same as --generation 0. With "
+            "--reason, found a lineage anew that exists.",
+            show_default=False,
+        ),
+    ] = None
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Why the lineage is founded anew, such as a new tokenizer, wild type or base model; it is recorded. "
+            "With --founder: later generations are compared with this one, earlier ones stay as they are.",
             show_default=False,
         ),
     ] = None

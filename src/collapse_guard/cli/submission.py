@@ -18,7 +18,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.lineage.outbox import PendingRequest
 from collapse_guard.measurement.score_readings import check_tasks
-from collapse_guard.records import Mixture, is_lineage_name
+from collapse_guard.records import LONGEST_REASON, Mixture, is_lineage_name
 from collapse_guard.wildtype import WildType
 
 
@@ -41,6 +41,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
         parents=None if submission.parent is None else tuple(sorted(set(submission.parent))),
         mixture=None if submission.real_share is None else Mixture.with_real(submission.real_share),
         items=submission.documents,
+        founding=_founding(submission),
         wild_type_path=str(submission.wild_type.absolute()),
         wild_type=wild_type.fingerprint,
         policy=policy.model_dump(mode="json"),
@@ -60,11 +61,26 @@ def files_of(submission: Submission) -> list[Path]:
 
 def _index(submission: Submission) -> int | None:
     """The number of the generation; None: one after the newest."""
-    if submission.founder and submission.generation:
+    if submission.founder and submission.generation and submission.reason is None:
         raise InputError(
-            f"`--founder` is generation 0, but got `--generation {submission.generation}` too: leave out one of them"
+            f"`--founder` is generation 0, but got `--generation {submission.generation}` too: leave out one of them, "
+            "or say with `--reason` why the lineage is founded anew"
         )
-    return 0 if submission.founder else submission.generation
+    return 0 if submission.founder and submission.reason is None else submission.generation
+
+
+def _founding(submission: Submission) -> str:
+    """Why the lineage is founded anew; empty: it is not."""
+    reason = submission.reason
+    if reason is None:
+        return ""
+    if not submission.founder:
+        raise InputError("`--reason` is why a lineage is founded anew, but got no `--founder`: give both or none")
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise InputError(
+            f"`--reason` must be a text of 1 to {LONGEST_REASON:,} characters, but got {reason!r:.120}: say what is new"
+        )
+    return reason.strip()
 
 
 def _evidence(submission: Submission, column: str) -> Evidence:

@@ -16,7 +16,7 @@ from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
-from collapse_guard.errors import InputError
+from collapse_guard.errors import FOUND_ANEW, InputError
 from collapse_guard.records import Baseline, Chance, Comparison, Direction, EffectScale, Reading
 from collapse_guard.records.census import Census, size_of
 
@@ -35,8 +35,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
         return _pairing_obstacle(reading, reference)
     if bool(reading.census) != bool(reference.census):
         return (
-            f"{name} is read over all samples together now, and was read in groups by an earlier version: "
-            "assess the founder again, as a new lineage"
+            f"{name} is read over all samples together now, and was read in groups by an earlier version: {FOUND_ANEW}"
         )
     if reading.group != reference.group:
         return f"{name} was measured on groups of {reading.group}, its baseline on groups of {reference.group}"

@@ -73,6 +73,25 @@ def horizon_p(statistic: float, horizon: int) -> float:
     return min(1.0, horizon / statistic) if statistic > 0.0 else 1.0
 
 
+def generation_share(since_founder: int) -> float:
+    """The share of a level that a generation may spend: 1/(t(t + 1)) for the t-th after its founder.
+
+    They sum to 1 over all generations after the founder. The founder is judged once, by another statement, and by the
+    whole level: nothing that is said of later generations is taken from it.
+
+    Args:
+        since_founder: t; 0 for the founder.
+
+    Raises:
+        InputError: It is below 0.
+
+    Example:
+        >>> [generation_share(t) for t in (0, 1, 2)] == [1.0, 1 / 2, 1 / 6]
+        True
+    """
+    return spending_share(since_founder - 1) if since_founder else 1.0
+
+
 def spending_share(t: int) -> float:
     """The share of a level that the t-th of unboundedly many looks may spend: 1/((t + 1)(t + 2)), which sums to 1.
 

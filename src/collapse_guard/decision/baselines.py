@@ -38,18 +38,19 @@ def comparisons_of(
     Distance to the wild type decides on the founder and is shown of the others, on which only drift decides: margins of
     distance are much wider.
     """
-    fold = generation.index if drift else None
+    fold = generation.since_founder if drift else None
     n = max(1, len(policy.decides))
-    level = policy.alert_level(generation.index, look) / n
+    level = policy.alert_level(generation.since_founder, look) / n
     here, there = on_fold(readings, fold, policy), on_fold(drift, fold, policy)
     # Losses are judged as a whole: a fold of them is too few to tell their unit.
     doubtful = set(of_documents(readings)) if doubt(readings, drift, lowest=policy.lowest_perplexity) else set()
-    by_distance = reference.keys() - doubtful if generation.index == 0 else ()
+    by_distance = reference.keys() - doubtful if generation.is_founder else ()
     of_founder = Drift(
         policy=policy,
         alert_level=level,
-        watch_level=policy.watch_level(generation.index, look) / n,
-        history=[past for past in history if past.generation.index],
+        watch_level=policy.watch_level(generation.since_founder, look) / n,
+        history=[past for past in history if not past.generation.is_founder],
+        founder=generation.founder,
     )
     return [
         *of_founder.comparisons(here, there, drift.keys() - doubtful),
@@ -57,16 +58,17 @@ def comparisons_of(
     ]
 
 
-def on_fold(readings: Readings, generation: int | None, policy: Policy) -> Readings:
-    """Cut the readings of paired documents to those that generation t is judged on; keep all others as they are.
+def on_fold(readings: Readings, since_founder: int | None, policy: Policy) -> Readings:
+    """Cut the readings of paired documents to those that the t-th generation after its founder is judged on; keep all
+    others as they are.
 
     The fold of a document depends only on its id, so founder and generation are cut in the same way.
     """
     folds = policy.rotate_folds
-    if folds is None or generation is None:
+    if folds is None or since_founder is None:
         return readings
     return {
-        name: _cut(reading, (generation - 1) % folds, folds) if reading.keys else reading
+        name: _cut(reading, (since_founder - 1) % folds, folds) if reading.keys else reading
         for name, reading in readings.items()
     }
 

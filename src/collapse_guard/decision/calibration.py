@@ -70,7 +70,7 @@ def calibrate(
     """Measure sampling noise on the wild type, and seed noise on control retrains.
 
     Args:
-        founder: Generation 0 of the lineage that is to be judged.
+        founder: Newest founder of the lineage that is to be judged.
         controls: Generation 0 of other lineages: the same training on real data with other seeds. Fewer than two give
             sampling noise only.
         policy: Policy with the margins and the horizon; None: `Policy()`.
@@ -186,7 +186,7 @@ def _check(founder: Assessment, controls: Sequence[Assessment]) -> None:
     wild_type = founder.generation.wild_type
     seen = {founder.generation.lineage}
     for one in (founder, *controls):
-        if one.generation.index != 0:
+        if not one.generation.is_founder:
             raise InputError(
                 f"`controls` and `founder` must be founders, but got generation {one.generation.index} of "
                 f"{one.generation.lineage!r}: assess each control retrain as generation 0 of a lineage of its own"

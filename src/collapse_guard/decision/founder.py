@@ -1,4 +1,7 @@
-"""The founder: how far it is from the wild type is said once. It cannot collapse, because nothing came before it."""
+"""The founder: how far it is from the wild type is said once. It cannot collapse, because nothing came before it.
+
+Where a lineage is founded anew, generations did come before, and the verdict says that none of them counts any more.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from collapse_guard.comparison.effects import ends, phrase, shown
-from collapse_guard.records import Comparison, Reason, ReasonKind, Severity
+from collapse_guard.records import Assessment, Comparison, Generation, Reason, ReasonKind, Severity
 
 Judged = tuple[Comparison, Reason]
 _WHOSE = "this is said of the founder, its size and its decoding, and is not charged to later generations"
@@ -25,6 +28,24 @@ def of_founder(judged: Sequence[Judged]) -> list[Reason]:
     ]
     rest = [pair[1] for pair in judged if pair not in far]
     return [*([_far(far)] if far else []), *rest]
+
+
+def founded_anew(generation: Generation, history: Sequence[Assessment]) -> list[Reason]:
+    """The remark that a lineage is founded anew with a generation, and why; none where it is not.
+
+    Args:
+        generation: The generation.
+        history: The earlier generations of the lineage.
+    """
+    if not generation.founding:
+        return []
+    before = max(history, key=lambda past: past.generation.index, default=None)
+    last = f"; generation {before.generation.index} before it was {before.verdict.severity}" if before else ""
+    sentence = (
+        f"the lineage is founded anew with generation {generation.index}: {generation.founding.rstrip('.')}. Earlier "
+        f"generations are not compared with it, and later ones are compared with it alone{last}"
+    )
+    return [Reason(kind=ReasonKind.FOUNDED_ANEW, severity=Severity.HEALTHY, sentence=sentence)]
 
 
 def _far(far: Sequence[Judged]) -> Reason:

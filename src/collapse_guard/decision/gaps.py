@@ -2,8 +2,9 @@
 
 | what is missing                           | reason                                       |
 |-------------------------------------------|----------------------------------------------|
-| the founder, at any later generation      | UNDECIDED, whatever the wild type says       |
-| other earlier generations                 | a remark                                     |
+| its founder, at any later generation      | UNDECIDED, whatever the wild type says       |
+| other generations since its founder       | a remark                                     |
+| generations before its founder            | nothing: they are compared with another one  |
 | later ones that are known to have been    | UNDECIDED, where the newest one was asked for|
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity, Verdict
 
 NONE_MISSING: Mapping[int, str] = MappingProxyType({})
@@ -20,22 +22,25 @@ _TOLD = 3
 """How many generations that can be restored, and how many stretches, are told one by one."""
 
 
-def gaps_of(index: int, present: Collection[int], missing: Mapping[int, str] = NONE_MISSING) -> list[Reason]:
+def gaps_of(
+    index: int, present: Collection[int], missing: Mapping[int, str] = NONE_MISSING, *, founder: int = 0
+) -> list[Reason]:
     """What is to be said of a generation because earlier ones are missing: reasons, the founder's first.
 
     Args:
         index: Number of the generation.
         present: Numbers of the earlier generations that are there.
         missing: Number of each generation that is known to have been there -> how it is restored.
+        founder: Number of its founder.
 
     Example:
         >>> [reason.sentence for reason in gaps_of(4, [0, 3])]
         ['generations 1 and 2 of this lineage are missing: nothing that is said here rests on that']
     """
-    if not index:
+    if index == founder:
         return []
-    without_founder = [] if 0 in present else [_no_founder(missing)]
-    stretches = _stretches(index, present)
+    without_founder = [] if founder in present else [_no_founder(founder, missing)]
+    stretches = _stretches(founder, index, present)
     return without_founder + ([_remark(stretches, missing)] if stretches else [])
 
 
@@ -49,7 +54,7 @@ def as_of_now(history: Sequence[Assessment], missing: Mapping[int, str], *, is_n
     """
     *earlier, last = history
     index = last.generation.index
-    reasons = gaps_of(index, [past.generation.index for past in earlier], missing)
+    reasons = gaps_of(index, [past.generation.index for past in earlier], missing, founder=last.generation.founder)
     later = max(missing, default=-1)
     if is_newest and later > index:
         reasons.insert(0, _newer(index, later, missing))
@@ -69,9 +74,11 @@ def _with(verdict: Verdict, reasons: Sequence[Reason]) -> Verdict:
     return verdict.model_copy(update={"severity": severity, "reasons": tuple(ordered), "shown": shown})
 
 
-def _no_founder(missing: Mapping[int, str]) -> Reason:
-    how = missing.get(0) or "restore it from a backup, or found a lineage of another name"
-    sentence = f"generation 0, the founder of this lineage, is missing, so nothing tells how far it has moved: {how}"
+def _no_founder(founder: int, missing: Mapping[int, str]) -> Reason:
+    how = missing.get(founder) or f"restore it from a backup, or {FOUND_ANEW}"
+    sentence = (
+        f"generation {founder}, the founder of this lineage, is missing, so nothing tells how far it has moved: {how}"
+    )
     return Reason(kind=ReasonKind.NO_FOUNDER, severity=Severity.UNDECIDED, sentence=sentence)
 
 
@@ -93,9 +100,9 @@ def _remark(stretches: Sequence[tuple[int, int]], missing: Mapping[int, str]) ->
     return Reason(kind=ReasonKind.GAP, severity=Severity.HEALTHY, sentence=sentence)
 
 
-def _stretches(index: int, present: Collection[int]) -> list[tuple[int, int]]:
+def _stretches(founder: int, index: int, present: Collection[int]) -> list[tuple[int, int]]:
     """First and last of each row of missing generations between the founder and a generation."""
-    there = [0, *sorted(number for number in present if 0 < number < index), index]
+    there = [founder, *sorted(number for number in present if founder < number < index), index]
     return [(before + 1, after - 1) for before, after in pairwise(there) if after - before > 1]
 
 

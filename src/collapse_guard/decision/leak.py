@@ -62,7 +62,7 @@ def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[
         policy: Its watch level of perplexity is the least that evaluation documents should be harder by.
     """
     evaluation, training = readings.get("perplexity"), readings.get(TRAINING_PERPLEXITY)
-    if generation.index or evaluation is None or training is None:
+    if not generation.is_founder or evaluation is None or training is None:
         return []
     for one, what in ((evaluation, "evaluation"), (training, "training")):
         why = one.problem or doubt({"perplexity": one}, {}, lowest=policy.lowest_perplexity)

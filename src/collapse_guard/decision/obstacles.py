@@ -27,12 +27,13 @@ from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.plausibility import doubt, near_a_unit, of_documents
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
+from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Direction, EffectScale, Generation, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import Readings
 
 _NO_BASELINE = (
-    "the founder (generation 0) of this lineage was not measured for that, so there is no baseline: "
-    "found a lineage that has it"
+    "the founder of this lineage was not measured for that, so there is no baseline: "
+    "give a generation that has it, and " + FOUND_ANEW
 )
 _REMARKS = (ReasonKind.NOT_READ, ReasonKind.UNINFORMATIVE)
 _ALIKE = (*_REMARKS, ReasonKind.NO_BASELINE)
@@ -53,9 +54,10 @@ def obstacles_of(
     asked = dict.fromkeys((*policy.decides, *policy.required))
     implausible = _implausible(readings, drift, asked, policy)
     doubtful = {name for reason in implausible for name in asked if reason.is_about(name)}
-    fold = generation.index if drift else None
-    here, baseline = on_fold(readings, fold, policy), on_fold(drift, fold, policy) if generation.index else reference
-    in_whole = drift if generation.index else reference
+    fold = generation.since_founder if drift else None
+    here = on_fold(readings, fold, policy)
+    baseline = reference if generation.is_founder else on_fold(drift, fold, policy)
+    in_whole = reference if generation.is_founder else drift
     readable = {name for side in (reference, drift) for name, one in side.items() if one.is_usable}
     found = []
     for name in asked:
@@ -111,14 +113,14 @@ def _obstacle(generation: Generation, sides: _Sides, *, is_required: bool) -> Re
         return _remark(ReasonKind.NOT_READ, name, reading.problem or _no_number(name), is_required=False)
     if baseline is not None and sides.in_whole is not None and sides.in_whole.is_usable:
         return _of_two(reading, baseline, is_required=is_required)
-    if generation.index == 0:
+    if generation.is_founder:
         return _founders(reading)
     why = _NO_BASELINE if baseline is None else f"at the baseline, {baseline.problem or _no_number(name)}"
     if not sides.is_readable:
         return _remark(ReasonKind.NOT_READ, name, why, is_required=is_required)
     if baseline is None:
         return _undecided(ReasonKind.NO_BASELINE, name, why)
-    return _undecided(ReasonKind.MISSING, name, f"{name} cannot be judged: {why}; found a lineage that has it")
+    return _undecided(ReasonKind.MISSING, name, f"{name} cannot be judged: {why}; {FOUND_ANEW}")
 
 
 def _of_two(reading: Reading, baseline: Reading, *, is_required: bool) -> Reason | None:

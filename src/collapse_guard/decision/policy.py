@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_core import PydanticCustomError
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
-from collapse_guard.comparison.sequential import spending_share
+from collapse_guard.comparison.sequential import generation_share, spending_share
 from collapse_guard.decision.alerts import AlertRule
 from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, TaskMargin
 from collapse_guard.decision.toml_lines import line_of
@@ -260,20 +260,20 @@ class Policy(Setting):
         """Margin and watch level of one slice, as effects."""
         return Limits(*self.margin(indicator, "founder").effects(scale), seeds=None)
 
-    def watch_level(self, generation: int, look: int | None = None) -> float:
-        """The part of `watch_alpha` that generation t may spend, by the rule of `alert_level`."""
-        return self.watch_alpha * spending_share(generation) * (1.0 if look is None else spending_share(look))
+    def watch_level(self, since_founder: int, look: int | None = None) -> float:
+        """The part of `watch_alpha` that a generation may spend, by the rule of `alert_level`."""
+        return self.watch_alpha * generation_share(since_founder) * (1.0 if look is None else spending_share(look))
 
-    def alert_level(self, generation: int, look: int | None = None) -> float:
-        r"""The part of `alpha` that generation t may spend: alpha / ((t + 1)(t + 2)), which sums to alpha over all t.
+    def alert_level(self, since_founder: int, look: int | None = None) -> float:
+        r"""The part of `alpha` that the t-th generation after its founder may spend: alpha / (t(t + 1)), in sum alpha.
 
         A generation that is assessed during its training divides its part among its assessments by the same rule.
 
         Example:
-            >>> round(sum(Policy(alpha=0.05).alert_level(t) for t in range(100_000)), 6)
+            >>> round(sum(Policy(alpha=0.05).alert_level(t) for t in range(1, 100_000)), 5)
             0.05
         """
-        return self.alpha * spending_share(generation) * (1.0 if look is None else spending_share(look))
+        return self.alpha * generation_share(since_founder) * (1.0 if look is None else spending_share(look))
 
 
 def _merged(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ _DOUBTS = {"document": "another evaluation set, or a leak?", "item": "other item
 """What makes a generation better than its founder, other than a better training, by what its replicates are."""
 
 
-def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float, generation: int) -> str:
+def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float, since_founder: int) -> str:
     """What a comparison shows, in plain words with its numbers.
 
     Args:
@@ -20,7 +20,7 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
         kind: What the verdict makes of it.
         p: Against "harm is at most the margin", for the whole lineage and all indicators.
         level: What p is held against.
-        generation: Index of the generation.
+        since_founder: How many generations it is after its founder.
     """
     position = {
         ReasonKind.BEYOND_MARGIN: _beyond(comparison, p, level),
@@ -34,7 +34,7 @@ def sentence(comparison: Comparison, kind: ReasonKind, *, p: float, level: float
         ReasonKind.WITHIN_MARGIN: f"within the margin of {_margin(comparison)}; {_power(comparison)}",
     }.get(kind, _unshown(comparison))
     told = "; ".join([_movement(comparison), position, *_growth(comparison)])
-    return f"{told}{_whose(comparison, generation)}{_of_slice(comparison)}"
+    return f"{told}{_whose(comparison, since_founder)}{_of_slice(comparison)}"
 
 
 def is_better(comparison: Comparison) -> bool:
@@ -156,8 +156,8 @@ def _limit(comparison: Comparison, harm: float) -> str:
     return limit(comparison, harm, beside=comparison.effect)
 
 
-def _whose(comparison: Comparison, generation: int) -> str:
-    if comparison.baseline != "wild_type" or generation:
+def _whose(comparison: Comparison, since_founder: int) -> str:
+    if comparison.baseline != "wild_type" or since_founder:
         return ""
     return "; this is said of the founder, its size and its decoding, and is not charged to later generations"
 

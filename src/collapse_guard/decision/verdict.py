@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from collapse_guard.comparison.multiplicity import holm
-from collapse_guard.comparison.sequential import cusum, horizon_p, product, spending_share
+from collapse_guard.comparison.sequential import cusum, generation_share, horizon_p, product, spending_share
 from collapse_guard.decision.alerts import alert_after
 from collapse_guard.decision.founder import of_founder
 from collapse_guard.decision.policy import Policy
@@ -53,8 +53,8 @@ def decide(
 
     Args:
         comparisons: Of this generation; those with `decides` false are ignored.
-        history: The earlier generations, oldest first: their verdicts say whether this one is news, and if folds rotate
-            their comparisons are evidence too.
+        history: The earlier generations of the same founder, oldest first: their verdicts say whether this one is news,
+            and if folds rotate their comparisons are evidence too.
         generation: The generation to judge.
         policy: Levels and margins.
         obstacles: Reasons why a comparison that should decide could not be made.
@@ -63,24 +63,24 @@ def decide(
     Returns:
         The verdict, worst reasons first.
     """
-    deciding = [comparison for comparison in comparisons if comparison.decides]
+    t, deciding = generation.since_founder, [comparison for comparison in comparisons if comparison.decides]
     # What was put aside after a look at it counts in the correction as if it had shown nothing.
     aside = [1.0] * sum(1 + len(reason.others) for reason in obstacles if reason.kind in _PUT_ASIDE)
     beyond, watch = (
         holm(
             [
-                *(lineage_p(c, history, threshold, index=generation.index, policy=policy, look=look) for c in deciding),
+                *(lineage_p(c, history, threshold, since_founder=t, policy=policy, look=look) for c in deciding),
                 *aside,
             ]
         )
         for threshold in ("margin", "watch")
     )
     judged = [
-        judge(comparison, p=p, p_watch=q, policy=policy, generation=generation.index)
+        judge(comparison, p=p, p_watch=q, policy=policy, since_founder=t)
         for comparison, p, q in zip(deciding, beyond, watch, strict=False)
     ]
     worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
-    told = of_founder(worst_first) if generation.index == 0 else [reason for _, reason in worst_first]
+    told = of_founder(worst_first) if generation.is_founder else [reason for _, reason in worst_first]
     reasons = sorted([*told, *obstacles], key=lambda reason: -reason.severity.rank)
     severity = Severity.worst([reason.severity for reason in reasons])
     watched = any(_is_watched(one, q, policy) or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
@@ -102,47 +102,49 @@ def lineage_p(
     history: Sequence[Assessment],
     threshold: Threshold,
     *,
-    index: int,
+    since_founder: int,
     policy: Policy,
     look: int | None = None,
 ) -> float:
-    """A p-value that holds for the whole lineage: P(it is ever at most a) <= a, while harm is at most margin or watch.
+    """A p-value that holds for all generations of a founder: P(it is ever at most a) <= a, while harm is at most margin
+    or watch.
 
-    If all generations are judged on the same documents, generation t spends the share 1/((t+1)(t+2)) of any level, so
-    its p-value is divided by that share (a union bound, valid under any dependence). If folds rotate, the evidence of a
+    If all are judged on the same documents, the t-th after the founder spends the share 1/(t(t+1)) of any level, so its
+    p-value is divided by that share (a union bound, valid under any dependence). If folds rotate, the evidence of a
     cycle of T generations is an e-detector M, T/M is the p-value, and cycles share the level as generations do.
 
     Args:
         comparison: Of this generation.
         history: The generations before it; their comparisons with the same baseline are used where folds rotate.
         threshold: Whether the p-value is for harm beyond the margin or the watch level.
-        index: t of the generation.
+        since_founder: t, how many generations it is after its founder.
         policy: How evidence is shared among generations.
         look: How many times this generation was judged before; looks share its part as generations share the whole.
     """
     e_value = _e_value(comparison, threshold)
     of_look = 1.0 if look is None else spending_share(look)
-    if policy.rotate_folds is None or e_value is None or index == 0:
+    if policy.rotate_folds is None or e_value is None or since_founder == 0:
         p = comparison.p_beyond_margin if threshold == "margin" else comparison.p_beyond_watch
-        return min(1.0, p / (spending_share(index) * of_look))
-    cycle = cycle_of(index, policy.rotate_folds)
-    before = [past for past in history if cycle_of(past.generation.index, policy.rotate_folds) == cycle]
+        return min(1.0, p / (generation_share(since_founder) * of_look))
+    cycle = cycle_of(since_founder, policy.rotate_folds)
+    before = [past for past in history if cycle_of(past.generation.since_founder, policy.rotate_folds) == cycle]
     e_values = [e for past in before for e in _past_e_values(past, comparison, threshold)]
     p = _accumulated(policy, [*e_values, e_value])
     return min(1.0, p / (spending_share(cycle) * of_look))
 
 
-def cycle_of(index: int, folds: int) -> int:
-    """Which round through the folds generation t belongs to; the founder, the baseline, belongs to none: -1.
+def cycle_of(since_founder: int, folds: int) -> int:
+    """Which round through the folds the t-th generation after its founder belongs to; the founder, the baseline,
+    belongs to none: -1.
 
     Example:
         >>> [cycle_of(t, folds=3) for t in range(6)]
         [-1, 0, 0, 0, 1, 1]
     """
-    return (index - 1) // folds
+    return (since_founder - 1) // folds
 
 
-def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, generation: int) -> Reason:
+def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, since_founder: int) -> Reason:
     """Turn one comparison into a reason, by the table at the top of this file."""
     if p <= policy.alpha:
         kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
@@ -160,7 +162,7 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, g
         severity=severity,
         indicator=comparison.indicator,
         definitions=metric.definitions if metric else (),
-        sentence=sentence(comparison, kind, p=p, level=policy.alpha, generation=generation),
+        sentence=sentence(comparison, kind, p=p, level=policy.alpha, since_founder=since_founder),
     )
 
 

@@ -8,13 +8,13 @@ from collapse_guard.records import Assessment, Severity
 
 
 def ancestors(history: Sequence[Assessment]) -> list[Assessment]:
-    """All generations of `history` that the last one descends from, by index."""
+    """All generations of `history` that the last one descends from, by index, up to a founder."""
     by_index = {assessment.generation.index: assessment for assessment in history}
     indices: set[int] = set()
-    frontier = set(history[-1].generation.parents)
+    frontier = _inherited(history[-1])
     while frontier:
         indices |= frontier
-        frontier = {parent for index in frontier & by_index.keys() for parent in by_index[index].generation.parents}
+        frontier = {parent for index in frontier & by_index.keys() for parent in _inherited(by_index[index])}
         frontier -= indices
     return [by_index[index] for index in sorted(indices & by_index.keys())]
 
@@ -32,9 +32,14 @@ def line_of_descent(history: Sequence[Assessment]) -> list[Assessment]:
     """
     by_index = {assessment.generation.index: assessment for assessment in history}
     line = [history[-1]]
-    while line[0].generation.index:
+    while not line[0].generation.is_founder:
         parents = line[0].generation.parents
         if not parents or max(parents) not in by_index:
             return []
         line.insert(0, by_index[max(parents)])
     return line
+
+
+def _inherited(assessment: Assessment) -> set[int]:
+    """Parents of a generation; with a founder a line begins, whatever it was trained on."""
+    return set() if assessment.generation.is_founder else set(assessment.generation.parents)

@@ -131,8 +131,8 @@ def kinship(lineage: Sequence[Training]) -> Kinship:
 def expected_inbreeding(generations: Sequence[Generation]) -> FloatArray:
     """F of each recorded generation by chance alone: `kinship` of the recorded mixtures. [generations], in order.
 
-    If no shares of parents are recorded, `earlier` data come from the older parents in equal parts. A generation
-    without a mixture counts as one without real data.
+    A pedigree begins with its founder, whatever the number of that. If no shares of parents are recorded, `earlier`
+    data come from the older parents in equal parts. A generation without a mixture counts as one without real data.
 
     Args:
         generations: The founder first, then every generation after all of its parents, with `items`.
@@ -155,7 +155,7 @@ def _training(generation: Generation) -> Training:
             f"`items` of generation {generation.index} must be known, but got None: record how many documents each "
             "generation was trained on"
         )
-    if generation.index == 0:
+    if generation.is_founder:
         return Training(generation=0, items=generation.items, real=1.0)
     mixture, parents = generation.mixture, sorted(generation.parents)
     real = mixture.real if mixture else 0.0
@@ -168,11 +168,11 @@ def _training(generation: Generation) -> Training:
         shares = {parent: older / max(1, len(parents) - 1) for parent in parents[:-1]}
         shares[parents[-1]] = 1.0 - real - older
     return Training(
-        generation=generation.index,
+        generation=generation.since_founder,
         items=generation.items,
         real=real,
         real_origin=generation.real_origin,
-        parents=shares,
+        parents={parent - generation.founder: share for parent, share in shares.items()},
     )
 
 

@@ -69,6 +69,9 @@ class CollapseGuard(CallbackBase):
         policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
         generation: Index; 0 founds the lineage, None is one after the newest. A lineage that the store does not have is
             warned of unless it is founded so, and is an error where the environment variable CI is set.
+        founding: Why the lineage is founded anew with this training, as with another tokenizer, wild type or base
+            model: it is compared with no earlier generation, and later ones are compared with it. Given once; empty: it
+            is not.
         parents: Generations whose samples this one is trained on; None: from the data module, else the newest.
         store: A store or its address; None: the trainer's MLFlowLogger, else MLFLOW_TRACKING_URI, else
             sqlite:///mlflow.db in the working directory.
@@ -105,6 +108,7 @@ class CollapseGuard(CallbackBase):
         *,
         policy: Policy | str | Path | None = None,
         generation: int | None = None,
+        founding: str = "",
         parents: Sequence[int] | None = None,
         store: LineageStore | str | None = None,
         actions: Sequence[str] = ("alert",),
@@ -134,6 +138,7 @@ class CollapseGuard(CallbackBase):
         self._is_warned = self._is_trained = self._is_owed = False
         self._training = ""
         self._index, self._parents = generation, None if parents is None else tuple(parents)
+        self._founding = founding
         self._check(actions)
 
     @property
@@ -231,6 +236,7 @@ class CollapseGuard(CallbackBase):
             index=self._index,
             parents=self._parents,
             mixture=self.mixture,
+            founding=self._founding,
         )
         # It stays the parent of what is trained on it, whoever is faster meanwhile.
         self._candidate = replace(place, follows_newest=False)
@@ -371,7 +377,8 @@ class CollapseGuard(CallbackBase):
             raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
         check_probe(self.probe, self.wild_type)
         parents = self._parents if self._parents and self._index is not None else ()
-        Generation.checked(lineage=self.lineage, index=self._index or 0, parents=parents)
+        index = (1 if self._founding else 0) if self._index is None else self._index
+        Generation.checked(lineage=self.lineage, index=index, parents=parents, founding=self._founding)
 
 
 def _is_over(trainer: Trainer) -> bool:

@@ -286,7 +286,7 @@ class ReinjectionDataModule(DataModuleBase):
             )
         if guard.prescription is not None and "reinject" in guard.actions:
             return guard.prescription
-        is_founder = not self.newest or (guard.generation is not None and guard.generation.index == 0)
+        is_founder = not self.newest or (guard.generation is not None and guard.generation.is_founder)
         return Mixture(real=1.0) if is_founder else Mixture.with_real(0.0)
 
     def _check_parents(self, guard: CollapseGuard | None) -> None:

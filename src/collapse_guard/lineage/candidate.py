@@ -10,8 +10,8 @@ from collapse_guard.decision.gaps import NONE_MISSING
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import LineageError
 from collapse_guard.evidence import Evidence
-from collapse_guard.lineage.founding import joined
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin
+from collapse_guard.lineage.founding import check_founding, joined
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, founder_before
 from collapse_guard.store import LineageStore, next_index
 from collapse_guard.wildtype import WildType
 
@@ -23,8 +23,8 @@ class Candidate:
     generation: Generation
     """Its place, and what is known of its training set."""
     history: Sequence[Assessment]
-    """The generations of the lineage that were stored when it was planned. Those between the founder and the newest may
-    be abridged, unless it is compared with them."""
+    """The generations of the lineage that were stored when it was planned. Those other than the newest founder and the
+    newest generation may be abridged, unless it is compared with them."""
     wild_type: WildType
     """What it is measured against."""
     policy: Policy
@@ -80,14 +80,22 @@ class Candidate:
         Args:
             assessment: The assessment in the other place.
             evidence: What it rests on; it is measured again only if the founder is another one.
+
+        Raises:
+            FingerprintMismatchError: The founder is another one now, of another wild type.
         """
-        if not assessment.generation.index:
+        if assessment.generation.is_founder or assessment.generation.founder != self.generation.founder:
             return self.assess(evidence, look=assessment.look, decisions=assessment.decisions)
         return moved(assessment, self.generation, history=self.earlier, policy=self.policy, missing=self.missing)
 
     def twin(self, digest: str) -> int | None:
-        """The number under which the same evidence is stored; None where it is not, or the number was asked for."""
-        stored = [past.generation.index for past in self.history if past.evidence == digest]
+        """The number under which the same evidence is stored; None where it is not, or the number was asked for.
+
+        What is to found a lineage anew is stored only where it did so, for the same reason.
+        """
+        reason = self.generation.founding
+        same = [past.generation for past in self.history if past.evidence == digest]
+        stored = [past.index for past in same if not reason or past.founding == reason]
         return None if self.is_numbered or not stored else stored[-1]
 
     def in_next_place(self, store: LineageStore) -> Candidate:
@@ -99,9 +107,15 @@ class Candidate:
         """
         lineage = self.generation.lineage
         ledger, missing = store.ledger(lineage), store.missing(lineage)
-        index = _next(ledger, missing)
-        parents = _newest_before(index, ledger) if self.follows_newest else self.generation.parents
-        place = self.generation.model_copy(update={"index": index, "parents": tuple(parents)})
+        index, founding = _next(ledger, missing), self.generation.founding
+        check_founding(ledger, index, founding)
+        place = self.generation.model_copy(
+            update={
+                "index": index,
+                "parents": tuple(_newest_before(index, ledger) if self.follows_newest else self.generation.parents),
+                "founder": index if founding else founder_before(ledger, index),
+            }
+        )
         history = _needed(store, ledger, place, self.policy)
         return replace(self, generation=place, history=history, missing=missing)
 
@@ -117,6 +131,7 @@ def find_place(
     parents: Sequence[int] | None = None,
     mixture: Mixture | None = None,
     items: int | None = None,
+    founding: str = "",
     must_exist: bool | None = None,
     may_exist: bool = False,
 ) -> Candidate:
@@ -132,15 +147,17 @@ def find_place(
         parents: As in `plan`.
         mixture: As in `plan`.
         items: As in `plan`.
+        founding: As in `plan`.
         must_exist: Whether an unknown lineage is refused rather than warned of, as in `joined`.
         may_exist: Whether it may be stored already, as where the same evidence is sent twice.
 
     Raises:
-        FingerprintMismatchError: The lineage is measured against another wild type.
-        LineageError: The lineage is not there, the generation is, or a parent is no earlier generation of the lineage.
+        FingerprintMismatchError: Its founder is measured against another wild type.
+        LineageError: The lineage is not there, the generation is, a parent is no earlier generation of the lineage, or
+            it cannot be founded anew so.
         StoreUnreachableError: The store does not answer.
     """
-    history = joined(store, lineage, index=index, must_exist=must_exist)
+    history = joined(store, lineage, index=index, must_exist=must_exist, founding=founding)
     missing = store.missing(lineage) if history else {}
     generation = plan(
         history,
@@ -150,6 +167,7 @@ def find_place(
         parents=parents,
         mixture=mixture,
         items=items,
+        founding=founding,
         may_exist=may_exist,
         missing=missing,
     )
@@ -161,7 +179,7 @@ def find_place(
         seed=seed,
         missing=missing,
         is_numbered=index is not None,
-        follows_newest=parents is None,
+        follows_newest=parents is None and not founding,
     )
 
 
@@ -174,6 +192,7 @@ def plan(
     parents: Sequence[int] | None = None,
     mixture: Mixture | None = None,
     items: int | None = None,
+    founding: str = "",
     may_exist: bool = False,
     missing: Mapping[int, str] = NONE_MISSING,
 ) -> Generation:
@@ -184,18 +203,19 @@ def plan(
         lineage: Its name.
         wild_type: Fingerprint of the wild type that it is measured against.
         index: Of the generation; None: one after the newest.
-        parents: Generations whose samples it is trained on; None: the newest one before it.
-        mixture: What it is trained on; None: real data only for the founder, else not known.
+        parents: Generations whose samples it is trained on; None: the newest one before it, and none for a founder.
+        mixture: What it is trained on; None: real data only for a founder, else not known.
         items: Documents that it is trained on; None: not known.
+        founding: Why the lineage is founded anew with it, as with another tokenizer or wild type; empty: it is not.
         may_exist: Whether it may be stored already, as where the same evidence is sent twice.
         missing: Number of each generation that the lineage is known to have had -> how it is restored. Their numbers
             stay theirs.
 
     Raises:
-        FingerprintMismatchError: The lineage is measured against another wild type.
-        LineageError: The generation exists already, or a parent is no earlier generation of the lineage.
+        FingerprintMismatchError: Its founder is measured against another wild type.
+        LineageError: The generation exists already, a parent is no earlier generation of the lineage, or the lineage
+            is founded anew before its newest generation, or for the same reason as before.
     """
-    check_wild_type(history, wild_type)
     stored = {past.generation.index: past.verdict.severity for past in history}
     index = _next(history, missing) if index is None else index
     if index in stored and not may_exist:
@@ -208,8 +228,11 @@ def plan(
             f"`generation` must be new to lineage {lineage!r}, but got {index}, which was stored and is missing: "
             f"{missing[index]}"
         )
+    if not may_exist:
+        check_founding(history, index, founding)
     earlier = sorted(past for past in stored if past < index)
-    parents = earlier[-1:] if parents is None else parents
+    founder = index if founding else founder_before(history, index)
+    parents = (earlier[-1:] if founder < index else ()) if parents is None else parents
     unknown = [parent for parent in parents if parent not in earlier]
     if unknown:
         how = "".join(f". Generation {parent} is missing: {missing[parent]}" for parent in unknown if parent in missing)
@@ -217,11 +240,20 @@ def plan(
             f"`parents` of generation {index} must be earlier generations of lineage {lineage!r} "
             f"({_listed(earlier) or 'there are none'}), but got {_listed(unknown)}{how}"
         )
-    if mixture is None and index == 0:
+    if mixture is None and founder == index:
         mixture = Mixture(real=1.0)
-    return Generation(
-        lineage=lineage, index=index, parents=tuple(parents), mixture=mixture, items=items, wild_type=wild_type
+    planned = Generation.checked(
+        lineage=lineage,
+        index=index,
+        parents=tuple(parents),
+        mixture=mixture,
+        items=items,
+        wild_type=wild_type,
+        founder=founder,
+        founding=founding,
     )
+    check_wild_type(history, planned)
+    return planned
 
 
 def _listed(indices: Sequence[int]) -> str:
@@ -242,10 +274,10 @@ def _needed(
 ) -> Sequence[Assessment]:
     """The history with all that the generation is compared with: read whole where a ledger may lack something of it.
 
-    A ledger has the founder and the newest generation whole. Of others, parents are asked for readings, and where folds
-    rotate all are; and what is stored already under the same number is compared with what is sent.
+    A ledger has the newest founder and the newest generation whole. Of others, parents are asked for readings, and
+    where folds rotate all are; and what is stored already under the same number is compared with what is sent.
     """
-    whole = {0, next_index(history) - 1}
+    whole = {generation.founder, next_index(history) - 1}
     asked = {generation.index, max(generation.parents, default=0)} & {past.generation.index for past in history}
     if not history or (policy.rotate_folds is None and asked <= whole and generation.index >= max(whole)):
         return history

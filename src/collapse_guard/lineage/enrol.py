@@ -7,7 +7,8 @@ without a number is stored once.
 
 | when                                      | what a refusal leaves behind                                            |
 |-------------------------------------------|-------------------------------------------------------------------------|
-| before anything was measured              | nothing: another wild type, a place that is taken, a missing parent     |
+| before anything was measured              | nothing: another wild type, a place that is taken, a missing parent, a  |
+|                                           | lineage that was founded anew for this reason already                   |
 | when the founder is no baseline           | nothing: no usable reading, so its place stays free                     |
 | when the store does not take the result,  | the evidence, with all that its assessment rests on, to be sent later   |
 | whatever it says                          |                                                                         |
@@ -37,7 +38,7 @@ from collapse_guard.errors import (
 )
 from collapse_guard.evidence import Evidence
 from collapse_guard.lineage.candidate import Candidate, find_place
-from collapse_guard.lineage.founding import check_founder
+from collapse_guard.lineage.founding import check_founder, check_founding
 from collapse_guard.lineage.outbox import PENDING, WILD_TYPES, PendingRequest, save_pending
 from collapse_guard.records import Assessment
 from collapse_guard.report import attachments
@@ -142,11 +143,11 @@ def submit(
         path: Where the evidence waits already; None: it is kept where the store does not take it.
 
     Raises:
-        FingerprintMismatchError: The lineage is measured against another wild type.
+        FingerprintMismatchError: Its founder is measured against another wild type.
         InputError: The evidence does not fit the wild type.
         LineageNotFoundError: The store does not have the lineage, and the request is not for generation 0, its founder.
-        LineageError: The generation is stored with another content, a parent is not stored, or it is a founder that
-            nothing can be compared with.
+        LineageError: The generation is stored with another content, a parent is not stored, it is a founder that
+            nothing can be compared with, or the lineage cannot be founded anew so.
     """
 
     def save() -> Path:
@@ -163,6 +164,7 @@ def submit(
     twin = candidate.twin(evidence.digest())
     if twin is not None:
         return _sent_again(store, candidate, twin)
+    check_founding(candidate.history, candidate.generation.index, candidate.generation.founding)
     assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
     return _enter(store, candidate, assessment, evidence, lambda *_: save())
 
@@ -178,6 +180,7 @@ def _candidate(store: LineageStore, wild_type: WildType, request: PendingRequest
         parents=request.parents,
         mixture=request.mixture,
         items=request.items,
+        founding=request.founding,
         must_exist=True,
         may_exist=True,
     )
@@ -274,6 +277,7 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         parents=generation.parents,
         mixture=generation.mixture,
         items=generation.items,
+        founding=generation.founding,
         wild_type_path=str(_kept(wild_type).absolute()),
         wild_type=wild_type.fingerprint,
         policy=candidate.policy.model_dump(mode="json"),

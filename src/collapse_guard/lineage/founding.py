@@ -1,9 +1,12 @@
-"""A lineage begins when somebody says so: a mistyped name, a renamed one or another store is no new founder."""
+"""A lineage begins, and begins anew, when somebody says so: a mistyped name, a renamed one or another store is no new
+founder, and neither is a founder that is submitted twice.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 
 from collapse_guard.errors import CollapseGuardWarning, LineageError, LineageNotFoundError
 from collapse_guard.indicators.base import all_indicators
@@ -13,7 +16,12 @@ from collapse_guard.store import LineageStore, lineage_not_found
 
 
 def joined(
-    store: LineageStore, lineage: str, *, index: int | None = None, must_exist: bool | None = None
+    store: LineageStore,
+    lineage: str,
+    *,
+    index: int | None = None,
+    must_exist: bool | None = None,
+    founding: str = "",
 ) -> list[Assessment]:
     """The generations of the lineage that a new generation joins, sorted by index; none if it is to be founded.
 
@@ -27,6 +35,7 @@ def joined(
         index: Number that the generation is given; 0 founds a lineage, None is one after the newest.
         must_exist: Whether an unknown lineage is refused rather than warned of where no number is given; None: where
             the environment variable CI is set, because nobody reads warnings there.
+        founding: Why the lineage is to be founded anew, for which it must exist; empty: it is not.
 
     Raises:
         LineageNotFoundError: The lineage is unknown and must exist; the message has the near names and the store.
@@ -39,13 +48,47 @@ def joined(
         []
     """
     history = store.ledger(lineage)
-    if history or index == 0:
+    if history or (index == 0 and not founding):
         return history
     error = _not_found(store, lineage)
+    if founding:
+        raise LineageNotFoundError(f"{error}. Only what exists is founded anew: without a reason it begins here")
     if index or (in_ci() if must_exist is None else must_exist):
         raise LineageNotFoundError(f"{error}. {HOW_TO_FOUND}")
     warnings.warn(f"a new lineage begins here: {error}. {HOW_TO_FOUND}", CollapseGuardWarning, stacklevel=3)
     return []
+
+
+def check_founding(history: Sequence[Assessment], index: int, founding: str) -> None:
+    """Refuse to found a lineage anew before its newest generation, or for the reason that its newest founder has; what
+    is stored under the number already is for the store to compare.
+
+    A reason is given once: a command or a script that still has it would make each of its generations a founder, and
+    nothing would be compared with anything.
+
+    Args:
+        history: The generations of the lineage.
+        index: Number of the generation.
+        founding: Why it founds the lineage anew; empty: it does not, and nothing is refused.
+
+    Raises:
+        LineageError: The message says what to do.
+    """
+    past = {one.generation.index: one.generation for one in history}
+    if not founding or not past or index in past:
+        return
+    newest = past[max(past)]
+    if index < newest.index:
+        raise LineageError(
+            f"lineage {newest.lineage!r} must be founded anew after its newest generation, {newest.index}, but got "
+            f"{index}: leave the number out"
+        )
+    if newest.founder in past and past[newest.founder].founding == founding:
+        raise LineageError(
+            f"lineage {newest.lineage!r} was founded anew with generation {newest.founder} for this reason already "
+            f"({founding!r:.200}): leave out `--founder --reason` (`founding` in Python) to compare this generation "
+            "with that, or give another reason"
+        )
 
 
 def check_founder(assessment: Assessment) -> None:
@@ -61,7 +104,7 @@ def check_founder(assessment: Assessment) -> None:
     Raises:
         LineageError: It is a founder, and a part has none; the message says why.
     """
-    if assessment.generation.index:
+    if not assessment.generation.is_founder:
         return
     given = {part.part: _readings_of(assessment, part) for part in assessment.intake if part.part not in _OF_OUTPUTS}
     read = [one for name, one in assessment.readings.items() if name != TRAINING_PERPLEXITY]
@@ -73,8 +116,8 @@ def check_founder(assessment: Assessment) -> None:
     why = next((one.problem for one in found if one.problem), "there is none")
     raise LineageError(
         f"a founder must have a usable reading of its {part.replace('_', ' ')}, because later generations are compared "
-        f"with it, but {why}. Nothing was stored as generation 0 of lineage {assessment.generation.lineage!r}: mend "
-        "that, or leave that part out"
+        f"with it, but {why}. Nothing was stored as generation {assessment.generation.index} of lineage "
+        f"{assessment.generation.lineage!r}: mend that, or leave that part out"
     )
 
 

@@ -82,6 +82,8 @@ class PendingRequest(Record):
     """What it was trained on, where known."""
     items: int | None = Field(default=None, ge=1)
     """Documents that it was trained on, where known."""
+    founding: str = ""
+    """Why the lineage is founded anew with it; empty: it is not."""
     wild_type_path: str
     """Directory of the wild type."""
     wild_type: str

@@ -15,7 +15,7 @@ def lineage_readings(readings: Readings, *, founder: Readings, parent: Readings)
 
     Args:
         readings: Of this generation.
-        founder: Of generation 0; empty where there is none.
+        founder: Of its founder; empty where there is none.
         parent: Of the newest parent; empty where there is none.
     """
     relatives = Relatives(readings, founder, parent)

@@ -273,7 +273,8 @@ def _relative_error(reading: Reading) -> float:
 def _expected(pedigree: Sequence[Generation]) -> float | None:
     """F that chance alone gives to the last of a pedigree, counted from the founder; None where it is not all known."""
     known = {generation.index for generation in pedigree}
-    if any(generation.items is None or not known.issuperset(generation.parents) for generation in pedigree):
+    inherited = {parent for generation in pedigree if not generation.is_founder for parent in generation.parents}
+    if any(generation.items is None for generation in pedigree) or not known.issuperset(inherited):
         return None
     path = expected_inbreeding(pedigree)
     return float(1.0 - (1.0 - path[-1]) / (1.0 - path[0]))

@@ -32,7 +32,16 @@ from itertools import takewhile
 from collapse_guard.decision.policy import Reinjection
 from collapse_guard.genetics.ancestry import line_of_descent
 from collapse_guard.prescription.control import Observation, raise_share, target_share
-from collapse_guard.records import Assessment, Comparison, Generation, Mixture, Outlook, Prescription, Severity
+from collapse_guard.records import (
+    Assessment,
+    Comparison,
+    Generation,
+    Mixture,
+    Outlook,
+    Prescription,
+    Severity,
+    of_foundation,
+)
 
 
 def prescribe(
@@ -48,7 +57,7 @@ def prescribe(
         rule: Steps and bounds.
     """
     generation = assessment.generation
-    if generation.index == 0:
+    if generation.is_founder:
         return None
     needed, held = ahead.prescription if ahead else None, _by_target(assessment, history, ahead, rule)
     if held is not None and assessment.verdict.severity is Severity.HEALTHY:
@@ -70,7 +79,8 @@ def affordable(generation: Generation, history: Sequence[Assessment], rule: Rein
 
 def budget_left(generation: Generation, history: Sequence[Assessment], rule: Reinjection) -> int | None:
     """Real documents that the budget still has after a generation; None: no budget, or a size is not recorded."""
-    spent = [past.generation for past in history if past.generation.index not in (0, generation.index)] + [generation]
+    later = [past.generation for past in of_foundation(history, generation) if not past.generation.is_founder]
+    spent = [*later, generation]
     used = [_real_items(one) for one in spent]
     if rule.budget is None or None in used:
         return None
@@ -132,5 +142,5 @@ def _cut(comparisons: Sequence[Comparison]) -> float:
 
 
 def _healthy_in_a_row(assessment: Assessment, history: Sequence[Assessment]) -> int:
-    past = [past.verdict.severity for past in (*history, assessment) if past.generation.index]
+    past = [past.verdict.severity for past in (*history, assessment) if not past.generation.is_founder]
     return len(list(takewhile(lambda severity: severity is Severity.HEALTHY, reversed(past))))

@@ -7,6 +7,10 @@ from collapse_guard.records.chance import Refits as Refits
 from collapse_guard.records.comparison import Baseline as Baseline
 from collapse_guard.records.comparison import Comparison as Comparison
 from collapse_guard.records.decision import Decision as Decision
+from collapse_guard.records.foundation import founder_before as founder_before
+from collapse_guard.records.foundation import founder_of as founder_of
+from collapse_guard.records.foundation import of_foundation as of_foundation
+from collapse_guard.records.generation import LONGEST_REASON as LONGEST_REASON
 from collapse_guard.records.generation import Generation as Generation
 from collapse_guard.records.generation import Mixture as Mixture
 from collapse_guard.records.generation import is_lineage_name as is_lineage_name

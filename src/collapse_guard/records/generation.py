@@ -12,6 +12,9 @@ from collapse_guard.arguments import whole
 from collapse_guard.errors import InputError
 from collapse_guard.records.record import Record, Share
 
+LONGEST_REASON = 1000
+"""Characters of the reason why a lineage is founded anew, at most."""
+
 
 class Mixture(Record):
     """The shares of real, earlier-synthetic and newest-synthetic data in a training set; they sum to one.
@@ -75,12 +78,21 @@ class Mixture(Record):
 
 
 class Generation(Record):
-    """One whole train-then-generate cycle of a lineage. Index 0 is the founder, trained on real data only."""
+    """One whole train-then-generate cycle of a lineage.
+
+    A founder is what later generations are compared with: generation 0, trained on real data only, and each later one
+    at which the lineage was founded anew, as with another tokenizer, wild type or base model.
+
+    Example:
+        >>> anew = Generation(lineage="newsbot", index=5, founding="new tokenizer")
+        >>> anew.is_founder, Generation(lineage="newsbot", index=7, founder=5).since_founder
+        (True, 2)
+    """
 
     lineage: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f'\"`]+$")]
     """Name of the lineage that this generation belongs to."""
     index: Annotated[int, Field(ge=0)]
-    """t; 0 is the founder."""
+    """t; 0 is the first founder."""
     parents: tuple[int, ...] = ()
     """Indices of the generations whose samples it was trained on; empty for the founder."""
     mixture: Mixture | None = None
@@ -93,6 +105,38 @@ class Generation(Record):
     """Whether its real documents were fresh, or the founder's again."""
     wild_type: str = ""
     """Fingerprint of the wild type that it is measured against."""
+    founder: Annotated[int, Field(ge=0)] = 0
+    """Index of the founder that it counts from; its own where it is one."""
+    founding: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
+    """Why the lineage was founded anew with this generation; empty where it was not."""
+
+    @property
+    def is_founder(self) -> bool:
+        """Whether it is compared with no earlier generation, and later ones are compared with it."""
+        return self.founder == self.index
+
+    @property
+    def since_founder(self) -> int:
+        """How many generations it is after its founder; 0 for a founder."""
+        return self.index - self.founder
+
+    @model_validator(mode="before")
+    @classmethod
+    def _founds_with_a_reason(cls, fields: object) -> object:
+        if isinstance(fields, dict) and fields.get("founding") and "founder" not in fields:
+            return {**fields, "founder": fields.get("index", 0)}
+        return fields
+
+    @model_validator(mode="after")
+    def _founder_fits(self) -> Self:
+        if self.founder > self.index:
+            raise ValueError(f"founder must not be after generation {self.index}, but got {self.founder}")
+        if bool(self.founding) != (self.is_founder and self.index > 0):
+            raise ValueError(
+                f"founding must be the reason why a lineage is founded anew at generation {self.index}, whose founder "
+                f"is {self.founder}, but got {self.founding!r:.120}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _parents_and_shares_fit(self) -> Self:

@@ -60,6 +60,7 @@ class ReasonKind(StrEnum):
     BETTER = "better"
     FAR_FROM_REAL = "far_from_real"
     LEAKED = "leaked"
+    FOUNDED_ANEW = "founded_anew"
     NO_FOUNDER = "no_founder"
     NO_BASELINE = "no_baseline"
     GAP = "gap"

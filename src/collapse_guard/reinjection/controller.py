@@ -22,7 +22,7 @@ from collapse_guard.decision.policy import Reinjection
 from collapse_guard.genetics.ancestry import healthy_ancestor
 from collapse_guard.prescription.control import worst_end
 from collapse_guard.prescription.prescribe import budget_left
-from collapse_guard.records import Assessment, Decision, Prescription, Severity
+from collapse_guard.records import Assessment, Decision, Prescription, Severity, of_foundation
 
 _MILDER = {Severity.HEALTHY: 0, Severity.UNDECIDED: 0, Severity.WATCH: 1, Severity.COLLAPSED: 2}
 
@@ -69,12 +69,13 @@ def steer(
     if _MILDER[severity] <= (_MILDER[before] if before else 0):
         return None
     target = look.outlook.prescription if look.outlook else None
-    left = _items_left(run, history, rule)
+    past = of_foundation(history, look.generation)
+    left = _items_left(run, past, rule)
     affordable = _affordable_share(left, run)
     goal = max(run.real_share, look.prescription.real if look.prescription else run.real_share)
     after = max(run.real_share, min(goal, affordable))
     fault = _fault(target, affordable)
-    ancestor = healthy_ancestor([*history, look]) if fault else None
+    ancestor = healthy_ancestor([*past, look]) if fault else None
     bad_end, worst = worst_end(look.comparisons)
     return Decision(
         step=run.step,
@@ -96,7 +97,7 @@ def steer(
 
 def _items_left(run: Run, history: Sequence[Assessment], rule: Reinjection) -> int | None:
     """Real items that may be drawn from `run.fetched` on: the smaller of budget and passes."""
-    past = [one for one in history if one.generation.index]
+    past = [one for one in history if not one.generation.is_founder]
     budget = budget_left(past[-1].generation, past[:-1], rule) if past else rule.budget
     if budget is not None and budget >= run.real_items:
         budget = None  # the budget counts different documents, and there are no more than it allows

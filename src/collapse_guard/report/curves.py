@@ -17,7 +17,7 @@ from collapse_guard.comparison.effects import number, share
 from collapse_guard.records import Assessment, Comparison, Depression, Forecast, Severity
 from collapse_guard.report.figures import DOTS, head, house_style, marks, number_generations
 from collapse_guard.report.palette import BAND, LINEAGES, MUTED, PAPER
-from collapse_guard.report.tables import compared_with, in_order
+from collapse_guard.report.tables import compared_with, foundations
 
 AHEAD = 5
 """Generations to come that are drawn."""
@@ -35,7 +35,7 @@ class Curves:
     founder: float
     """The founder's perplexity."""
     generations: tuple[int, ...]
-    """The generations on the line of the founder's comparisons, the founder first."""
+    """The generations on the line of the newest founder's comparisons, the founder first."""
     rises: tuple[float, ...]
     """Measured."""
     severities: tuple[Severity, ...]
@@ -50,7 +50,7 @@ class Curves:
 
 def curves(history: Sequence[Assessment]) -> Curves | None:
     """The two curves of a lineage; None if its newest generation has no forecast of perplexity."""
-    ordered = in_order(history)
+    ordered = foundations(history)[-1]
     newest = ordered[-1]
     forecasts = newest.outlook.forecasts if newest.outlook else ()
     drift = compared_with(newest, INDICATOR, "founder")
@@ -59,7 +59,7 @@ def curves(history: Sequence[Assessment]) -> Curves | None:
     drifts = [(past, one) for past in ordered if (one := _known(compared_with(past, INDICATOR, "founder")))]
     return Curves(
         founder=drift.reference,
-        generations=(0, *(past.generation.index for past, _ in drifts)),
+        generations=(newest.generation.founder, *(past.generation.index for past, _ in drifts)),
         rises=(0.0, *(one.effect for _, one in drifts)),
         severities=(ordered[0].verdict.severity, *(past.verdict.severity for past, _ in drifts)),
         margin=drift.margin,

@@ -1,7 +1,8 @@
 """Indicators over generations as Matplotlib figures: the same input gives the same bytes, without a window system.
 
 Every lineage is a line of its own colour and dashes, every verdict a marker of its own shape and colour. The dotted
-line is the founder's level, the band reaches from it to where the margin ends, and whiskers are intervals.
+line is the founder's level, the band reaches from it to where the margin ends, and whiskers are intervals. Where a
+lineage is founded anew, its line breaks, and level and band are those of the founder that is compared with.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -25,7 +27,7 @@ from collapse_guard.records import Assessment, Comparison, Severity
 from collapse_guard.report import sentences
 from collapse_guard.report.palette import BAND, MUTED, PAPER, RULE, SEVERITIES, TEXT, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, Point, margin_ends, series
-from collapse_guard.report.tables import compared_with, in_order
+from collapse_guard.report.tables import compared_with, foundations, in_order
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -166,35 +168,66 @@ def _which_way(histories: Histories, indicator: str) -> str:
 
 def _draw_founders(axes: Axes, histories: Histories, indicator: str) -> None:
     """Draw the founder's level and the margin once where lineages share them, else for each lineage in its colour."""
-    drifts = {
-        place: drift for place, past in enumerate(histories.values()) if (drift := _newest_drift(past, indicator))
-    }
-    levels = {tuple(f"{end:.3g}" for end in (drift.reference, *margin_ends(drift))) for drift in drifts.values()}
+    drawn = {place: _spans(past, indicator) for place, past in enumerate(histories.values())}
+    compared = {place: spans for place, spans in drawn.items() if any(span.drift for span in spans)}
+    every = [span.drift for spans in compared.values() for span in spans if span.drift]
+    levels = {tuple(f"{end:.3g}" for end in (drift.reference, *margin_ends(drift))) for drift in every}
     if len(levels) == 1:
-        _draw_founder(axes, next(iter(drifts.values())), line=MUTED.light, band=BAND.light)
-        return
-    for place, drift in drifts.items():
+        compared = dict([next(iter(compared.items()))])
+    for place, spans in drawn.items():
         ink = lineage_look(place).ink.light
-        _draw_founder(axes, drift, line=ink, band=(ink, 0.12))
+        line, band = (MUTED.light, BAND.light) if len(levels) == 1 or len(drawn) == 1 else (ink, (ink, 0.12))
+        for span in spans[1:]:
+            axes.axvline(span.start, color=line, linewidth=0.9)
+        for span in compared.get(place, ()):
+            _draw_founder(axes, span, line=line, band=band)
 
 
-def _draw_founder(axes: Axes, drift: Comparison, *, line: ColorType, band: ColorType) -> None:
-    if drift.decides:
-        axes.axhspan(*margin_ends(drift), facecolor=band, edgecolor="none")
-    axes.axhline(drift.reference, color=line, linewidth=0.9, linestyle=DOTS)
+class _Span(NamedTuple):
+    """The generations of one founder in one panel."""
+
+    start: float
+    end: float
+    drift: Comparison | None
+    """The newest comparison with it; None: there is none."""
+    is_whole: bool
+    """Whether the lineage has no other founder."""
 
 
-def _newest_drift(history: Sequence[Assessment], indicator: str) -> Comparison | None:
-    drifts = [drift for past in in_order(history) if (drift := compared_with(past, indicator, "founder"))]
-    return drifts[-1] if drifts else None
+def _spans(history: Sequence[Assessment], indicator: str) -> list[_Span]:
+    found = foundations(history)
+    spans = []
+    for past in found:
+        drifts = [drift for one in past if (drift := compared_with(one, indicator, "founder"))]
+        start, end = past[0].generation.index - 0.5, past[-1].generation.index + 0.5
+        spans.append(_Span(start, end, drifts[-1] if drifts else None, len(found) == 1))
+    return spans
+
+
+def _draw_founder(axes: Axes, span: _Span, *, line: ColorType, band: ColorType) -> None:
+    if span.drift is None:
+        return
+    level, (low, high) = span.drift.reference, margin_ends(span.drift)
+    if span.is_whole:
+        if span.drift.decides:
+            axes.axhspan(low, high, facecolor=band, edgecolor="none")
+        axes.axhline(level, color=line, linewidth=0.9, linestyle=DOTS)
+        return
+    between = (span.start, span.end)
+    if span.drift.decides:
+        axes.fill_between(between, low, high, facecolor=band, edgecolor="none")
+    axes.plot(between, (level, level), color=line, linewidth=0.9, linestyle=DOTS)
 
 
 def _draw_line(axes: Axes, points: Sequence[Point], look: LineageLook) -> None:
-    generations, values = [point.generation for point in points], [point.value for point in points]
+    generations = [point.generation for point in points]
     axes.vlines(
         generations, [p.low for p in points], [p.high for p in points], color=look.ink.light, linewidth=1.2, alpha=0.55
     )
-    axes.plot(generations, values, color=look.ink.light, linewidth=1.6, linestyle=_dashes(look))
+    for _, of_founder in groupby(points, key=lambda point: point.founder):
+        line = list(of_founder)
+        places, values = [point.generation for point in line], [point.value for point in line]
+        axes.plot(places, values, color=look.ink.light, linewidth=1.6, linestyle=_dashes(look))
     for severity in Severity:
         marked = [point for point in points if point.severity is severity]
         if marked:

@@ -14,7 +14,7 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from collapse_guard.records import Assessment, Comparison, Severity
+from collapse_guard.records import Assessment, Comparison, Severity, founder_of
 from collapse_guard.report import lost, outlook, sentences, tables, trends
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
@@ -50,8 +50,10 @@ class LineageView:
     """How it is drawn."""
     newest: Assessment
     """Its newest generation."""
-    track: tuple[tuple[int, Severity], ...]
-    """Generation and verdict, oldest first."""
+    track: tuple[tuple[int, Severity, str], ...]
+    """Generation, verdict and why the lineage was founded anew with it, oldest first; empty: it was not."""
+    foundings: tuple[str, ...]
+    """Where it was founded anew and why."""
     read: str
     """What was read, counted; empty where it was not."""
     prescription: str
@@ -137,7 +139,8 @@ def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> 
     from collapse_guard.report.curves import description as curves_description
 
     ordered = tables.in_order(history)
-    newest, founder = ordered[-1], ordered[0]
+    newest = ordered[-1]
+    founder = founder_of(ordered, newest.generation)
     deciding = tables.deciding(newest)
     compared = tables.comparisons(newest, deciding) if deciding else None
     shown = (tables.generations(ordered), trends.table(ordered), outlook.table(newest), compared)
@@ -145,7 +148,8 @@ def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> 
         name=sentences.one_line(name),
         look=lineage_look(place),
         newest=newest,
-        track=tuple((past.generation.index, past.verdict.severity) for past in ordered),
+        track=tuple((past.generation.index, past.verdict.severity, past.generation.founding) for past in ordered),
+        foundings=tuple(sentences.foundings(ordered)),
         read=sentences.read(newest),
         prescription=sentences.prescription(newest),
         outlook=(*sentences.decisions(newest), *outlook.sentences(newest)),
@@ -153,7 +157,7 @@ def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> 
         curves=_chart(curves, curves_description(ordered), prefix=f"curves-{place}-") if curves else None,
         tables=tuple(table for table in shown if table),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
-        lost=lost.tables(newest, founder if newest.generation.index and not founder.generation.index else None),
+        lost=lost.tables(newest, None if newest.generation.is_founder else founder),
     )
 
 

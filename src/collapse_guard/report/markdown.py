@@ -83,6 +83,9 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
     needed = sentences.deciding_samples(newest)
     if needed:
         yield _Block(head=("", "**What would decide**", ""), rows=tuple(map(_item, needed)))
+    anew = sentences.foundings(history)
+    if anew:
+        yield _Block(head=("",), rows=tuple(map(_item, anew)), noun="foundings")
     yield _table(tables.generations(history), "generations")
     listed = [*tables.deciding(newest), *_moved(newest)]
     if listed:

@@ -6,6 +6,7 @@ The reasons of a verdict come with it as sentences and are not phrased again.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from collapse_guard.comparison.effects import share
 from collapse_guard.records import Assessment, Comparison, Decision, Direction, Mixture, Reason, Severity, Verdict
@@ -94,6 +95,16 @@ def headline(assessment: Assessment) -> str:
     """The verdict on one line, such as "✖ COLLAPSED: generation 4 of newsbot"."""
     severity, generation = assessment.verdict.severity, assessment.generation
     return f"{SEVERITIES[severity].mark} {severity}: generation {generation.index} of {one_line(generation.lineage)}"
+
+
+def foundings(history: Iterable[Assessment]) -> list[str]:
+    """Where a lineage was founded anew and why, one sentence each, oldest first; none where it was not."""
+    anew = (past.generation for past in history if past.generation.founding)
+    return [
+        f"Founded anew with generation {one.index}: {one_line(one.founding).rstrip('.')}. Earlier generations are not "
+        "compared with what follows."
+        for one in sorted(anew, key=lambda one: one.index)
+    ]
 
 
 def prescription(assessment: Assessment) -> str:

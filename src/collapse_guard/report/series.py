@@ -24,6 +24,8 @@ class Point:
 
     generation: int
     """Index of the generation."""
+    founder: int
+    """Index of its founder."""
     value: float
     """Value of the indicator; always finite."""
     severity: Severity
@@ -54,6 +56,7 @@ def _point(assessment: Assessment, indicator: str) -> Point | None:
     )
     return Point(
         generation=assessment.generation.index,
+        founder=assessment.generation.founder,
         value=value,
         severity=assessment.verdict.severity,
         low=low if math.isfinite(low) else value,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from collapse_guard.comparison.effects import limit, phrase, share, shown, with_interval
 from collapse_guard.indicators.registry import FAMILIES, built_in
@@ -58,6 +59,11 @@ def in_order(history: Iterable[Assessment]) -> list[Assessment]:
     return sorted(history, key=lambda assessment: assessment.generation.index)
 
 
+def foundations(history: Iterable[Assessment]) -> list[list[Assessment]]:
+    """The generations of each founder, oldest first; more than one where the lineage was founded anew."""
+    return [list(past) for _, past in groupby(in_order(history), key=lambda assessment: assessment.generation.founder)]
+
+
 def indicators(history: Iterable[Assessment]) -> list[str]:
     """All indicators that were read: the headline ones first, then as in the catalogue, then by family and name."""
     families = {name: reading.family for assessment in history for name, reading in assessment.readings.items()}
@@ -85,7 +91,7 @@ def generations(history: Sequence[Assessment]) -> Table:
     """
     shown = indicators(history)[:_COLUMNS]
     return Table(
-        caption="Generations, newest first; changes against the founder",
+        caption="Generations, newest first; changes against the founder before them",
         columns=("generation", "verdict", "real share", *(HEADLINE.get(name, sentences.title(name)) for name in shown)),
         rows=tuple(_generation_row(assessment, shown) for assessment in reversed(in_order(history))),
     )
@@ -94,7 +100,7 @@ def generations(history: Sequence[Assessment]) -> Table:
 def _generation_row(assessment: Assessment, shown: Sequence[str]) -> tuple[Cell, ...]:
     severity = assessment.verdict.severity
     return (
-        Cell(text=str(assessment.generation.index)),
+        Cell(text=str(assessment.generation.index), detail="founded anew" if assessment.generation.founding else ""),
         Cell(text=str(severity), severity=severity),
         Cell(text=sentences.real_share(assessment.generation.mixture)),
         *(_reading_cell(assessment, name) for name in shown),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from collapse_guard.comparison.effects import phrase, with_interval
 from collapse_guard.comparison.trend import Trend, generations_until, theil_sen
 from collapse_guard.records import Assessment, Comparison
-from collapse_guard.report.tables import Cell, Table, compared_with, deciding, in_order
+from collapse_guard.report.tables import Cell, Table, compared_with, deciding, foundations
 
 FEWEST = 4
 """Smallest number of generations, the founder included, for which a slope is shown."""
@@ -17,9 +17,9 @@ FEWEST = 4
 def table(history: Sequence[Assessment]) -> Table | None:
     """A row per deciding indicator that moves toward collapse: its change per generation, and the generations left.
 
-    None with fewer than four generations, or if nothing moves.
+    None with fewer than four generations since the newest founder, itself included, or if nothing moves.
     """
-    ordered = in_order(history)
+    ordered = foundations(history)[-1]
     if len(ordered) < FEWEST:
         return None
     trends = [(newest, _trend(ordered, newest)) for newest in deciding(ordered[-1]) if newest.baseline == "founder"]
@@ -41,8 +41,8 @@ def _trend(ordered: Sequence[Assessment], newest: Comparison) -> Trend:
     for assessment in ordered:
         comparison = compared_with(assessment, newest.indicator, "founder")
         if comparison is not None and math.isfinite(comparison.effect):
-            harm[assessment.generation.index] = comparison.harm
-    return theil_sen([harm.get(t, math.nan) for t in range(ordered[-1].generation.index + 1)])
+            harm[assessment.generation.since_founder] = comparison.harm
+    return theil_sen([harm.get(t, math.nan) for t in range(ordered[-1].generation.since_founder + 1)])
 
 
 def _left(newest: Comparison, trend: Trend) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from collapse_guard.errors import (
+    FOUND_ANEW,
     FingerprintMismatchError,
     GenerationTakenError,
     InputError,
@@ -33,7 +34,7 @@ class LineageSummary(NamedTuple):
     severity: Severity
     """Its verdict."""
     wild_type: str
-    """Fingerprint of the wild type that the lineage is measured against."""
+    """Fingerprint of the wild type that it is measured against."""
 
 
 class LineageStore(ABC):
@@ -74,7 +75,8 @@ class LineageStore(ABC):
         Raises:
             GenerationTakenError: the store holds another content for this generation, or another process appends one
                 in this moment: nothing was stored.
-            FingerprintMismatchError: the lineage was measured against another wild type.
+            FingerprintMismatchError: its founder was measured against another wild type.
+            LineageError: it counts from another founder than its neighbours do.
             StoreUnreachableError: the store does not answer.
         """
 
@@ -96,8 +98,8 @@ class LineageStore(ABC):
     def ledger(self, lineage: str) -> list[Assessment]:
         """What the next generation is compared with: those of `history`, or none if the lineage does not exist yet.
 
-        The founder and the newest generation are whole. A store may give the others `abridged`, so that reading them
-        costs the same whatever their number.
+        The newest founder and the newest generation are whole. A store may give the others `abridged`, so that reading
+        them costs the same whatever their number.
 
         Raises:
             LineageError: What is stored differs from what was written.
@@ -217,11 +219,13 @@ def check_append(history: Iterable[Assessment], assessment: Assessment) -> bool:
         True: append it. False: it is stored already, do nothing.
 
     Raises:
-        LineageError: the same generation is stored with another content.
-        FingerprintMismatchError: the lineage was measured against another wild type.
+        LineageError: the same generation is stored with another content, or counts from another founder than its
+            neighbours do.
+        FingerprintMismatchError: its founder was measured against another wild type.
     """
     for stored in history:
         _check_same_wild_type(stored, assessment)
+        _check_founders_rise(stored, assessment)
         if stored.generation.index == assessment.generation.index:
             _check_same_content(stored, assessment)
             return False
@@ -230,11 +234,21 @@ def check_append(history: Iterable[Assessment], assessment: Assessment) -> bool:
 
 def _check_same_wild_type(stored: Assessment, assessment: Assessment) -> None:
     known, got = stored.verdict.wild_type, assessment.verdict.wild_type
-    if known != got:
+    if known != got and stored.generation.founder == assessment.generation.founder:
         raise FingerprintMismatchError(
-            f"all generations of lineage `{assessment.generation.lineage}` must be measured against the wild type "
-            f"{known}, but got generation {assessment.generation.index} measured against {got}: "
-            "assess it with the first wild type, or start a new lineage"
+            f"generations of lineage `{assessment.generation.lineage}` must be measured against the wild type of their "
+            f"founder, {known}, but got generation {assessment.generation.index} measured against {got}: "
+            f"assess it with that wild type, or {FOUND_ANEW}"
+        )
+
+
+def _check_founders_rise(stored: Assessment, assessment: Assessment) -> None:
+    """Later generations count from the same founder or a later one."""
+    here, new = stored.generation, assessment.generation
+    if (new.index - here.index) * (new.founder - here.founder) < 0:
+        raise LineageError(
+            f"generation {new.index} of lineage `{new.lineage}` must count from the founder of its neighbours, but got "
+            f"{new.founder}, and generation {here.index} counts from {here.founder}: assess it again"
         )
 
 
@@ -243,10 +257,10 @@ def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
     if _content(stored, digested=digested) != _content(assessment, digested=digested):
         index, lineage = assessment.generation.index, assessment.generation.lineage
         to_do = "append it as the next generation, or start a new lineage"
-        if index == 0:
+        if assessment.generation.is_founder:
             to_do = (
                 "the lineage has a founder. Leave out `--founder` (or `generation=0`) to append this as its next "
-                "generation, or start a lineage of another name"
+                f"generation, or {FOUND_ANEW}"
             )
         raise GenerationTakenError(
             f"generation {index} of lineage `{lineage}` is stored and is never changed, but got another content for it "

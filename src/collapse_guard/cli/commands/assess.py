@@ -30,7 +30,8 @@ def assess(
 ) -> ExitCode:
     """Judge a generation by its samples and its losses, and add it to its lineage.
 
-    A lineage is started with --founder; without it, a lineage that the store does not have is an error.
+    A lineage is started with --founder; without it, a lineage that the store does not have is an error. With
+    --founder and --reason it is founded anew, as with another tokenizer, wild type or base model.
 
     Exit codes: 0 healthy, 1 collapsed, 2 wrong usage, unreadable input or unreachable store, 3 undecided. If the store
     does not answer, the evidence is saved in .collapse_guard/pending, and --resume sends it later.
@@ -72,7 +73,8 @@ def _remark(enrolled: Enrolled, address: str) -> str:
     from collapse_guard.store.mlflow.address import without_password
 
     founder = enrolled.assessment.generation
-    if enrolled.is_new and founder.index == 0:
+    if enrolled.is_new and founder.is_founder:
         store = f" of the store {without_password(address)}" if address else ""
-        return f"This is the founder of {founder.lineage}{store}: later generations are compared with it."
+        number = f" from generation {founder.index} on" if founder.index else ""
+        return f"This is the founder of {founder.lineage}{store}{number}: later generations are compared with it."
     return enrolled.already_stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from collapse_guard.cli.terminal import output, printable, say
 if TYPE_CHECKING:
     from collapse_guard.decision.calibration import Calibration
     from collapse_guard.decision.policy import Policy
+    from collapse_guard.records import Assessment
 
 _FEW = 5
 
@@ -24,7 +26,7 @@ def calibrate(
         list[str] | None,
         typer.Option(
             metavar="LINEAGE",
-            help="Lineage whose generation 0 is a control retrain: the founder's training on real data with another "
+            help="Lineage whose founder is a control retrain: the founder's training on real data with another "
             "seed. Repeat the option: at least two are needed, eight or more are useful.",
         ),
     ] = None,
@@ -42,13 +44,20 @@ def calibrate(
     check_new(out, "--out")
     check_outputs({"--out": out}, [policy], store=store)
     rules, lineages = Policy() if policy is None else Policy.load(policy), open_store(store)
-    founder, *controls = (lineages.history(name)[0] for name in (lineage, *(control or [])))
+    founder, *controls = (_founder(lineages.history(name)) for name in (lineage, *(control or [])))
     result = calibration.calibrate(founder, controls, policy=rules, seed=seed)
     output().print(_table(result, rules))
     _remark(result)
     if out is not None:
         write_text(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
+
+
+def _founder(history: Sequence[Assessment]) -> Assessment:
+    """The newest founder; the newest generation where it is missing, which calibration refuses."""
+    from collapse_guard.records import founder_of
+
+    return founder_of(history, history[-1].generation) or history[-1]
 
 
 def _table(calibration: Calibration, policy: Policy) -> Table:

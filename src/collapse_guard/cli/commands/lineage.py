@@ -44,11 +44,13 @@ def show_lineage(
 ) -> None:
     """Show the generations of a lineage, newest first, and the reasons of the newest verdict."""
     from collapse_guard.cli.verdicts import show_headline, show_reasons, show_table
-    from collapse_guard.report import tables, trends
+    from collapse_guard.report import sentences, tables, trends
     from collapse_guard.store import open_store
 
     history = open_store(store).history(name)
     show_table(tables.generations(history))
+    for sentence in sentences.foundings(history):
+        say(sentence)
     say("")
     trend = trends.table(history)
     if trend:

@@ -250,7 +250,8 @@ def _fitting(head: str, rows: Iterable[str], more: str) -> str:
 def _row(assessment: Assessment) -> str:
     verdict = assessment.verdict
     why = verdict.reasons[0].sentence if verdict.reasons else ""
-    return f"| {assessment.generation.index} | {verdict.severity} | {_plain(cut(why, 400))} |\n"
+    anew = " (founded anew)" if assessment.generation.founding else ""
+    return f"| {assessment.generation.index}{anew} | {verdict.severity} | {_plain(cut(why, 400))} |\n"
 
 
 def _plain(text: str) -> str:

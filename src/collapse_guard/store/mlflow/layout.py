@@ -22,6 +22,10 @@ LINEAGE = "collapse_guard.lineage"
 GENERATION = "collapse_guard.generation"
 VERDICT = "collapse_guard.verdict"
 WILD_TYPE = "collapse_guard.wild_type"
+FOUNDER = "collapse_guard.founder"
+"""Number of the founder that a generation counts from."""
+FOUNDING = "collapse_guard.founding"
+"""On the run of a generation with which a lineage is founded anew: why."""
 COMPLETE = "collapse_guard.complete"
 """Set last on the run of a generation: without it the run does not count."""
 DIGEST = "collapse_guard.digest"
@@ -50,6 +54,7 @@ def tags(assessment: Assessment) -> dict[str, str]:
     generation, verdict = assessment.generation, assessment.verdict
     undefined = sorted(name for name, reading in assessment.readings.items() if not math.isfinite(reading.value))
     optional = {
+        FOUNDING: generation.founding,
         "collapse_guard.real_fraction": "" if generation.mixture is None else f"{generation.mixture.real:g}",
         "collapse_guard.not_a_number": ",".join(undefined),
     }
@@ -57,6 +62,7 @@ def tags(assessment: Assessment) -> dict[str, str]:
         KIND: "generation",
         LINEAGE: generation.lineage,
         GENERATION: number(generation.index),
+        FOUNDER: number(generation.founder),
         "collapse_guard.parents": ",".join(str(parent) for parent in generation.parents),
         VERDICT: verdict.severity.value,
         "collapse_guard.reasons": cut("\n".join(reason.sentence for reason in verdict.reasons)),

@@ -127,12 +127,14 @@ class MLflowStore(LineageStore):
             newest = runs.newest()
             if newest is None:
                 return []
-            ends = runs.each({0, runs.index_of(newest)})
-            whole = {index: self._read(runs, run) for index, run in ends.items()}
-            lines = [line for index, line in self._projection.lines(runs).items() if index in runs.steps - ends.keys()]
+            last = self._read(runs, newest)
+            ends = {last.generation.founder, last.generation.index}
+            founder = runs.each(ends - {last.generation.index})
+            whole = {last.generation.index: last} | {index: self._read(runs, run) for index, run in founder.items()}
+            lines = [line for index, line in self._projection.lines(runs).items() if index in runs.steps - ends]
             copies = {line.generation: line.assessment(lineage) for line in lines}
             abridged = {index: copied for index, copied in copies.items() if copied is not None}
-            others = runs.each(runs.steps - ends.keys() - abridged.keys())
+            others = runs.each(runs.steps - ends - abridged.keys())
             abridged |= {index: self._read(runs, run).abridged() for index, run in others.items()}
             return [item for _, item in sorted((whole | abridged).items())]
 
