@@ -31,6 +31,8 @@ def obstacle(reading: Reading, reference: Reading) -> str:
     for side, which in ((reading, "this generation"), (reference, "the baseline")):
         if not side.is_usable:
             return f"{name} of {which}: {side.problem or 'it is not a number'}"
+    if reading.interval or reference.interval:
+        return f"{name} has an interval, but no replicates to compare: remove it from `decides` in the policy"
     if reading.keys or reference.keys:
         return _pairing_obstacle(reading, reference)
     if bool(reading.census) != bool(reference.census):
@@ -54,6 +56,11 @@ def _pairing_obstacle(reading: Reading, reference: Reading) -> str:
         return (
             f"{name} lacks {len(missing)} of its baseline's {len(reference.keys)} {reading.group}s "
             f"(first: {missing[0]}); score the same {reading.group}s in every generation"
+        )
+    if reading.budget != reference.budget:
+        return (
+            f"{name} was learnt from parts of {reading.budget} tokens, its baseline from parts of {reference.budget}: "
+            "assess them behind the same founder"
         )
     if any(here[key] != weight for key, weight in zip(reference.keys, reference.weights, strict=True)):
         return f"{name} counts other tokens than its baseline: another tokenizer? Compare bits_per_byte instead"

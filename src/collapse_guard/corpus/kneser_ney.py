@@ -24,10 +24,12 @@ UNTOLD = 0.75
 class Ngrams(NamedTuple):
     """The n-grams that end at each token of some sequences, the first ones padded with a mark of the beginning."""
 
-    keys: IntArray
-    """k: the different ones, rising: the tokens as digits of a number, the last token the lowest digit."""
+    keys: tuple[IntArray, ...]
+    """For each length, the different ones, rising: tokens as digits of a number, the last token the lowest digit."""
+    shorter: tuple[IntArray, ...]
+    """For each length, which of the next shorter ones ends each; of single tokens, all end with nothing."""
     places: IntArray
-    """t: which of them ends at each token."""
+    """t: which of the longest ends at each token."""
     owners: IntArray
     """t: number of the sequence that each token belongs to."""
     n: int
@@ -41,24 +43,36 @@ class Ngrams(NamedTuple):
             InputError: An id is not in the vocabulary, or n-grams of so many tokens have no number of 63 bits.
 
         Example:
-            >>> Ngrams.of([[0, 1], [1]], vocabulary_size=2, order=2).keys.tolist()  # digits to base 3; 2: beginning
-            [1, 6, 7]
+            >>> ngrams = Ngrams.of([[0, 1], [1]], vocabulary_size=2, order=2)
+            >>> [keys.tolist() for keys in ngrams.keys]  # digits to base 3; 2 is the beginning
+            [[0, 1], [1, 6, 7]]
         """
-        base = _base(vocabulary_size, order)
-        lengths = np.array([len(ids) for ids in map(np.asarray, sequences)], dtype=np.int64)
-        owners, pad = np.repeat(np.arange(len(lengths)), lengths), order - 1
-        ids = np.concatenate([np.zeros(0, np.int64), *(np.asarray(ids, np.int64) for ids in sequences)])
-        if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
-            wrong = ids.min() if ids.min() < 0 else ids.max()
-            raise InputError(f"`sequences` must hold ids from 0 to {vocabulary_size - 1}, but got {wrong}")
-        padded = np.full(len(ids) + pad * len(lengths), vocabulary_size, dtype=np.int64)
-        ends = np.arange(len(ids)) + pad * (owners + 1)
-        padded[ends] = ids
-        keys = np.zeros(len(ids), dtype=np.int64)
-        for back in range(order):
-            keys += padded[ends - back] * base**back
-        different, places = np.unique(keys, return_inverse=True)
-        return cls(different, places, owners, len(lengths))
+        ends, owners = _ends(sequences, vocabulary_size, order)
+        base, rising, shorter = vocabulary_size + 1, [], []
+        different, places = np.unique(ends, return_inverse=True)
+        for length in range(order, 0, -1):
+            rising.append(different)
+            different, which = np.unique(different % base ** (length - 1), return_inverse=True)
+            shorter.append(which)
+        return cls(tuple(rising[::-1]), tuple(shorter[::-1]), places, owners, len(sequences))
+
+
+def _ends(sequences: Sequence[npt.ArrayLike], vocabulary_size: int, order: int) -> tuple[IntArray, IntArray]:
+    """Numbers of the longest n-grams that end at each token, and which sequence it belongs to."""
+    base, pad = _base(vocabulary_size, order), order - 1
+    arrays = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
+    owners = np.repeat(np.arange(len(arrays)), list(map(len, arrays)))
+    ids = np.concatenate([np.zeros(0, np.int64), *arrays])
+    if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise InputError(f"`sequences` must hold ids from 0 to {vocabulary_size - 1}, but got {wrong}")
+    padded = np.full(len(ids) + pad * len(arrays), vocabulary_size, dtype=np.int64)
+    places = np.arange(len(ids)) + pad * (owners + 1)
+    padded[places] = ids
+    keys = np.zeros(len(ids), dtype=np.int64)
+    for back in range(order):
+        keys += padded[places - back] * base**back
+    return keys, owners
 
 
 class _Level(NamedTuple):
@@ -79,6 +93,14 @@ class _Level(NamedTuple):
         contexts, starts = np.unique(grams // base, return_index=True)
         kinds = np.diff(np.append(starts, len(grams)))
         return cls(grams, counts, contexts, np.add.reduceat(counts, starts), kinds)
+
+    def interpolated(self, grams: IntArray, contexts: IntArray, discount: float, shorter: FloatArray) -> FloatArray:
+        """Probabilities of n-grams, given those of the n-grams without the first token."""
+        place = np.minimum(np.searchsorted(self.contexts, contexts), len(self.contexts) - 1)
+        at = np.minimum(np.searchsorted(self.grams, grams), len(self.grams) - 1)
+        counted = np.maximum(np.where(self.grams[at] == grams, self.counts[at], 0) - discount, 0.0)
+        p = (counted + discount * self.kinds[place] * shorter) / self.totals[place]
+        return np.where(self.contexts[place] == contexts, p, shorter)
 
 
 class KneserNey:
@@ -129,10 +151,8 @@ class KneserNey:
         """
         if discounts is not None and (len(discounts) != order or not all(0.0 <= one <= 1.0 for one in discounts)):
             raise InputError(f"`discounts` must be {order} numbers from 0 to 1, but got {tuple(discounts)!r}")
-        base = _base(vocabulary_size, order)
-        ngrams = Ngrams.of(sequences, vocabulary_size=vocabulary_size, order=order)
-        grams, counts = ngrams.keys, np.bincount(ngrams.places, minlength=len(ngrams.keys))
-        levels: list[_Level] = []
+        base, levels = vocabulary_size + 1, list[_Level]()
+        grams, counts = np.unique(_ends(sequences, vocabulary_size, order)[0], return_counts=True)
         for length in range(order, 0, -1) if len(grams) else ():
             levels.insert(0, _Level.of(grams, counts, base))
             grams, counts = np.unique(grams % base ** (length - 1), return_counts=True)
@@ -150,28 +170,18 @@ class KneserNey:
         if not isinstance(ngrams, Ngrams):
             ngrams = Ngrams.of(ngrams, vocabulary_size=self.vocabulary_size, order=self.order)
         with np.errstate(divide="ignore"):
-            nats = -np.log(self._probabilities(ngrams.keys))
+            nats = -np.log(self._probabilities(ngrams))
         sums: FloatArray = np.bincount(ngrams.owners, nats[ngrams.places], minlength=ngrams.n).astype(np.float64)
         return sums
 
-    def _probabilities(self, keys: IntArray) -> FloatArray:
-        """Probability of the last token of n-grams."""
-        base = _base(self.vocabulary_size, self.order)
-        p = np.full(len(keys), 1.0 / self.vocabulary_size)
-        for length, (level, discount) in enumerate(zip(self._levels, self.discounts, strict=False), 1):
-            gram = keys % base**length
-            place, is_known = _find(level.contexts, gram // base)
-            at, is_seen = _find(level.grams, gram)
-            counted = np.maximum(np.where(is_seen, level.counts[at], 0) - discount, 0.0)
-            interpolated = (counted + discount * level.kinds[place] * p) / level.totals[place]
-            p = np.where(is_known, interpolated, p)
+    def _probabilities(self, ngrams: Ngrams) -> FloatArray:
+        """Probability of the last token of each of the longest n-grams."""
+        base, p = self.vocabulary_size + 1, np.full(1, 1.0 / self.vocabulary_size)
+        for place, (keys, shorter) in enumerate(zip(ngrams.keys, ngrams.shorter, strict=True)):
+            p = p[shorter]
+            if self._levels:
+                p = self._levels[place].interpolated(keys, keys // base, self.discounts[place], p)
         return p
-
-
-def _find(rising: IntArray, wanted: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Where numbers stand among others, and whether they do."""
-    places = np.minimum(np.searchsorted(rising, wanted), len(rising) - 1)
-    return places, rising[places] == wanted
 
 
 def _discount(counts: IntArray) -> float:

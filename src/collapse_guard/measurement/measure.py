@@ -18,6 +18,7 @@ from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
+from collapse_guard.measurement.learning import learning_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
 from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
@@ -226,7 +227,8 @@ def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], 
 def _reverse(wild_type: WildType, evidence: Evidence, only: Collection[str], budget: int | None) -> list[Reading]:
     if wild_type.kind == "vectors" or evidence.samples is None:
         return []
-    return reverse_readings(wild_type, text_samples(wild_type, evidence.samples), only, budget)
+    samples = text_samples(wild_type, evidence.samples)
+    return [*reverse_readings(wild_type, samples, only, budget), *learning_readings(wild_type, samples, only)]
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:

@@ -6,7 +6,6 @@ All of it follows from the wild type alone, is made where it is first asked for,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -104,10 +103,15 @@ def pool_tokens(wild_type: WildType) -> int:
 
 def draw(ids: Sequence[IntArray], tokens: int, number: int) -> list[IntArray]:
     """A random draw of documents of exactly so many tokens, the last one cut; the same one for the same number."""
-    order = np.random.default_rng([_SEED, number]).permutation(len(ids))
-    ends = np.cumsum([0, *(len(ids[i]) for i in order)])
+    documents = shuffled(ids, number)
+    ends = np.cumsum([0, *map(len, documents)])
     last = int(np.searchsorted(ends, tokens))
-    return [ids[i][: tokens - start] for i, (start, _) in zip(order[:last], pairwise(ends), strict=False)]
+    return [part[: tokens - int(start)] for part, start in zip(documents[:last], ends, strict=False)]
+
+
+def shuffled(ids: Sequence[IntArray], number: int) -> list[IntArray]:
+    """Documents in a random order; the same one for the same number."""
+    return [ids[i] for i in np.random.default_rng([_SEED, number]).permutation(len(ids))]
 
 
 def _evaluation(frozen: Instruments) -> Ngrams:
@@ -117,8 +121,8 @@ def _evaluation(frozen: Instruments) -> Ngrams:
 
 def _pool(frozen: Instruments) -> list[IntArray]:
     # The pool stands in a random order that depends on its contents alone.
-    pool = frozen.wild_type.pool
-    return frozen.wild_type.encode(pool[: pool.reach(POOL_BYTES)].texts)
+    reach = frozen.wild_type.pool.reach(POOL_BYTES)
+    return frozen.pool_tokens if reach >= len(frozen.pool) else frozen.wild_type.encode(frozen.pool[:reach])
 
 
 def _n_pool(frozen: Instruments) -> int:

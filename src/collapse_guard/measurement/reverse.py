@@ -70,7 +70,7 @@ def reverse_losses(wild_type: WildType, samples: Sequence[IntArray], tokens: int
     budget = fitting_budget(wild_type, samples) if tokens is None else tokens
     minimum = N_PARTS if tokens is None else 1
     groups = groups_of_units(samples, budget, "tokens", "samples")
-    problem = _too_small(wild_type, budget) or groups.problem or groups.too_few(minimum)
+    problem = lack_of_pool(wild_type, budget) or groups.problem or groups.too_few(minimum)
     parts = [] if problem else groups.members[:MOST_PARTS]
     nll = np.zeros((0, len(wild_type.evaluation)))
     if parts:
@@ -121,7 +121,7 @@ def reverse_readings(
 def reverse_reference(wild_type: WildType, budget: int, only: Collection[str] | None = None) -> list[Reading]:
     """The wild type's own readings: after draws of its pool of the same budget, which stand in the place of parts."""
     metrics = reading_of("reverse", only)
-    if not metrics or _too_small(wild_type, budget):
+    if not metrics or lack_of_pool(wild_type, budget):
         return []
     return _readings(wild_type, metrics, pool_refits(wild_type, budget).nll, budget)
 
@@ -152,7 +152,7 @@ def _scored(wild_type: WildType, nll: FloatArray) -> ScoredDocuments:
     return ScoredDocuments(losses_of(wild_type, nll), rare_documents(wild_type))
 
 
-def _too_small(wild_type: WildType, budget: int) -> str:
+def lack_of_pool(wild_type: WildType, budget: int) -> str:
     """Say that the pool is too small to tell what its draws differ by, as a sentence; empty where it is not."""
     pool, needed = pool_tokens(wild_type), SMALLEST_SHARE * budget
     if pool >= needed:

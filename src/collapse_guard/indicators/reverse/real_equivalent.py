@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from collapse_guard.records import Direction, Interval
 
 LEVEL = 0.95
 """Confidence of the interval."""
+_LEAST_LEFT = 0.1
+"""Share of the documents that must be left after a draw, so that draws differ enough to tell their spread."""
+_NEAR = 2
 
 
 def real_equivalent(loss: float, sizes: Values, losses: Values) -> float:
@@ -63,8 +66,29 @@ class LearningCurve:
     """d: weight of each, such as its tokens."""
     draws: int
     """Draws of real documents at each size."""
-    noise: float
-    """Variance of the mean loss after one draw of n documents, times n."""
+    noise: FloatArray
+    """k: variance of the mean loss after one draw of so many fresh documents."""
+
+    @classmethod
+    def of(cls, sizes: IntArray, rates: FloatArray, weights: FloatArray, *, available: int) -> Self:
+        """The curve that draws without replacement give.
+
+        The variance of n documents is about c / n with a c that changes little from size to size, so each size takes
+        the mean of its own and its two neighbours' on both sides: a few draws alone would not tell.
+
+        Args:
+            sizes: k: numbers of documents drawn, rising.
+            rates: k r d: loss of each evaluation document after each of r draws.
+            weights: d: weight of each.
+            available: Documents that were drawn from: draws of a share f of them have 1 - f of the variance of fresh
+                ones.
+        """
+        left = 1.0 - sizes / available
+        told = left > _LEAST_LEFT
+        spread = (rates @ weights / weights.sum()).var(axis=1, ddof=1)[told] * sizes[told] / left[told]
+        near = [spread[max(0, i - _NEAR) : i + _NEAR + 1] for i in np.minimum(np.arange(len(sizes)), len(spread) - 1)]
+        noise = np.array([float(part.mean()) if len(part) else math.inf for part in near]) / sizes
+        return cls(sizes=sizes, rates=rates.mean(axis=1), weights=weights, draws=rates.shape[1], noise=noise)
 
     @property
     def losses(self) -> FloatArray:
@@ -72,14 +96,13 @@ class LearningCurve:
         losses: FloatArray = self.rates @ self.weights / self.weights.sum()
         return losses
 
-    def at(self, n: float) -> FloatArray:
-        """d: rates after n documents, by a straight line over log n; those of the nearest size beyond its ends."""
-        logs = np.log(self.sizes)
-        place = float(np.interp(math.log(n), logs, np.arange(len(logs)))) if n > 0.0 else 0.0
-        low = min(int(place), len(logs) - 2) if len(logs) > 1 else 0
-        high = min(low + 1, len(logs) - 1)
-        rates: FloatArray = self.rates[low] + (place - low) * (self.rates[high] - self.rates[low])
-        return rates
+    def at(self, n: float) -> tuple[FloatArray, float]:
+        """Rates (d) and noise after n documents, by straight lines over log n; the nearest size's beyond the ends."""
+        place = float(np.interp(math.log(n), np.log(self.sizes), np.arange(len(self.sizes))))
+        low, high = math.floor(place), math.ceil(place)
+        share = place - low
+        rates: FloatArray = (1.0 - share) * self.rates[low] + share * self.rates[high]
+        return rates, float((1.0 - share) * self.noise[low] + share * self.noise[high])
 
 
 class Learnt(NamedTuple):
@@ -133,12 +156,12 @@ class RealEquivalent(Indicator):
         value = real_equivalent(loss, curve.sizes, means)
         if math.isnan(value):
             return Interval(value=value, low=value, high=value, level=LEVEL)
-        apart = losses.rates - curve.at(value)
+        rates, noise = curve.at(value)
+        apart = losses.rates - rates
         apart -= np.average(apart, weights=curve.weights)
         over_documents = weighted_error(curve.weights, apart) / float(curve.weights.sum())
-        over_draws = curve.noise / value * (1.0 + 1.0 / curve.draws)
-        freedom = len(apart) - 1.0
-        reach = float(stdtrit(freedom, (1.0 + LEVEL) / 2.0)) * math.sqrt(over_documents**2 + over_draws)
+        error = math.sqrt(over_documents**2 + noise * (1.0 + 1.0 / curve.draws))
+        reach = float(stdtrit(len(apart) - 1.0, (1.0 + LEVEL) / 2.0)) * error
         falling = np.minimum.accumulate(means)
         low, high = (real_equivalent(loss + sign * reach, curve.sizes, means) for sign in (1.0, -1.0))
         return Interval(
