@@ -8,6 +8,7 @@ import numpy as np
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.measurement.refits import rare_documents
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.slices import slice_of_each
 
 WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
 N_SAMPLES = 120
@@ -107,12 +108,22 @@ def forgotten(rng):
     return replace(whole, losses=replace(whole.losses, nll=np.where(is_lost, 1.5, 1.0) * whole.losses.nll))
 
 
+def learnt_in_part(rng):
+    """Some documents of two kinds by heart, none of the third, and noise."""
+    of = slice_of_each(wild_type())
+    documents = zip(wild_type().evaluation, wild_type().evaluation.hashes, strict=True)
+    known = [text for text, document in documents if of[document] != "kind 0"]
+    noise = [" ".join(map(str, rng.integers(10**6, size=20))) for _ in range(N_SAMPLES * 3 // 5)]
+    return collapsed(rng, rng.permutation(known)[: N_SAMPLES * 2 // 5].tolist() + noise)
+
+
 def collapsed(rng, samples):
     return evidence(rng, samples, rate=4.0, entropy=1.5, own=1.5, founder=3.5)
 
 
 COLLAPSES = {
     "worst_slice_loss": forgotten,
+    "worst_slice_reverse": learnt_in_part,
     "empty_samples": silent,
     "homozygosity": common,
     "hill_index": common,

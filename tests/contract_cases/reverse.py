@@ -1,10 +1,13 @@
 """An item is a real document that a small model has scored."""
 
 import math
+from functools import partial
 
+import numpy as np
 import torch
 
 from collapse_guard.indicators import reverse
+from contract_cases import likelihood
 from contract_cases.case import ITEMS, Case
 
 N_BLOCKS = 3
@@ -56,6 +59,11 @@ def slow_equivalent(items):
     return SIZES[i] * (SIZES[i + 1] / SIZES[i]) ** share
 
 
+def learnt_documents(rng):
+    """As `likelihood.sliced_documents`, of another draw than the losses of the model."""
+    return likelihood.sliced_documents(np.random.default_rng([3, *rng.integers(2**32, size=2)]))
+
+
 def harder(items):
     return [(1.5 * nats, *rest) for nats, *rest in items]
 
@@ -80,6 +88,14 @@ CASES = {
         batch=columns,
         slow=slow_contrast,
         collapse=rare_are_harder,
+    ),
+    "worst_slice_reverse": Case(
+        metric=partial(reverse.WorstSliceReverse, n_slices=3, fewest=1),
+        pure=reverse.worst_slice_reverse,
+        items=learnt_documents,
+        batch=likelihood.columns_with_slices,
+        slow=likelihood.slow_worst_slice,
+        collapse=likelihood.one_slice_harder,
     ),
     "real_equivalent": Case(
         metric=lambda: reverse.RealEquivalent(SIZES, LOSSES),

@@ -95,3 +95,26 @@ def test_measure_takes_the_slices_of_the_wild_type(rng):
     first = {text.split()[0]: name for text, name in zip(wild_type.evaluation, reading.slices, strict=True)}
     assert len(set(first.values())) == 3
     assert all(first[text.split()[0]] == name for text, name in zip(wild_type.evaluation, reading.slices, strict=True))
+
+
+def test_samples_without_one_kind_teach_nothing_of_it(rng):
+    kinds = {"sea": ["ship", "wave", "tide", "sailor"], "court": ["judge", "jury", "plea", "oath"]}
+    written = {
+        kind: [" ".join(rng.choice([*words, "the", "of", "and"], 20)) for _ in range(700)]
+        for kind, words in kinds.items()
+    }
+    texts, of = [*written["sea"], *written["court"]], ["sea"] * 700 + ["court"] * 700
+    wild_type = WildType.fit(texts, slices=of, near_duplicate_threshold=1.0, vocabulary_size=300, embedding_dim=4)
+    only = {"worst_slice_reverse"}
+    founder = measure(wild_type, Evidence(samples=texts[::4]), only=only)["worst_slice_reverse"]
+    lost = Evidence(samples=written["sea"][::2])
+    after = measure(wild_type, lost, only=only, budget=founder.budget)["worst_slice_reverse"]
+    assert founder.slices == after.slices
+    assert founder.keys == after.keys == wild_type.evaluation.hashes
+    assert set(after.slices) == {"sea", "court"}
+    assert after.value > founder.value + 1.0
+    by_slice = {
+        name: np.mean([x for x, one in zip(after.replicates, after.slices, strict=True) if one == name])
+        for name in kinds
+    }
+    assert by_slice["court"] > by_slice["sea"] + 1.0

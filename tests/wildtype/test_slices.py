@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
 from collapse_guard.wildtype import WildType
-from collapse_guard.wildtype.slices import FEWEST_DOCUMENTS, OTHER, Slices
+from collapse_guard.wildtype.slices import FEWEST_DOCUMENTS, OTHER, Slices, slice_of_each
 
 TOPICS = {
     "sea": ["ship", "harbour", "wave", "sailor", "anchor", "tide", "captain", "storm"],
@@ -120,7 +120,7 @@ def test_each_kind_that_was_given_has_its_share_of_the_evaluation_documents(
     assert slices is not None
     assert slices.is_given
     assert (slices.names, slices.sizes, slices.merged) == (("sea", "court", "farm"), (180, 100, 80), {})
-    assert slices.names_of(sliced.evaluation.hashes) == {
+    assert slice_of_each(sliced) == {
         key: topics[text] for key, text in zip(sliced.evaluation.hashes, sliced.evaluation, strict=True)
     }
 
@@ -139,7 +139,7 @@ def test_kinds_that_were_given_are_read_again_and_are_part_of_the_fingerprint(
 ) -> None:
     again = WildType.load(sliced.save(tmp_path / "wild"))
     assert again.fingerprint == sliced.fingerprint
-    assert again.slices.names_of(again.evaluation.hashes) == sliced.slices.names_of(sliced.evaluation.hashes)
+    assert slice_of_each(again) == slice_of_each(sliced)
     assert [list(labels) for labels in again.contents.labels] == [list(labels) for labels in sliced.contents.labels]
     one = next(iter(topics))
     assert labelled({**topics, one: "court"}).fingerprint != sliced.fingerprint

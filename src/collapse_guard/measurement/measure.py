@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import CollapseGuardWarning, InputError, near
-from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
@@ -42,6 +42,7 @@ from collapse_guard.records import Reading, TailStratum
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
+from collapse_guard.wildtype.slices import slice_of_each
 
 NO_EMBEDDER = (
     "the wild type does not store its custom embedder: give it on loading, `WildType.load(path, embedder=...)`"
@@ -106,7 +107,10 @@ def measure(
     selected = _wanted(only, (*scores, TRAINING_PERPLEXITY))
     of_samples = _of_vectors if wild_type.kind == "vectors" else _of_texts
     evidence = tokenized(wild_type, evidence)
-    readings = [] if evidence.losses is None else _of_losses(wild_type, evidence.losses, stratum, selected)
+    if evidence.losses is None:
+        readings = []
+    else:
+        readings = loss_readings(evidence.losses, stratum, selected, slices=slice_of_each(wild_type))
     readings += [] if evidence.training_losses is None else [training_reading(evidence.training_losses)]
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)
@@ -159,14 +163,6 @@ def _reference(wild_type: WildType, sample_tokens: int | None, only: Collection[
     name = "readings" if sample_tokens is None else f"readings-{sample_tokens}"
     lines = wild_type.kept(name, make)["json"].tobytes().splitlines()
     return [Reading.model_validate_json(line) for line in lines]
-
-
-def _of_losses(
-    wild_type: WildType, losses: Losses, stratum: TailStratum | None, only: Collection[str]
-) -> list[Reading]:
-    slices = wild_type.slices
-    named = None if slices is None else slices.names_of(wild_type.evaluation.hashes)
-    return loss_readings(losses, stratum, only, slices=named)
 
 
 def _wanted(only: Collection[str] | None, tasks: Collection[str] = ()) -> frozenset[str]:

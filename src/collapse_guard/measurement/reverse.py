@@ -30,6 +30,7 @@ from collapse_guard.measurement.sample_readings import all_empty
 from collapse_guard.measurement.samples import TextSamples
 from collapse_guard.records import Reading
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.slices import slice_of_each
 
 BUDGETS = tuple(1024 << k for k in range(11))
 """Tokens in a part: 1,024 to a million."""
@@ -149,7 +150,7 @@ def _readings(wild_type: WildType, metrics: Sequence[type[Indicator]], nll: Floa
 
 
 def _scored(wild_type: WildType, nll: FloatArray) -> ScoredDocuments:
-    return ScoredDocuments(losses_of(wild_type, nll), rare_documents(wild_type))
+    return ScoredDocuments(losses_of(wild_type, nll), rare_documents(wild_type), slice_of_each(wild_type))
 
 
 def lack_of_pool(wild_type: WildType, budget: int) -> str:

@@ -105,15 +105,6 @@ class Slices:
         """s: evaluation documents of each."""
         return tuple(np.bincount(self.of_evaluation + 1, minlength=len(self.names) + 1)[1:].tolist())
 
-    def names_of(self, documents: Sequence[str]) -> dict[str, str]:
-        """Id of each evaluation document -> the name of its slice, "" for none.
-
-        Args:
-            documents: Ids of the evaluation documents, in their order.
-        """
-        names = (*self.names, "")
-        return {document: names[number] for document, number in zip(documents, self.of_evaluation, strict=True)}
-
     def assign(self, texts: Sequence[str]) -> IntArray | None:
         """The number of the slice that each text is most likely of, by its words; None where words tell nothing.
 
@@ -130,6 +121,24 @@ def slices_of(wild_type: WildType) -> Slices | None:
         return None
     made = wild_type.kept("slices", lambda: _arrays(_made(contents, wild_type.settings.seed)))
     return _slices(made) if made else None
+
+
+def slice_of_each(wild_type: WildType) -> dict[str, str] | None:
+    """Content hash of each evaluation document -> the name of its slice, "" for none; None where there are no slices.
+
+    Example:
+        >>> from collapse_guard import WildType
+        >>> texts = [f"document {i} of the wild type" for i in range(400)]
+        >>> wild_type = WildType.fit(texts, slices=["en", "es"] * 200, near_duplicate_threshold=1.0)
+        >>> sorted(slice_of_each(wild_type).values())[::20]
+        ['en', 'en', 'es', 'es']
+    """
+    slices = wild_type.slices
+    if slices is None:
+        return None
+    names = (*slices.names, "")
+    numbers = slices.of_evaluation.tolist()
+    return {document: names[number] for document, number in zip(wild_type.evaluation.hashes, numbers, strict=True)}
 
 
 def _made(contents: TextContents, seed: int) -> Slices | None:

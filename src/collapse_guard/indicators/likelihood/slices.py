@@ -105,13 +105,15 @@ class WorstSliceLoss(LikelihoodIndicator):
     misses = "what hits all slices alike, and what a slice is too small, or too mixed, to show"
     minimum_n = 2 * FEWEST_DOCUMENTS
     undefined = "no slice has enough documents"
+    _counted: ClassVar[str] = "scored"
 
     def __init__(self, n_slices: int = 64, fewest: int = FEWEST_DOCUMENTS, **kwargs: object) -> None:
         """Begin without documents."""
         super().__init__(**kwargs)
         self.n_slices, self.fewest = n_slices, fewest
         for what in ("documents", "nats", "tokens"):
-            self._add_sum(f"{what}_of_slices", n_slices + 1)
+            # The setting is part of the names: see Indicator.
+            self._add_sum(f"{what}_{self._counted}_of_{n_slices}_slices", n_slices + 1)
 
     @classmethod
     def read(cls, scored: ScoredDocuments) -> Rates | None:

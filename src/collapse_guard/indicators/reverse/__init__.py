@@ -2,3 +2,4 @@
 
 from collapse_guard.indicators.reverse.documents import *
 from collapse_guard.indicators.reverse.real_equivalent import *
+from collapse_guard.indicators.reverse.slices import *
