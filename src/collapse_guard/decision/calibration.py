@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from collapse_guard.comparison.chance import moderated
 from collapse_guard.comparison.compare import contrast_of, effect_unit, obstacle
 from collapse_guard.comparison.effects import limit, phrase, share, size
 from collapse_guard.decision.margins import SeedNoise
@@ -20,8 +21,9 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.records import Assessment, Direction, EffectScale, Reading, Record
 
-FEWEST_CONTROLS = 1
 SPLITS = 200
+COUNTS = (1, 2, 3, 5, 9, 20)
+"""Numbers of controls that `bought` tells of."""
 
 
 class Noise(Record):
@@ -39,7 +41,7 @@ class Noise(Record):
     """Standard deviation of the effect between two samples of real text as large as the founder's; None: its
     replicates are paired documents, which are the same in every generation."""
     seeds: SeedNoise | None
-    """Noise of the controls; None: fewer than two, or not comparable."""
+    """Noise of the controls; None: there are none, or they are not comparable."""
     policy_margin: float
     """Margin of the policy, as an effect."""
     limit: float | None
@@ -71,7 +73,7 @@ def calibrate(
 
     Args:
         founder: Newest founder of the lineage that is to be judged.
-        controls: Generation 0 of other lineages: the same training on real data with other seeds. Fewer than two give
+        controls: Founders of other lineages: the same training on real data with other seeds. Without any there is
             sampling noise only.
         policy: Policy with the margins and the horizon; None: `Policy()`.
         seed: Seed of the random halves.
@@ -170,6 +172,31 @@ def evidence(noise: Noise, policy: Policy) -> str:
     )
 
 
+def bought(noise: Noise, policy: Policy) -> dict[int, float]:
+    """What more controls would buy: their number -> the limit that they would give, at the noise that was measured.
+
+    Args:
+        noise: Of one indicator; without controls, as much as the policy assumes.
+        policy: Its watch level, horizon and error budget.
+
+    Example:
+        >>> declared = {"scale": "exponential", "effect_unit": "log ratio", "direction": "up", "sampling_sd": None}
+        >>> measured = SeedNoise(controls=4, mean=0.0, sd=0.01)
+        >>> noise = Noise(indicator="perplexity", **declared, seeds=measured, policy_margin=0.1, limit=0.1)
+        >>> [round(limit, 3) for limit in bought(noise, Policy(decides=("perplexity",))).values()]
+        [0.047, 0.048, 0.046, 0.043, 0.035, 0.029]
+    """
+    _, watch = policy.margin(noise.indicator, "founder").effects(noise.scale)
+    level = policy.alpha / policy.horizon / max(1, len(policy.decides))
+    one_side = level / 2 if noise.direction is Direction.BOTH else level
+    sd = moderated([], watch=watch, level=one_side).sd if noise.seeds is None else noise.seeds.sd
+    mean = 0.0 if noise.seeds is None else noise.seeds.mean
+    return {
+        n: SeedNoise(controls=n, mean=mean if n > 1 else 0.0, sd=sd).limit(level, noise.direction, watch=watch)
+        for n in COUNTS
+    }
+
+
 def cells(noise: Noise) -> tuple[str, ...]:
     """Noise of sampling; mean, noise and limit of seeds; margin of the policy and in force: in words, "-" for none."""
     return (
@@ -208,7 +235,7 @@ def _check(founder: Assessment, controls: Sequence[Assessment]) -> None:
 def _effects(founder: Assessment, controls: Sequence[Assessment]) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Effects of the controls against the founder, by indicator; and why there are none."""
     effects, skipped = dict[str, list[float]](), dict[str, str]()
-    if len(controls) < FEWEST_CONTROLS:
+    if not controls:
         return {}, {}
     for name, reference in founder.readings.items():
         readings = [_reading(control, name, reference) for control in controls]

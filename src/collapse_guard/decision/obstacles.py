@@ -5,6 +5,7 @@
 | losses that do not look like losses (`plausibility`)               | UNDECIDED                 |
 | no usable reading here, but one of founder or wild type            | UNDECIDED                 |
 | a usable one here, none of the founder, but one of the wild type   | UNDECIDED                 |
+| the same, where the founder's evidence was read for others         | a remark                  |
 | losses or scores that are not finite                               | UNDECIDED                 |
 | two usable readings that cannot be compared                        | UNDECIDED                 |
 | no usable reading at the baseline either, or no baseline           | a remark, or UNDECIDED if |
@@ -28,12 +29,17 @@ from collapse_guard.decision.plausibility import doubt, near_a_unit, of_document
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
 from collapse_guard.errors import FOUND_ANEW
+from collapse_guard.indicators.base import all_indicators
 from collapse_guard.records import Direction, EffectScale, Generation, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import Readings
 
 _NO_BASELINE = (
     "the founder of this lineage was not measured for that, so there is no baseline: "
     "give a generation that has it, and " + FOUND_ANEW
+)
+_CAME_LATER = (
+    "nothing of it was read at the founder, by an earlier version or for lack of what it needs: to have it judged, "
+    f"{FOUND_ANEW}"
 )
 _REMARKS = (ReasonKind.NOT_READ, ReasonKind.UNINFORMATIVE)
 _ALIKE = (*_REMARKS, ReasonKind.NO_BASELINE)
@@ -64,7 +70,13 @@ def obstacles_of(
         if name in doubtful:
             continue
         if name in here:
-            sides = _Sides(here[name], baseline.get(name), in_whole.get(name), name in readable)
+            sides = _Sides(
+                here[name],
+                baseline.get(name),
+                in_whole.get(name),
+                is_readable=name in readable,
+                came_later=_came_later(name, drift),
+            )
             found.append(_obstacle(generation, sides, is_required=name in policy.required))
         else:
             found.append(_absence(name, drift.get(name), policy))
@@ -100,6 +112,8 @@ class _Sides(NamedTuple):
     """The baseline's on all folds."""
     is_readable: bool
     """Whether founder or wild type have a usable reading."""
+    came_later: bool
+    """Whether other indicators were read of the founder's evidence, and this one was not."""
 
 
 def _obstacle(generation: Generation, sides: _Sides, *, is_required: bool) -> Reason | None:
@@ -115,6 +129,8 @@ def _obstacle(generation: Generation, sides: _Sides, *, is_required: bool) -> Re
         return _of_two(reading, baseline, is_required=is_required)
     if generation.is_founder:
         return _founders(reading)
+    if baseline is None and sides.came_later:
+        return _remark(ReasonKind.NOT_READ, name, _CAME_LATER, is_required=is_required)
     why = _NO_BASELINE if baseline is None else f"at the baseline, {baseline.problem or _no_number(name)}"
     if not sides.is_readable:
         return _remark(ReasonKind.NOT_READ, name, why, is_required=is_required)
@@ -137,6 +153,16 @@ def _of_two(reading: Reading, baseline: Reading, *, is_required: bool) -> Reason
         same = f"it is {value} in every {reading.group or 'group'}, here and at the baseline, so it tells nothing"
         return _remark(ReasonKind.UNINFORMATIVE, name, same, is_required=is_required)
     return None
+
+
+def _came_later(name: str, drift: Readings) -> bool:
+    """Whether others were read of the founder's evidence, and this one, which comes of the same, was not."""
+    metrics = all_indicators()
+    if name in drift or name not in metrics:
+        return False
+    of_losses = metrics[name].evidence == "losses"
+    read = [metrics[other].evidence for other in drift if other in metrics]
+    return any((kind == "losses") == of_losses for kind in read if kind not in ("outputs", "scores", "lineage"))
 
 
 def _nothing_to_lose(reading: Reading, baseline: Reading) -> bool:

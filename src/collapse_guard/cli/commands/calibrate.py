@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collapse_guard.decision.policy import Policy
     from collapse_guard.records import Assessment
 
-_FEW = 5
-
 
 def calibrate(
     lineage: options.Lineage,
@@ -27,7 +25,7 @@ def calibrate(
         typer.Option(
             metavar="LINEAGE",
             help="Lineage whose founder is a control retrain: the founder's training on real data with another "
-            "seed. Repeat the option: at least two are needed, eight or more are useful.",
+            "seed. Repeat the option: one to three sharpen what the policy assumes, nine need no assumption.",
         ),
     ] = None,
     policy: options.PolicyFile = None,
@@ -47,7 +45,7 @@ def calibrate(
     founder, *controls = (_founder(lineages.history(name)) for name in (lineage, *(control or [])))
     result = calibration.calibrate(founder, controls, policy=rules, seed=seed)
     output().print(_table(result, rules))
-    _remark(result)
+    _remark(result, rules)
     if out is not None:
         write_text(out, calibration.policy_toml(result, rules))
         say(f"The policy is in {out}: use it with `--policy {out}`.")
@@ -72,16 +70,21 @@ def _table(calibration: Calibration, policy: Policy) -> Table:
     return table
 
 
-def _remark(calibration: Calibration) -> None:
-    from collapse_guard.decision.calibration import FEWEST_CONTROLS
+def _remark(calibration: Calibration, policy: Policy) -> None:
+    from collapse_guard.comparison.effects import limit
+    from collapse_guard.decision.calibration import bought
 
-    n = len(calibration.controls)
-    if n < FEWEST_CONTROLS:
+    if not calibration.controls:
         say(
-            f"\nSeed noise needs at least {FEWEST_CONTROLS} control retrains, but got {n or 'none'}: assess each as "
-            "generation 0 of a lineage of its own, and name the lineages with --control. Eight or more are useful."
+            "\nSeed noise was not measured: retrain on real data with another seed, assess that as generation 0 of a "
+            "lineage of its own, and name the lineage with --control."
         )
-    elif n < _FEW:
-        say(f"\nWith only {n} controls the limits are wide; eight or more are useful.")
+    measured = [noise for noise in calibration.noise if noise.indicator in policy.decides and noise.limit is not None]
+    for noise in measured[:1]:
+        limits = [f"{n}: {limit(noise, harm)}" for n, harm in bought(noise, policy).items()]
+        say(
+            f"\nWith as much noise in {printable(noise.indicator)}, another seed would stay within, by the number of "
+            f"controls: {', '.join(limits)}. Below 9 the policy's watch level stands in for the missing ones."
+        )
     for name, why in calibration.skipped.items():
         say(f"{printable(name)} has no seed noise: {printable(why)}")
