@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,18 @@ def nltk_self_bleu(samples: Sequence[Sequence[int]]) -> float:
         for one, rest in zip(samples, others, strict=True)
     ]
     return float(np.mean(scores))
+
+
+def nltk_kneser_ney(documents: Sequence[Sequence[int]], discount: float) -> list[float]:
+    """Nats of each document under a trigram model of all, whose n-grams all end at a token of a document."""
+    from nltk.lm import KneserNeyInterpolated
+    from nltk.lm.vocabulary import Vocabulary
+
+    ends = [[(["<s>", "<s>", *map(str, one)], i + 3) for i in range(len(one))] for one in documents]
+    grams = [[tuple(padded[end - n : end]) for n in (1, 2, 3)] for one in ends for padded, end in one]
+    model = KneserNeyInterpolated(3, discount, vocabulary=Vocabulary([str(i) for one in documents for i in one]))
+    model.fit(grams)
+    return [-math.log(2) * sum(model.logscore(p[e - 1], p[e - 3 : e - 1]) for p, e in one) for one in ends]
 
 
 def vendi_score_of(x: Vectors) -> float:

@@ -32,6 +32,39 @@ def self_bleu(documents: workloads.Documents) -> float:
     return self_bleu(documents.ids)
 
 
+DISCOUNT = 0.75
+
+
+def kneser_ney(documents: workloads.Documents) -> list[float]:
+    """The model that the peer has: one discount, and single tokens by the different ones before them, undiscounted."""
+    from collapse_guard.corpus.kneser_ney import KneserNey
+
+    size = 1 + max(int(one.max()) for one in documents.ids)
+    model = KneserNey.fit(documents.ids, vocabulary_size=size, discounts=(0.0, DISCOUNT, DISCOUNT))
+    return model.nll(documents.ids).tolist()
+
+
+class Learning(NamedTuple):
+    """Samples that a small model learns from, and real documents that it scores."""
+
+    samples: list[workloads.IntArray]
+    documents: list[workloads.IntArray]
+    vocabulary_size: int
+
+
+def learning(n: int) -> Learning:
+    """A fifth as many documents as samples."""
+    every = workloads.documents(n + max(1, n // 5), 128).ids
+    return Learning(every[:n], every[n:], 1 + max(int(one.max()) for one in every))
+
+
+def learnt(given: Learning) -> float:
+    from collapse_guard.corpus.kneser_ney import KneserNey
+
+    model = KneserNey.fit(given.samples, vocabulary_size=given.vocabulary_size)
+    return float(model.nll(given.documents).sum())
+
+
 def repetition(documents: workloads.Documents) -> float:
     from collapse_guard.indicators.diversity.repetition import repetition
 
@@ -212,6 +245,28 @@ ROWS = (
         peer_name="NLTK recipe",
         ratio=100,
         tiny=8,
+    ),
+    Row(
+        name="kneser_ney",
+        what="Kneser-Ney, 3 tokens, fitted and scored",
+        n=60,
+        size="{n} documents of 30 tokens",
+        data=lambda n: workloads.documents(n, 30),
+        ours=kneser_ney,
+        peer=lambda documents: peers.nltk_kneser_ney([one.tolist() for one in documents.ids], DISCOUNT),
+        peer_name="NLTK",
+        ratio=100,
+        tiny=8,
+    ),
+    Row(
+        name="reverse",
+        what="Kneser-Ney, as reverse perplexity has it",
+        n=10_000,
+        size="{n} samples of 128 tokens, 2,000 documents scored",
+        data=learning,
+        ours=learnt,
+        seconds=3,
+        growth=2.3,
     ),
     Row(
         name="self_bleu_many",

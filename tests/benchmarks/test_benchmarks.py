@@ -21,7 +21,9 @@ from scipy import optimize
 from scipy.spatial.distance import cdist
 from sklearn.metrics import auc
 
+from collapse_guard.corpus.kneser_ney import KneserNey
 from rounding import error_of_a_sum
+from slow_language_model import SlowKneserNey
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
@@ -60,6 +62,16 @@ def slow_self_bleu(documents):
             logs.append(math.log((matches or 0.1) / sum(grams.values())))
         scores.append(math.exp(sum(logs) / 4))
     return sum(scores) / len(scores)
+
+
+def slow_kneser_ney(documents):
+    size = 1 + max(int(one.max()) for one in documents.ids)
+    return SlowKneserNey(documents.ids, size, 3, (0.0, rows.DISCOUNT, rows.DISCOUNT)).nll(documents.ids)
+
+
+def slow_learnt(given):
+    discounts = KneserNey.fit(given.samples, vocabulary_size=given.vocabulary_size).discounts
+    return sum(SlowKneserNey(given.samples, given.vocabulary_size, 3, discounts).nll(given.documents))
 
 
 def slow_repetition(documents):
@@ -166,6 +178,8 @@ SLOW = {
     "distinct": slow_distinct,
     "self_bleu": slow_self_bleu,
     "self_bleu_many": slow_self_bleu,
+    "kneser_ney": slow_kneser_ney,
+    "reverse": slow_learnt,
     "repetition": slow_repetition,
     "compression": slow_compression,
     "vendi": lambda clouds: slow_vendi(clouds.generated),

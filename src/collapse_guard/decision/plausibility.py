@@ -58,8 +58,9 @@ _MULTIPLY = f"multiply `nll` by `n_tokens`, or {READ_MEANS}"
 
 
 def of_documents(readings: Readings) -> list[str]:
-    """Names of the readings that rest on losses of documents."""
-    return [name for name, reading in readings.items() if reading.keys and reading.group == "document"]
+    """Names of the readings that rest on losses of documents, as they were given: not those that we made of samples."""
+    given = {name: reading for name, reading in readings.items() if reading.budget is None}
+    return [name for name, reading in given.items() if reading.keys and reading.group == "document"]
 
 
 def doubt(readings: Readings, founder: Readings, *, lowest: float) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 
 from collapse_guard.comparison.effects import number, relative, share
-from collapse_guard.records import Assessment, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription, Supply
+from collapse_guard.records import (
+    Assessment,
+    Depression,
+    Forecast,
+    Inbreeding,
+    Interval,
+    Outlook,
+    Prescription,
+    Reading,
+    Supply,
+)
 from collapse_guard.report.sentences import one_line
 from collapse_guard.report.tables import Cell, Table
 
@@ -14,11 +24,13 @@ WORTH_A_WORD = 0.01
 
 
 def sentences(assessment: Assessment) -> list[str]:
-    """What the outlook says, a sentence or two for each of its parts; empty where there is none."""
-    outlook = assessment.outlook
+    """What the samples are worth, and what the outlook says, a sentence or two for each of its parts."""
+    equivalent, outlook = assessment.readings.get("real_equivalent"), assessment.outlook
+    worth = [worth_of(equivalent)] if equivalent is not None and equivalent.is_usable else []
     if outlook is None:
-        return []
+        return [sentence for sentence in worth if sentence]
     parts = [
+        *worth,
         _inbred(outlook.inbreeding) if outlook.inbreeding else "",
         _depressed(outlook.depression) if outlook.depression else "",
         _fails(outlook.forecasts[0]) if outlook.forecasts else "",
@@ -47,6 +59,31 @@ def table(assessment: Assessment) -> Table | None:
     )
 
 
+def worth_of(reading: Reading) -> str:
+    """How many real documents, or rows, the samples are worth, as a sentence; empty where that is anyone's guess.
+
+    Example:
+        >>> worth = Interval(value=2104.3, low=1913.0, high=2297.0, level=0.95)
+        >>> worth_of(Reading(indicator="real_equivalent", family="reverse", value=2104.3, unit="real documents",
+        ...                  direction="down", n=10_000, n_minimum=20, interval=worth))
+        '10,000 samples teach as much about real text as 2,100 real documents (1,900 to 2,300).'
+    """
+    interval = reading.interval
+    if interval is None or not (interval.low > 0.0 or math.isfinite(interval.high)):
+        return ""
+    ends = (interval.low, interval.value, interval.high)
+    low, value, high = map(_rounded, ends)
+    if len({low, value, high}) < len(set(ends)):
+        low, value, high = (_rounded(end, digits=3) for end in ends)
+    told = f"{value} {reading.unit} ({low} to {high})"
+    if math.isinf(interval.high):
+        told = f"at least {low} {reading.unit}"
+    elif interval.low == 0.0:
+        told = f"at most {high} {reading.unit}"
+    about = "text" if reading.unit == "real documents" else "data"
+    return f"{reading.n:,} samples teach as much about real {about} as {told}."
+
+
 def supplied(needs: Supply) -> str:
     """What a prescription costs in documents, in words."""
     if not needs.per_generation:
@@ -72,6 +109,11 @@ def supplied(needs: Supply) -> str:
         else ""
     )
     return f"{cost}; {lasting}.{weighted}"
+
+
+def _rounded(count: float, digits: int = 2) -> str:
+    """A count to so many significant digits."""
+    return f"{float(f'{count:.{digits}g}'):,.0f}" if math.isfinite(count) else "more"
 
 
 def _generations(count: int) -> str:
