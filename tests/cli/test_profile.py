@@ -208,3 +208,30 @@ def test_what_is_in_the_way_is_never_overwritten(run, tmp_path, files, texts):
     assert outcome.code == 2
     assert "thesis.txt" in outcome.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_slices_of_a_column_are_shown_with_their_sizes_and_small_ones_are_said_to_be_merged(run, tmp_path, files):
+    kinds = ["en"] * 240 + ["es"] * 220 + ["fr"] * 60 + ["de"] * 50 + [None] * 30
+    rows = files.real.read_text(encoding="utf-8").splitlines()[:600]
+    path = tmp_path / "real.jsonl"
+    lines = (json.dumps({"text": text, "language": kind}) for text, kind in zip(rows, kinds, strict=True))
+    path.write_text("\n".join(lines), encoding="utf-8")
+    outcome = run("profile", path, "--out", tmp_path / "wild", "--slice", "language", "--evaluation-fraction", 0.4)
+    assert outcome.code == 0
+    slices = WildType.load(tmp_path / "wild").slices
+    shown = outcome.out.partition("Kinds of documents, by `language`, each of which is watched by itself:\n")[2]
+    listed = dict(line.split() for line in shown.splitlines()[1:5])
+    assert listed == {**{name: str(n) for name, n in zip(slices.names, slices.sizes, strict=True)}, "(none)": "12"}
+    assert set(slices.names) == {"en", "es", "other"}
+    assert (
+        "warning: 2 of the kinds in `language` have fewer than 40 evaluation documents and are together the slice "
+        f'"other" (fr {slices.merged["fr"]}, de {slices.merged["de"]}): give more documents'
+    ) in outcome.err
+
+
+def test_a_slice_column_that_is_not_there_is_named_before_anything_is_written(run, tmp_path, texts):
+    WRITERS["jsonl"](tmp_path / "real.jsonl", texts)
+    outcome = run("profile", tmp_path / "real.jsonl", "--out", tmp_path / "wild", "--slice", "language")
+    assert outcome.code == 2
+    assert "must have a column `language` that says what kind a text is of, but has none of that name" in outcome.err
+    assert not (tmp_path / "wild").exists()

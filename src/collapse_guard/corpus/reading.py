@@ -6,16 +6,31 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+from collapse_guard.corpus.arrow import Wanted
 from collapse_guard.corpus.files import Given, Part, TextFiles
 from collapse_guard.corpus.limits import check_length, check_unpacked
-from collapse_guard.corpus.rows import Placed, stream_chosen_rows, stream_rows
+from collapse_guard.corpus.rows import Placed, Row, stream_chosen_rows, stream_rows
 from collapse_guard.corpus.saved_datasets import SavedDataset
 from collapse_guard.corpus.streams import name_of
 from collapse_guard.corpus.text_column import OTHER_COLUMN, MissingFieldError, TextColumn
 from collapse_guard.errors import CollapseGuardWarning, CorpusError, InputError
 
 Paths = str | Path | Sequence[str | Path] | TextFiles
+
+
+class TextRow(NamedTuple):
+    """A row of a file, with its text."""
+
+    text: str
+    """Empty where the row has none."""
+    path: Path
+    """The file."""
+    place: str
+    """Where the row stands in it, such as "line 3"."""
+    row: Row
+    """What else it holds."""
 
 
 def read_documents(paths: Paths, *, column: str = "text") -> Iterator[str]:
@@ -77,12 +92,17 @@ def read_samples(paths: Paths, *, column: str = "text") -> list[str]:
         ...     read_samples(path)
         ['We the people', '']
     """
-    return list(_samples(_found(paths).given, TextColumn(column)))
+    return [one.text for one in sample_rows(_found(paths), column=column)]
 
 
 def stream_samples(paths: Paths, *, column: str = "text") -> Iterator[str]:
     """The texts of `read_samples`, one after the other, in memory that does not grow with the files."""
-    return _samples(_found(paths).given, TextColumn(column))
+    return (one.text for one in sample_rows(_found(paths), column=column))
+
+
+def sample_rows(paths: Paths, *, column: str = "text", beside: Wanted = lambda _: []) -> Iterator[TextRow]:
+    """The rows that `stream_samples` reads the texts of; `beside` chooses further columns, as in `rows_of`."""
+    return _samples(_found(paths).given, TextColumn(column), beside)
 
 
 def _found(paths: Paths) -> TextFiles:
@@ -94,21 +114,22 @@ def _found(paths: Paths) -> TextFiles:
     return files
 
 
-def _samples(given: Iterable[Given], column: TextColumn) -> Iterator[str]:
+def _samples(given: Iterable[Given], column: TextColumn, beside: Wanted) -> Iterator[TextRow]:
     for one in given:
         n = 0
-        for text in _texts(one, column):
+        for row in rows_of(one, column, beside):
             n += 1
-            yield text
+            yield row
         _require(n > 0, one, "one row")
 
 
 def _documents(given: Iterable[Given], column: TextColumn) -> Iterator[str]:
     for one in given:
         n = 0
-        for text in filter(None, _texts(one, column)):
-            n += 1
-            yield text
+        for text in (row.text for row in rows_of(one, column)):
+            if text:
+                n += 1
+                yield text
         _require(n > 0, one, "one document that is not blank")
 
 
@@ -119,11 +140,24 @@ def _require(is_there: bool, given: Given, what: str) -> None:
         raise CorpusError(f"{name_of(given.path)} must hold at least {what}, but got none{size}")
 
 
-def _texts(given: Given, column: TextColumn) -> Iterator[str]:
-    """The text of each row, empty where it is null or blank."""
+def rows_of(given: Given, column: TextColumn, beside: Wanted = lambda _: []) -> Iterator[TextRow]:
+    """The text of each row, empty where it is null or blank, with what else the row holds.
+
+    Args:
+        given: A path with its files.
+        column: Which text a row holds.
+        beside: Chooses further columns of a file that has a schema or a header.
+
+    Raises:
+        CorpusError: As `read_documents`.
+    """
     n_characters, name = 0, given.name
     size = sum(file.stat().st_size for file in given.files if file.is_file())
-    for path, rows in chain.from_iterable(_readers(part, column) for part in given.parts):
+
+    def wanted(known: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys((*column.columns(known), *beside(known))))
+
+    for path, rows in chain.from_iterable(_readers(part, wanted) for part in given.parts):
         for place, row in rows:
             try:
                 text = column.text(row)
@@ -137,12 +171,12 @@ def _texts(given: Given, column: TextColumn) -> Iterator[str]:
                     f"column `{column.name}` of {name_of(path)} must hold strings, but {place} has {error}"
                 ) from error
             if not text or text.isspace():
-                yield ""
+                yield TextRow("", path, place, row)
                 continue
             n_characters += len(text)
             if size:
                 check_unpacked(name, n_characters, packed=size)
-            yield _checked(text, name_of(path), place)
+            yield TextRow(_checked(text, name_of(path), place), path, place, row)
 
 
 def _checked(text: str, name: str, place: str) -> str:
@@ -164,12 +198,12 @@ def _or_leave_out(given: Given) -> str:
     return f", or leave the file out with a pattern such as `{given.path}/*.jsonl`" if given.path.is_dir() else ""
 
 
-def _readers(part: Part, column: TextColumn) -> Iterator[tuple[Path, Iterator[Placed]]]:
+def _readers(part: Part, wanted: Wanted) -> Iterator[tuple[Path, Iterator[Placed]]]:
     """The rows of each file, or of a dataset as a whole."""
     if not isinstance(part, SavedDataset):
-        yield part, stream_rows(part, column.columns)
+        yield part, stream_rows(part, wanted)
     elif part.indices:
-        yield part.folder, stream_chosen_rows(part.folder, part.files, part.indices, column.columns)
+        yield part.folder, stream_chosen_rows(part.folder, part.files, part.indices, wanted)
     else:
         for file in part.files:
-            yield file, stream_rows(file, column.columns)
+            yield file, stream_rows(file, wanted)

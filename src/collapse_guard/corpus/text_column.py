@@ -66,6 +66,18 @@ class TextColumn:
         texts = [(literal, _in_template(value)) for literal, value in parts]
         return "".join(literal + text for literal, text in texts) if any(text.strip() for _, text in texts) else None
 
+    def value(self, row: Row) -> Any:
+        """What a row holds under the name, of any type; of a template, its text.
+
+        Raises:
+            MissingFieldError: The row has nothing of that name. InputError: a part of a template is not text.
+        """
+        if not isinstance(row, Mapping):
+            raise MissingFieldError("its rows are texts without columns")
+        if self.name in row:
+            return row[self.name]
+        return self.text(row) if self._is_template else _part(row, self.name)
+
     @cached_property
     def _is_template(self) -> bool:
         return "{" in self.name or "}" in self.name

@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 from rich.table import Table
 
 from collapse_guard.cli import options
+from collapse_guard.cli.slices import show_slices, slice_warnings
 from collapse_guard.cli.terminal import output, say, say_warning
 from collapse_guard.cli.waiting import waiting
 
@@ -33,6 +35,16 @@ def profile(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the wild type.", show_default=False)],
     column: options.Column = "text",
+    slices: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            metavar="COLUMN",
+            help="Column that says what kind each document is of, such as its language, topic or customer, named as "
+            "--column is: each kind is watched by itself. Default: kinds are found by their words.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     group_tokens: Annotated[
         int | None,
@@ -47,15 +59,16 @@ def profile(
     """Freeze real documents into a wild type: what every generation is measured against."""
     from collapse_guard.cli.outputs import check_folder
     from collapse_guard.cli.texts import find_texts
-    from collapse_guard.corpus.reading import stream_samples
     from collapse_guard.wildtype import WildType
 
     files, n_read, n_blank = find_texts(real), 0, 0
     check_folder(out, "--out", files.paths)
+    # Texts and labels are read in step, so hardly any row waits.
+    texts, labels = tee(_rows(files, column, slices))
 
     def counted() -> Iterator[str]:
         nonlocal n_read, n_blank
-        for text in stream_samples(files, column=column):
+        for text, _ in texts:
             n_read += 1
             n_blank += not text
             yield text
@@ -66,18 +79,30 @@ def profile(
             seed=seed,
             group_tokens=group_tokens,
             evaluation_fraction=evaluation_fraction,
+            slices=None if slices is None else (label for _, label in labels),
             watch=wait.watch,
         )
         wait.for_the_rest("writing it, and reading it as a baseline")
         wild_type = replace(wild_type, home=wild_type.save(out).absolute())
-        facts, reference = _facts(wild_type), _reference(wild_type)
+        facts, reference, _ = _facts(wild_type), _reference(wild_type), wild_type.slices
         intake = _intake(wild_type, files, rows=n_read, empty=n_blank)
     say(f"Read {intake}.\n")
     _show(facts)
+    show_slices(wild_type, slices)
     _show_detections(reference, len(wild_type.evaluation))
-    for warning in (*_gaps(wild_type, reference), *_word_warnings(wild_type)):
+    for warning in (*_gaps(wild_type, reference), *_word_warnings(wild_type), *slice_warnings(wild_type, slices)):
         say_warning(warning)
     _show_next(out)
+
+
+def _rows(files: TextFiles, column: str, slices: str | None) -> Iterator[tuple[str, str]]:
+    """The text of each row, and its label where a column of them is named."""
+    from collapse_guard.corpus.labelled import stream_labelled
+    from collapse_guard.corpus.reading import stream_samples
+
+    if slices is None:
+        return ((text, "") for text in stream_samples(files, column=column))
+    return stream_labelled(files, column=column, slices=slices)
 
 
 def _intake(wild_type: WildType, files: TextFiles, **counts: int) -> Intake:
