@@ -20,6 +20,7 @@ from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
 from collapse_guard.measurement.samples import tokenized, with_embeddings
+from collapse_guard.measurement.slices import slice_coverage
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
@@ -98,7 +99,8 @@ def assess(
         look=look,
         missing=missing,
     )
-    facts = {"evidence": evidence.digest(), "lost": lost, "intake": intake}
+    covered = slice_coverage(wild_type, embedded.samples)
+    facts = {"evidence": evidence.digest(), "lost": lost, "slices": covered, "intake": intake}
     return _with_outlook(concluded.model_copy(update=facts), history, policy)
 
 

@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pytest
 
+from collapse_guard.assessment import assess
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.slices import slice_coverage
+from collapse_guard.records import Assessment
 from collapse_guard.wildtype import WildType
 
 NAME = "worst_slice_loss"
@@ -118,3 +121,49 @@ def test_samples_without_one_kind_teach_nothing_of_it(rng):
         for name in kinds
     }
     assert by_slice["court"] > by_slice["sea"] + 1.0
+
+
+TOPICS = {"sea": ["ship", "wave", "tide", "crew"], "court": ["judge", "plea", "jury", "oath"]}
+
+
+def written(rng, kinds):
+    shared = ["the", "of", "and", "with"]
+    return [" ".join([*rng.choice([*TOPICS[kind], *shared], 16), str(i)]) for i, kind in enumerate(kinds)]
+
+
+@pytest.fixture(scope="module")
+def sliced():
+    rng = np.random.default_rng(3)
+    kinds = rng.choice(["sea", "court"], 800, p=[0.7, 0.3])
+    documents = written(rng, kinds)
+    return WildType.fit(documents, slices=kinds, near_duplicate_threshold=1.0, embedding_dim=4)
+
+
+def test_real_samples_are_as_real_text_and_what_is_lacking_is_counted(rng, sliced):
+    for p, n in ((0.7, 900), (0.95, 900)):
+        samples = [text[:40] for text in written(rng, rng.choice(["sea", "court"], n, p=[p, 1 - p]))]
+        coverage = slice_coverage(sliced, [*samples, "", " "])
+        shares = {one.name: one for one in coverage.shares}
+        assert coverage.n == n
+        assert coverage.agreement > 0.9
+        assert [one.documents for one in coverage.shares] == list(sliced.slices.sizes)
+        assert shares["sea"].real == pytest.approx(0.7, abs=0.05)
+        assert shares["sea"].samples == pytest.approx(p, abs=0.05)
+        assert sum(one.samples for one in coverage.shares) == pytest.approx(1.0)
+
+
+def test_token_ids_are_as_their_texts_and_nothing_is_made_of_nothing(rng, sliced):
+    samples = written(rng, ["sea"] * 30 + ["court"] * 10)
+    assert slice_coverage(sliced, sliced.encode(samples)) == slice_coverage(sliced, samples)
+    assert slice_coverage(sliced, ["", " "]) is None
+    assert slice_coverage(sliced, None) is None
+    vectors = WildType.fit_arrays(rng.normal(size=(100, 2)))
+    assert slice_coverage(vectors, rng.normal(size=(50, 2))) is None
+
+
+def test_an_assessment_keeps_it_and_later_generations_do_without(rng, sliced):
+    samples = written(rng, ["sea"] * 90)
+    founder = assess(sliced, Evidence(samples=samples))
+    assert founder.slices == slice_coverage(sliced, samples)
+    assert Assessment.from_dict(founder.to_dict()).slices == founder.slices
+    assert founder.abridged().slices is None

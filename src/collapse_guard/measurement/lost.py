@@ -100,7 +100,7 @@ def what_was_lost(
     phrases = _of_words(wild_type, texts, most)
     if not wild_type.can_embed or (embeddings is None and not texts):
         return tuple(phrases)
-    length = _median_length(texts)
+    length = median_length(texts)
     openings = _points.of((wild_type.fingerprint, length), lambda: _openings(wild_type, length))
     vectors = wild_type.embed(texts) if embeddings is None else embeddings
     # On matrices of this size a second thread mostly waits, which costs as much as work.
@@ -286,7 +286,8 @@ def _shortened(text: str) -> str:
     return f"{cut.rsplit(' ', 1)[0] if ' ' in cut[SHOWN_CHARACTERS // 2 :] else cut}…"
 
 
-def _median_length(texts: list[str]) -> int | None:
+def median_length(texts: list[str]) -> int | None:
+    """Median number of characters of the texts that have any; None where none has."""
     lengths = [len(text) for text in texts if text]
     return int(np.median(lengths)) if lengths else None
 

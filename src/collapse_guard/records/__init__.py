@@ -31,6 +31,8 @@ from collapse_guard.records.readings import TailStratum as TailStratum
 from collapse_guard.records.record import Record as Record
 from collapse_guard.records.record import Share as Share
 from collapse_guard.records.scale import EffectScale as EffectScale
+from collapse_guard.records.slices import SliceCoverage as SliceCoverage
+from collapse_guard.records.slices import SliceShare as SliceShare
 from collapse_guard.records.verdict import Alert as Alert
 from collapse_guard.records.verdict import Reason as Reason
 from collapse_guard.records.verdict import ReasonKind as ReasonKind

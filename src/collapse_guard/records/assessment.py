@@ -15,6 +15,7 @@ from collapse_guard.records.origin import Origin
 from collapse_guard.records.outlook import Outlook
 from collapse_guard.records.readings import Reading, TailStratum
 from collapse_guard.records.record import Record
+from collapse_guard.records.slices import SliceCoverage
 from collapse_guard.records.verdict import Verdict
 
 
@@ -45,6 +46,8 @@ class Assessment(Record):
     """Genetics of the lineage up to this generation; None: there is no founder, or it is the founder."""
     lost: tuple[LostItem, ...] = ()
     """What the wild type has and the samples lack: the worst of each kind first. Empty: nothing, or not measured."""
+    slices: SliceCoverage | None = None
+    """How much of each slice the samples are; None: there are no slices, or no samples of text."""
     seed: int = 0
     """Seed of everything random in the assessment."""
     look: int | None = None
@@ -89,6 +92,7 @@ class Assessment(Record):
                 "reference": {},
                 "stratum": None,
                 "lost": (),
+                "slices": None,
                 "intake": (),
                 "decisions": (),
             }

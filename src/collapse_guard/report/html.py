@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from collapse_guard.records import Assessment, Comparison, Severity, founder_of
-from collapse_guard.report import lost, outlook, sentences, tables, trends
+from collapse_guard.report import lost, outlook, sentences, slices, tables, trends
 from collapse_guard.report.palette import INKS, SEVERITIES, LineageLook, lineage_look
 from collapse_guard.report.series import REAL_SHARE, Histories, description, has_series
 from collapse_guard.report.tables import Table
@@ -70,6 +70,8 @@ class LineageView:
     """What stands over the folded comparisons of a family that decide nothing, and these."""
     lost: tuple[Table, ...]
     """What the newest generation lost, a table for each kind."""
+    slices: Table | None
+    """How much of each kind of document its samples are; None: not measured."""
 
 
 def html(
@@ -140,7 +142,7 @@ def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> 
 
     ordered = tables.in_order(history)
     newest = ordered[-1]
-    founder = founder_of(ordered, newest.generation)
+    before = None if newest.generation.is_founder else founder_of(ordered, newest.generation)
     deciding = tables.deciding(newest)
     compared = tables.comparisons(newest, deciding) if deciding else None
     shown = (tables.generations(ordered), trends.table(ordered), outlook.table(newest), compared)
@@ -157,7 +159,8 @@ def _view(name: str, history: Sequence[Assessment], place: int, curves: str) -> 
         curves=_chart(curves, curves_description(ordered), prefix=f"curves-{place}-") if curves else None,
         tables=tuple(table for table in shown if table),
         families=tuple(_family(newest, family, group) for family, group in tables.informative(newest).items()),
-        lost=lost.tables(newest, None if newest.generation.is_founder else founder),
+        lost=lost.tables(newest, before),
+        slices=slices.table(newest, before),
     )
 
 

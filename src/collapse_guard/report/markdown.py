@@ -14,8 +14,8 @@ from itertools import chain
 
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.registry import FAMILIES
-from collapse_guard.records import Assessment, Comparison
-from collapse_guard.report import lost, outlook, sentences, tables, trends
+from collapse_guard.records import Assessment, Comparison, founder_of
+from collapse_guard.report import lost, outlook, sentences, slices, tables, trends
 from collapse_guard.report.palette import SEVERITIES
 from collapse_guard.report.tables import Cell, Table
 
@@ -99,6 +99,9 @@ def _blocks(history: Sequence[Assessment]) -> Iterator[_Block]:
         yield _table(ahead, "mixtures")
     if gone:
         yield _table(gone, "things lost")
+    covered = slices.table(newest, None if newest.generation.is_founder else founder_of(history, newest.generation))
+    if covered:
+        yield _table(covered, "kinds of documents")
     yield _Block(
         head=("", f"Wild type {_code(newest.verdict.wild_type[:64])}, policy {_code(newest.verdict.policy[:64])}.")
     )
