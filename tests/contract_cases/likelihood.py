@@ -1,6 +1,7 @@
 """An item is a scored document."""
 
 import math
+import statistics
 from functools import partial
 
 import numpy as np
@@ -98,6 +99,30 @@ def sliced_documents(rng):
     return [(float(rng.gamma(3.0)), int(rng.integers(1, 9)), i % 4 - 1) for i in range(ITEMS)]
 
 
+def rare_documents(rng):
+    """(nats, tokens, rarity)"""
+    return [(float(rng.gamma(9.0)), int(rng.integers(4, 9)), float(rng.normal(5.0))) for _ in range(ITEMS)]
+
+
+def columns_with_rarity(items):
+    nats, tokens, rarity = zip(*items, strict=True)
+    return torch.tensor(nats, dtype=torch.float64), torch.tensor(tokens), torch.tensor(rarity, dtype=torch.float64)
+
+
+def slow_gap(items):
+    """Each document as often as it has tokens: the slope of its loss on its rarity, times the spread of rarity."""
+    rarity = [rare for _, tokens, rare in items for _ in range(tokens)]
+    rates = [nats / tokens for nats, tokens, _ in items for _ in range(tokens)]
+    if len(set(rarity)) < 2:
+        return math.nan
+    return statistics.linear_regression(rarity, rates).slope * statistics.pstdev(rarity)
+
+
+def rare_are_harder(items):
+    middle = statistics.median(rare for *_, rare in items)
+    return [(1.5 * nats if rare > middle else nats, tokens, rare) for nats, tokens, rare in items]
+
+
 def slow_worst_slice(items):
     """Each slice against all that are not in it, one after the other."""
     found = []
@@ -158,6 +183,14 @@ CASES = {
         batch=nats_and_units,
         slow=slow_cvar,
         collapse=harder,
+    ),
+    "tail_gap": Case(
+        metric=likelihood.TailGap,
+        pure=likelihood.tail_gap,
+        items=rare_documents,
+        batch=columns_with_rarity,
+        slow=slow_gap,
+        collapse=rare_are_harder,
     ),
     "worst_slice_loss": Case(
         metric=partial(likelihood.WorstSliceLoss, n_slices=3, fewest=1),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.measurement.refits import rare_documents
+from collapse_guard.measurement.refits import rarity_of_each
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.slices import slice_of_each
 
@@ -79,8 +79,9 @@ def common(rng):
 
 def faded(rng):
     """What is not rare, by heart."""
-    real, rare = wild_type().evaluation, set(rare_documents(wild_type()).documents)
-    known = [text for text, document in zip(real, real.hashes, strict=True) if document not in rare]
+    real, rarity = wild_type().evaluation, rarity_of_each(wild_type())
+    common = np.quantile(list(rarity.values()), 0.5)
+    known = [text for text, document in zip(real, real.hashes, strict=True) if rarity[document] < common]
     return collapsed(rng, rng.permutation(known)[:N_SAMPLES].tolist())
 
 
@@ -108,6 +109,14 @@ def forgotten(rng):
     return replace(whole, losses=replace(whole.losses, nll=np.where(is_lost, 1.5, 1.0) * whole.losses.nll))
 
 
+def unlearnt(rng):
+    """Rare documents are found harder, and common ones are not."""
+    whole, rarity = healthy(rng), rarity_of_each(wild_type())
+    rare = np.quantile(list(rarity.values()), 0.7)
+    is_rare = [rarity[document] > rare for document in whole.losses.documents]
+    return replace(whole, losses=replace(whole.losses, nll=np.where(is_rare, 1.5, 1.0) * whole.losses.nll))
+
+
 def learnt_in_part(rng):
     """Some documents of two kinds by heart, none of the third, and noise."""
     of = slice_of_each(wild_type())
@@ -122,6 +131,7 @@ def collapsed(rng, samples):
 
 
 COLLAPSES = {
+    "tail_gap": unlearnt,
     "worst_slice_loss": forgotten,
     "worst_slice_reverse": learnt_in_part,
     "empty_samples": silent,

@@ -8,24 +8,19 @@ import torch
 
 from collapse_guard.indicators import reverse
 from contract_cases import likelihood
-from contract_cases.case import ITEMS, Case
+from contract_cases.case import Case
 
-N_BLOCKS = 3
 SIZES, LOSSES = [10, 100, 1000], [6.0, 2.0, 0.5]
 
 
 def documents(rng):
-    """(nats, tokens, whether rare, block)"""
-    return [(float(rng.gamma(9.0)), int(rng.integers(4, 9)), i % 4 == 0, i % N_BLOCKS) for i in range(ITEMS)]
-
-
-def columns(items):
-    nats, tokens, rare, block = zip(*items, strict=True)
-    return torch.tensor(nats, dtype=torch.float32), torch.tensor(tokens), torch.tensor(rare), torch.tensor(block)
+    """(nats, tokens, rarity)"""
+    return likelihood.rare_documents(np.random.default_rng([4, *rng.integers(2**32, size=2)]))
 
 
 def nats_and_tokens(items):
-    return columns(items)[:2]
+    nats, tokens, _ = zip(*items, strict=True)
+    return torch.tensor(nats, dtype=torch.float32), torch.tensor(tokens)
 
 
 def as_an_equivalent(items):
@@ -35,18 +30,6 @@ def as_an_equivalent(items):
 
 def loss(items):
     return math.fsum(nats for nats, *_ in items) / sum(tokens for _, tokens, *_ in items)
-
-
-def slow_contrast(items):
-    """Block after block, rare documents against the others."""
-    total, weight = 0.0, 0
-    for b in range(N_BLOCKS):
-        rare = [item for item in items if item[3] == b and item[2]]
-        others = [item for item in items if item[3] == b and not item[2]]
-        if rare and others:
-            tokens = sum(item[1] for item in rare)
-            total, weight = total + tokens * (loss(rare) - loss(others)), weight + tokens
-    return total / weight if weight else math.nan
 
 
 def slow_equivalent(items):
@@ -68,10 +51,6 @@ def harder(items):
     return [(1.5 * nats, *rest) for nats, *rest in items]
 
 
-def rare_are_harder(items):
-    return [(1.5 * nats if rare else nats, tokens, rare, block) for nats, tokens, rare, block in items]
-
-
 CASES = {
     "reverse_perplexity": Case(
         metric=reverse.ReversePerplexity,
@@ -82,12 +61,12 @@ CASES = {
         collapse=harder,
     ),
     "reverse_tail_loss": Case(
-        metric=lambda: reverse.ReverseTailLoss(N_BLOCKS),
+        metric=reverse.ReverseTailLoss,
         pure=reverse.reverse_tail_loss,
         items=documents,
-        batch=columns,
-        slow=slow_contrast,
-        collapse=rare_are_harder,
+        batch=likelihood.columns_with_rarity,
+        slow=likelihood.slow_gap,
+        collapse=likelihood.rare_are_harder,
     ),
     "worst_slice_reverse": Case(
         metric=partial(reverse.WorstSliceReverse, n_slices=3, fewest=1),

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from scipy import stats
+from tests.building import make_reading
 
 from collapse_guard.assessment import conclude
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Generation, ReasonKind, Refits, Severity
-from tests.building import make_reading
 
 N, SD = 60, 0.03
 """Documents, and the deviation of a reading by another training sample: larger than the watch level allows for."""

@@ -140,7 +140,7 @@ def test_a_file_changes_one_margin_of_its_preset(tmp_path):
 
 @pytest.mark.parametrize(("controls", "multiplier"), [(10, 3.41), (20, 2.93)])
 def test_the_prediction_limit_of_ten_generations_is_that_of_the_literature(controls, multiplier):
-    """science.md 5.2, computed from the t distribution: alpha = .05, T = 10. From nine controls on nothing is assumed."""
+    """science.md 5.2, from the t distribution: alpha = .05, T = 10. From nine controls on nothing is assumed."""
     noise = SeedNoise(controls=controls, mean=0.0, sd=2.0)
     for watch in (0.01, 5.0):
         assert noise.limit(0.05 / 10, Direction.UP, watch=watch) == pytest.approx(2.0 * multiplier, abs=0.012)

@@ -255,8 +255,8 @@ def test_names_and_policies_cost_no_import_of_torch():
 def test_people_read_families_and_indicators_in_this_order():
     families = list(dict.fromkeys(built_in().values()))
     assert families == ["likelihood", "reverse", "diversity", "tails", "spread", "distance", "novelty", "genetics"]
-    assert list(built_in())[:9] == [
-        *("perplexity", "bits_per_byte", "tail_loss", "tail_token_loss", "cvar_loss"),
+    assert list(built_in())[:10] == [
+        *("perplexity", "bits_per_byte", "tail_loss", "tail_token_loss", "tail_gap", "cvar_loss"),
         *("worst_slice_loss", "entropy", "own_perplexity", "founder_perplexity"),
     ]
     in_rooms = {family: [name for name, room in built_in().items() if room == family] for family in families}

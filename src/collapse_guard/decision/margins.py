@@ -124,6 +124,12 @@ class Limits(NamedTuple):
 
 DRIFT = {
     "default": Margin(margin=0.10, watch=0.05),
+    "perplexity": Margin(margin=0.10, watch=0.03),
+    "reverse_perplexity": Margin(margin=0.10, watch=0.03),
+    "tail_gap": Margin(margin=0.10, watch=0.02),
+    "reverse_tail_loss": Margin(margin=0.10, watch=0.02),
+    "worst_slice_loss": Margin(margin=0.35, watch=0.05),
+    "worst_slice_reverse": Margin(margin=0.35, watch=0.05),
     "rare_coverage": Margin(margin=1.0, watch=0.5),
     "rare_mass": Margin(margin=1.0, watch=0.5),
     "effective_rank": Margin(margin=0.15, watch=0.075),

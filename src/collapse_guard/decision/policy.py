@@ -29,6 +29,7 @@ Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 DECIDES = (
     "perplexity",
     "tail_loss",
+    "tail_gap",
     "worst_slice_loss",
     "reverse_perplexity",
     "reverse_tail_loss",

@@ -22,6 +22,9 @@ class ScoredDocuments(NamedTuple):
     """The tail, frozen at the founder; None: nobody froze one."""
     slices: Mapping[str, str] | None = None
     """Id of each evaluation document -> its slice, "" for none; None: the wild type has no slices."""
+    rarity: Mapping[str, float] | None = None
+    """Id of each evaluation document -> how rare it is: nats per token of a small model fitted on the pool; None: it is
+    not known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +49,14 @@ class Rates:
     """Documents that a comparison needs at least; None: as the class declares."""
     slices: tuple[str, ...] = ()
     """d: the slice of each document, "" for none; empty where slices do not matter."""
+
+
+def none_known(n: int) -> str:
+    """Say that no scored document is one of the wild type, as a sentence."""
+    return (
+        f"none of the {n} scored documents is known as an evaluation document of the wild type: score them under their "
+        "content hashes (`wild_type.evaluation.hashes`)"
+    )
 
 
 def too_few(n: int, minimum: int, what: str = "documents") -> str:

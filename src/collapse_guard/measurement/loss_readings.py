@@ -27,6 +27,7 @@ def loss_readings(
     only: Collection[str] | None = None,
     *,
     slices: Mapping[str, str] | None = None,
+    rarity: Mapping[str, float] | None = None,
 ) -> list[Reading]:
     """Readings that losses on wild-type documents allow.
 
@@ -35,8 +36,9 @@ def loss_readings(
         tail: The tail, frozen at the founder; None: nothing is read that needs it.
         only: Names of indicators to read; None: all.
         slices: Id of each evaluation document -> its slice; None: nothing is read that needs slices.
+        rarity: Id of each evaluation document -> how rare it is; None: nothing is read that needs it.
     """
-    scored = ScoredDocuments(losses, tail, slices)
+    scored = ScoredDocuments(losses, tail, slices, rarity)
     rates = [(metric, metric.read(scored)) for metric in reading_of("losses", only)]
     return [document_reading(metric, found) for metric, found in rates if found is not None]
 

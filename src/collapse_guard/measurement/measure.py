@@ -20,6 +20,7 @@ from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.learning import learning_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
+from collapse_guard.measurement.refits import rarity_of_each
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
 from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
 from collapse_guard.measurement.sample_readings import (
@@ -110,7 +111,8 @@ def measure(
     if evidence.losses is None:
         readings = []
     else:
-        readings = loss_readings(evidence.losses, stratum, selected, slices=slice_of_each(wild_type))
+        rarity = rarity_of_each(wild_type) if wild_type.kind == "text" and "tail_gap" in selected else None
+        readings = loss_readings(evidence.losses, stratum, selected, slices=slice_of_each(wild_type), rarity=rarity)
     readings += [] if evidence.training_losses is None else [training_reading(evidence.training_losses)]
     readings += output_readings(evidence, wild_type.group_samples, selected)
     readings += of_samples(wild_type, evidence, selected)

@@ -14,19 +14,17 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.corpus.kneser_ney import KneserNey, Ngrams
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.instruments import Instruments, instruments
-from collapse_guard.measurement.stratum import freeze_tail
-from collapse_guard.records import TailStratum
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
 
-REFITS = 8
-"""Draws of the pool that the small model is fitted on."""
+REFITS = 24
+"""Draws of the pool that the small model is fitted on: the spread over them is known to a seventh."""
 POOL_BYTES = 1 << 23
 """Text of the pool that draws are taken from: some two million tokens."""
 _SEED = 16
 
 
-class Refits(NamedTuple):
+class Draws(NamedTuple):
     """The small model, fitted on draws of the pool: what another sample of real text does to every document."""
 
     nll: FloatArray
@@ -37,8 +35,8 @@ class Refits(NamedTuple):
     """Discounts of the small model, frozen: those of samples would vanish where samples are copies."""
 
 
-def pool_refits(wild_type: WildType, tokens: int) -> Refits:
-    r"""Fit the small model on 8 draws of the pool, each of documents in random order, cut to exactly so many tokens.
+def pool_refits(wild_type: WildType, tokens: int) -> Draws:
+    r"""Fit the small model on 24 draws of the pool, each of documents in random order, cut to exactly so many tokens.
 
     Draws without replacement of a share f of the pool have 1 - f of the variance of draws of fresh documents
     (Cochran 1977, Sampling techniques, section 2.6), so `inflation` is 1 / (1 - f).
@@ -57,11 +55,11 @@ def pool_refits(wild_type: WildType, tokens: int) -> Refits:
     name = f"refits-{tokens}"
     made = _made.of((wild_type.fingerprint, name), lambda: dict(wild_type.kept(name, make)))
     share = tokens / pool_tokens(wild_type)
-    return Refits(made["nll"], 1.0 / (1.0 - share), tuple(made["discounts"].tolist()))
+    return Draws(made["nll"], 1.0 / (1.0 - share), tuple(made["discounts"].tolist()))
 
 
-def rare_documents(wild_type: WildType) -> TailStratum:
-    """The tenth of the evaluation documents that the small model finds hardest after the pool; no generation chose it.
+def rarity_of_each(wild_type: WildType) -> dict[str, float]:
+    """Id of each evaluation document -> nats per token of the small model after the pool; no generation chose it.
 
     Args:
         wild_type: Of texts.
@@ -71,7 +69,8 @@ def rare_documents(wild_type: WildType) -> TailStratum:
         return {"nll": small_model(wild_type, pool_ids(wild_type)).nll(evaluation_ngrams(wild_type))}
 
     made = _made.of((wild_type.fingerprint, "rare"), lambda: dict(wild_type.kept("rare", make)))
-    return freeze_tail(losses_of(wild_type, made["nll"]))
+    losses = losses_of(wild_type, made["nll"])
+    return dict(zip(losses.documents, losses.rates.tolist(), strict=True))
 
 
 def small_model(wild_type: WildType, ids: Sequence[IntArray], discounts: Sequence[float] | None = None) -> KneserNey:

@@ -15,27 +15,28 @@ import numpy as np
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.base import Indicator, reading_of
-from collapse_guard.indicators.rates import ScoredDocuments
+from collapse_guard.indicators.rates import Rates, ScoredDocuments
 from collapse_guard.measurement.loss_readings import document_reading
 from collapse_guard.measurement.refits import (
     evaluation_ngrams,
     losses_of,
     pool_refits,
     pool_tokens,
-    rare_documents,
+    rarity_of_each,
     small_model,
 )
 from collapse_guard.measurement.replicates import groups_of_units
 from collapse_guard.measurement.sample_readings import all_empty
 from collapse_guard.measurement.samples import TextSamples
-from collapse_guard.records import Reading
+from collapse_guard.records import Reading, Refits
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.slices import slice_of_each
 
 BUDGETS = tuple(1024 << k for k in range(11))
 """Tokens in a part: 1,024 to a million."""
-N_PARTS = 2
-"""Parts that the founder's samples must fill; a later generation must fill one."""
+N_PARTS = 4
+"""Parts that the founder's samples must fill; a later generation must fill one. Fewer and larger parts show more of a
+change and as much more noise, and leave the spread between parts unknown."""
 MOST_PARTS = 8
 """Parts that are used at most: more of them would cost more and move little."""
 SMALLEST_SHARE = 2
@@ -66,7 +67,7 @@ def reverse_losses(wild_type: WildType, samples: Sequence[IntArray], tokens: int
     Args:
         wild_type: Of texts.
         samples: Token ids of each sample; their order does not matter.
-        tokens: Tokens in a part, as at the founder. None: as many as two parts and half of the pool allow.
+        tokens: Tokens in a part, as at the founder. None: as many as four parts and half of the pool allow.
     """
     budget = fitting_budget(wild_type, samples) if tokens is None else tokens
     minimum = N_PARTS if tokens is None else 1
@@ -89,7 +90,7 @@ def reverse_losses(wild_type: WildType, samples: Sequence[IntArray], tokens: int
 
 
 def fitting_budget(wild_type: WildType, samples: Sequence[IntArray]) -> int:
-    """The largest budget of which the samples fill two parts and the pool has twice as much; at least the smallest."""
+    """The largest budget of which the samples fill four parts and the pool has twice as much; at least the smallest."""
     available, pool = sum(map(len, samples)), pool_tokens(wild_type)
     for budget in reversed(BUDGETS):
         fits = available >= N_PARTS * budget and pool >= SMALLEST_SHARE * budget
@@ -145,12 +146,37 @@ def _readings(wild_type: WildType, metrics: Sequence[type[Indicator]], nll: Floa
         if rates is None:
             continue
         parts = tuple(float(metric.read(_scored(wild_type, part)).value) for part in nll)
-        readings.append(document_reading(metric, rates).model_copy(update={"parts": parts, "budget": budget}))
+        facts = {"parts": parts, "budget": budget, "refits": _refits(wild_type, metric, budget, len(parts))}
+        readings.append(document_reading(metric, rates).model_copy(update=facts))
     return readings
 
 
+def _refits(wild_type: WildType, metric: type[Indicator], budget: int, n_parts: int) -> Refits:
+    """What other draws of the pool, as many as there are parts, do to a reading of this indicator."""
+    draws = pool_refits(wild_type, budget)
+    read = [metric.read(_scored(wild_type, nll)) for nll in draws.nll]
+    scale = math.sqrt(draws.inflation / n_parts)
+    values = [metric.scale.effect_between(one.value, read[0].value) for one in read]
+    names = sorted(set(read[0].slices) - {""})
+    contrasts = np.array([[_contrast(one, name) for name in names] for one in read])
+    return Refits(
+        n=len(read),
+        sd=scale * float(np.std(values, ddof=1)),
+        by_slice={name: scale * float(np.std(contrasts[:, i], ddof=1)) for i, name in enumerate(names)},
+    )
+
+
+def _contrast(rates: Rates, name: str) -> float:
+    """Rate of a slice, less that of all other documents."""
+    inside = np.array(rates.slices) == name
+    of_slice, of_others = (float(rates.sums[side].sum() / rates.units[side].sum()) for side in (inside, ~inside))
+    return of_slice - of_others
+
+
 def _scored(wild_type: WildType, nll: FloatArray) -> ScoredDocuments:
-    return ScoredDocuments(losses_of(wild_type, nll), rare_documents(wild_type), slice_of_each(wild_type))
+    return ScoredDocuments(
+        losses_of(wild_type, nll), None, slices=slice_of_each(wild_type), rarity=rarity_of_each(wild_type)
+    )
 
 
 def lack_of_pool(wild_type: WildType, budget: int) -> str:

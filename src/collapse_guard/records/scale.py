@@ -41,6 +41,15 @@ class EffectScale(StrEnum):
         """The value that a mean of replicates stands for."""
         return _exp(mean) if self is EffectScale.EXPONENTIAL else mean
 
+    def effect_between(self, value: float, reference: float) -> float:
+        """The effect that takes one value to another.
+
+        Example:
+            >>> round(EffectScale.LOG_RATIO.effect_between(2.21, 2.0), 3), EffectScale.LOG.effect_between(3.5, 3.0)
+            (0.1, 0.5)
+        """
+        return math.log(value / reference) if self.is_relative else value - reference
+
     def moved(self, value: float, effect: float) -> float:
         """The value that lies an effect away from another."""
         return value * _exp(effect) if self.is_relative else value + effect

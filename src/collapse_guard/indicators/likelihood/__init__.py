@@ -3,5 +3,6 @@
 from collapse_guard.indicators.likelihood.documents import *
 from collapse_guard.indicators.likelihood.logits import *
 from collapse_guard.indicators.likelihood.nats import *
+from collapse_guard.indicators.likelihood.rarity import *
 from collapse_guard.indicators.likelihood.slices import *
 from collapse_guard.indicators.likelihood.tokens import *

@@ -15,14 +15,10 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
-from collapse_guard.indicators.rates import Rates, ScoredDocuments
+from collapse_guard.indicators.rates import Rates, ScoredDocuments, none_known
 from collapse_guard.records import EffectScale
 from collapse_guard.wildtype.slices import FEWEST_DOCUMENTS
 
-_NONE_KNOWN = (
-    "none of the {n} scored documents is known as an evaluation document of the wild type: score them under their "
-    "content hashes (`wild_type.evaluation.hashes`) to tell slices apart"
-)
 _TOO_SMALL = "no slice has {fewest} scored documents beside those of another: score more evaluation documents"
 
 
@@ -133,7 +129,7 @@ class WorstSliceLoss(LikelihoodIndicator):
             sums=chosen.nll,
             units=chosen.n_tokens,
             slices=names,
-            problem=problem if known else _NONE_KNOWN.format(n=len(losses)),
+            problem=problem if known else none_known(len(losses)),
         )
 
     def update(self, nats: Tensor, n_tokens: Tensor, slices: Tensor) -> None:
