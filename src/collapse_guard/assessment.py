@@ -72,8 +72,11 @@ def assess(
     Raises:
         FingerprintMismatchError: Its founder was measured against another wild type.
         InputError: The evidence does not fit the wild type.
+        PolicyError: The policy has a margin for a slice that the wild type does not have.
     """
     policy = policy or Policy()
+    if policy.slices:
+        policy.check_slices(() if wild_type.slices is None else wild_type.slices.names)
     generation = _stamp(generation or _next(history), wild_type, history)
     founder = founder_of(of_foundation(history, generation), generation)
     stratum = _stratum(evidence, founder, generation)
@@ -155,6 +158,8 @@ def replay(
         policy: What decides now.
         missing: As in `assess`.
     """
+    if stored and stored[-1].slices is not None:
+        policy.check_slices([one.name for one in stored[-1].slices.shares])
     decided: list[Assessment] = []
     for assessment in stored:
         decided.append(reassess(assessment, history=decided, policy=policy, missing=missing))

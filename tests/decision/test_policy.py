@@ -17,7 +17,7 @@ from scipy import stats
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import PRESETS, Policy
 from collapse_guard.errors import PolicyError
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 def write(tmp_path, text):
@@ -84,6 +84,12 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
             r"`preset` must be strict, default, lenient, but got 'sttrict': did you mean `strict`\?",
         ),
         ('preset = ["strict"]', r"line 1: `preset` must be strict, default, lenient, but got \['strict'\]"),
+        ("[slices]\nspanish = { margn = 0.3 }", r"line 2: unknown key `slices.spanish.margn`: did you mean `margin`\?"),
+        (
+            '[slices."tax, income"]\nmargin = 0.1\nwatch = 0.2',
+            r"`watch` must be at most `margin` \(0.1\), but got 0.2",
+        ),
+        ("[slices]\nspanish = { margin = 'wide' }", r"line 2: `slices.spanish.margin`: .*got 'wide'"),
         ("rotate_folds = 1", r"line 1: `rotate_folds`: .*greater than or equal to 2, got 1"),
         ('accumulate = "sum"', "line 1: `accumulate`"),
         ('accumulate = """\nsum"""\nalpha = 0.1', "line 1: `accumulate`"),
@@ -96,6 +102,20 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
 def test_a_bad_file_is_refused_with_line_key_and_nearest_name(tmp_path, text, message):
     with pytest.raises(PolicyError, match=message):
         Policy.load(write(tmp_path, text))
+
+
+def test_a_slice_may_have_a_margin_of_its_own(tmp_path):
+    text = '[slices."tax, income"]\nmargin = 0.3\n[slices.es]\nmargin = 0.2\nwatch = 0.15\n'
+    policy, names = Policy.load(write(tmp_path, text)), ("tax, income", "es", "en")
+    limits = {name: policy.slice_limits("worst_slice_loss", name, scale=EffectScale.LOG) for name in names}
+    assert limits["tax, income"][:2] == pytest.approx((math.log(1.3), math.log(1.15)))
+    assert limits["es"][:2] == pytest.approx((math.log(1.2), math.log(1.15)))
+    usual = policy.margin("worst_slice_loss", "founder").effects(EffectScale.LOG)
+    assert limits["en"][:2] == pytest.approx(usual)
+    policy.check_slices(["en", "es", "tax, income"])
+    with pytest.raises(PolicyError, match=r"`slices` names `es`, which is no slice .*did you mean `esp`\?"):
+        Policy(slices={"es": {"margin": 0.2}}).check_slices(["en", "esp"])
+    Policy().check_slices([])
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -294,13 +314,16 @@ def test_one_indicator_has_the_whole_of_alpha_to_itself():
     assert seeds == noise.limit(policy.alpha / policy.horizon, Direction.DOWN, watch=math.log1p(0.075))
 
 
-@pytest.mark.parametrize(("setting", "default", "other"), [("lowest_perplexity", 1.5, 1.2), ("watch_alpha", 0.1, 0.05)])
+@pytest.mark.parametrize(
+    ("setting", "default", "other"),
+    [("lowest_perplexity", 1.5, 1.2), ("watch_alpha", 0.1, 0.05), ("slices", {}, {"es": {"margin": 0.2}})],
+)
 def test_what_came_later_is_part_of_the_fingerprint_only_where_it_is_set(setting, default, other):
     assert Policy(**{setting: default}).fingerprint == Policy().fingerprint
     assert Policy(**{setting: other}).fingerprint != Policy().fingerprint
 
 
 def test_the_fingerprint_of_an_older_policy_is_that_of_the_settings_that_it_had():
-    older = Policy().model_dump(mode="json", exclude={"tasks", "lowest_perplexity", "watch_alpha"})
+    older = Policy().model_dump(mode="json", exclude={"tasks", "slices", "lowest_perplexity", "watch_alpha"})
     recorded = hashlib.blake2b(json.dumps(older, sort_keys=True).encode(), digest_size=8).hexdigest()
     assert Policy.model_validate(older).fingerprint == recorded

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from collapse_guard.assessment import assess
+from collapse_guard.assessment import assess, replay
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import PolicyError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.measurement.measure import measure
@@ -46,7 +47,7 @@ def test_the_value_is_the_largest_difference_to_all_others_and_every_document_is
     of = np.array(list(slices.values()))
     expected = max(rates[of == name].mean() - rates[of != name].mean() for name in ("sea", "court"))
     assert reading.value == pytest.approx(expected)
-    assert reading.slices == tuple(slices.values())
+    assert reading.slices == tuple(name if name in ("sea", "court") else "" for name in slices.values())
     assert reading.keys == losses.documents
     assert reading.replicates == pytest.approx(rates)
     assert (reading.scale, reading.unit, reading.group) == ("log", "nats per token", "document")
@@ -86,7 +87,8 @@ def test_a_fold_keeps_the_slice_of_each_document(rng, documents, slices):
     readings = read(losses_of(rng, documents), slices)
     fold = on_fold(readings, 1, Policy(rotate_folds=2))[NAME]
     assert 0 < len(fold.keys) < 120
-    assert fold.slices == tuple(slices[key] for key in fold.keys)
+    whole = dict(zip(readings[NAME].keys, readings[NAME].slices, strict=True))
+    assert fold.slices == tuple(whole[key] for key in fold.keys)
     assert on_fold(readings, 1, Policy(rotate_folds=2))["perplexity"].slices == ()
 
 
@@ -167,3 +169,12 @@ def test_an_assessment_keeps_it_and_later_generations_do_without(rng, sliced):
     assert founder.slices == slice_coverage(sliced, samples)
     assert Assessment.from_dict(founder.to_dict()).slices == founder.slices
     assert founder.abridged().slices is None
+
+
+def test_a_margin_for_a_slice_that_the_wild_type_does_not_have_is_refused(rng, sliced):
+    evidence = Evidence(samples=written(rng, ["sea"] * 90))
+    founder = assess(sliced, evidence, policy=Policy(slices={"court": {"margin": 0.3}}))
+    wrong = Policy(slices={"curt": {"margin": 0.3}})
+    for decide in (lambda: assess(sliced, evidence, policy=wrong), lambda: replay([founder], wrong)):
+        with pytest.raises(PolicyError, match=r"`slices` names `curt`, which is no slice .* did you mean `court`"):
+            decide()

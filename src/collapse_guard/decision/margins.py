@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from collapse_guard.arguments import is_number
 from collapse_guard.comparison.chance import Spread, moderated, quantile
 from collapse_guard.records import Direction, EffectScale
 
@@ -55,6 +56,22 @@ class TaskMargin(Margin):
     """Acceptable fall of the mean score; a rise, where lower is better."""
     watch: Annotated[float, Field(gt=0.0)] = 0.02
     """Fall from which on the verdict is WATCH; at most `margin`."""
+
+
+class SliceMargin(Margin):
+    """How much worse one kind of document may get beyond all others; the watch level is half, unless it is given.
+
+    Example:
+        >>> SliceMargin(margin=0.2)
+        SliceMargin(margin=0.2, watch=0.1)
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _watch_is_half(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "watch" in given or not is_number(given.get("margin")):
+            return given
+        return {**given, "watch": given["margin"] / 2}
 
 
 class SeedNoise(Setting):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
 from collapse_guard.comparison.sequential import generation_share, spending_share
 from collapse_guard.decision.alerts import AlertRule
-from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, TaskMargin
+from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, SliceMargin, TaskMargin
 from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
 from collapse_guard.records import Direction, EffectScale, Share
@@ -130,6 +131,9 @@ class Policy(Setting):
     """Margins against the founder, by indicator; "default" for the others. Merged over the built-in ones."""
     distance: dict[str, Margin] = Field(default_factory=dict, validate_default=True)
     """Margins against the wild type, for the founder. Merged over the built-in ones."""
+    slices: dict[str, SliceMargin] = Field(default_factory=dict)
+    """Margins of single slices of the wild type, by name, of how much worse each may get beyond all others; the others
+    have those of `worst_slice_loss` and `worst_slice_reverse`."""
     seed_noise: dict[str, SeedNoise] = Field(default_factory=dict)
     """Seed noise by indicator, as measured by `collapse-guard calibrate`; the margin of drift is never below its limit.
     Empty: not measured, and the verdict says so."""
@@ -229,7 +233,7 @@ class Policy(Setting):
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any setting."""
         # A policy that does not use what came later has the fingerprint that it had before.
-        later = {"tasks": {}, "lowest_perplexity": 1.5, "watch_alpha": 0.10}
+        later = {"tasks": {}, "lowest_perplexity": 1.5, "watch_alpha": 0.10, "slices": {}}
         unused = {name for name, default in later.items() if getattr(self, name) == default}
         settings = json.dumps(self.model_dump(mode="json", exclude=unused), sort_keys=True)
         return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
@@ -257,9 +261,23 @@ class Policy(Setting):
         seeds = noise.limit(self.alpha / self.horizon / max(1, len(self.decides)), direction, watch=watch)
         return Limits(max(margin, seeds), max(watch, seeds), seeds=seeds)
 
-    def slice_limits(self, indicator: str, slice_: str, *, scale: EffectScale) -> Limits:  # noqa: ARG002
-        """Margin and watch level of one slice, as effects."""
-        return Limits(*self.margin(indicator, "founder").effects(scale), seeds=None)
+    def slice_limits(self, indicator: str, slice_: str, *, scale: EffectScale) -> Limits:
+        """Margin and watch level of one slice, as effects: its own, or those of the indicator."""
+        return Limits(*self.slices.get(slice_, self.margin(indicator, "founder")).effects(scale), seeds=None)
+
+    def check_slices(self, known: Collection[str]) -> None:
+        """Refuse margins of slices that a wild type does not have.
+
+        Args:
+            known: Names of those that it has.
+
+        Raises:
+            PolicyError: It names the first of them, and the nearest known name.
+        """
+        unknown = next((name for name in self.slices if name not in known), None)
+        if unknown is not None:
+            what = f"`slices` names `{unknown:.120}`, which is no slice of the wild type: {near(unknown, known)}"
+            raise PolicyError(what, ("slices", unknown))
 
     def watch_level(self, since_founder: int, look: int | None = None) -> float:
         """The part of `watch_alpha` that a generation may spend, by the rule of `alert_level`."""

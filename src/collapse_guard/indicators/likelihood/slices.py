@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -119,10 +120,10 @@ class WorstSliceLoss(LikelihoodIndicator):
             return None
         known = [place for place, document in enumerate(losses.documents) if document in slices]
         chosen = losses.take(known)
-        names = tuple(slices[document] for document in chosen.documents)
+        names = _large_enough([slices[document] for document in chosen.documents])
         number = {name: i for i, name in enumerate(sorted(set(names) - {""}))}
         value = worst_slice_loss(chosen.nll, chosen.n_tokens, [number.get(name, -1) for name in names])
-        problem = "" if _has_contrast(names) else _TOO_SMALL.format(fewest=FEWEST_DOCUMENTS)
+        problem = "" if set(names) - {""} and len(set(names)) > 1 else _TOO_SMALL.format(fewest=FEWEST_DOCUMENTS)
         return Rates(
             value=value,
             documents=chosen.documents,
@@ -148,7 +149,7 @@ class WorstSliceLoss(LikelihoodIndicator):
         return self._scalar(_largest(documents, sums, units, fewest=self.fewest))
 
 
-def _has_contrast(names: tuple[str, ...]) -> bool:
-    """Whether a slice has enough documents, and there are others."""
+def _large_enough(names: Sequence[str]) -> tuple[str, ...]:
+    """The slices of documents, "" for those of a slice that has too few of them."""
     counts = Counter(names)
-    return any(name and FEWEST_DOCUMENTS <= n < len(names) for name, n in counts.items())
+    return tuple(name if counts[name] >= FEWEST_DOCUMENTS else "" for name in names)
