@@ -81,7 +81,8 @@ def test_the_reason_names_the_slice_and_what_it_is_held_against():
     refits = Refits(n=24, sd=0.01, by_slice=dict.fromkeys("abcde", 0.02))
     history = []
     for t, rates in enumerate((founder, lost)):
-        one = reading(rates, "worst_slice_reverse", slices=labels, refits=refits)
+        shown = {"c": ("a lost document", "another one")}
+        one = reading(rates, "worst_slice_reverse", slices=labels, refits=refits, examples=shown)
         history.append(conclude(generation(t), {one.indicator: one}, {}, history=history, policy=SLICES))
     verdict, comparison = history[1].verdict, history[1].comparisons[0]
     assert verdict.severity is Severity.WATCH
@@ -89,6 +90,7 @@ def test_the_reason_names_the_slice_and_what_it_is_held_against():
     assert comparison.effect == pytest.approx(0.4, abs=0.03)
     assert "documents of the slice 'c' got harder than the others by +0.4" in verdict.reasons[0].sentence
     assert "the most of 5 slices" in verdict.reasons[0].sentence
+    assert "such as “a lost document” and “another one”" in verdict.reasons[0].sentence
     assert comparison.chance.slices == 4
 
 

@@ -43,13 +43,14 @@ class Drift:
             founder: Of its founder.
             deciding: Names of those that may decide.
         """
-        return [
+        compared = [
             self._compare(reading, founder[name], decides=name in deciding and name in self.policy.decides)
             for name, reading in readings.items()
             if name in founder and not obstacle(reading, founder[name])
         ]
+        return [comparison for comparison in compared if comparison is not None]
 
-    def _compare(self, reading: Reading, founder: Reading, *, decides: bool) -> Comparison:
+    def _compare(self, reading: Reading, founder: Reading, *, decides: bool) -> Comparison | None:
         name = reading.indicator
         chances = Chances(
             watch_level=self.watch_level,
@@ -74,13 +75,14 @@ class Drift:
         )
         return self._with_growth(compared)
 
-    def _worst_slice(self, reading: Reading, founder: Reading, chances: Chances, *, decides: bool) -> Comparison:
+    def _worst_slice(self, reading: Reading, founder: Reading, chances: Chances, *, decides: bool) -> Comparison | None:
+        """The slice with most harm; None where there are not two slices on both sides."""
         here, there = slice_readings(reading), slice_readings(founder)
         contrasts = {name: contrast_of(here[name], there[name]) for name in here if name in there}
         effects = {name: contrast.effect for name, contrast in contrasts.items()}
         errors = {name: contrast.standard_error for name, contrast in contrasts.items()}
         n = len(contrasts)
-        comparisons = {}
+        comparisons = dict[str, Comparison]()
         for name in contrasts:
             limits = self.policy.slice_limits(reading.indicator, name, scale=reading.scale)
             others = spread_between(effects, errors, name)
@@ -98,7 +100,11 @@ class Drift:
                     chances.of, reading, founder, watch=limits.watch, others=others, slice_=name, n_slices=n
                 ),
             )
-        return self._with_growth(worst_of(comparisons))
+        if not comparisons:
+            return None
+        worst = worst_of(comparisons)
+        shown = reading.examples.get(worst.slice, ())
+        return self._with_growth(worst.model_copy(update={"examples": shown}))
 
     def _with_growth(self, comparison: Comparison) -> Comparison:
         """Add whether the effect grows; of a slice, over the generations in which it was the worst one."""

@@ -43,7 +43,7 @@ from collapse_guard.records import Reading, TailStratum
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
-from collapse_guard.wildtype.slices import slice_of_each
+from collapse_guard.wildtype.slices import examples_of_each, slice_of_each
 
 NO_EMBEDDER = (
     "the wild type does not store its custom embedder: give it on loading, `WildType.load(path, embedder=...)`"
@@ -118,6 +118,9 @@ def measure(
     readings += of_samples(wild_type, evidence, selected)
     readings += _reverse(wild_type, evidence, selected, budget)
     readings += score_readings(scores, selected)
+    if any(reading.slices for reading in readings):
+        shown = {"examples": examples_of_each(wild_type)}
+        readings = [reading.model_copy(update=shown) if reading.slices else reading for reading in readings]
     return _in_order(readings, selected)
 
 

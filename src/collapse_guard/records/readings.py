@@ -56,6 +56,8 @@ class Reading(Record):
     """Identity of each replicate where it can be paired across generations (document ids); empty: not paired."""
     slices: tuple[str, ...] = ()
     """The slice of each replicate, "" for none, where slices of the wild type are told apart; empty elsewhere."""
+    examples: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Slice -> openings of two of its documents, where slices are told apart. Text from outside: escape it."""
     scale: EffectScale = EffectScale.LOG_RATIO
     """How two readings are compared, and how their difference is shown."""
     census: Census = ()

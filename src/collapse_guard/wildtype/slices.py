@@ -35,6 +35,8 @@ MOST_POOL = 4_000
 """Documents of the pool, chosen at random, that kinds are known by, beside those for evaluation."""
 _PER_SLICE = 2 * FEWEST_DOCUMENTS
 """Evaluation documents for each slice that is looked for."""
+_EXAMPLES, _OPENING = 2, 90
+"""Documents that stand for a slice, and characters of each that are shown."""
 _NAMED_BY = 3
 """Words in the name of a slice that was found."""
 
@@ -121,6 +123,28 @@ def slices_of(wild_type: WildType) -> Slices | None:
         return None
     made = wild_type.kept("slices", lambda: _arrays(_made(contents, wild_type.settings.seed)))
     return _slices(made) if made else None
+
+
+def examples_of_each(wild_type: WildType) -> dict[str, tuple[str, ...]]:
+    """Name of each slice -> the openings of two of its evaluation documents, on one line, for people.
+
+    Example:
+        >>> from collapse_guard import WildType
+        >>> texts = [f"document {i} of the wild type" for i in range(400)]
+        >>> wild_type = WildType.fit(texts, slices=["en", "es"] * 200, near_duplicate_threshold=1.0)
+        >>> [len(openings) for openings in examples_of_each(wild_type).values()]
+        [2, 2]
+    """
+    slices, found = wild_type.slices, dict[str, tuple[str, ...]]()
+    for number, name in enumerate(() if slices is None else slices.names):
+        places = np.flatnonzero(slices.of_evaluation == number)[:_EXAMPLES]  # type: ignore[union-attr]
+        found[name] = tuple(_opening(wild_type.evaluation[int(place)]) for place in places)
+    return found
+
+
+def _opening(text: str) -> str:
+    words = " ".join(text[: 4 * _OPENING].split())
+    return words if len(words) <= _OPENING else f"{words[: _OPENING - 1].rstrip()}…"
 
 
 def slice_of_each(wild_type: WildType) -> dict[str, str] | None:
