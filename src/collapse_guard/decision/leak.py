@@ -1,7 +1,7 @@
 """Leaks: whether a founder finds its evaluation documents harder than those that it was trained on, as it should.
 
 A model knows what it was trained on better than other documents of the same kind. If evaluation documents are shown to
-be less than a watch level of perplexity harder, the founder has seen them, or it remembers no single document: it is
+be less than 5% harder in perplexity, the founder has seen them, or it remembers no single document: it is
 underfit, or saw each one once among very many. Losses cannot tell these apart, so that is a WATCH, which says both.
 """
 
@@ -18,6 +18,9 @@ from collapse_guard.decision.plausibility import doubt
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import EffectScale, Generation, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
+
+LEAST_HARDER = 0.05
+"""So much harder, in perplexity, should documents be that a founder was not trained on."""
 
 
 class Gap(NamedTuple):
@@ -59,7 +62,7 @@ def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[
     Args:
         generation: The generation; only of the founder, which was trained on real data alone, anything is said.
         readings: Its readings.
-        policy: Its watch level of perplexity is the least that evaluation documents should be harder by.
+        policy: Its confidence, and the lowest perplexity that is plausible.
     """
     evaluation, training = readings.get("perplexity"), readings.get(TRAINING_PERPLEXITY)
     if not generation.is_founder or evaluation is None or training is None:
@@ -68,13 +71,12 @@ def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[
         why = one.problem or doubt({"perplexity": one}, {}, lowest=policy.lowest_perplexity)
         if why:
             return [_said(ReasonKind.NOT_READ, f"a leak cannot be looked for: of {what} documents, {why}")]
-    _, expected = policy.margin("perplexity", "founder").effects(EffectScale.EXPONENTIAL)
     gap = gap_of(evaluation, training, policy.confidence)
     harder = (
         f"the founder's perplexity of evaluation documents is {relative(gap.value)} beside that of training documents "
         f"({relative(gap.low)} to {relative(gap.high)})"
     )
-    if gap.high < expected:
+    if gap.high < EffectScale.EXPONENTIAL.effect_of(LEAST_HARDER):
         found = "easier" if gap.high < 0.0 else "hardly harder"
         return [
             _said(
