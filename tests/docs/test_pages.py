@@ -17,6 +17,7 @@ PAGES = (
     "input-files.md",
     "losses.md",
     "metrics-alone.md",
+    "slices.md",
     "task-scores.md",
     "what-is-checked.md",
     "words-and-columns.md",

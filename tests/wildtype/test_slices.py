@@ -158,12 +158,14 @@ def test_small_kinds_are_other_and_unlabelled_documents_are_of_none(topics: dict
     assert int((slices.of_evaluation < 0).sum()) == 100
 
 
-def test_a_text_of_two_kinds_is_of_the_first_by_the_alphabet_in_any_order() -> None:
+def test_a_text_of_two_kinds_is_of_the_first_by_the_alphabet_in_any_order(tmp_path: Path) -> None:
     texts = [f"document {i} of the wild type" for i in range(60)]
     rows = [(text, kind) for text in texts for kind in ("es", "en", "")]
     for order in (rows, rows[::-1]):
         wild_type = WildType.fit([text for text, _ in order], slices=[kind for _, kind in order])
         assert {name for labels in wild_type.contents.labels for name in labels} == {"en"}
+        # The fingerprint is that of what was kept: no file tells of a label that no document has.
+        assert WildType.load(wild_type.save(tmp_path / "wild")).fingerprint == wild_type.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,14 @@ from collapse_guard.records import Assessment
 from collapse_guard.report import sentences
 from collapse_guard.report.tables import Cell, Table
 
+_NONE = 1e-9
+"""A share of nothing, so that it may be divided by."""
+
 
 def table(assessment: Assessment, founder: Assessment | None = None) -> Table | None:
     """Each slice with its share of real text and of the samples, the one that is lacking most first.
+
+    Lacking is what the founder's samples had more of; without a founder, real text.
 
     Args:
         assessment: The generation.
@@ -24,7 +29,8 @@ def table(assessment: Assessment, founder: Assessment | None = None) -> Table | 
     before = None if founder is None or founder.slices is None else founder.slices
     at_founder = {} if before is None else {one.name: one.samples for one in before.shares}
     columns = ("kind of document", "evaluation documents", "in real text", "in the samples")
-    ordered = sorted(coverage.shares, key=lambda one: (one.samples / one.real if one.real else 1.0, one.name))
+    expected = {one.name: at_founder.get(one.name, one.real) for one in coverage.shares}
+    ordered = sorted(coverage.shares, key=lambda one: (one.samples / max(expected[one.name], _NONE), one.name))
     rows = [
         (
             Cell(text=sentences.one_line(one.name) or sentences.MISSING),
