@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from collapse_guard import assess
+from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Scores
 from collapse_guard.wildtype import WildType
 
@@ -20,6 +21,7 @@ LOSSES = Losses(
     entropy=[0.5, 0.25, np.inf],
     token_nll=(np.array([0.5, 0.5]), np.zeros(3), np.full(4, np.nan)),
 )
+BEFORE_PROMPTS = "569f9247efdac042a226598e97dfb998"
 VECTORS = np.arange(12.0).reshape(4, 3)
 WHOLE = Evidence(
     samples=["We", "the people", ""],
@@ -29,6 +31,8 @@ WHOLE = Evidence(
     founder_losses=Losses(documents=("0", "1"), nll=[1.0, 2.0], n_tokens=[1, 2]),
     training_losses=Losses(documents=("0", "1"), nll=[1.0, 2.0], n_tokens=[1, 2]),
     scores={"facts": {"x": 1.0, "y": 0.5}, "code": [0.0, 1.0]},
+    prompts=["Who?", "Who?", "Why?"],
+    truncated=[True, False, None],
 )
 
 
@@ -42,9 +46,15 @@ def flipped(values: np.ndarray, place: int = 0) -> np.ndarray:
 OTHERS = {
     "another text": replace(WHOLE, samples=["We", "the people", "."]),
     "texts cut elsewhere": replace(WHOLE, samples=["Wethe", " people", ""]),
+    "another prompt": replace(WHOLE, prompts=["Who?", "Why?", "Why?"]),
+    "no prompts": replace(WHOLE, prompts=None),
+    "another sample that was cut": replace(WHOLE, truncated=[False, True, None]),
+    "nobody knows which were cut": replace(WHOLE, truncated=None),
     "another order of samples": replace(WHOLE, samples=["the people", "We", ""]),
-    "one sample more": replace(WHOLE, samples=["We", "the people", "", ""]),
-    "no samples": replace(WHOLE, samples=None),
+    "one sample more": replace(
+        WHOLE, samples=["We", "the people", "", ""], prompts=[*WHOLE.prompts, ""], truncated=[*WHOLE.truncated, False]
+    ),
+    "no samples": replace(WHOLE, samples=None, prompts=None, truncated=None),
     "a bit of an embedding": replace(WHOLE, embeddings=flipped(VECTORS[:3])),
     "embeddings in single precision": replace(WHOLE, embeddings=VECTORS[:3].astype(np.float32)),
     "no losses": replace(WHOLE, losses=None),
@@ -99,3 +109,33 @@ def test_an_assessment_carries_the_digest_of_what_it_was_given():
     wild_type = WildType.fit([f"document {i} of the wild type" for i in range(60)])
     evidence = Evidence(samples=["document 1", "", "document 1"], sources={"samples": "samples.txt"})
     assert assess(wild_type, evidence).evidence == evidence.digest()
+
+
+def test_evidence_without_prompts_has_the_digest_of_the_time_before_there_were_any():
+    assert Evidence(samples=["We", "the people"]).digest() == BEFORE_PROMPTS
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ({"prompts": ["Who?"]}, r"`prompts` must be one for each of 2 samples, but got 1"),
+        ({"prompts": "Who?"}, r"`prompts` must be a sequence of texts, but got one str"),
+        ({"prompts": [[{"role": "user"}], "Who?"]}, r"`prompts` must be texts, but got \[\{.*join the messages"),
+        ({"truncated": [True]}, r"`truncated` must be one for each of 2 samples, but got 1"),
+        ({"truncated": [1, "length"]}, r"`truncated` must be True, False or None, but got 1"),
+    ],
+)
+def test_what_stands_beside_samples_must_fit_them(beside, message):
+    with pytest.raises(InputError, match=message):
+        Evidence(samples=["We", "the people"], **beside)
+
+
+def test_prompts_of_nothing_are_refused():
+    with pytest.raises(InputError, match=r"`prompts` must be one for each of 0 samples, but got 1"):
+        Evidence(prompts=["Who?"], losses=LOSSES)
+
+
+def test_columns_of_a_table_stand_beside_samples():
+    frame = pd.DataFrame({"text": ["We", "the"], "prompt": ["Who?", None], "cut": [True, None]})
+    evidence = Evidence(samples=frame, prompts=frame["prompt"], truncated=frame["cut"])
+    assert (evidence.prompts, evidence.truncated) == (["Who?", ""], [True, None])

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -226,6 +226,12 @@ class Evidence:
     embeddings: npt.NDArray[np.floating[Any]] | None = None
     """n d: embeddings of the samples; None: the wild type's frozen embedder makes them from the texts."""
 
+    prompts: Sequence[str] | None = None
+    """n: the prompt that each sample answers, which is no part of the sample; samples of one prompt are not
+    independent, and the same prompts are paired across generations. None: the samples start from nothing."""
+    truncated: Sequence[bool | None] | None = None
+    """n: whether each sample was cut at a limit of length, so that it has no end; None where that is not known,
+    which counts as not cut."""
     own_losses: Losses | None = None
     """Losses of the generation on its own samples; the documents are the numbers of the samples: "0", "1", ..."""
     founder_losses: Losses | None = None
@@ -247,10 +253,23 @@ class Evidence:
             names = ", ".join(f"`{name}`" for name in parts)
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
         object.__setattr__(self, "samples", texts_of("samples", several("samples", self.samples)))
+        for name, check in (("prompts", _prompt), ("truncated", _is_truncated)):
+            object.__setattr__(self, name, self._beside_samples(name, check))
         if self.scores is not None:
             object.__setattr__(self, "scores", {_task(name): Scores.of(given) for name, given in self.scores.items()})
         _check_numbers("own_losses", self.own_losses)
         _check_numbers("founder_losses", self.founder_losses)
+
+    def _beside_samples(self, name: str, check: Callable[[Any], Any]) -> list[Any] | None:
+        """A part that has one entry for each sample; raises InputError where it has not."""
+        given = getattr(self, name)
+        if given is None:
+            return None
+        values = [check(value) for value in texts_of(name, several(name, given))]
+        n = getattr(self.samples, "n_rows", None) or len(() if self.samples is None else self.samples)
+        if len(values) != n:
+            raise InputError(f"`{name}` must be one for each of {n:,} samples, but got {len(values):,}")
+        return values
 
     def digest(self) -> str:
         """32 hexadecimal digits of all that was collected: the same evidence has the same, wherever it was read from.
@@ -284,6 +303,11 @@ def _chunks(evidence: Evidence) -> Iterator[bytes]:
     if evidence.embeddings is not None:
         yield b"embeddings"
         yield from array_bytes(evidence.embeddings)
+    if evidence.prompts is not None:
+        yield b"prompts"
+        yield from map(text_bytes, evidence.prompts)
+    if evidence.truncated is not None:
+        yield f"truncated {evidence.truncated}".encode()
     for name in ("losses", "own_losses", "founder_losses", "training_losses"):
         losses = getattr(evidence, name)
         if losses is not None:
@@ -322,6 +346,22 @@ def _checked_items(items: Sequence[Any], n: int) -> tuple[str, ...]:
         twice = Counter(ids).most_common(1)[0][0]
         raise InputError(f"`items` must be unique, but {twice!r:.80} stands twice: give each item one score")
     return ids
+
+
+def _prompt(given: Any) -> str:
+    if isinstance(given, str):
+        return str(given)
+    raise InputError(f"`prompts` must be texts, but got {given!r:.80}: join the messages of a chat to one text")
+
+
+def _is_truncated(given: Any) -> bool | None:
+    if given is None or given == "":  # as what is missing in a column of a table
+        return None
+    if isinstance(given, bool | np.bool_):
+        return bool(given)
+    raise InputError(
+        f"`truncated` must be True, False or None, but got {given!r:.80}: say of each sample if it was cut"
+    )
 
 
 def _task(name: Any) -> str:

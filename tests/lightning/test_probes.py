@@ -73,8 +73,26 @@ def test_prompts_are_taken_in_turn_and_left_out(small, wild_type):
             return torch.eye(400)[ids] * 100
 
     prompts = [wild_type.tokenizer.decode([id_]) for id_ in (100, 200, 300)]
-    samples = collect(small(prompts=prompts, n_documents=0), Echo(), wild_type).samples
-    assert samples == [prompts[number % 3] * 6 for number in range(10)]
+    evidence = collect(small(prompts=prompts, n_documents=0), Echo(), wild_type)
+    assert evidence.samples == [prompts[number % 3] * 6 for number in range(10)]
+    assert evidence.prompts == [prompts[number % 3] for number in range(10)]
+    parts = [collect(small(prompts=prompts), Echo(), wild_type, rank=rank, world_size=3) for rank in range(3)]
+    assert small().merge(parts).prompts == evidence.prompts
+
+
+def test_samples_that_come_to_their_end_are_told_from_those_that_were_cut(small, wild_type):
+    """The first prompt is followed by the end, the second by itself."""
+    prompts = [wild_type.tokenizer.decode([id_]) for id_ in (100, 200)]
+    first, *_ = wild_type.tokenizer.encode(prompts[0]).ids[::-1]
+
+    class Ending(nn.Module):
+        def forward(self, ids):
+            return torch.eye(400)[torch.where(ids == first, 399, ids)] * 100
+
+    ending = small(prompts=prompts, n_documents=0, eos_token_id=399)
+    parts = [collect(ending, Ending(), wild_type, rank=rank, world_size=2) for rank in range(2)]
+    assert ending.merge(parts).truncated == [False, True] * 5
+    assert collect(small(n_documents=0), Ending(), wild_type).truncated is None
 
 
 def nats_of(module, prompt, ids):

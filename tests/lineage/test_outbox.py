@@ -137,7 +137,9 @@ def test_losses_on_samples_come_back_under_their_own_name(tmp_path, name):
 
 def test_evidence_that_was_kept_before_samples_were_scored_is_still_read(tmp_path):
     kept = save_pending(tmp_path, evidence=Evidence(samples=["a"]), request=request())
-    later = dict.fromkeys(("has_own_losses", "has_founder_losses", "has_training_losses", "digests"))
+    later = dict.fromkeys(
+        ("has_own_losses", "has_founder_losses", "has_training_losses", "has_prompts", "has_truncated", "digests")
+    )
     assert load_pending(rewritten(kept, **later)).evidence.own_losses is None
 
 
@@ -145,6 +147,15 @@ def test_parts_that_were_not_collected_stay_missing(tmp_path):
     back = round_trip(tmp_path, Evidence(embeddings=np.ones((2, 3))))
     assert back.samples is None
     assert back.losses is None
+
+
+@pytest.mark.parametrize("samples", [["a", "b", ""], [[5, 6], [7], []], np.zeros((3, 2))])
+def test_what_stands_beside_samples_comes_back(tmp_path, samples):
+    beside = {"prompts": ["Who?", "", "Who?"], "truncated": [True, None, False]}
+    back = round_trip(tmp_path, Evidence(samples=samples, **beside))
+    assert (back.prompts, back.truncated) == (beside["prompts"], beside["truncated"])
+    alone = round_trip(tmp_path, Evidence(samples=samples, prompts=beside["prompts"]))
+    assert (alone.prompts, alone.truncated) == (beside["prompts"], None)
 
 
 def test_names_of_files_come_back(tmp_path):

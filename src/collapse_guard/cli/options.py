@@ -98,6 +98,15 @@ class Submission:
         list[Path] | None,
         typer.Argument(metavar="SAMPLES", help=f"Samples of the generation: {TEXT_FILES}.", show_default=False),
     ] = None
+    prompt_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the prompt that each sample answers, named as --column is. Default: prompt, where there "
+            "is one.",
+            show_default=False,
+        ),
+    ] = None
     losses: Annotated[
         Path | None,
         file(

@@ -8,9 +8,11 @@ from typing import Any
 
 from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
-from collapse_guard.cli.texts import find_texts, read_texts
+from collapse_guard.cli.terminal import say_warning
+from collapse_guard.cli.texts import find_texts, read_all
 from collapse_guard.corpus.files import TextFiles
 from collapse_guard.corpus.losses import read_losses
+from collapse_guard.corpus.prompted import PromptedFiles
 from collapse_guard.corpus.scores import read_scores
 from collapse_guard.corpus.streams import shown_name
 from collapse_guard.decision.policy import Policy
@@ -90,6 +92,8 @@ def _evidence(submission: Submission, column: str) -> Evidence:
         name: read_losses(path, unit=unit, per=per) for name in names if (path := getattr(submission, name)) is not None
     }
     _check_unit(submission, losses)
+    if submission.prompt_column is not None and not submission.samples:
+        raise InputError("`--prompt-column` must be given with samples, but got none: give `SAMPLES`")
     if not (losses or submission.samples or submission.scores):
         raise InputError(
             "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
@@ -98,14 +102,27 @@ def _evidence(submission: Submission, column: str) -> Evidence:
     sources = {name: shown_name(getattr(submission, name).name) for name in losses}
     sources |= {f"scores {name}": shown_name(path.name) for name, path in _score_files(submission.scores).items()}
     evidence = Evidence(
-        samples=None if files is None else read_texts(files, column=column),
+        **({} if files is None else _samples(submission, files, column, sources)),
         scores=_scores(submission.scores),
-        sources=sources | ({} if files is None else {"samples": files.name}),
+        sources=sources,
         **losses,
     )
     _check_samples("--own-losses", evidence.own_losses, evidence.samples)
     _check_samples("--founder-losses", evidence.founder_losses, evidence.samples)
     return evidence
+
+
+def _samples(submission: Submission, files: TextFiles, column: str, sources: dict[str, str]) -> dict[str, Any]:
+    """Samples and what stands beside them in their files, the names of which are added to `sources`."""
+    read = PromptedFiles(files, column=column, prompt_column=submission.prompt_column)
+    samples = read_all(read, files)
+    sources |= {"samples": files.name, "prompts": f"{files.name}, column `{read.prompt_column}`"}
+    if read.without_prompt:
+        say_warning(
+            f"{read.without_prompt:,} of {len(samples):,} rows have no prompt in the column `{read.prompt_column}`: "
+            "they count as answers to one empty prompt"
+        )
+    return {"samples": samples, **read.beside}
 
 
 def _check_unit(submission: Submission, losses: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from collapse_guard.cli.terminal import say_warning
@@ -21,5 +21,10 @@ def find_texts(paths: Sequence[Path]) -> TextFiles:
 
 def read_texts(files: TextFiles, *, column: str) -> list[str]:
     """Read samples as `read_samples` does; who waits at a terminal sees how far it is."""
+    return read_all(stream_samples(files, column=column), files)
+
+
+def read_all(texts: Iterable[str], files: TextFiles) -> list[str]:
+    """The texts that are read from files; who waits at a terminal sees how far it is."""
     with waiting() as wait:
-        return list(wait.read(stream_samples(files, column=column), files))
+        return list(wait.read(texts, files))

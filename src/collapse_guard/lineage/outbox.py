@@ -4,6 +4,7 @@ A directory of its own per generation, written whole or not at all, without pick
 
     pending.json          what was asked for (`PendingRequest`)
     samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
+    beside.parquet        prompts of the samples (column `prompt`), and which were cut (column `truncated`)
     losses.parquet        losses on wild-type documents, one row per document
     training_losses.parquet                         losses on training documents, one row per document
     own_losses.parquet, founder_losses.parquet      losses on samples, one row per sample
@@ -47,6 +48,8 @@ WILD_TYPES = Path(".collapse_guard", "wild-types")
 """Where wild types that are nowhere else are kept beside it, by fingerprint."""
 
 _REQUEST, _SAMPLES, _ARRAYS = "pending.json", "samples.parquet", "arrays.safetensors"
+_BESIDE = "beside.parquet"
+_BESIDE_COLUMNS = {"prompts": ("prompt", pa.large_string()), "truncated": ("truncated", pa.bool_())}
 _LOSSES = {name: f"{name}.parquet" for name in ("losses", "own_losses", "founder_losses", "training_losses")}
 
 _LOSS_COLUMNS = {
@@ -60,7 +63,9 @@ _LOSS_COLUMNS = {
 
 
 _SCORES = "scores.parquet"
-_FILES = (_REQUEST, _SAMPLES, _ARRAYS, *_LOSSES.values(), _SCORES)
+_OPTIONAL = (*_LOSSES, "embeddings", "scores", *_BESIDE_COLUMNS)
+"""Parts of evidence of which pending.json says whether they are there."""
+_FILES = (_REQUEST, _SAMPLES, _BESIDE, _ARRAYS, *_LOSSES.values(), _SCORES)
 _SCORE_COLUMNS = {
     "task": pa.large_string(),
     "item": pa.large_string(),
@@ -112,6 +117,8 @@ class _Contents(Record):
     has_founder_losses: bool = False
     has_training_losses: bool = False
     has_embeddings: bool
+    has_prompts: bool = False
+    has_truncated: bool = False
     has_scores: bool = False
     sources: dict[str, str] | None = None
     digests: dict[str, str] = Field(default_factory=dict)
@@ -195,6 +202,9 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
         arrays["samples"] = np.ascontiguousarray(samples)
     elif kind != "none":
         pq.write_table(_sample_table(kind, samples), folder / _SAMPLES)
+    beside = _beside_table(evidence)
+    if beside.num_columns:
+        pq.write_table(beside, folder / _BESIDE)
     if evidence.embeddings is not None:
         arrays["embeddings"] = np.ascontiguousarray(evidence.embeddings)
     if arrays:
@@ -210,7 +220,7 @@ def _write(folder: Path, evidence: Evidence, request: PendingRequest) -> None:
         samples=kind,
         sources=None if evidence.sources is None else dict(evidence.sources),
         digests={file.name: _digest(file) for file in sorted(folder.iterdir())},
-        **{f"has_{name}": getattr(evidence, name) is not None for name in (*_LOSSES, "embeddings", "scores")},
+        **{f"has_{name}": getattr(evidence, name) is not None for name in _OPTIONAL},
     )
     (folder / _REQUEST).write_text(json.dumps(contents.to_dict(), indent=2), encoding="utf-8")
     for written in (*folder.iterdir(), folder):
@@ -230,6 +240,13 @@ def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
     if kind == "texts":
         return pa.table({"text": pa.array(samples, pa.large_string())})
     return pa.table({"ids": pa.array(samples, pa.large_list(pa.int64()))})
+
+
+def _beside_table(evidence: Evidence) -> pa.Table:
+    """What is known of each sample beside itself."""
+    columns = {name: getattr(evidence, part) for part, (name, _) in _BESIDE_COLUMNS.items()}
+    kinds = dict(_BESIDE_COLUMNS.values())
+    return pa.table({name: pa.array(values, kinds[name]) for name, values in columns.items() if values is not None})
 
 
 def _loss_table(losses: Losses) -> pa.Table:
@@ -297,6 +314,7 @@ def _read(folder: Path, contents: _Contents) -> Evidence:
         if contents.samples == "array"
         else _read_samples(folder / _SAMPLES, contents.samples),
         **losses,
+        **_read_beside(folder / _BESIDE, contents),
         embeddings=arrays["embeddings"] if contents.has_embeddings else None,
         scores=_read_scores(folder / _SCORES) if contents.has_scores else None,
         sources=contents.sources,
@@ -315,6 +333,12 @@ def _read_scores(path: Path) -> dict[str, Scores]:
         )
         for name, rows in tasks.items()
     }
+
+
+def _read_beside(path: Path, contents: _Contents) -> dict[str, Any]:
+    there = {part: name for part, (name, _) in _BESIDE_COLUMNS.items() if getattr(contents, f"has_{part}")}
+    table = read_arrow(path, list(there.values())) if there else {}
+    return {part: table[name].to_pylist() for part, name in there.items()}
 
 
 def _read_samples(path: Path, kind: SampleKind) -> Any:

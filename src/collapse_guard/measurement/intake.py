@@ -17,6 +17,7 @@ _CUT_SHARE = 0.02
 """Share of texts of exactly the greatest length from which on that length looks like a limit: lengths that nobody
 limits hardly ever meet at the greatest."""
 _CUT_TEXTS = 5
+_QUANTILES = (0.05, 0.25, 0.75, 0.95)
 
 
 def intake_of(wild_type: WildType, evidence: Evidence) -> tuple[Intake, ...]:
@@ -50,6 +51,7 @@ def texts_intake(texts: Sequence[str], tokens: Sequence[IntArray], **parts: Any)
     return Intake(
         different=len(set(texts)),
         median=float(np.median(lengths)) if lengths else None,
+        quantiles=tuple(np.quantile(lengths, _QUANTILES).tolist()) if lengths else (),
         longest=longest,
         longest_unit=unit,
         at_longest=at_longest,
@@ -75,6 +77,9 @@ def _parts(wild_type: WildType, evidence: Evidence) -> Iterator[Intake]:
         yield _of_samples(wild_type, evidence, sources.get("samples", ""))
     if evidence.embeddings is not None:
         yield _of_vectors("embeddings", evidence.embeddings, sources.get("embeddings", ""))
+    if evidence.prompts is not None:
+        source, prompts = sources.get("prompts", ""), evidence.prompts
+        yield Intake(part="prompts", unit="prompts", source=source, rows=len(prompts), different=len(set(prompts)))
     for name in ("losses", "own_losses", "founder_losses"):
         losses = getattr(evidence, name)
         if losses is not None:
@@ -88,9 +93,14 @@ def _of_samples(wild_type: WildType, evidence: Evidence, source: str) -> Intake:
         return _of_vectors("samples", evidence.samples, source)
     assert evidence.samples is not None  # noqa: S101
     samples: TextSamples = text_samples(wild_type, evidence.samples)
-    rows = len(samples) + samples.n_empty
-    parts = {"part": "samples", "unit": "texts", "source": source, "rows": rows, "empty": samples.n_empty}
+    parts: dict[str, Any] = {"part": "samples", "unit": "texts", "source": source}
+    parts |= {"rows": samples.n_rows, "empty": samples.n_empty, "truncated": _share_cut(evidence)}
     return texts_intake(samples.texts, samples.tokens, **parts)
+
+
+def _share_cut(evidence: Evidence) -> float | None:
+    ends = evidence.truncated
+    return sum(cut is True for cut in ends) / len(ends) if ends else None
 
 
 def _of_vectors(part: str, values: Any, source: str) -> Intake:

@@ -42,6 +42,17 @@ class TextSamples(Sequence[str]):
         """The contents that the order of samples depends on."""
         return [text.encode() for text in self.texts]
 
+    @property
+    def n_rows(self) -> int:
+        """Samples as they were given, with the empty ones."""
+        return len(self.texts) + self.n_empty
+
+    def of_rows(self, values: Sequence[Any]) -> list[Any]:
+        """What belongs to each text, of what was given for each sample, and behind that what belongs to empty ones."""
+        written = range(self.n_rows) if self.rows is None else self.rows.tolist()
+        empty = sorted(set(range(self.n_rows)) - set(written))
+        return [values[row] for row in (*written, *empty)]
+
     def __len__(self) -> int:
         """n."""
         return len(self.texts)
@@ -105,7 +116,7 @@ def tokenized(wild_type: WildType, evidence: Evidence) -> Evidence:
 
 def _of_rows(embeddings: Any, samples: TextSamples) -> Any:
     """Embeddings of the samples that are not empty, where one was given for each sample."""
-    if embeddings is None or samples.rows is None or len(embeddings) != len(samples) + samples.n_empty:
+    if embeddings is None or samples.rows is None or len(embeddings) != samples.n_rows:
         return embeddings
     return np.asarray(embeddings)[samples.rows]
 

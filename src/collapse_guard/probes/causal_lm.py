@@ -27,7 +27,8 @@ class CausalLMProbe:
 
     The samples are scored too: under the module itself (own_perplexity) and, if given, under the founder
     (founder_perplexity). They are scored as the drawn ids, after their prompts, under the whole distribution for any
-    decoding. The end of a sample is not scored, and samples without tokens are left out.
+    decoding. The end of a sample is not scored, and samples without tokens are left out. Their prompts are evidence
+    too, and, where the tokenizer has an id that ends a sample, so is which of them came to `max_new_tokens` without it.
 
     Where a batch does not fit into memory, half of it is tried, down to a single sample or window. The losses are those
     of the smaller batch size, and the samples are drawn with the same random numbers: they differ by rounding only.
@@ -45,7 +46,8 @@ class CausalLMProbe:
         temperature: As in `sampling.Decoding`.
         top_k: As in `sampling.Decoding`.
         top_p: As in `sampling.Decoding`.
-        prompts: Samples continue these in turn, and do not contain them; None: they start from nothing.
+        prompts: Samples continue these in turn, and do not contain them; None: they start from nothing. Give the same
+            ones in each generation, 20 or more, each for several samples (`docs/prompts.md`).
         batch_size: Most samples, or windows of documents, per forward. Samples depend on it, as on a seed.
         max_length: Largest number of ids per forward: longer documents are scored in windows, and longer prefixes lose
             their beginning.
@@ -98,6 +100,7 @@ class CausalLMProbe:
         self.n_samples, self.max_new_tokens = n_samples, max_new_tokens
         self.batch_size, self.max_length, self.n_documents = batch_size, max_length, n_documents
         self.score_samples, self.founder = score_samples, founder
+        self.prompts = None if prompts is None else [*_texts("prompts", prompts)]
         self._starts = [[self.codec.bos, *self.codec.encode(prompt)] for prompt in _texts("prompts", prompts)]
 
     def collect(
@@ -120,6 +123,8 @@ class CausalLMProbe:
             return Evidence(
                 losses=losses,
                 samples=[text for text, _ in samples],
+                prompts=self._prompts_of([sample for _, sample in samples]),
+                truncated=self._truncated([sample for _, sample in samples]),
                 own_losses=_sums_of(self._score(module, written)) if self.score_samples else None,
                 founder_losses=self._at_founder(written, device_of(module)),
             )
@@ -145,6 +150,18 @@ class CausalLMProbe:
             return None
         with placed(self.founder, device), untouched(self.founder):
             return _sums_of(self._score(self.founder, samples))
+
+    def _prompts_of(self, samples: Sequence[Document]) -> list[str] | None:
+        """What each sample continues, which its number tells."""
+        if self.prompts is None:
+            return None
+        return [self.prompts[int(sample.id) % len(self.prompts)] for sample in samples]
+
+    def _truncated(self, samples: Sequence[Document]) -> list[bool] | None:
+        """Whether each sample was cut; None where there is no id that would end one."""
+        if self.codec.eos is None:
+            return None
+        return [len(sample.tokens) == self.max_new_tokens for sample in samples]
 
     def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[tuple[str, Document]]:
         """Each sample as text, and as the ids to score, by its number among the samples of all ranks."""

@@ -20,8 +20,8 @@ class Intake(Record):
     """
 
     part: str
-    """Which part: "samples", "losses", "own_losses", "founder_losses", "embeddings", "documents", or a task."""
-    unit: Literal["texts", "vectors", "documents", "losses", "scores"]
+    """Which part of the evidence, such as "samples", "prompts", "losses", "embeddings" or "documents"; or a task."""
+    unit: Literal["texts", "vectors", "documents", "losses", "scores", "prompts"]
     """What its rows are."""
     source: str = ""
     """Name of the file or folder; empty where it came from Python."""
@@ -33,6 +33,10 @@ class Intake(Record):
     """Different ones among the rows that are not empty; None: not counted."""
     median: float | None = None
     """Median number of tokens of the rows that are not empty; columns, where they are vectors; None: not known."""
+    quantiles: tuple[float, ...] = ()
+    """Number of tokens that 5%, 25%, 75% and 95% of the rows that are not empty have at most; empty: not known."""
+    truncated: Share | None = None
+    """Share of the rows that were cut at a limit of length; None: nobody said."""
     longest: Count | None = None
     """Most words, characters or tokens that a text has, where many have just as many; None: there is no such limit."""
     longest_unit: str = ""
@@ -52,6 +56,8 @@ class Intake(Record):
             facts.append(what if self.median == 1 else f"{what}s")
         if self.longest is not None:
             facts.append(f"{self.at_longest:.0%} end at {self.longest:,} {self.longest_unit}")
+        if self.truncated is not None:
+            facts.append(f"{self.truncated:.0%} cut before their end")
         if self.mean_nats is not None:
             facts.append(f"{self.mean_nats:.3g} nats per token")
         return f"{self.source or self.part.replace('_', ' ')}: {', '.join(facts)}"
