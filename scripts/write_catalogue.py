@@ -36,6 +36,7 @@ EVIDENCE = {
     "words": "generated samples, as words",
     "texts": "generated samples, as texts",
     "whole": "all generated samples together",
+    "prompts": "generated samples, as token ids, and the prompts that they answer",
     "vectors": "vectors of the samples: embeddings, latents, images",
     "lineage": "this generation, and its parent, the founder or the wild type",
 }
@@ -95,7 +96,7 @@ def entry(metric: type[Indicator]) -> str:
     formula = pure_function(metric)
     text = inspect.getdoc(formula) or ""
     replicates = "groups" if metric.minimum_n == MINIMUM_GROUPS else "documents"
-    replicates = "samples" if metric.evidence == "whole" else replicates
+    replicates = {"whole": "samples", "prompts": "prompts"}.get(metric.evidence, replicates)
     definitions = "; ".join(f"{DEFINITIONS[number]} ({number})" for number in metric.definitions)
     facts = {
         "Unit": metric.unit,

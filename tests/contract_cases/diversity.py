@@ -26,6 +26,16 @@ def sequences(rng):
     return found
 
 
+def answers(rng):
+    """Sequences, each with one of four prompts in turn"""
+    return [(f"prompt {i % 4}", sequence) for i, sequence in enumerate(sequences(rng))]
+
+
+def ends(rng):
+    """Of a dozen samples two or more were cut, and four or more were not"""
+    return [True, True, *(rng.random(ITEMS - 6) < 0.3).tolist(), *[False] * 4]
+
+
 def texts(rng):
     """Words that come again, one text that stands there twice, two that differ in their end, and one of white space"""
     words = ["war", "and", "peace", "tax", "öl", "is", "the", "law"]
@@ -39,6 +49,46 @@ def as_list(items):
 
 def grams_of(ids, n):
     return [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+
+
+def as_prompted(items):
+    prompts, samples = zip(*items, strict=True)
+    return list(samples), list(prompts)
+
+
+def shared(here, there):
+    """The share of the pairs of tokens of one sample that another has too"""
+    pairs, others = (set(grams_of(sample.tolist(), 2)) for sample in (here, there))
+    return sum(pair in others for pair in pairs), len(pairs)
+
+
+def slow_within(items):
+    found = []
+    for prompt in {prompt for prompt, _ in items}:
+        samples = [sample for own, sample in items if own == prompt]
+        both = [shared(here, there) for i, here in enumerate(samples) for j, there in enumerate(samples) if i != j]
+        if both:
+            found.append(1 - sum(common for common, _ in both) / sum(size for _, size in both))
+    return math.fsum(found) / len(found)
+
+
+def slow_between(items):
+    found = []
+    prompts = {prompt for prompt, _ in items}
+    for here, there in ((here, there) for here in prompts for there in prompts if here != there):
+        both = [shared(one, other) for p, one in items for q, other in items if (p, q) == (here, there)]
+        found.append(1 - sum(common for common, _ in both) / sum(size for _, size in both))
+    return math.fsum(found) / len(found)
+
+
+def answered_as_at_first(items):
+    first = dict(reversed(items))
+    return [(prompt, first[prompt]) for prompt, _ in items]
+
+
+def answered_as_the_longest(items):
+    longest = max((sample for _, sample in items), key=len)
+    return [(prompt, longest) for prompt, _ in items]
 
 
 def ngrams(items, n):
@@ -200,5 +250,39 @@ CASES = {
         pure=diversity.empty_samples,
         slow=lambda items: sum(text.strip() == "" for text in items) / len(items),
         collapse=lambda items: [text if i % 2 else "\n" for i, text in enumerate(items)],
+    ),
+    "truncated_samples": Case(
+        metric=diversity.TruncatedSamples,
+        pure=diversity.truncated_samples,
+        items=ends,
+        batch=as_list,
+        slow=lambda items: sum(items) / len(items),
+        collapse=lambda items: [cut or i % 3 == 2 for i, cut in enumerate(items)],
+        tolerance=1e-12,
+    ),
+    "distinct_within_prompts": replace(
+        SELF_BLEU,
+        metric=diversity.DistinctWithinPrompts,
+        pure=diversity.distinct_within_prompts,
+        items=answers,
+        batch=as_prompted,
+        slow=slow_within,
+        collapse=answered_as_at_first,
+    ),
+    "distinct_between_prompts": replace(
+        SELF_BLEU,
+        metric=diversity.DistinctBetweenPrompts,
+        pure=diversity.distinct_between_prompts,
+        items=answers,
+        batch=as_prompted,
+        slow=slow_between,
+        collapse=answered_as_the_longest,
+    ),
+    "sample_length": replace(
+        SELF_BLEU,
+        metric=diversity.SampleLength,
+        pure=diversity.sample_length,
+        slow=lambda items: sum(map(len, items)) / len(items),
+        collapse=lambda items: [torch.cat([item, item]) for item in items],
     ),
 }

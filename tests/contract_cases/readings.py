@@ -11,7 +11,7 @@ from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.slices import slice_of_each
 
 WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
-N_SAMPLES = 120
+N_SAMPLES, N_PROMPTS = 120, 40
 
 
 def language(rng, n, exponent=1.0):
@@ -54,6 +54,8 @@ def evidence(rng, samples, *, rate, entropy, own, founder):
         losses=scored(rng, wild_type().evaluation.hashes, rate=rate, entropy=entropy),
         own_losses=scored(rng, numbers, rate=own, entropy=own),
         founder_losses=scored(rng, numbers, rate=founder, entropy=founder),
+        prompts=[f"prompt {i % N_PROMPTS}" for i in range(len(samples))],
+        truncated=[i % 10 == 0 for i in range(len(samples))],
     )
 
 
@@ -126,6 +128,18 @@ def learnt_in_part(rng):
     return collapsed(rng, rng.permutation(known)[: N_SAMPLES * 2 // 5].tolist() + noise)
 
 
+def repeated(rng):
+    """A prompt is always answered in the same way."""
+    return collapsed(rng, language(rng, N_PROMPTS) * (N_SAMPLES // N_PROMPTS))
+
+
+def endless(rng):
+    """Twice as long, and cut."""
+    written = language(rng, 2 * N_SAMPLES)
+    samples = [f"{first} {second}" for first, second in zip(written[::2], written[1::2], strict=True)]
+    return replace(collapsed(rng, samples), truncated=[i % 3 > 0 for i in range(N_SAMPLES)])
+
+
 def collapsed(rng, samples):
     return evidence(rng, samples, rate=4.0, entropy=1.5, own=1.5, founder=3.5)
 
@@ -135,6 +149,9 @@ COLLAPSES = {
     "worst_slice_loss": forgotten,
     "worst_slice_reverse": learnt_in_part,
     "empty_samples": silent,
+    "truncated_samples": endless,
+    "sample_length": endless,
+    "distinct_within_prompts": repeated,
     "homozygosity": common,
     "hill_index": common,
     "fixation_index": common,

@@ -58,7 +58,7 @@ def of_words(wild_type, rng, n):
 def of_texts(wild_type, rng, n):
     samples = texts(rng, n * SIZE, 8)
     groups = groups_of_samples([text.encode() for text in samples], SIZE, "samples")
-    groups = groups.of([[samples[i] for i in group] for group in groups.members])
+    groups = groups.of(lambda group: [samples[i] for i in group])
     return [*group_readings("samples", groups, instruments(wild_type), EVERY), *of_tokens(wild_type, rng, n)]
 
 
@@ -68,14 +68,20 @@ def of_vectors(wild_type, rng, n):
 
 
 def of_whole(wild_type, rng, n):
-    """Half of them empty, which only `empty_samples` counts: the others need n that are not."""
+    """Some of them empty, which few indicators count: the others need n that are not."""
     written = texts(rng, n, 8)
-    empty = [reading for reading in measure_texts(wild_type, written) if reading.indicator == "empty_samples"]
-    return [*(one for one in measure_texts(wild_type, [*written, "", " "]) if one.indicator != "empty_samples"), *empty]
+    of_all = ("empty_samples", "truncated_samples")
+    rows = [reading for reading in measure_texts(wild_type, written) if reading.indicator in of_all]
+    return [*(one for one in measure_texts(wild_type, [*written, "", " "]) if one.indicator not in of_all), *rows]
+
+
+def of_prompts(wild_type, rng, n):
+    samples = Evidence(samples=texts(rng, 2 * n, 8), prompts=[f"prompt {i // 2}" for i in range(2 * n)])
+    return measure(wild_type, samples).values()
 
 
 def measure_texts(wild_type, samples):
-    return measure(wild_type, Evidence(samples=samples)).values()
+    return measure(wild_type, Evidence(samples=samples, truncated=[True] * len(samples))).values()
 
 
 READINGS = {
@@ -86,6 +92,7 @@ READINGS = {
     "texts": of_texts,
     "vectors": of_vectors,
     "whole": of_whole,
+    "prompts": of_prompts,
 }
 
 
@@ -93,7 +100,7 @@ READINGS = {
 @pytest.mark.parametrize("name", [name for name, metric in all_indicators().items() if metric.evidence != "lineage"])
 def test_a_reading_needs_exactly_the_declared_minimum_of_replicates(wild_type, name):
     metric = all_indicators()[name]
-    if metric.evidence not in ("losses", "whole"):
+    if metric.evidence not in ("losses", "whole", "prompts"):
         assert metric.minimum_n == MINIMUM_GROUPS
     for n, usable in ((metric.minimum_n, True), (metric.minimum_n - 1, False)):
         rng = np.random.default_rng(1)

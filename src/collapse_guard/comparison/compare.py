@@ -14,6 +14,7 @@ from collapse_guard.comparison.betting import paired_e_value
 from collapse_guard.comparison.contrast import Contrast, beyond, interval, within
 from collapse_guard.comparison.paired import paired_difference, paired_log_ratio
 from collapse_guard.comparison.power import detectable, detectable_by_betting, samples_needed
+from collapse_guard.comparison.prompts import on_common_prompts
 from collapse_guard.comparison.rarefaction import rarefied_log_ratio
 from collapse_guard.comparison.two_sample import counted, two_sample_difference, two_sample_log_ratio
 from collapse_guard.errors import FOUND_ANEW, InputError
@@ -27,6 +28,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
     Paired readings must be of the same documents with the same token counts, unpaired ones of groups of the same
     size, and the baseline of a ratio must not be zero.
     """
+    reading, reference = on_common_prompts(reading, reference)
     name = reading.indicator
     for side, which in ((reading, "this generation"), (reference, "the baseline")):
         if not side.is_usable:
@@ -110,6 +112,7 @@ def compare(
     why_not = obstacle(reading, reference)
     if why_not:
         raise InputError(f"`reading` and `reference` cannot be compared: {why_not}")
+    reading, reference = on_common_prompts(reading, reference)
     contrast = contrast_of(reading, reference)
     alone = None if chance is None else chance(contrast)
     if alone is not None:
@@ -200,7 +203,8 @@ def contrast_of(reading: Reading, reference: Reading) -> Contrast:
     """Choose the method: paired where replicates have keys, two samples where not, shares of different samples."""
     if reading.census:
         here, there = _at_equal_size(reading, reference)
-        return rarefied_log_ratio(observed=here, reference=there)
+        inflated = (reading.by_prompts, reference.by_prompts)
+        return rarefied_log_ratio(observed=here, reference=there, inflated=inflated)
     if not reading.keys:
         two_sample = two_sample_log_ratio if reading.scale is EffectScale.LOG_RATIO else two_sample_difference
         return two_sample(

@@ -15,7 +15,7 @@ from collapse_guard.comparison.contrast import Contrast, studentised
 from collapse_guard.records.census import Census, size_of
 
 
-def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
+def rarefied_log_ratio(*, observed: Census, reference: Census, inflated: tuple[float, float] = (1.0, 1.0)) -> Contrast:
     r"""Log ratio of two shares of different samples at the size m of the smaller set.
 
     Of n samples, content i of which occurs n_i times, a random part of m has in expectation
@@ -32,6 +32,7 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
     Args:
         observed: Of this generation: (k, how many different samples there are k times).
         reference: Of the baseline.
+        inflated: How many times larger the variance of each side is, because samples are not independent.
 
     Example:
         >>> c = rarefied_log_ratio(observed=((3, 100),), reference=((1, 300),))
@@ -40,6 +41,7 @@ def rarefied_log_ratio(*, observed: Census, reference: Census) -> Contrast:
     """
     m = min(size_of(observed), size_of(reference))
     (x, v_x), (y, v_y) = (_share_and_variance(census, m) for census in (observed, reference))
+    v_x, v_y = inflated[0] * v_x, inflated[1] * v_y
 
     def statistic(hypothesis: float) -> float:
         ratio = math.exp(hypothesis)

@@ -136,7 +136,7 @@ def _power(comparison: Comparison) -> str:
 def _n(comparison: Comparison) -> str:
     unit = "replicates"
     if comparison.replicate:
-        single = comparison.replicate in ("document", "item", "sample")
+        single = comparison.replicate in ("document", "item", "prompt", "sample")
         unit = f"{comparison.replicate}s" if single else f"groups of {comparison.replicate}"
     if comparison.replicate.startswith("part "):
         unit = comparison.replicate.replace("part ", "parts ")

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 EvidenceKind = Literal[
-    "losses", "reverse", "learning", "outputs", "tokens", "words", "texts", "whole", "vectors", "scores", "lineage"
+    "losses",
+    "reverse",
+    "learning",
+    "outputs",
+    "tokens",
+    "words",
+    "texts",
+    "whole",
+    "prompts",
+    "vectors",
+    "scores",
+    "lineage",
 ]
 GroupKind = Literal["tokens", "words", "samples", "vectors"]
 KINDS: tuple[str, ...] = get_args(EvidenceKind)
@@ -123,6 +134,7 @@ class Indicator(Metric, ABC):
         | texts      | `read(group: TextGroup)`       | the same                                                 |
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
         | whole      | `read(whole: WholeSamples)`    | a `Census`, `Clusters`, or a number for each sample      |
+        | prompts    | `read(given: PromptedSamples)` | `Rates`: a number for each prompt, and of all            |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
         | reverse    | `read(scored: ScoredDocuments)`| the same, of losses under a model fitted on samples      |
         | learning   | `read(learnt: Learnt)`         | an `Interval` of real documents                          |

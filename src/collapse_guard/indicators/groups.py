@@ -41,7 +41,9 @@ def content_order(contents: Sequence[bytes]) -> IntArray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def equal_groups(sequences: Sequence[npt.ArrayLike], budget: int) -> list[list[IntArray]]:
+def equal_groups(
+    sequences: Sequence[npt.ArrayLike], budget: int, *, apart: IntArray | None = None
+) -> list[list[IntArray]]:
     """Fill groups of exactly `budget` units (tokens or words) with sequences in content order.
 
     The sequence that crosses the border of a group is cut there and its rest dropped, so no two groups share a
@@ -50,6 +52,8 @@ def equal_groups(sequences: Sequence[npt.ArrayLike], budget: int) -> list[list[I
     Args:
         sequences: 1-D integer ids; empty ones add nothing.
         budget: Units in a group, at least 1.
+        apart: Number of the prompt of each sequence: no two groups share a prompt, and what is left of one that fills a
+            group is dropped too. None: sequences of one prompt are spread over all groups.
 
     Returns:
         Groups, each a list of arrays whose lengths sum to `budget`.
@@ -63,25 +67,17 @@ def equal_groups(sequences: Sequence[npt.ArrayLike], budget: int) -> list[list[I
     """
     whole("budget", budget, least=1)
     arrays = [np.ascontiguousarray(sequence, dtype=np.int64) for sequence in sequences]
-    groups, group, room = [], [], budget
-    for i in content_order([array.tobytes() for array in arrays]):
-        part = arrays[i][:room]
-        if not len(part):
-            continue
-        group.append(part)
-        room -= len(part)
-        if not room:
-            groups.append(group)
-            group, room = [], budget
-    return groups
+    order, lengths = content_order([array.tobytes() for array in arrays]), list(map(len, arrays))
+    return [[arrays[i][:units] for i, units in group] for group in _filled(order, lengths, budget, apart)]
 
 
-def group_samples(contents: Sequence[bytes], size: int) -> list[IntArray]:
+def group_samples(contents: Sequence[bytes], size: int, *, apart: IntArray | None = None) -> list[IntArray]:
     """Cut samples into groups of exactly `size` in content order; the last group is dropped unless it is full.
 
     Args:
         contents: n: what the order goes by: the samples themselves.
         size: Samples in a group, at least 1.
+        apart: As in `equal_groups`.
 
     Returns:
         Groups, each the numbers of its samples.
@@ -94,8 +90,8 @@ def group_samples(contents: Sequence[bytes], size: int) -> list[IntArray]:
         [3, 3]
     """
     whole("size", size, least=1)
-    order = content_order(contents)
-    return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
+    groups = _filled(content_order(contents), [1] * len(contents), size, apart)
+    return [np.array([i for i, _ in group], dtype=np.int64) for group in groups]
 
 
 def samples_needed(sequences: Sequence[npt.ArrayLike], budget: int, n_groups: int) -> int | None:
@@ -145,6 +141,24 @@ def windows(sequences: Sequence[npt.NDArray[Any]], length: int) -> list[npt.NDAr
         for start in range(0, len(sequence), length)
         if not start or 2 * (len(sequence) - start) >= length
     ]
+
+
+def _filled(
+    order: IntArray, lengths: Sequence[int], budget: int, apart: IntArray | None
+) -> list[list[tuple[int, int]]]:
+    """Full groups: the places of their sequences, each with how many of its units are in the group."""
+    prompts = np.arange(len(order)) if apart is None else apart
+    groups, group, room, closed = [], [], budget, -1
+    for i in order if apart is None else order[np.argsort(apart[order], kind="stable")]:
+        units = min(lengths[i], room)
+        if not units or prompts[i] == closed:
+            continue
+        group.append((int(i), units))
+        room -= units
+        if not room:
+            groups.append(group)
+            group, room, closed = [], budget, int(prompts[i])
+    return groups
 
 
 def _hash(content: bytes, occurrence: int) -> bytes:

@@ -66,6 +66,20 @@ class TextGroup(Shared):
 
 
 @dataclass(frozen=True, eq=False)
+class PromptedSamples(Shared):
+    """All samples of text that are not empty, and the prompts that they answer."""
+
+    tokens: Sequence[IntArray]
+    """n: token ids of each sample."""
+    prompts: IntArray
+    """n: number of the prompt of each sample."""
+    keys: Sequence[str]
+    """A hash of each prompt, by its number."""
+    instruments: Instruments
+    """Instruments of the wild type."""
+
+
+@dataclass(frozen=True, eq=False)
 class VectorGroup(Shared):
     """`group_samples` vectors: embeddings of samples, or samples that are rows."""
 

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.indicators.instruments import Instruments, Shared
 from collapse_guard.records.census import Census
 
@@ -24,6 +25,8 @@ class Clusters(NamedTuple):
     """Of all samples."""
     smaller: tuple[Census, ...]
     """Of the parts, rising in size."""
+    kinds: Sequence[Hashable] = ()
+    """Which cluster each sample is of, in the order in which the samples were given; empty: not told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,12 @@ class WholeSamples(Shared):
     """How many more samples are empty."""
     instruments: Instruments
     """Instruments of the wild type."""
+    lengths: FloatArray | None = None
+    """n: tokens of each sample; None where they do not tell, as of rows of numbers."""
+    truncated: FloatArray | None = None
+    """1 for each sample that was cut before its end, 0 for each other, empty ones last; None: nobody said."""
+    prompts: IntArray | None = None
+    """Number of each sample's prompt, those of empty ones last, where samples of one prompt are not independent."""
 
 
 def is_empty(text: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from collapse_guard.arrays import FloatArray
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import CollapseGuardWarning, InputError, near
 from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.base import Indicator, all_indicators
@@ -20,6 +20,8 @@ from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.learning import learning_readings
 from collapse_guard.measurement.loss_readings import loss_readings, output_readings, training_reading
+from collapse_guard.measurement.prompt_readings import prompt_readings
+from collapse_guard.measurement.prompts import Prompts
 from collapse_guard.measurement.refits import rarity_of_each
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
 from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
@@ -72,6 +74,8 @@ def measure(
     | samples of text       | reverse: what a small model learns from them about real text                   |
     |                       | diversity, tails, novelty, homozygosity and fixation index of tokens; empty    |
     |                       | samples are counted by empty_samples and left out of all others                |
+    | … and their prompts   | distinct_within_prompts, distinct_between_prompts; see `measurement.prompts`    |
+    | … and which were cut  | truncated_samples                                                              |
     | … and their vectors   | spread, distance                                                               |
     | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
     | scores                | tasks: the mean score of each, under its name                                  |
@@ -193,7 +197,8 @@ def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) 
         return []
     vectors = vector_samples(values, dimension=wild_type.geometry.dimension)
     _warn_of_new_columns(wild_type, vectors)
-    return _of_points(wild_type, wild_type.measured(vectors), only, "samples")
+    prompts = None if evidence.prompts is None else Prompts.of(evidence.prompts).of_dependent
+    return _of_points(wild_type, wild_type.measured(vectors), only, "samples", prompts)
 
 
 def _warn_of_new_columns(wild_type: WildType, vectors: FloatArray) -> None:
@@ -217,10 +222,12 @@ def _one_thread() -> Iterator[None]:
 
 
 @_one_thread()
-def _of_points(wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str) -> list[Reading]:
-    groups = groups_of_vectors(vectors, wild_type.group_samples, source=source)
+def _of_points(
+    wild_type: WildType, vectors: FloatArray, only: Collection[str], source: str, prompts: IntArray | None = None
+) -> list[Reading]:
+    groups = groups_of_vectors(vectors, wild_type.group_samples, source=source, prompts=prompts)
     frozen = instruments(wild_type)
-    whole = WholeSamples([row.tobytes() for row in vectors + 0.0], (), 0, frozen)
+    whole = WholeSamples([row.tobytes() for row in vectors + 0.0], (), 0, frozen, prompts=prompts)
     return [*row_readings(groups, frozen, only), *whole_readings(whole, only, rows=True, problem=groups.problem)]
 
 
@@ -236,21 +243,59 @@ def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) ->
     if evidence.samples is None:
         return [] if evidence.embeddings is None else _of_embeddings(wild_type, evidence.embeddings, None, only)
     samples = text_samples(wild_type, evidence.samples)
-    written = _of_written(wild_type, samples, only, "samples")
+    beside = _Beside.of(evidence, samples)
+    written = _of_written(wild_type, samples, only, "samples", beside)
     if not need_vectors(only):
         return written
-    return written + _of_embeddings(wild_type, with_embeddings(wild_type, evidence).embeddings, samples, only)
+    embeddings = with_embeddings(wild_type, evidence).embeddings
+    return written + _of_embeddings(wild_type, embeddings, samples, only, prompts=beside.dependent(len(samples)))
+
+
+class _Beside(NamedTuple):
+    """What is known of samples beside themselves; that of empty ones comes last."""
+
+    prompts: Prompts | None = None
+    truncated: FloatArray | None = None
+
+    @classmethod
+    def of(cls, evidence: Evidence, samples: TextSamples) -> _Beside:
+        prompts, ends = (
+            None if part is None else samples.of_rows(part) for part in (evidence.prompts, evidence.truncated)
+        )
+        return cls(
+            None if prompts is None else Prompts.of(prompts),
+            None if ends is None else np.array([float(cut is True) for cut in ends]),
+        )
+
+    def dependent(self, n: int) -> IntArray | None:
+        """The numbers of the prompts of n samples that are not empty, where samples of one are not independent."""
+        numbers = None if self.prompts is None else self.prompts.of_dependent
+        return None if numbers is None else numbers[:n]
 
 
 @_one_thread()
-def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str], source: str) -> list[Reading]:
+def _of_written(
+    wild_type: WildType, samples: TextSamples, only: Collection[str], source: str, beside: _Beside | None = None
+) -> list[Reading]:
     frozen, budget = instruments(wild_type), wild_type.group_tokens
     types = frozen.types(samples.texts)
-    numbers = groups_of_samples(samples.contents, wild_type.group_samples, source)
-    texts = numbers.of([[samples.texts[i] for i in group] for group in numbers.members])
-    tokens = groups_of_units(samples.tokens, budget, "tokens", source, different=numbers.different)
-    words = groups_of_units(types, budget, "words", source, different=numbers.different)
-    whole = WholeSamples(samples.texts, samples.texts, samples.n_empty, frozen)
+    # Windows of the wild type are cut to be as long as the samples, so their length says nothing.
+    lengths = None if beside is None else np.array(list(map(len, samples.tokens)), dtype=np.float64)
+    beside = beside or _Beside()
+    prompts = beside.dependent(len(samples))
+    numbers = groups_of_samples(samples.contents, wild_type.group_samples, source, prompts=prompts)
+    texts = numbers.of(lambda group: [samples.texts[i] for i in group])
+    tokens = groups_of_units(samples.tokens, budget, "tokens", source, different=numbers.different, prompts=prompts)
+    words = groups_of_units(types, budget, "words", source, different=numbers.different, prompts=prompts)
+    whole = WholeSamples(
+        samples.texts,
+        samples.texts,
+        samples.n_empty,
+        frozen,
+        lengths=lengths,
+        truncated=beside.truncated,
+        prompts=None if beside.prompts is None else beside.prompts.of_dependent,
+    )
     if not len(samples) and samples.n_empty:
         nothing = no_groups(0, wild_type.group_samples, all_empty(samples.n_empty))
         tokens = words = texts = nothing
@@ -259,12 +304,19 @@ def _of_written(wild_type: WildType, samples: TextSamples, only: Collection[str]
         *group_readings("words", words, frozen, only),
         *group_readings("samples", texts, frozen, only),
         *whole_readings(whole, only, rows=False),
+        *prompt_readings(samples.tokens, beside.prompts, frozen, only),
     ]
 
 
 @_one_thread()
 def _of_embeddings(
-    wild_type: WildType, embeddings: Any, samples: TextSamples | None, only: Collection[str], source: str = "samples"
+    wild_type: WildType,
+    embeddings: Any,
+    samples: TextSamples | None,
+    only: Collection[str],
+    source: str = "samples",
+    *,
+    prompts: IntArray | None = None,
 ) -> list[Reading]:
     """Readings of the vectors of texts; embeddings are None where nothing can make them."""
     n, contents, size = None, None, wild_type.group_samples
@@ -276,7 +328,7 @@ def _of_embeddings(
     if n is not None and embeddings is None:
         return group_readings("vectors", no_groups(n, size, NO_EMBEDDER), instruments(wild_type), only)
     vectors = vector_samples(embeddings, n=n, dimension=wild_type.geometry.dimension)
-    groups = groups_of_vectors(vectors, size, contents=contents, source=source)
+    groups = groups_of_vectors(vectors, size, contents=contents, source=source, prompts=prompts)
     return group_readings("vectors", groups, instruments(wild_type), only)
 
 

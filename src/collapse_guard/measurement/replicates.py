@@ -42,30 +42,44 @@ class Groups(Generic[Member]):
     problem: str = ""
     """Why there are no groups, as a sentence; empty where the samples are merely too few, or enough."""
     different: float = 1.0
-    """Share of the samples that differ from each other."""
+    """Share of the samples that differ from each other; copies within a prompt do not count where prompts are apart."""
+    apart: Sequence[Member] | None = None
+    """Groups of the same size no two of which share a prompt: their spread is that of the replicates, because samples
+    of one prompt are not independent. None: the spread is that of `members`."""
+    n_prompts: int = 0
+    """Different prompts, where they are apart."""
 
-    def of(self, members: Sequence[Other]) -> Groups[Other]:
+    def of(self, form: Callable[[Member], Other]) -> Groups[Other]:
         """The same groups in another form."""
-        return replace(cast("Groups[Any]", self), members=members)
+        apart = None if self.apart is None else list(map(form, self.apart))
+        return replace(cast("Groups[Any]", self), members=list(map(form, self.members)), apart=apart)
 
     def of_values(
-        self, metric: type[Indicator], values: Sequence[float], *, drawn: str = "", lacking: str = ""
+        self,
+        metric: type[Indicator],
+        values: Sequence[float],
+        *,
+        apart: Sequence[float] | None = None,
+        drawn: str = "",
+        lacking: str = "",
     ) -> Reading:
         """A reading whose replicates are these values, one for each group.
 
         Args:
             metric: The indicator.
             values: One for each group.
+            apart: One for each group of `apart`, which take the place of the replicates, moved to the same mean.
             drawn: What it is a probability of draws of.
             lacking: Why there cannot be a value (`Indicator.lacking`); empty where there can.
         """
         undefined = sum(math.isnan(value) for value in values)
+        value = float(np.mean(values)) if values else math.nan
         why = f"{metric.name} is undefined in {undefined} of {len(values)} groups of {self.label}: {metric.undefined}"
         return metric.reading(
-            value=float(np.mean(values)) if values else math.nan,
+            value=value,
             n=self.n,
             n_minimum=self.needed(metric.minimum_n),
-            replicates=tuple(values),
+            replicates=tuple(values) if apart is None else _moved(apart, value),
             group=self.label,
             drawn=drawn,
             different=self.different,
@@ -73,7 +87,8 @@ class Groups(Generic[Member]):
         )
 
     def _hindrance(self, metric: type[Indicator]) -> str:
-        return self._too_short(metric.shortest) or self.too_few(metric.minimum_n)
+        few = self.too_few(metric.minimum_n) or self._too_few_prompts(metric.minimum_n)
+        return self._too_short(metric.shortest) or few
 
     def _too_short(self, shortest: int) -> str:
         if self.longest is None or not self.n or self.longest >= shortest:
@@ -89,11 +104,32 @@ class Groups(Generic[Member]):
             f"{self.needed(minimum)} {self.source} would do"
         )
 
+    def _too_few_prompts(self, minimum: int) -> str:
+        if self.apart is None or len(self.apart) >= minimum:
+            return ""
+        needed = math.ceil(self.n_prompts * minimum / max(1, len(self.apart)))
+        return (
+            f"the {self.source} of {self.n_prompts} prompts fill {len(self.apart)} groups of {self.label} that share "
+            f"no prompt, {minimum} are needed: {needed} prompts would do"
+        )
+
+
+def _moved(values: Sequence[float], mean: float) -> tuple[float, ...]:
+    """Values with another mean, and the spread that they have."""
+    moved = np.asarray(values, dtype=np.float64)
+    return tuple((moved + (mean - moved.mean())).tolist()) if len(moved) else ()
+
 
 def groups_of_units(
-    sequences: Sequence[IntArray], budget: int, unit: str, source: str, *, different: float = 1.0
+    sequences: Sequence[IntArray],
+    budget: int,
+    unit: str,
+    source: str,
+    *,
+    different: float = 1.0,
+    prompts: IntArray | None = None,
 ) -> Groups[list[IntArray]]:
-    """Groups of `budget` tokens or words; `source` names the samples in problems."""
+    """Groups of `budget` tokens or words; `source` names the samples in problems, `prompts` number their prompts."""
     members, n = equal_groups(sequences, budget), len(sequences)
     is_empty = n > 0 and not any(map(len, sequences))
     return Groups(
@@ -107,10 +143,14 @@ def groups_of_units(
         longest=max(map(len, sequences), default=0),
         problem=f"none of the {n} {source} has any {unit}" if is_empty else "",
         different=different,
+        apart=None if prompts is None else equal_groups(sequences, budget, apart=prompts),
+        n_prompts=0 if prompts is None else len(set(prompts.tolist())),
     )
 
 
-def groups_of_samples(contents: Sequence[bytes], size: int, source: str) -> Groups[IntArray]:
+def groups_of_samples(
+    contents: Sequence[bytes], size: int, source: str, *, prompts: IntArray | None = None
+) -> Groups[IntArray]:
     """Groups of `size` samples, as row numbers, in an order that depends only on their contents."""
     members, n = group_samples(contents, size), len(contents)
     return Groups(
@@ -119,8 +159,16 @@ def groups_of_samples(contents: Sequence[bytes], size: int, source: str) -> Grou
         n=n,
         needed=size.__mul__,
         source=source,
-        different=share_of_different(census_of(contents)) if n else 1.0,
+        different=_different(contents, prompts) if n else 1.0,
+        apart=None if prompts is None else group_samples(contents, size, apart=prompts),
+        n_prompts=0 if prompts is None else len(set(prompts.tolist())),
     )
+
+
+def _different(contents: Sequence[bytes], prompts: IntArray | None) -> float:
+    if prompts is None:
+        return share_of_different(census_of(contents))
+    return len(set(contents)) / len(set(zip(prompts.tolist(), contents, strict=True)))
 
 
 def no_groups(n: int, size: int, problem: str) -> Groups[Any]:
@@ -129,7 +177,12 @@ def no_groups(n: int, size: int, problem: str) -> Groups[Any]:
 
 
 def groups_of_vectors(
-    vectors: npt.NDArray[Any], size: int, *, contents: Sequence[bytes] | None = None, source: str = "samples"
+    vectors: npt.NDArray[Any],
+    size: int,
+    *,
+    contents: Sequence[bytes] | None = None,
+    source: str = "samples",
+    prompts: IntArray | None = None,
 ) -> Groups[FloatArray]:
     """Groups of `size` rows in content order; none if a vector is not finite.
 
@@ -138,6 +191,7 @@ def groups_of_vectors(
         size: Rows in a group.
         contents: n: what the order goes by; None: the rows themselves. Give the samples where rows are their
             embeddings: an embedder may round a row differently in another batch.
+        prompts: n: number of the prompt of each sample, where samples of one prompt are to stay together.
         source: The word for samples in problems.
     """
     n = len(vectors)
@@ -145,5 +199,5 @@ def groups_of_vectors(
     if len(bad):
         return no_groups(n, size, f"{len(bad)} of {n} vectors are not finite (first: row {bad[0]})")
     rows = np.ascontiguousarray(vectors, dtype=np.float64)
-    groups = groups_of_samples([row.tobytes() for row in rows] if contents is None else contents, size, source)
-    return groups.of([rows[member] for member in groups.members])
+    of = [row.tobytes() for row in rows] if contents is None else contents
+    return groups_of_samples(of, size, source, prompts=prompts).of(rows.__getitem__)

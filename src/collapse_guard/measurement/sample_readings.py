@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray
+from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.indicators.base import GroupKind, Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import TextGroup, TokenGroup, VectorGroup, WordGroup
 from collapse_guard.indicators.whole import Clusters, WholeSamples
+from collapse_guard.measurement.prompts import variance_by_prompts
 from collapse_guard.measurement.replicates import Groups
 from collapse_guard.records import Reading
 from collapse_guard.records.census import share_of_different, size_of
@@ -49,19 +50,22 @@ def whole_readings(whole: WholeSamples, only: Collection[str], *, rows: bool, pr
         problem: Why there is nothing to read, as a sentence; empty where there is.
     """
     metrics = [metric for metric in _chosen(only) if metric.evidence == "whole" and (metric.reads_rows or not rows)]
-    return [_of_whole(metric, whole, problem) for metric in metrics]
+    found = ((metric, metric.read(whole)) for metric in metrics)
+    return [_of_whole(metric, counted, whole, problem) for metric, counted in found if counted is not None]
 
 
-def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Reading:
-    counted = metric.read(whole)
+def _of_whole(metric: type[Indicator], counted: Any, whole: WholeSamples, problem: str) -> Reading:
     parts: dict[str, Any]
     if isinstance(counted, tuple):
         clusters = counted if isinstance(counted, Clusters) else Clusters(counted, ())
         value, n = share_of_different(clusters.census), size_of(clusters.census)
-        parts = {**clusters._asdict(), "group": "sample"}
+        kinds = clusters.kinds if isinstance(counted, Clusters) else whole.contents
+        parts = {"census": clusters.census, "smaller": clusters.smaller, "group": "sample"}
+        if whole.prompts is not None:
+            parts["by_prompts"] = variance_by_prompts(kinds, whole.prompts[:n])
     else:
         value, n = float(counted.mean()) if len(counted) else math.nan, len(counted)
-        parts = {"replicates": _means_of_parts(counted), "group": "part of the samples"}
+        parts = {"replicates": _means_of_parts(counted, whole.prompts), "group": "part of the samples"}
     if not n and whole.n_empty:
         problem = all_empty(whole.n_empty)
     needed = metric.minimum_n
@@ -69,15 +73,21 @@ def _of_whole(metric: type[Indicator], whole: WholeSamples, problem: str) -> Rea
     return metric.reading(value=math.nan if problem else value, n=n, n_minimum=needed, problem=problem or few, **parts)
 
 
-def _means_of_parts(numbers: FloatArray) -> tuple[float, ...]:
+def _means_of_parts(numbers: FloatArray, prompts: IntArray | None) -> tuple[float, ...]:
     """Means of as many parts of the samples as a spread needs, in an order that has nothing to do with their content.
 
-    Parts differ in size by one sample, so their means are moved by a little: their mean is that of all samples.
+    Samples of one prompt are in one part. Parts differ in size, so their means are moved by a little: their mean is
+    that of all samples.
     """
     if len(numbers) < WHOLE_PARTS:
         return ()
     order = content_order([number.tobytes() for number in numbers])
-    means = np.array([part.mean() for part in np.array_split(numbers[order], WHOLE_PARTS)])
+    if prompts is None:
+        parts = np.array_split(numbers[order], WHOLE_PARTS)
+    else:
+        places = np.array_split(np.arange(prompts.max() + 1), min(WHOLE_PARTS, prompts.max() + 1))
+        parts = [numbers[np.isin(prompts[: len(numbers)], some)] for some in places]
+    means = np.array([part.mean() for part in parts if len(part)])
     return tuple((means + (numbers.mean() - means.mean())).tolist())
 
 
@@ -106,14 +116,29 @@ def _chosen(only: Collection[str]) -> list[type[Indicator]]:
 def _read(
     groups: Groups[Any], form: type[Any], instruments: Instruments, metrics: Sequence[type[Indicator]]
 ) -> list[Reading]:
-    columns: list[list[float]] = [[] for _ in metrics]
-    for start in range(0, len(groups.members), _GROUPS_AT_ONCE):
-        some = [form(member, instruments) for member in groups.members[start : start + _GROUPS_AT_ONCE]]
-        for column, metric in zip(columns, metrics, strict=True):
-            column.extend(float(metric.read(group)) for group in some)
+    columns = _columns(groups.members, form, instruments, metrics)
+    apart: Sequence[list[float] | None] = [None] * len(metrics)
+    if groups.apart is not None:
+        apart = _columns(groups.apart, form, instruments, metrics)
     return [
         groups.of_values(
-            metric, column, drawn=form.drawn if metric.of_draws else "", lacking=metric.lacking(instruments)
+            metric,
+            column,
+            apart=column_apart,
+            drawn=form.drawn if metric.of_draws else "",
+            lacking=metric.lacking(instruments),
         )
-        for metric, column in zip(metrics, columns, strict=True)
+        for metric, column, column_apart in zip(metrics, columns, apart, strict=True)
     ]
+
+
+def _columns(
+    members: Sequence[Any], form: type[Any], instruments: Instruments, metrics: Sequence[type[Indicator]]
+) -> list[list[float]]:
+    """The values of each indicator, one for each group."""
+    columns: list[list[float]] = [[] for _ in metrics]
+    for start in range(0, len(members), _GROUPS_AT_ONCE):
+        some = [form(member, instruments) for member in members[start : start + _GROUPS_AT_ONCE]]
+        for column, metric in zip(columns, metrics, strict=True):
+            column.extend(float(metric.read(group)) for group in some)
+    return columns

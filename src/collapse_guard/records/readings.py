@@ -67,6 +67,9 @@ class Reading(Record):
     """The census of parts of 64, 128, 256, … samples, where what is counted grows together with more samples."""
     refits: Refits | None = None
     """What another sample of real documents does to the value; None: it rests on no small model."""
+    by_prompts: float = 1.0
+    """How many times larger the variance of the census is than that of independent samples, because some answer the
+    same prompt."""
     different: Share = 1.0
     """Share of the samples that differ from each other. Intervals count only so large a part of the groups."""
     parts: tuple[float, ...] = ()

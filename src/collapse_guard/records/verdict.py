@@ -68,6 +68,8 @@ class ReasonKind(StrEnum):
     NOT_MEASURED = "not_measured"
     UNINFORMATIVE = "uninformative"
     NEAR_A_UNIT = "near_a_unit"
+    LENGTHS_MOVED = "lengths_moved"
+    OTHER_PROMPTS = "other_prompts"
     SEED_NOISE = "seed_noise"
 
 

@@ -152,7 +152,9 @@ def _taken(evidence: Evidence, rng: np.random.Generator, n: int | None = None) -
     if evidence.samples is not None:
         order = rng.permutation(len(evidence.samples))[:n]
         numbers = {str(old): str(new) for new, old in enumerate(order)}
-        changed = {name: taken(getattr(evidence, name), order) for name in ("samples", "embeddings")}
+        changed = {
+            name: taken(getattr(evidence, name), order) for name in ("samples", "embeddings", "prompts", "truncated")
+        }
     if evidence.losses is not None:
         changed["losses"] = evidence.losses.take(rng.permutation(len(evidence.losses))[:n])
     for name in ("own_losses", "founder_losses"):

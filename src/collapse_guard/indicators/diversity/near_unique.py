@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from collapse_guard.arguments import several, utf8
+from collapse_guard.arrays import IntArray
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.diversity.family import DiversityIndicator
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.ngrams import FlatStates
 from collapse_guard.indicators.whole import Clusters, WholeSamples
-from collapse_guard.records.census import Census, census_of
+from collapse_guard.records.census import census_of
 
 LEAST_ALIKE = 0.5
 """Jaccard similarity of word 5-grams from which on two samples are near copies: two changed words in forty."""
@@ -51,7 +52,8 @@ def near_unique_samples(texts: Sequence[str], *, threshold: float = LEAST_ALIKE)
         >>> near_unique_samples([duty.format(1801), duty.format(1802), "war and peace", "war and taxes"])
         0.75
     """
-    labels = duplicate_labels(_in_content_order(several("texts", texts)), threshold=threshold)
+    order = _content_order(several("texts", texts))
+    labels = duplicate_labels([texts[place] for place in order], threshold=threshold)
     return ratio(len(set(labels.tolist())), len(texts))
 
 
@@ -89,10 +91,14 @@ class NearUniqueSamples(DiversityIndicator, FlatStates):
     @classmethod
     def read(cls, whole: WholeSamples) -> Clusters:
         """How many clusters of near copies there are of each size, among all samples and among parts of them."""
-        texts = _in_content_order(whole.texts)
+        order = _content_order(whole.texts)
+        texts = [whole.texts[place] for place in order]
         sizes = takewhile(len(texts).__gt__, (SMALLEST_PART << doublings for doublings in count()))
-        census, *smaller = (_census(texts[:size]) for size in (len(texts), *sizes))
-        return Clusters(census, tuple(smaller))
+        labels = _labels(texts)
+        kinds = np.empty_like(labels)
+        kinds[order] = labels
+        smaller = tuple(census_of(_labels(texts[:size]).tolist()) for size in sizes)
+        return Clusters(census_of(labels.tolist()), smaller, kinds.tolist())
 
     def __init__(self, **kwargs: Any) -> None:
         """Begin without samples."""
@@ -115,10 +121,11 @@ class NearUniqueSamples(DiversityIndicator, FlatStates):
         return self._scalar(near_unique_samples(texts))
 
 
-def _census(texts: Sequence[str]) -> Census:
-    return census_of(duplicate_labels(texts, threshold=LEAST_ALIKE).tolist())
+def _labels(texts: Sequence[str]) -> IntArray:
+    labels: IntArray = duplicate_labels(texts, threshold=LEAST_ALIKE)
+    return labels
 
 
-def _in_content_order(texts: Sequence[str]) -> list[str]:
-    """In an order that depends on the samples alone: which pairs are checked for likeness depends on it."""
-    return [texts[i] for i in content_order([utf8("`texts`", text) for text in texts])]
+def _content_order(texts: Sequence[str]) -> IntArray:
+    """An order that depends on the samples alone: which pairs are checked for likeness depends on it."""
+    return content_order([utf8("`texts`", text) for text in texts])
