@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from collapse_guard.decision.baselines import comparisons_of
+from collapse_guard.decision.confounders import is_of_samples, other_prompts
 from collapse_guard.decision.founder import founded_anew
 from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
 from collapse_guard.decision.leak import leak_of
@@ -19,6 +20,7 @@ from collapse_guard.measurement.intake import intake_of
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
+from collapse_guard.measurement.prompts import warn_of_prompts_within
 from collapse_guard.measurement.samples import tokenized, with_embeddings
 from collapse_guard.measurement.slices import slice_coverage
 from collapse_guard.measurement.stratum import freeze_tail
@@ -26,8 +28,10 @@ from collapse_guard.prescription.outlook import outlook
 from collapse_guard.prescription.prescribe import prescribe
 from collapse_guard.records import (
     Assessment,
+    Comparison,
     Generation,
     Reading,
+    Severity,
     TailStratum,
     founder_before,
     founder_of,
@@ -81,6 +85,7 @@ def assess(
     founder = founder_of(of_foundation(history, generation), generation)
     stratum = _stratum(evidence, founder, generation)
     given = tokenized(wild_type, evidence)
+    warn_of_prompts_within(evidence)
     intake = intake_of(wild_type, given)
     for part in intake:
         _log.info("read %s", part)
@@ -183,11 +188,14 @@ def conclude(
     founder = founder_of(past, generation)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, history=past, look=look)
+    asked_else = other_prompts(readings, drift)
+    if any(reason.severity is Severity.UNDECIDED for reason in asked_else):
+        comparisons = [_shown_only(one) if is_of_samples(readings[one.indicator]) else one for one in comparisons]
     present = [earlier.generation.index for earlier in past]
     obstacles = gaps_of(generation.index, present, missing, founder=generation.founder)
     if founder or generation.is_founder:
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
-    obstacles += leak_of(generation, readings, policy)
+    obstacles += leak_of(generation, readings, policy) + asked_else
     obstacles += founded_anew(generation, history)
     evidence = _by_this_policy(past, drift, policy) if policy.rotate_folds else past
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
@@ -264,6 +272,10 @@ def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Poli
 def _compared_anew(past: Assessment, drift: Readings, policy: Policy) -> Assessment:
     comparisons = comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
     return past.model_copy(update={"comparisons": tuple(comparisons)})
+
+
+def _shown_only(comparison: Comparison) -> Comparison:
+    return comparison.model_copy(update={"decides": False})
 
 
 def _next(history: Sequence[Assessment]) -> Generation:

@@ -26,6 +26,7 @@ from typing import Literal
 from collapse_guard.comparison.multiplicity import holm
 from collapse_guard.comparison.sequential import cusum, generation_share, horizon_p, product, spending_share
 from collapse_guard.decision.alerts import alert_after
+from collapse_guard.decision.confounders import lengths_moved
 from collapse_guard.decision.founder import of_founder
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.reasons import is_better, sentence
@@ -87,7 +88,7 @@ def decide(
     shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
     return Verdict(
         severity=severity,
-        reasons=(*reasons, *_remarks(deciding, policy)),
+        reasons=(*reasons, *lengths_moved(comparisons, judged), *_remarks(deciding, policy)),
         lineage=generation.lineage,
         generation=generation.index,
         wild_type=generation.wild_type,
