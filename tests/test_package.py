@@ -45,6 +45,7 @@ PUBLIC = [
     "assess",
     "open_store",
     "read_documents",
+    "read_evidence",
     "read_samples",
     "register",
 ]

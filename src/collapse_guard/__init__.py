@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collapse_guard.assessment import assess as assess
+    from collapse_guard.corpus.prompted import read_evidence as read_evidence
     from collapse_guard.corpus.reading import read_documents as read_documents
     from collapse_guard.corpus.reading import read_samples as read_samples
     from collapse_guard.decision.margins import Margin as Margin
@@ -79,6 +80,7 @@ _HOMES = {
     "assess": "assessment",
     "open_store": "store",
     "read_documents": "corpus.reading",
+    "read_evidence": "corpus.prompted",
     "read_samples": "corpus.reading",
     "register": "indicators",
 }
