@@ -42,6 +42,8 @@ DECIDES = (
     "unique_samples",
     "near_unique_samples",
     "empty_samples",
+    "distinct_within_prompts",
+    "distinct_between_prompts",
     "rare_coverage",
     "rare_mass",
     "lost_ngrams",
