@@ -17,11 +17,9 @@ PAGES = (
     "input-files.md",
     "losses.md",
     "metrics-alone.md",
-<<<<<<< HEAD
     "slices.md",
-=======
     "prompts.md",
->>>>>>> 986b9e8 (Show how samples with prompts are read, in a page)
+    "reverse-perplexity.md",
     "task-scores.md",
     "what-is-checked.md",
     "words-and-columns.md",

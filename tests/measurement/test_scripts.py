@@ -78,3 +78,7 @@ def test_a_collapse_is_found_and_none_is_invented(name: str) -> None:
     assert collapsed.verdict.severity is Severity.COLLAPSED
     lost = [c for c in collapsed.comparisons if c.indicator == "lost_ngrams" and c.baseline == "founder"]
     assert lost[0].low > 0.1
+    learnt = [c for c in collapsed.comparisons if c.indicator == "reverse_perplexity" and c.baseline == "founder"]
+    assert learnt[0].low > 0.1
+    worth = [result.readings["real_equivalent"].interval for result in (collapsed, healthy)]
+    assert worth[0].high < worth[1].low

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from building import make_reading
 from collapse_guard.prescription.supply import supply
 from collapse_guard.records import Course, Depression, Forecast, Inbreeding, Interval, Outlook, Prescription
 from collapse_guard.report import html, markdown
@@ -40,6 +41,30 @@ def say(replace):
 def test_without_an_outlook_nothing_is_said(replace):
     assert words.sentences(replace[0]) == []
     assert words.table(replace[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((2104.3, 1913.0, 2297.0), "2,100 real documents (1,900 to 2,300)."),
+        ((3045.2, 2924.1, 3171.8), "3,000 real documents (2,900 to 3,200)."),
+        ((1012.0, 991.0, 1033.0), "1,010 real documents (991 to 1,030)."),
+        ((6308.0, 6100.0, math.inf), "at least 6,100 real documents."),
+        ((16.0, 0.0, 17.4), "at most 17 real documents."),
+    ],
+)
+def test_what_the_samples_are_worth_is_told_of_a_founder_too(replace, ends, said):
+    worth = make_reading("real_equivalent", ends[0], n=10_000, interval=interval(*ends))
+    told = words.sentences(replace[0].model_copy(update={"readings": {"real_equivalent": worth}}))
+    assert told == [f"10,000 samples teach as much about real text as {said}"]
+
+
+def test_what_the_samples_are_worth_is_not_told_where_it_is_anyones_guess(replace):
+    for worth in (
+        make_reading("real_equivalent", 30.0, interval=interval(30.0, 0.0, math.inf)),
+        make_reading("real_equivalent", math.nan, problem="0 samples"),
+    ):
+        assert words.sentences(replace[0].model_copy(update={"readings": {"real_equivalent": worth}})) == []
 
 
 def test_three_sentences_say_how_inbred_when_it_fails_and_what_prevents_it(say):

@@ -113,8 +113,7 @@ class ReversePerplexity(_ReverseIndicator):
 
 
 class ReverseTailLoss(TailGap):
-    """How much more than common documents rare ones lose under a small model fitted on samples; see
-    `reverse_tail_loss`.
+    """How much harder rare documents are for a small model that learnt from samples; see `reverse_tail_loss`.
 
     As input to `update`: `nats` (d,), `n_tokens` (d,) and `rarity` (d,) of d documents. Value: float64.
 
