@@ -17,7 +17,7 @@ from collapse_guard.assessment import assess
 from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence, taken
 from collapse_guard.indicators.base import Indicator, all_indicators
-from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.measure import founding_budget, measure
 from collapse_guard.measurement.stratum import freeze_tail
 from collapse_guard.probes import untouched
 from collapse_guard.records import Reading, Severity, Verdict
@@ -137,9 +137,11 @@ class IndicatorContract(ABC):
         return assess(wild_type, evidence, history=[founder], policy=policy).verdict
 
     def _reading(self, evidence: Evidence) -> Reading:
-        name, founder = self.indicator().name, self._healthy(0).losses
-        stratum = None if founder is None else freeze_tail(founder)
-        read = partial(measure, self.make_wild_type(), evidence, stratum=stratum, only={name})
+        name, founder, wild_type = self.indicator().name, self._healthy(0), self.make_wild_type()
+        stratum = None if founder.losses is None else freeze_tail(founder.losses)
+        is_learnt = self.indicator().evidence == "reverse"
+        budget = founding_budget(measure(wild_type, founder, only={name})) if is_learnt else None
+        read = partial(measure, wild_type, evidence, stratum=stratum, budget=budget, only={name})
         readings = require_success(read, "evidence must be read without an error")
         require(name in readings, f"the evidence must give a reading of {name}", sorted(readings))
         return readings[name]
