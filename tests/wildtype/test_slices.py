@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
@@ -88,6 +88,7 @@ def test_few_documents_and_vectors_have_no_slices(topics: dict[str, str]) -> Non
     assert WildType.fit_arrays(np.random.default_rng(0).normal(size=(900, 2))).slices is None
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["", "en", "es", "fr", "de", OTHER]), min_size=1, max_size=40), st.integers(1, 30))
 def test_each_given_slice_has_enough_documents_and_nothing_is_counted_twice(some: list[str], times: int) -> None:
     labels = [label for label in some for _ in range(times)]

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import sparse
 
 from collapse_guard.arrays import IntArray, freeze
 from collapse_guard.wildtype import kept as keeping
+from collapse_guard.wildtype.cache import Cache
 from collapse_guard.wildtype.contents import TextContents
 from collapse_guard.wildtype.kinds import COMMON, Kinds, known_words, presence_of, telling
 
@@ -147,8 +149,10 @@ def _opening(text: str) -> str:
     return words if len(words) <= _OPENING else f"{words[: _OPENING - 1].rstrip()}…"
 
 
-def slice_of_each(wild_type: WildType) -> dict[str, str] | None:
+def slice_of_each(wild_type: WildType) -> Mapping[str, str] | None:
     """Content hash of each evaluation document -> the name of its slice, "" for none; None where there are no slices.
+
+    It is made once for each wild type.
 
     Example:
         >>> from collapse_guard import WildType
@@ -158,11 +162,16 @@ def slice_of_each(wild_type: WildType) -> dict[str, str] | None:
         ['en', 'en', 'es', 'es']
     """
     slices = wild_type.slices
-    if slices is None:
-        return None
-    names = (*slices.names, "")
-    numbers = slices.of_evaluation.tolist()
-    return {document: names[number] for document, number in zip(wild_type.evaluation.hashes, numbers, strict=True)}
+    return None if slices is None else _of_each.of(wild_type.fingerprint, lambda: _named(wild_type, slices))
+
+
+def _named(wild_type: WildType, slices: Slices) -> Mapping[str, str]:
+    names, numbers = (*slices.names, ""), slices.of_evaluation.tolist()
+    named = {document: names[number] for document, number in zip(wild_type.evaluation.hashes, numbers, strict=True)}
+    return MappingProxyType(named)
+
+
+_of_each: Cache[str, Mapping[str, str]] = Cache()
 
 
 def _made(contents: TextContents, seed: int) -> Slices | None:
