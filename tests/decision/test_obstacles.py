@@ -11,6 +11,7 @@ from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Direction, Generation, ReasonKind, Severity
+from collapse_guard.records.outlook import Interval
 
 POLICY = Policy(decides=("distinct_2", "vendi"))
 REQUIRES = POLICY.model_copy(update={"required": ("distinct_2",)})
@@ -56,6 +57,19 @@ def test_nothing_where_it_can_be_compared_or_nobody_expects_it():
     assert told([reading()], [reading()], drift=[reading()]) == []
     assert told([reading()], drift=[reading()]) == []
     assert told([reading()], [reading()], generation=FIRST) == []
+
+
+def test_what_is_only_told_is_no_obstacle_whether_it_is_there_or_not():
+    # Samples of text are worth so many real documents: a value with an interval, and nothing to compare.
+    policy = Policy(decides=("distinct_2", "real_equivalent"))
+    worth = make_reading("real_equivalent", 2100.0, interval=Interval(value=2100.0, low=1900.0, high=2300.0))
+    for here, there in ([worth, worth], [None, worth], [worth, None]):
+        sides = [[reading(), *([one] if one else [])] for one in (here, there)]
+        assert told(sides[0], drift=sides[1], policy=policy) == []
+    of_rows = reading("real_equivalent", interval=worth.interval)
+    assert told([reading()], drift=[reading(), of_rows], policy=policy) == [
+        undecided(ReasonKind.MISSING, "real_equivalent")
+    ]
 
 
 def test_the_wild_type_is_no_baseline_of_a_later_generation_where_the_founder_was_not_measured():

@@ -28,7 +28,7 @@ COMPARED = tuple(name for name in OUTPUT if name != "sample_length")
 """What is read of the wild type too: its documents are cut to the length of the samples."""
 REVERSE = {name for name, metric in all_indicators().items() if metric.evidence == "reverse"}
 VECTORS = tuple(name for name, family in built_in().items() if family in ("spread", "distance"))
-OF_ROWS = ("unique_samples", *VECTORS, "homozygosity", "fixation_index")
+OF_ROWS = ("real_equivalent", "unique_samples", *VECTORS, "homozygosity", "fixation_index")
 
 
 def zipf_texts(rng, n, *, words=30, types=2000, exponent=1.0):
@@ -247,7 +247,8 @@ def test_the_cache_of_references_is_bounded_and_keeps_the_newest(wild_type, monk
 def test_vectors_give_spread_distance_and_what_is_the_same_for_rows(rng):
     wild_type = WildType.fit_arrays(rng.normal(size=(2000, 3)), group_samples=20)
     evidence = Evidence(samples=0.5 * rng.normal(size=(400, 3)))
-    readings, reference = measure(wild_type, evidence), reference_readings(wild_type, sample_tokens=None)
+    readings = measure(wild_type, evidence)
+    reference = reference_readings(wild_type, sample_tokens=None, budget=founding_budget(readings))
     assert tuple(readings) == tuple(reference) == OF_ROWS
     assert {readings[name].drawn for name in ("homozygosity", "fixation_index")} == {"clusters"}
     for name in ("recall", "coverage", "mauve", "mean_distance"):

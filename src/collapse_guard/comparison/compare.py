@@ -33,7 +33,7 @@ def obstacle(reading: Reading, reference: Reading) -> str:
     for side, which in ((reading, "this generation"), (reference, "the baseline")):
         if not side.is_usable:
             return f"{name} of {which}: {side.problem or 'it is not a number'}"
-    if reading.interval or reference.interval:
+    if reading.is_only_told or reference.is_only_told:
         return f"{name} has an interval, but no replicates to compare: remove it from `decides` in the policy"
     if reading.keys or reference.keys:
         return _pairing_obstacle(reading, reference)

@@ -11,6 +11,7 @@
 | no usable reading at the baseline either, or no baseline           | a remark, or UNDECIDED if |
 | one value in every group, here and at the baseline: it says nothing| the policy requires it    |
 | a usable reading of the founder, which nothing is compared with    | it is the baseline        |
+| a value that is only told (`Reading.is_only_told`)                 | none                      |
 
 So what nobody can read keeps no generation from passing; but if nothing at all could be judged, it is UNDECIDED. Few
 samples are no excuse where the wild type itself can be read: more would do, and a collapse must not pass unseen.
@@ -67,7 +68,7 @@ def obstacles_of(
     readable = {name for side in (reference, drift) for name, one in side.items() if one.is_usable}
     found = []
     for name in asked:
-        if name in doubtful:
+        if name in doubtful or any(name in side and side[name].is_only_told for side in (here, drift)):
             continue
         if name in here:
             sides = _Sides(

@@ -25,6 +25,7 @@ from collapse_guard.measurement.prompts import Prompts
 from collapse_guard.measurement.refits import rarity_of_each
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
 from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
+from collapse_guard.measurement.row_worth import row_worth, row_worth_of_pool
 from collapse_guard.measurement.sample_readings import (
     all_empty,
     group_readings,
@@ -77,7 +78,8 @@ def measure(
     | … and their prompts   | distinct_within_prompts, distinct_between_prompts; see `measurement.prompts`    |
     | … and which were cut  | truncated_samples                                                              |
     | … and their vectors   | spread, distance                                                               |
-    | samples that are rows | spread, distance, unique_samples, homozygosity and fixation index of clusters  |
+    | samples that are rows | real_equivalent: how many real rows teach as much; spread, distance,           |
+    |                       | unique_samples, homozygosity and fixation index of clusters                    |
     | scores                | tasks: the mean score of each, under its name                                  |
 
     Tokens of the wild type's tokenizer and words come in groups of `wild_type.group_tokens`, samples and vectors in
@@ -90,8 +92,8 @@ def measure(
             out), or n d vectors where the wild type is of vectors. Embeddings take the place of those that the wild
             type would make.
         stratum: The tail, frozen at the founder (`freeze_tail`); None: no tail indicators.
-        budget: Tokens that a small model is fitted on, as at the founder (`founding_budget`); None: as many as these
-            samples allow.
+        budget: Tokens, or rows, that a small model is fitted on, as at the founder (`founding_budget`); None: as many
+            as these samples allow.
         only: Names of indicators to read; None: all. The default deciding ones take a third of the time.
 
     Returns:
@@ -140,7 +142,7 @@ def reference_readings(
     Args:
         wild_type: The frozen real data.
         sample_tokens: Tokens in a window, as `sample_tokens(wild_type, evidence)` says; None: whole documents.
-        budget: Tokens that a small model was fitted on (`founding_budget`); None: no reverse readings.
+        budget: Tokens, or rows, that a small model was fitted on (`founding_budget`); None: no reverse readings.
         only: Names of indicators to read; None: all.
 
     Returns:
@@ -151,12 +153,12 @@ def reference_readings(
     classes = frozenset(metric for name, metric in all_indicators().items() if name in selected)
     key = (wild_type.fingerprint, sample_tokens, wild_type.can_embed, classes)
     readings = _references.of(key, lambda: _in_order(_reference(wild_type, sample_tokens, selected), selected))
-    reverse = [] if budget is None else reverse_reference(wild_type, budget, selected)
+    reverse = [] if budget is None else _reverse_of_wild_type(wild_type, selected, budget)
     return _in_order([*readings.values(), *reverse], selected)
 
 
 def founding_budget(readings: Readings) -> int | None:
-    """How many tokens of samples a small model was fitted on for these readings; None: none was."""
+    """How many tokens of samples, or rows, a small model was fitted on for these readings; None: none was."""
     return next((reading.budget for reading in readings.values() if reading.budget is not None), None)
 
 
@@ -192,13 +194,18 @@ def sample_tokens(wild_type: WildType, evidence: Evidence) -> int | None:
 
 
 def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:
-    values = evidence.samples if evidence.embeddings is None else evidence.embeddings
-    if values is None:
+    vectors = _rows(wild_type, evidence)
+    if vectors is None:
         return []
-    vectors = vector_samples(values, dimension=wild_type.geometry.dimension)
     _warn_of_new_columns(wild_type, vectors)
     prompts = None if evidence.prompts is None else Prompts.of(evidence.prompts).of_dependent
     return _of_points(wild_type, wild_type.measured(vectors), only, "samples", prompts)
+
+
+def _rows(wild_type: WildType, evidence: Evidence) -> FloatArray | None:
+    """Samples that are rows, in their own units; None where there are none."""
+    values = evidence.samples if evidence.embeddings is None else evidence.embeddings
+    return None if values is None else vector_samples(values, dimension=wild_type.geometry.dimension)
 
 
 def _warn_of_new_columns(wild_type: WildType, vectors: FloatArray) -> None:
@@ -233,10 +240,19 @@ def _of_points(
 
 @_one_thread()
 def _reverse(wild_type: WildType, evidence: Evidence, only: Collection[str], budget: int | None) -> list[Reading]:
-    if wild_type.kind == "vectors" or evidence.samples is None:
+    if wild_type.kind == "vectors":
+        vectors = _rows(wild_type, evidence)
+        return [] if vectors is None else row_worth(wild_type, wild_type.measured(vectors), only, budget)
+    if evidence.samples is None:
         return []
     samples = text_samples(wild_type, evidence.samples)
     return [*reverse_readings(wild_type, samples, only, budget), *learning_readings(wild_type, samples, only)]
+
+
+@_one_thread()
+def _reverse_of_wild_type(wild_type: WildType, only: Collection[str], budget: int) -> list[Reading]:
+    read = row_worth_of_pool if wild_type.kind == "vectors" else reverse_reference
+    return read(wild_type, budget, only)
 
 
 def _of_texts(wild_type: WildType, evidence: Evidence, only: Collection[str]) -> list[Reading]:

@@ -78,7 +78,7 @@ class Reading(Record):
     budget: int | None = None
     """Size of such a part, in tokens of samples, or in rows: more would teach more. None: nothing was fitted."""
     interval: Interval | None = None
-    """The value with its interval, where it is read off a curve; None: the replicates tell."""
+    """The value with its interval, where it is read off a curve; None: it is not."""
     group: str = ""
     """What one replicate is: "4096 tokens", "128 samples", "document"."""
     drawn: str = ""
@@ -90,6 +90,11 @@ class Reading(Record):
     def is_usable(self) -> bool:
         """Whether the reading is a finite number that rests on enough documents or samples."""
         return not self.problem and math.isfinite(self.value)
+
+    @property
+    def is_only_told(self) -> bool:
+        """Whether it has an interval of its own and no replicates: it is shown, and nothing is compared with it."""
+        return self.interval is not None and not self.replicates
 
     def abridged(self) -> Reading:
         """The value without its replicates and its census."""

@@ -80,8 +80,9 @@ def worth_of(reading: Reading) -> str:
         told = f"at least {low} {reading.unit}"
     elif interval.low == 0.0:
         told = f"at most {high} {reading.unit}"
-    about = "text" if reading.unit == "real documents" else "data"
-    return f"{reading.n:,} samples teach as much about real {about} as {told}."
+    # Rows are learnt from in parts, documents all together.
+    n, about = (reading.n, "text") if reading.budget is None else (reading.budget, "data")
+    return f"{n:,} samples teach as much about real {about} as {told}."
 
 
 def supplied(needs: Supply) -> str:
