@@ -50,6 +50,7 @@ DECIDES = (
     "total_variance",
     "effective_rank",
     "vendi",
+    "real_equivalent",
 )
 
 
@@ -80,6 +81,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "empty_samples": {"margin": 0.02, "watch": 0.01},
             "repetition": {"margin": 0.25, "watch": 0.1},
             "copied_ngrams": {"margin": 0.02, "watch": 0.01},
+            "real_equivalent": {"margin": 0.5, "watch": 0.2},
             "effective_rank": {"margin": 0.08, "watch": 0.05},
             "vendi": {"margin": 0.08, "watch": 0.05},
         }
@@ -94,6 +96,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "empty_samples": {"margin": 0.10, "watch": 0.05},
             "repetition": {"margin": 1.0, "watch": 0.5},
             "copied_ngrams": {"margin": 0.10, "watch": 0.05},
+            "real_equivalent": {"margin": 2.0, "watch": 0.5},
             "effective_rank": {"margin": 0.30, "watch": 0.15},
             "vendi": {"margin": 0.30, "watch": 0.15},
         }
