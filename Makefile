@@ -71,18 +71,23 @@ bench-loaders:  ## mixing libraries on a run with a change of weights that is in
 
 # Lineages of tuning seeds stand for what a user would calibrate; the tables are of other seeds. Hours; goes on where it was stopped.
 DETECTOR ?= detector-lineages
+PUBLISHED := benchmarks/detecting/published.zip
 calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs
 	$(BIN)/python benchmarks/seed_noise.py --out $(DETECTOR)/seed-noise
-	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --lineages 6 --healthy 12 --jobs 2
-	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/published --seeds published --lineages 7 --healthy 50 --jobs 2
-	$(BIN)/python benchmarks/detector.py score --out $(DETECTOR)/published --jobs 2 --markdown docs/detector.md
-	$(BIN)/python benchmarks/detector.py presets --out $(DETECTOR)/published --calibration $(DETECTOR)/tuning --jobs 2 --markdown docs/detector.md
+	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --healthy 12 --neural 0 --neural-healthy 1 --jobs 2 \
+		--scenarios fresh same
+	$(BIN)/python benchmarks/detector.py measure --out $(DETECTOR)/tuning --jobs 2
+	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/published --jobs 2
+	$(BIN)/python benchmarks/detector.py measure --out $(DETECTOR)/published --jobs 2
+	cp $(DETECTOR)/published/series.zip $(PUBLISHED)
+	$(BIN)/python benchmarks/detector.py score --series $(PUBLISHED) --jobs 2 --markdown docs/detector.md
+	$(BIN)/python benchmarks/detector.py presets --series $(PUBLISHED) --calibration $(DETECTOR)/tuning/series.zip --jobs 2 --markdown docs/detector.md
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/loss_units.py
 	$(BIN)/python benchmarks/interrupted.py --trials 100
 	$(BIN)/python benchmarks/killed.py --points 50 --writers 8
 	$(BIN)/python benchmarks/killed_training.py --trials 50
-	$(BIN)/python benchmarks/forecast.py score --out $(DETECTOR)/published --markdown docs/forecast.md
+	$(BIN)/python benchmarks/forecast.py score --series $(PUBLISHED) --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --markdown docs/forecast.md
 	$(BIN)/python benchmarks/forecast.py prescribe --model gru --markdown docs/forecast.md
 	$(BIN)/python benchmarks/reinjection.py --out $(DETECTOR)/re-injection --jobs 2 --markdown docs/re-injection-strategies.md

@@ -1,9 +1,9 @@
 """Score how well forecasts hold, and whether the prescribed real share is enough: two tables.
 
-    python benchmarks/forecast.py score --out FOLDER [--markdown FILE]
+    python benchmarks/forecast.py score --series FILE [--markdown FILE]
     python benchmarks/forecast.py prescribe [--model gru] [--seeds 3] [--out FOLDER] [--markdown FILE]
 
-`score` forecasts the lineages that `detector.py simulate` wrote, in seconds. `prescribe` trains lineages of trigram
+`score` forecasts the lineages that `detector.py measure` wrote, in seconds. `prescribe` trains lineages of trigram
 models on their own samples for a few generations, and then gives them the real share that the guard asks for: half a
 minute for each seed, corpus and decoding. With `--model gru` it runs the demo's neural model once: twenty minutes.
 """
@@ -42,7 +42,7 @@ def main() -> None:
 def _score(arguments: argparse.Namespace) -> None:
     from forecasting.scoring import scored, sheet
 
-    _tell(sheet(scored(arguments.out, jobs=arguments.jobs)), arguments.markdown, MARKS["score"])
+    _tell(sheet(scored(arguments.series, jobs=arguments.jobs)), arguments.markdown, MARKS["score"])
 
 
 def _prescribe(arguments: argparse.Namespace) -> None:
@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     scoring = commands.add_parser("score", help="forecast lineages that went on, and print the table")
     scoring.set_defaults(run=_score)
-    scoring.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where detector.py put the lineages")
+    scoring.add_argument(
+        "--series", type=Path, required=True, metavar="FILE", help="the lineages, as `detector.py measure` wrote them"
+    )
     trying = commands.add_parser("prescribe", help="do what trials ask for, and see whether it is enough")
     trying.set_defaults(run=_prescribe)
     trying.add_argument("--model", choices=["ngrams", "gru"], default="ngrams")

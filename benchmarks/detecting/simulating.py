@@ -1,63 +1,52 @@
-"""Phase 1: grow lineages, and write down what the guard and its rivals would see. Nothing is decided here.
+"""Phase 1: grow lineages, and keep what the models wrote and scored. Nothing is measured or decided here.
 
 A lineage is one file, so a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import time
-import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from collapse_guard.evidence import Evidence
-from collapse_guard.measurement.measure import measure, reference_readings
-from collapse_guard.records import Reading
-from collapse_guard.wildtype import WildType
-from detecting import statistics
 from detecting.corpora import CORPORA, Real, real
-from detecting.decoding import write
-from detecting.ngram_model import NgramModel
-from detecting.passages import Passages
-from detecting.scenarios import SCENARIOS, Past
+from detecting.decoding import PROMPT_TOKENS, first_tokens
+from detecting.models import GRU, TRIGRAM, Model, trained, written
+from detecting.passages import Ids, Passages
+from detecting.raw import OF_WORLDS, ROWS, RawLineage, Task
+from detecting.scenarios import NOT_NEURAL, PLAIN, SCENARIOS, Past
 from detecting.sizes import Sizes, wild_type_seed
-from detecting.worlds import WORLDS, generations, real_rows
+from detecting.worlds import WORLDS, generations
 
-SCHEMA = 1
-Json = dict[str, Any]
+LINEAGES = "lineages"
+"""Folder of the raw lineages."""
 
 
-class Task(NamedTuple):
-    """One lineage."""
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many lineages of each scenario, corpus and model a run grows."""
 
-    corpus: str
-    """A corpus, or "worlds"."""
-    scenario: str
-    """A scenario, or a world."""
-    seed: int
-    """Everything random in it comes from here."""
+    collapsing: int = 4
+    """Of trigram models, and of worlds; half as many of what every detector sees."""
+    healthy: int = 24
+    """Of trigram models, and of worlds, where nothing collapses."""
+    neural: int = 1
+    """Of neural models."""
+    neural_healthy: int = 4
+    """Of neural models, where nothing collapses."""
 
-    @property
-    def name(self) -> str:
-        """Name of its file."""
-        return f"{self.corpus}.{self.scenario}.{self.seed}.json.gz"
-
-    @property
-    def group(self) -> str:
-        """What it is an example of."""
-        return WORLDS[self.scenario] if self.corpus == "worlds" else SCENARIOS[self.scenario].group
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """Its generator of random numbers, which no other lineage shares."""
-        return np.random.default_rng([zlib.crc32(f"{self.corpus}.{self.scenario}".encode()), self.seed])
+    def of(self, task: Task) -> int:
+        """The number for the scenario, corpus and model of a lineage."""
+        if task.model == GRU:
+            return self.neural_healthy if task.is_healthy else self.neural
+        if task.is_healthy:
+            return self.healthy
+        return -(-self.collapsing // 2) if task.group in PLAIN else self.collapsing
 
 
 def claim(folder: Path, sizes: Sizes) -> None:
@@ -67,101 +56,98 @@ def claim(folder: Path, sizes: Sizes) -> None:
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else wanted
     if found != wanted:
         raise SystemExit(f"the lineages in {folder} have other sizes ({found}): choose another folder")
+    (folder / LINEAGES).mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(wanted), encoding="utf-8")
 
 
 def simulate(task: Task, sizes: Sizes, folder: Path) -> float:
-    """Grow a lineage and write its file, unless it is there; return the processor seconds for each generation."""
-    path = folder / task.name
+    """Grow a lineage and write its file, unless it is there; return the processor seconds that it took."""
+    path = folder / LINEAGES / f"{task.name}.npz"
     if path.exists():
         return 0.0
     start = time.process_time()
-    grow = _world if task.corpus == "worlds" else _text
-    body: Json = {"schema": SCHEMA, "task": task._asdict(), "sizes": asdict(sizes)}
-    body |= grow(task, sizes, folder)
-    body["seconds"] = (time.process_time() - start) / (sizes.generations + 1)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(gzip.compress(json.dumps(body).encode(), 6))
-    partial.replace(path)
-    return float(body["seconds"])
+    grown = _world(task, sizes) if task.corpus == OF_WORLDS else _text(task, sizes, folder)
+    grown.write(path)
+    return time.process_time() - start
 
 
-def _text(task: Task, sizes: Sizes, folder: Path) -> Json:
-    data = real(task.corpus, wild_type_seed(task.seed), sizes, folder)
-    body = {"documents": data.wild_type.evaluation.hashes, "n_tokens": data.evaluation.lengths.tolist()}
-    measured, founder = [], None
-    for model, written in models_and_texts(task, sizes, data):
-        tokens = written[np.arange(min(sizes.measured, len(written)))]
-        samples = tokens.tokens.reshape(-1, sizes.tokens)
-        embeddings = data.wild_type.embed(data.wild_type.decode(samples))
-        founder = embeddings if founder is None else founder
-        measured.append(
-            {
-                "nll": [round(nats, 5) for nats in model.nll(data.evaluation).tolist()],
-                "readings": _readings(data.wild_type, Evidence(samples=samples, embeddings=embeddings)),
-                "distinct_1": statistics.pooled_distinct(tokens.tokens),
-                "entropy": statistics.pooled_entropy(tokens.tokens),
-                **_distances(founder, embeddings, task.seed),
-            }
-        )
-    reference = _as_json(reference_readings(data.wild_type, sample_tokens=sizes.tokens))
-    return {**body, "n_bytes": data.n_bytes.tolist(), "reference": reference, "generations": measured}
+def claimed(folder: Path) -> Sizes:
+    """The sizes of the lineages in a folder."""
+    path = folder / "sizes.json"
+    if not path.exists():
+        raise SystemExit(f"there are no lineages in {folder}: `detector.py simulate` makes them")
+    return Sizes(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def models_and_texts(task: Task, sizes: Sizes, data: Real) -> Iterator[tuple[NgramModel, Passages]]:
-    """Every generation of a lineage, and what it has written."""
+class Written(NamedTuple):
+    """One generation of a lineage of text."""
+
+    model: Model
+    """The model."""
+    texts: Passages
+    """What it has written, behind its prompts if it has any: what a later generation may be trained on."""
+    samples: Ids
+    """n k: what the detectors may see, without the prompts."""
+    prompts: Ids | None
+    """n k: what the samples continue; None without prompts."""
+
+
+def grown(task: Task, sizes: Sizes, data: Real) -> Iterator[Written]:
+    """Every generation of a lineage."""
     scenario, rng = SCENARIOS[task.scenario], task.rng
     n = min(sizes.documents * scenario.times, len(data.pool))
     past = Past(real=data, n=n, rng=rng, founding=data.draw(n, rng))
     founding = data.pool[past.founding]
+    prompts = _prompts(data, n, sizes.samples_a_prompt, rng) if scenario.is_prompted else None
+    length = sizes.tokens - (0 if prompts is None else PROMPT_TOKENS)
     for generation in range(sizes.generations + 1):
         training = scenario.training(past) if generation else founding
-        past.parent = NgramModel.fit(training, vocabulary_size=data.wild_type.vocabulary_size, rng=rng)
+        past.parent = trained(
+            task.model, training, vocabulary_size=data.wild_type.vocabulary_size, sizes=sizes, rng=rng
+        )
         past.founder = past.founder or past.parent
-        written = write(past.parent, n, sizes.tokens, decoding=scenario.decoding, prompts=founding, rng=rng)
-        past.written.append(written)
-        yield past.parent, written
+        samples = written(past.parent, n, length, decoding=scenario.decoding, founding=founding, begun=prompts, rng=rng)
+        whole = samples if prompts is None else np.hstack([prompts, samples])
+        past.written.append(Passages.of_rows(whole))
+        yield Written(past.parent, past.written[-1], samples, prompts)
 
 
-def _world(task: Task, sizes: Sizes, folder: Path) -> Json:
-    del folder
-    wild_type = real_rows(wild_type_seed(task.seed), sizes)
-    measured, founder = [], None
-    for rows in generations(task.scenario, sizes, task.rng):
-        founder = rows if founder is None else founder
-        readings = _readings(wild_type, Evidence(samples=rows))
-        measured.append({"readings": readings, **_distances(founder, rows, task.seed)})
-    reference = _as_json(reference_readings(wild_type, sample_tokens=None))
-    return {"reference": reference, "generations": measured}
+def _prompts(data: Real, n: int, times: int, rng: np.random.Generator) -> Ids:
+    """n k: beginnings of different real documents, each so many times in a row."""
+    known = np.unique(first_tokens(data.pool, PROMPT_TOKENS), axis=0)
+    chosen = known[rng.permutation(len(known))[: -(-n // times)]]
+    return np.repeat(chosen, times, axis=0)[:n]
 
 
-def _distances(founder: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], seed: int) -> Json:
-    """What drift detectors make of a generation; nothing of the founder itself."""
-    if rows is founder:
-        return {"mmd_p": None, "auc": None}
-    rng = np.random.default_rng(seed)
-    return {
-        "mmd_p": statistics.mmd_p_value(founder, rows, rng),
-        "auc": statistics.domain_auc(founder, rows, seed),
-    }
+def _text(task: Task, sizes: Sizes, folder: Path) -> RawLineage:
+    data = real(task.corpus, wild_type_seed(task.seed), sizes, folder)
+    samples, nll, prompts = [], [], None
+    for one in grown(task, sizes, data):
+        samples.append(one.samples[: sizes.measured].astype(np.uint16))
+        nll.append(one.model.nll(data.evaluation))
+        prompts = None if one.prompts is None else one.prompts[: sizes.measured].astype(np.uint16)
+    return RawLineage(task=task, samples=np.stack(samples), nll=np.stack(nll), prompts=prompts)
 
 
-def _readings(wild_type: WildType, evidence: Evidence) -> Json:
-    return _as_json(measure(wild_type, evidence))
+def _world(task: Task, sizes: Sizes) -> RawLineage:
+    rows = np.stack(list(generations(task.scenario, sizes, task.rng)))
+    return RawLineage(task=task, samples=rows.astype(np.float32))
 
 
-def _as_json(readings: dict[str, Reading]) -> Json:
-    return {name: reading.to_dict() for name, reading in readings.items()}
-
-
-def tasks(seeds: range, corpora: list[str], scenarios: list[str], lineages: int, healthy: int) -> list[Task]:
-    """All lineages of a run, the first of every scenario before the second of any."""
+def tasks(seeds: range, corpora: list[str], scenarios: list[str], models: list[str], counts: Counts) -> list[Task]:
+    """All lineages of a run: those that cost little first, the first of every scenario before the second of any."""
     found = [
-        (place, Task(corpus, scenario, seed))
+        (model == GRU, place, Task(corpus, model, scenario, seed))
         for corpus in corpora
-        for scenario in scenarios
-        if scenario in (SCENARIOS if corpus in CORPORA else WORLDS)
+        for model in (models if corpus in CORPORA else [ROWS])
+        for scenario in _scenarios(model, scenarios)
         for place, seed in enumerate(seeds)
-        if place < (healthy if Task(corpus, scenario, seed).group.startswith("healthy") else lineages)
+        if place < counts.of(Task(corpus, model, scenario, seed))
     ]
-    return [task for _, task in sorted(found, key=lambda pair: pair[0])]
+    return [task for *_, task in sorted(found, key=lambda one: one[:2])]
+
+
+def _scenarios(model: str, asked: list[str]) -> list[str]:
+    if model == ROWS:
+        return [name for name in asked if name in WORLDS]
+    return [name for name in asked if name in SCENARIOS and (model == TRIGRAM or name not in NOT_NEURAL)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from detecting.bars import lines
 from detecting.rivals import PERPLEXITY_RULE
 from detecting.scoring import (
     EVIDENCE,
@@ -51,6 +52,19 @@ class Sheet:
 def sheets(outcomes: Sequence[Outcome]) -> list[Sheet]:
     """False alarms and delays by kind of collapse; leads over the perplexity rule; every scenario; UNDECIDED."""
     return [_overview(outcomes), _leads(outcomes), _by_scenario(outcomes), _undecided(outcomes)]
+
+
+def bars(outcomes: Sequence[Outcome]) -> Sheet:
+    """What is asked of the guard, and whether it is met."""
+    healthy = sum(one.healthy for one in outcomes)
+    title = (
+        f"{healthy} healthy and {len(outcomes) - healthy} collapsing lineages of ten generations, by the policy that "
+        "decided. In brackets behind a share: its 95% interval"
+    )
+    headings = ("what happens (lineages)", "asked", *EVIDENCE, "perplexity, by an oracle", "")
+    return Sheet(
+        title, headings, [(one.title, one.asked, *one.cells, one.oracle, one.verdict) for one in lines(outcomes)]
+    )
 
 
 def presets(results: Mapping[str, Sequence[Outcome]]) -> Sheet:
@@ -125,13 +139,20 @@ def _leads(outcomes: Sequence[Outcome]) -> Sheet:
 
 
 def _by_scenario(outcomes: Sequence[Outcome]) -> Sheet:
-    scenarios = dict.fromkeys((one.task.corpus, one.task.scenario) for one in outcomes)
+    scenarios = dict.fromkeys(one.task[:3] for one in outcomes)
     names = [name for name in (*GUARDS, PERPLEXITY_RULE) if name in detectors(outcomes)]
     rows = []
-    for corpus, scenario in scenarios:
-        some = [one for one in outcomes if (one.task.corpus, one.task.scenario) == (corpus, scenario)]
+    for kind in scenarios:
+        some = [one for one in outcomes if one.task[:3] == kind]
         cell = _alarm_cell if some[0].healthy else _delay_cell
-        rows.append((some[0].group, f"{corpus}: {scenario}", *(cell(score(some, name)) for name in names), _rise(some)))
+        rows.append(
+            (
+                some[0].group,
+                f"{some[0].task.source}: {some[0].task.scenario}",
+                *(cell(score(some, name)) for name in names),
+                _rise(some),
+            )
+        )
     headings = ("kind", "lineages", *names, "perplexity after one generation, after the last")
     return Sheet(
         "every scenario: false alarms of healthy ones; missed, and delay of the others", headings, sorted(rows)
@@ -145,7 +166,7 @@ def _undecided(outcomes: Sequence[Outcome]) -> Sheet:
 
 
 def _kinds(outcomes: Sequence[Outcome]) -> list[str]:
-    order = ("fast", "mixed", "slow", "tail", "mode", "duplication", "collapsing world")
+    order = ("fast", "mixed", "slow", "tail", "fading tail", "mode", "narrow", "duplication", "collapsing world")
     return [kind for kind in order if _of(outcomes, kind)]
 
 

@@ -16,6 +16,7 @@ from collapse_guard.genetics.forecast import learn
 from collapse_guard.prescription.outlook import mixing_of
 from collapse_guard.records import Direction
 from detecting.lineages import Lineage
+from detecting.raw import OF_WORLDS, Task
 from detecting.scenarios import ADDED, FADED, TRIMMED
 from detecting.sizes import SEEDS
 from detecting.table import Sheet
@@ -25,8 +26,8 @@ Floats = npt.NDArray[np.float64]
 ORIGINS = (3, 5, 7)
 """Generations that forecasts are made from."""
 HEALTHY = 15
-"""Healthy lineages of each corpus and scenario that are scored: they are the easiest, and there are many."""
-GROUPS = ("healthy", "fast", "mixed", "slow", "tail", "mode", "duplication", "worlds")
+"""Healthy lineages of each corpus, model and scenario that are scored: they are the easiest, and there are many."""
+GROUPS = ("healthy", "fast", "mixed", "slow", "tail", "fading tail", "mode", "narrow", "duplication", "worlds")
 BAND = 0.05, 0.5, 0.95
 
 
@@ -79,17 +80,15 @@ def synthetic_shares(scenario: str, generations: int) -> Floats:
         "accumulate": t / (t + 1.0),
         "accumulate_slowly": ADDED * t / (1.0 + ADDED * t),
         "tail_only": np.full(generations, TRIMMED),
+        **dict.fromkeys(("narrow", "prompted_narrow"), np.full(generations, 0.1)),
     }
     return known.get(scenario, np.full(generations, float("replace" in scenario)))
 
 
-def scored(folder: Path, *, jobs: int = 1) -> dict[str, Tally]:
-    """Forecast the lineages of a folder; by group."""
-    paths = chosen_files(folder)
-    if not paths:
-        raise SystemExit(f"there are no lineages in {folder}: python benchmarks/detector.py simulate --out {folder}")
+def scored(path: Path, *, jobs: int = 1) -> dict[str, Tally]:
+    """Forecast the lineages of a file; by group."""
     tallies, cells = {group: Tally() for group in GROUPS}, defaultdict(list)
-    for found, left_out in over(series_of, paths, jobs=jobs):
+    for found, left_out in over(series_of, chosen(Lineage.read_all(path)), jobs=jobs):
         tally = tallies[found[0].group]
         tally.lineages, tally.series = tally.lineages + 1, tally.series + len(found)
         tally.left_out += left_out
@@ -101,20 +100,20 @@ def scored(folder: Path, *, jobs: int = 1) -> dict[str, Tally]:
     return {group: tally for group, tally in tallies.items() if tally.lineages}
 
 
-def chosen_files(folder: Path) -> list[Path]:
-    def counts(path: Path) -> bool:
-        scenario, seed = path.name.split(".")[1:3]
-        first = next(seeds.start for seeds in SEEDS.values() if int(seed) in seeds)
-        return scenario not in ("fresh", "same", "gaussian_fresh") or int(seed) - first < HEALTHY
+def chosen(lineages: Sequence[Lineage]) -> list[Lineage]:
+    """All that collapse, and the first healthy ones."""
 
-    return [path for path in sorted(folder.glob("*.json.gz")) if counts(path)]
+    def counts(task: Task) -> bool:
+        first = next(seeds.start for seeds in SEEDS.values() if task.seed in seeds)
+        return not task.is_healthy or task.seed - first < HEALTHY
+
+    return [one for one in lineages if counts(one.task)]
 
 
-def series_of(path: Path) -> tuple[list[Series], int]:
+def series_of(lineage: Lineage) -> tuple[list[Series], int]:
     """The deciding indicators of a lineage that can be forecast, and how many cannot."""
-    lineage = Lineage.read(path)
     founder, *later = lineage.readings(frozenset(DECIDES), with_losses=lineage.has_losses)
-    group = lineage.group if lineage.task.corpus != "worlds" else "worlds"
+    group = lineage.group if lineage.task.corpus != OF_WORLDS else OF_WORLDS
     found = []
     for name, first in founder.items():
         if any(name not in each or obstacle(each[name], first) for each in later):
@@ -125,7 +124,7 @@ def series_of(path: Path) -> tuple[list[Series], int]:
         if np.isfinite(effects).all() and effects.any():
             found.append(
                 Series(
-                    lineage=path.name,
+                    lineage=lineage.task.name,
                     group=group,
                     indicator=name,
                     mixing=mixing_of(first),

