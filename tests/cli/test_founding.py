@@ -148,3 +148,52 @@ def test_the_command_in_the_error_names_the_store_that_was_meant(assess, world, 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     outcome = assess(world.few, "bot")
     assert f"collapse-guard assess --resume --store {NOWHERE}" in outcome.err
+
+
+class TestFoundedAnew:
+    REASON = ("--founder", "--reason", "new base model")
+
+    @pytest.mark.slow
+    def test_is_judged_as_a_founder_and_what_follows_is_compared_with_it(self, assess, run, world, store):
+        """Its evidence may be that of a generation before, which founded nothing."""
+        outcome = assess(world.healthy, "bot", "--store", store, *self.REASON)
+        assert outcome.code == 0
+        assert "the lineage is founded anew with generation 3: new base model." in outcome.out
+        assert "generation 2 before it was COLLAPSED" in outcome.out
+        assert f"the founder of bot of the store {store} from generation 3 on: later generations are" in outcome.out
+        assert assess(world.collapsed, "bot", "--store", store, "--generation", 4).code == 1
+        assert [(past.generation.index, past.generation.founder) for past in open_store(store).history("bot")] == [
+            (0, 0),
+            (1, 0),
+            (2, 0),
+            (3, 3),
+            (4, 3),
+        ]
+        shown = run("lineage", "show", "bot", "--store", store).out
+        assert "Founded anew with generation 3: new base model." in shown
+        assert re.search(r"3 \(founded anew\) +● HEALTHY", shown)
+        assert run("gate", "--lineage", "bot", "--generation", 3, "--store", store, "--policy", "strict").code == 0
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (
+                ("--reason", "x"),
+                "`--reason` is why a lineage is founded anew, but got no `--founder`: give both or none",
+            ),
+            (("--founder", "--reason", " "), "`--reason` must be a text of 1 to 1,000 characters, but got ' '"),
+            (("--founder", "--reason", "x" * 1001), "`--reason` must be a text of 1 to 1,000 characters"),
+            (("--founder",), "the lineage has a founder.* or found the lineage anew, with the reason"),
+        ],
+        ids=str,
+    )
+    def test_what_is_refused_says_what_to_do(self, assess, world, store, options, said):
+        outcome = assess(world.few, "bot", "--store", store, *options)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert re.search(said, outcome.err)
+        assert len(open_store(store).history("bot")) == 3
+
+    def test_evidence_that_waits_keeps_its_reason(self, assess, run, world, store):
+        assess(world.founder, "bot", "--store", "sqlite:////nowhere/mlflow.db", *self.REASON)
+        assert run("assess", "--resume", "--store", store).code == 0
+        assert open_store(store).latest("bot").generation.founding == "new base model"

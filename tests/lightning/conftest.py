@@ -149,8 +149,8 @@ def guard(wild_type, store, scripted):
 
     def make(*verdicts, lineage="newsbot", **settings):
         index = None if store.has(lineage) else 0
-        usual = {"store": store, "actions": (), "generation": index}
-        return CollapseGuard(wild_type, lineage, scripted(*verdicts), **{**usual, **settings})
+        usual = {"wild_type": wild_type, "store": store, "actions": (), "generation": index}
+        return CollapseGuard(lineage=lineage, probe=scripted(*verdicts), **{**usual, **settings})
 
     return make
 

@@ -41,7 +41,7 @@ class TestBeforeTrainingIsPaidFor:
     def test_another_wild_type_is_refused(self, guard, founder, model, refused, scripted, store):
         other = WildType.fit(["another language altogether " + str(i) for i in range(100)], vocabulary_size=300)
         own = CollapseGuard(other, "newsbot", scripted("healthy"), store=store)
-        refused(own, FingerprintMismatchError, "load that wild type, or start a new lineage")
+        refused(own, FingerprintMismatchError, "load that wild type, or found the lineage anew")
 
     def test_in_ci_a_lineage_that_nobody_founds_is_refused(self, guard, founder, model, refused, monkeypatch):
         monkeypatch.setenv("CI", "true")
@@ -63,6 +63,7 @@ class TestBeforeTrainingIsPaidFor:
             ({"lineage": "a/b"}, "not a valid Generation: `lineage`"),
             ({"generation": -1}, "not a valid Generation: `index`"),
             ({"generation": 1, "parents": [1]}, "parents must be earlier generations than 1"),
+            ({"generation": 0, "founding": "new"}, "founding must be the reason why a lineage is founded anew"),
             ({"mixture": 0.5}, "`mixture` must be a Mixture or None, but got 0.5"),
             ({"policy": "no-such.toml"}, "the policy file 'no-such.toml' cannot be read"),
         ],

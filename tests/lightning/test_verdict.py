@@ -6,11 +6,12 @@ import pytorch_lightning as pl
 import torch
 
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapseGuardWarning
+from collapse_guard.errors import CollapseGuardWarning, LineageError
 from collapse_guard.evidence import Evidence
 from collapse_guard.lightning import CollapseGuard
 from collapse_guard.probes import CausalLMProbe
 from collapse_guard.records import Mixture, Severity
+from collapse_guard.wildtype import WildType
 
 
 class TestTheVerdict:
@@ -89,6 +90,26 @@ class TestTheVerdict:
         fit(between)
         assert between.assessment.generation.parents == (0,)
         assert [past.generation.index for past in store.history("newsbot")] == [0, 3, 5]
+
+
+class TestFoundedAnew:
+    def test_is_a_founder_once_and_a_script_that_still_says_so_is_refused(self, fit, guard, founder, store):
+        """The wild type is another one too: what was before keeps its own."""
+        texts = [f"another language altogether {i}" for i in range(120)]
+        other = WildType.fit(texts, vocabulary_size=300, evaluation_fraction=0.5)
+        anew = {"wild_type": other, "founding": "new tokenizer"}
+        fit(guard("collapsed", **anew), max_epochs=1)
+        with pytest.raises(LineageError, match=r"for this reason already .*leave out"):
+            fit(guard("healthy", **anew))
+        fit(guard("healthy", wild_type=other), max_epochs=1)
+        generations = [past.generation for past in store.history("newsbot")]
+        assert [(one.index, one.founder, one.founding) for one in generations] == [
+            (0, 0, ""),
+            (1, 1, "new tokenizer"),
+            (2, 1, ""),
+        ]
+        assert (generations[1].parents, generations[1].mixture) == ((), Mixture(real=1.0))
+        assert [one.wild_type == other.fingerprint for one in generations] == [False, True, True]
 
 
 class TestALanguageModel:

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.colors import same_color
 
 from collapse_guard.records import Direction, Severity
-from collapse_guard.report import figure_png, figure_svg, lineage_figure
-from collapse_guard.report.palette import LINEAGES, SEVERITIES
+from collapse_guard.report import figure_png, figure_svg, html, lineage_figure
+from collapse_guard.report.palette import LINEAGES, MUTED, SEVERITIES
 from collapse_guard.report.series import REAL_SHARE, margin_ends, series
 
 
@@ -88,6 +88,25 @@ def test_one_founder_is_drawn_once_and_two_are_drawn_each(histories, replace, bu
     assert bands(histories) == 1
     assert bands({"demo-replace": replace, "b": other}) == 2
     assert bands({"demo-replace": replace[:1]}) == 0
+
+
+def test_where_a_lineage_is_founded_anew_its_line_breaks_and_the_level_is_that_of_the_new_founder(
+    build, read, compared
+):
+    levels, drawn = (90.0, 90.0, 50.0, 50.0, 50.0), []
+    for t, level in enumerate(levels):
+        drift = [] if t in (0, 2) else [compared("perplexity", level + t, level)]
+        foundation = {"founding": "new tokenizer"} if t == 2 else {"founder": 2 if t > 2 else 0}
+        drawn.append(build("x", t, {"perplexity": read("perplexity", level + t)}, drift, **foundation))
+    (axes,) = lineage_figure({"x": drawn}, ["perplexity"], with_legend=False).axes
+    lines = [line for line in axes.lines if same_color(line.get_color(), LINEAGES[0].ink.light)]
+    assert [list(line.get_xdata()) for line in lines] == [[0, 1], [2, 3, 4]]
+    others = [line for line in axes.lines if same_color(line.get_color(), MUTED.light)]
+    spans = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in others}
+    assert spans == {(1.5, 1.5): (0, 1), (-0.5, 1.5): (90.0, 90.0), (1.5, 4.5): (50.0, 50.0)}
+    page = html({"x": drawn})
+    assert page.count('class="anew"') == 1
+    assert "Founded anew with generation 2: new tokenizer." in page
 
 
 def test_an_indicator_that_does_not_decide_has_no_band(histories):

@@ -13,11 +13,19 @@ def lineage(harms, direction=Direction.UP, margin=0.095, **changes):
     return [generation(t, harm, direction, margin, **changes) for t, harm in enumerate(harms)]
 
 
-def generation(t, harm, direction, margin, *, decides=True, scale=EffectScale.LOG_RATIO):
+def test_a_trend_begins_with_the_newest_founder():
+    before = lineage([0.0, 0.3, 0.3, 0.3])
+    after = [generation(4 + t, harm, Direction.UP, 0.095, founder=4) for t, harm in enumerate([0.0, 0.01, 0.02, 0.03])]
+    assert texts([*before, *after]) == texts(lineage([0.0, 0.01, 0.02, 0.03]))
+    assert trends.table([*before, *after[:3]]) is None
+
+
+def generation(t, harm, direction, margin, *, decides=True, scale=EffectScale.LOG_RATIO, founder=0):
     effect = -harm if direction is Direction.DOWN else harm
     fields = {"direction": direction, "margin": margin, "decides": decides, "scale": scale}
-    comparisons = [make_comparison("perplexity", effect=effect, **fields)] if t else []
-    return make_assessment("l", t, comparisons=comparisons)
+    comparisons = [make_comparison("perplexity", effect=effect, **fields)] if t > founder else []
+    anew = "new tokenizer" if t == founder > 0 else ""
+    return make_assessment("l", t, comparisons=comparisons, founder=founder, founding=anew)
 
 
 def texts(history):

@@ -82,7 +82,7 @@ def decide(
     ]
     worst_first = sorted(zip(deciding, judged, strict=True), key=lambda pair: -_excess(pair[0]))
     told = of_founder(worst_first) if generation.is_founder else [reason for _, reason in worst_first]
-    reasons = sorted([*told, *obstacles], key=lambda reason: -reason.severity.rank)
+    reasons = sorted([*told, *obstacles], key=_worst_first)
     severity = Severity.worst([reason.severity for reason in reasons])
     watched = any(_is_watched(one, q, policy) or one.beyond_seeds for one, q in zip(deciding, watch, strict=False))
     shown = Severity.WATCH if severity is Severity.UNDECIDED and watched else severity
@@ -192,6 +192,11 @@ def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
     if policy.accumulate == "product":
         return horizon_p(product(e_values)[-1], 1)
     return horizon_p(cusum(e_values)[-1], policy.rotate_folds or 1)
+
+
+def _worst_first(reason: Reason) -> tuple[int, bool]:
+    """Among equals, that the lineage is founded anew comes first: it says what all others rest on."""
+    return -reason.severity.rank, reason.kind is not ReasonKind.FOUNDED_ANEW
 
 
 def _excess(comparison: Comparison) -> float:

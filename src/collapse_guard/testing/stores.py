@@ -126,7 +126,7 @@ class StoreContract(ABC):
         require(newest == 11, "`latest` must return generation 11, the one with the largest index", newest)
 
     def test_the_ledger_has_every_generation(self) -> None:
-        """The founder and the newest are whole, the others may be abridged; before the founder there is nothing."""
+        """The newest founder and the newest are whole, others may be abridged; before the founder there is nothing."""
         store = self.make_store()
         nothing = store.ledger("newsbot")
         require(nothing == [], "`ledger` of a lineage that has not begun must be empty", nothing)
@@ -199,6 +199,21 @@ class StoreContract(ABC):
             store.history("another lineage"), [other], "another lineage must be free to have another wild type"
         )
 
+    def test_a_lineage_may_be_founded_anew_with_another_wild_type(self) -> None:
+        """What counts from the new founder has its wild type, and the ledger has that founder whole."""
+        store = self.make_store()
+        anew = Generation(lineage="newsbot", index=1, founding="new tokenizer", wild_type=OTHER_WILD_TYPE)
+        founders = [example_assessment(), _of(anew)]
+        later = [_of(anew.model_copy(update={"index": t, "founding": "", "parents": (t - 1,)})) for t in (2, 3)]
+        for item in (*founders, *later):
+            _append(store, item)
+        _require_history(store, [*founders, *later], "a lineage must be readable across its founders")
+        _, founder, _, newest = store.ledger("newsbot")
+        rule = "`ledger` must have the newest founder and the newest generation whole"
+        _require_same([founder, newest], [founders[1], later[1]], rule)
+        late = partial(store.append, example_assessment(index=4))
+        require_refusal(late, LineageError, "a generation that counts from an older founder must be refused")
+
     def test_an_unknown_lineage_is_not_found(self) -> None:
         """`history` and `latest` say which lineages there are; they neither return nothing nor make a lineage."""
         store = self.make_store()
@@ -241,6 +256,12 @@ class StoreContract(ABC):
         founder.readings.clear()
         store.latest("newsbot").readings.clear()
         _require_history(store, [example_assessment()], "a change of the caller's object must not change the store")
+
+
+def _of(generation: Generation) -> Assessment:
+    """A made-up assessment of a generation."""
+    made = example_assessment(index=generation.index, wild_type=generation.wild_type)
+    return made.model_copy(update={"generation": generation})
 
 
 def _append(store: LineageStore, item: Assessment) -> None:
