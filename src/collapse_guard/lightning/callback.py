@@ -294,8 +294,9 @@ class CollapseGuard(CallbackBase):
 
     def _conclude(self, trainer: Trainer, module: LightningModule, generation: Generation) -> Verdict:
         """Assess and record the generation, unless it is recorded: a training that is run again is no other one."""
-        # A number that the user gives is meant.
-        history = self._candidate.history if self._candidate and self._index is None else ()
+        # A number that the user gives is meant, and so is a founder.
+        is_meant = self._index is not None or self._founding
+        history = self._candidate.history if self._candidate and not is_meant else ()
 
         def known() -> tuple[Origin, Assessment | None, int]:
             origin = origin_of(trainer, module, self._training)

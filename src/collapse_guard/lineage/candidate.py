@@ -278,7 +278,8 @@ def _needed(
     where folds rotate all are; and what is stored already under the same number is compared with what is sent.
     """
     whole = {generation.founder, next_index(history) - 1}
-    asked = {generation.index, max(generation.parents, default=0)} & {past.generation.index for past in history}
+    parent = max(generation.parents, default=generation.founder)
+    asked = {generation.index, parent} & {past.generation.index for past in history}
     if not history or (policy.rotate_folds is None and asked <= whole and generation.index >= max(whole)):
         return history
     return store.history_so_far(generation.lineage)
