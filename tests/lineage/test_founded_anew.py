@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from collapse_guard import assess
 from collapse_guard.assessment import conclude, replay
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import FingerprintMismatchError, InputError, LineageError, LineageNotFoundError
-from collapse_guard.evidence import Evidence
-from collapse_guard.lineage.candidate import find_place
+from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.lineage.candidate import Candidate, find_place, plan
 from collapse_guard.lineage.enrol import submit
 from collapse_guard.lineage.outbox import load_pending
 from collapse_guard.prescription.outlook import outlook
@@ -193,6 +195,25 @@ class TestRaces:
         enrolled = add(contested, 4)
         assert numbers(contested) == [(0, 0), (1, 0), (2, 0), (3, 3), (4, 3)]
         assert {one.baseline_generation for one in enrolled.assessment.comparisons} == {None, 3}
+
+    def test_it_is_measured_again_on_what_the_new_founder_froze(self, wild_type):
+        """The hardest documents of the first founder are not those of the second."""
+
+        def scored(hardest):
+            nll = np.full(100, 60.0)
+            nll[hardest] = 90.0
+            return Evidence(losses=Losses(documents=tuple(map(str, range(100))), nll=nll, n_tokens=[20] * 100))
+
+        first = assess(wild_type, scored(range(10)), generation=Generation(lineage="newsbot", index=0))
+        anew = Generation(lineage="newsbot", index=1, founding=REASON)
+        second = assess(wild_type, scored(range(50, 60)), history=[first], generation=anew)
+        place = plan([first], lineage="newsbot", wild_type=wild_type.fingerprint)
+        late = Candidate(generation=place, history=[first], wild_type=wild_type, policy=Policy())
+        before = late.assess(scored(range(10)))
+        place = plan([first, second], lineage="newsbot", wild_type=wild_type.fingerprint)
+        after = replace(late, generation=place, history=[first, second]).assess_again(before, scored(range(10)))
+        assert set(before.readings["tail_loss"].keys) == {str(i) for i in range(10)}
+        assert set(after.readings["tail_loss"].keys) == {str(i) for i in range(50, 60)}
 
     def test_of_two_founders_for_one_reason_the_second_is_kept_and_not_stored(self, add, contested):
         enrolled = add(contested, 4, founding=REASON)

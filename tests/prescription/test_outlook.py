@@ -233,6 +233,18 @@ def test_chance_alone_is_expected_of_the_recorded_pedigree():
     assert ahead(inbred(4, 50)).inbreeding.expected is None
 
 
+def test_a_lineage_that_is_founded_anew_has_the_outlook_of_one_that_begins_there():
+    """Whatever its founder was trained on."""
+    lineage, anew = inbred(4, 50, items=300), []
+    for past in lineage:
+        index, parents = past.generation.index + 3, tuple(parent + 3 for parent in past.generation.parents)
+        founding = {"founding": "new tokenizer", "parents": (1, 2)} if index == 3 else {"parents": parents}
+        of = past.generation.model_copy(update={"index": index, "founder": 3, **founding})
+        anew.append(past.model_copy(update={"generation": of}))
+    assert ahead(anew).inbreeding == ahead(lineage).inbreeding
+    assert ahead(anew).inbreeding.expected is not None
+
+
 def test_all_parents_belong_to_the_pedigree_and_one_that_is_not_stored_leaves_it_unknown():
     lineage = inbred(4, 50, items=300)
     born = lineage[-1].generation.model_copy(

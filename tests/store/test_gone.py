@@ -74,6 +74,14 @@ class TestARunThatWasDeleted:
         assert [item.generation.index for item in after.ledger("newsbot")] == [0, 1, 2]
         assert after.missing("newsbot") == {}
 
+    def test_is_said_to_be_a_founder_where_it_is_a_later_one(self, store, client, make, uri):
+        store.append(make())
+        founder = make(index=1)
+        anew = founder.generation.model_copy(update={"founder": 1, "founding": "new tokenizer"})
+        store.append(founder.model_copy(update={"generation": anew}))
+        client.delete_run(run_of(client, 1).info.run_id)
+        assert ", with which the lineage was founded anew, was deleted: " in MLflowStore(uri).missing("newsbot")[1]
+
     def test_with_its_experiment_is_brought_back_with_it(self, store, client, make, uri):
         home = client.create_experiment("trainings")
         store.in_run(client.create_run(home).info.run_id).append(make())

@@ -8,13 +8,13 @@ from collapse_guard.records import Assessment, Severity
 
 
 def ancestors(history: Sequence[Assessment]) -> list[Assessment]:
-    """All generations of `history` that the last one descends from, by index, up to a founder."""
+    """All generations of `history` that the last one descends from, by index."""
     by_index = {assessment.generation.index: assessment for assessment in history}
     indices: set[int] = set()
-    frontier = _inherited(history[-1])
+    frontier = set(history[-1].generation.parents)
     while frontier:
         indices |= frontier
-        frontier = {parent for index in frontier & by_index.keys() for parent in _inherited(by_index[index])}
+        frontier = {parent for index in frontier & by_index.keys() for parent in by_index[index].generation.parents}
         frontier -= indices
     return [by_index[index] for index in sorted(indices & by_index.keys())]
 
@@ -38,8 +38,3 @@ def line_of_descent(history: Sequence[Assessment]) -> list[Assessment]:
             return []
         line.insert(0, by_index[max(parents)])
     return line
-
-
-def _inherited(assessment: Assessment) -> set[int]:
-    """Parents of a generation; with a founder a line begins, whatever it was trained on."""
-    return set() if assessment.generation.is_founder else set(assessment.generation.parents)

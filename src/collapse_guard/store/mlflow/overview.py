@@ -67,4 +67,5 @@ def _way_back(runs: Runs, run: Run) -> str:
         command = address.mlflow_command(uri, "experiments", "restore", "--experiment-id", home)
         return f"the experiment of run {run_id} was deleted: `{command}` brings it back"
     command = address.mlflow_command(uri, "runs", "restore", "--run-id", run_id)
-    return f"run {run_id} was deleted: `{command}` brings it back"
+    which = ", with which the lineage was founded anew," if layout.FOUNDING in run.data.tags else ""
+    return f"run {run_id}{which} was deleted: `{command}` brings it back"
