@@ -23,7 +23,10 @@ class Labels:
     """The label of each of n documents.
 
     Example:
-        >>> labels = Labels.of(["es", "en", "", "es"])
+        >>> numbering = Numbering()
+        >>> for label in ("es", "en", "", "es"):
+        ...     numbering.add(label)
+        >>> labels = numbering.labels()
         >>> labels.names, labels.codes.tolist(), list(labels)
         (('en', 'es'), [1, 0, -1, 1], ['es', 'en', '', 'es'])
     """
@@ -32,14 +35,6 @@ class Labels:
     """By the alphabet."""
     codes: IntArray
     """n: number of the name of each document; -1 for none."""
-
-    @classmethod
-    def of(cls, labels: Iterable[str]) -> Labels:
-        """Number the labels; "" is none."""
-        numbering = Numbering()
-        for label in labels:
-            numbering.add(label)
-        return numbering.labels()
 
     def select(self, places: IntArray) -> Self:
         """The labels at some places, in that order, with all names."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.evidence import Samples
 from collapse_guard.measurement.lost import median_length
 from collapse_guard.measurement.samples import sample_texts
@@ -37,23 +36,19 @@ def slice_coverage(wild_type: WildType, samples: Samples | None) -> SliceCoverag
     """
     slices = wild_type.slices if samples is not None else None
     texts = [] if slices is None or samples is None else [text for text in sample_texts(wild_type, samples) if text]
-    if slices is None or slices.kinds is None or not texts:
+    if slices is None or not texts:
         return None
     length = median_length(texts)
-    opened = slices.kinds.assign([text[:length] for text in wild_type.evaluation])
-    n = len(slices.names)
-    real, written = _shares(opened, n), _shares(slices.kinds.assign(texts), n)
+    opened, written = slices.assign([text[:length] for text in wild_type.evaluation]), slices.assign(texts)
+    if opened is None or written is None:
+        return None
+    real, here = (np.bincount(numbers, minlength=len(slices.names)) / len(numbers) for numbers in (opened, written))
     known = slices.of_evaluation >= 0
     return SliceCoverage(
         shares=tuple(
-            SliceShare(name=name, documents=size, real=float(real[i]), samples=float(written[i]))
+            SliceShare(name=name, documents=size, real=float(real[i]), samples=float(here[i]))
             for i, (name, size) in enumerate(zip(slices.names, slices.sizes, strict=True))
         ),
         n=len(texts),
         agreement=float((opened == slices.of_evaluation)[known].mean()),
     )
-
-
-def _shares(numbers: IntArray, n: int) -> FloatArray:
-    counts: FloatArray = np.bincount(numbers, minlength=n) / len(numbers)
-    return counts
