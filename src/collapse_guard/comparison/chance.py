@@ -7,16 +7,15 @@ that noise comes in three ways, each for nothing or cheaply:
 - *refits*: a small model fitted to other draws of real documents (`Refits`), the noise of the data alone;
 - *spreads*: changes from generation to generation, slices that nothing happened to, control retrains; each with its
   degrees of freedom, and with the noise of the training in it;
-- what the policy assumes: that its watch level is the limit of this noise.
+- what the policy assumes: that its watch level w is what this noise reaches with the probability a that may be spent.
 
-The assumption fills up what is missing to eight degrees of freedom, so that two generations or controls do not
-overthrow it, and nine leave nothing of it:
+A spread of few generations is moderated by that assumption, which counts as eight degrees of freedom, so that one odd
+change opens no limit and many outvote it (a moderated variance; Smyth (2004), Stat. Appl. Genet. Mol. Biol. 3:3):
 
-.. math:: s^2 = \frac{f_0 s_0^2 + \sum_j f_j s_j^2}{f_0 + \sum_j f_j}, \qquad f_0 = \max(0, 8 - \sum_j f_j), \qquad
-          s_0 = w / t_{8, 1-a}
+.. math:: s^2 = \frac{8 s_0^2 + \sum_j f_j s_j^2}{8 + \sum_j f_j}, \qquad s_0 = w / z_{1-a}
 
-with w the watch level and a the probability that may be spent. This is a moderated variance (Smyth (2004), Stat. Appl.
-Genet. Mol. Biol. 3:3). The data alone are a lower bound, so the larger of s and the refits' deviation counts.
+Control retrains carry the promise of `calibrate`, so there the assumption only fills up what is missing to eight
+degrees of freedom, and nine controls leave nothing of it (`filled`).
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 ASSUMED = 8.0
-"""Degrees of freedom up to which the policy's assumption stands in for what was not measured."""
+"""Degrees of freedom that the policy's assumption counts for."""
 FEWEST_CHANGES = 3
 """Changes from generation to generation that say something of their spread."""
 _SHARED = 1.5
@@ -48,17 +47,17 @@ class Spread(NamedTuple):
 
 
 def quantile(level: float, freedom: float) -> float:
-    """What a t variable exceeds with probability `level`.
+    """What a t variable exceeds with probability `level`; a normal one where the degrees of freedom are infinite.
 
     Example:
-        >>> round(quantile(0.025, 8.0), 3)
-        2.306
+        >>> round(quantile(0.025, 8.0), 3), round(quantile(0.025, math.inf), 3)
+        (2.306, 1.96)
     """
-    return -float(stdtrit(freedom, level))
+    return -float(ndtri(level) if math.isinf(freedom) else stdtrit(freedom, level))
 
 
 def moderated(spreads: Sequence[Spread], *, watch: float, level: float) -> Spread:
-    """One deviation from several, and from the assumption that the watch level is reached with probability `level`.
+    """One deviation from several and from what the policy assumes, taken as known.
 
     Args:
         spreads: What was measured; empty: the assumption stands.
@@ -72,11 +71,35 @@ def moderated(spreads: Sequence[Spread], *, watch: float, level: float) -> Sprea
         >>> round(moderated([Spread(0.05, 1e6)], watch=0.05, level=0.001).sd, 4)
         0.05
     """
-    missing = max(0.0, ASSUMED - math.fsum(spread.freedom for spread in spreads))
-    parts = [Spread(watch / quantile(level, ASSUMED), missing), *spreads]
-    freedom = math.fsum(part.freedom for part in parts)
-    variance = math.fsum(part.freedom * part.sd**2 for part in parts) / freedom
-    return Spread(math.sqrt(variance), freedom)
+    assumed = Spread(watch / quantile(level, math.inf), ASSUMED)
+    return pooled([assumed, *spreads])._replace(freedom=math.inf)
+
+
+def filled(spread: Spread, *, watch: float, level: float) -> Spread:
+    """A deviation whose degrees of freedom are filled up to eight by what the policy assumes.
+
+    Args:
+        spread: What was measured.
+        watch: The policy's watch level, as an effect.
+        level: Probability that may be spent.
+
+    Example:
+        >>> filled(Spread(0.01, 9.0), watch=0.05, level=0.001)
+        Spread(sd=0.01, freedom=9.0)
+    """
+    missing = max(0.0, ASSUMED - spread.freedom)
+    return pooled([Spread(watch / quantile(level, ASSUMED), missing), spread])
+
+
+def pooled(spreads: Sequence[Spread]) -> Spread:
+    """The deviation of several estimates of one variance, by their degrees of freedom.
+
+    Example:
+        >>> pooled([Spread(3.0, 2.0), Spread(4.0, 2.0)])
+        Spread(sd=3.5355339059327378, freedom=4.0)
+    """
+    freedom = math.fsum(spread.freedom for spread in spreads)
+    return Spread(math.sqrt(math.fsum(spread.freedom * spread.sd**2 for spread in spreads) / freedom), freedom)
 
 
 def spread_of_changes(effects: Sequence[float]) -> Spread | None:

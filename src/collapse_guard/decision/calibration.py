@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from collapse_guard.comparison.chance import moderated
+from collapse_guard.comparison.chance import ASSUMED, quantile
 from collapse_guard.comparison.compare import contrast_of, effect_unit, obstacle
 from collapse_guard.comparison.effects import limit, phrase, share, size
 from collapse_guard.decision.margins import SeedNoise
@@ -189,7 +189,7 @@ def bought(noise: Noise, policy: Policy) -> dict[int, float]:
     _, watch = policy.margin(noise.indicator, "founder").effects(noise.scale)
     level = policy.alpha / policy.horizon / max(1, len(policy.decides))
     one_side = level / 2 if noise.direction is Direction.BOTH else level
-    sd = moderated([], watch=watch, level=one_side).sd if noise.seeds is None else noise.seeds.sd
+    sd = watch / quantile(one_side, ASSUMED) if noise.seeds is None else noise.seeds.sd
     mean = 0.0 if noise.seeds is None else noise.seeds.mean
     return {
         n: SeedNoise(controls=n, mean=mean if n > 1 else 0.0, sd=sd).limit(level, noise.direction, watch=watch)

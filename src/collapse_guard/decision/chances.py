@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from collapse_guard.comparison.chance import ASSUMED, Spread, moderated, quantile, reach, spread_of_changes
+from collapse_guard.comparison.chance import ASSUMED, Spread, moderated, pooled, quantile, reach, spread_of_changes
 from collapse_guard.comparison.contrast import Contrast
 from collapse_guard.records import Chance, Direction, Reading
 
@@ -45,8 +45,11 @@ class Chances:
             n_slices: Slices among which the worst is chosen.
         """
         changes = spread_of_changes(self.past)
-        known = [spread for spread in (changes, others) if spread is not None]
         data = of_data(reading, reference, slice_)
+        # How far the other slices lie apart is an estimate of the same noise as that of the refits, and a worse one.
+        if data is not None and others is not None:
+            data = pooled([data, others])
+        known = [spread for spread in (changes, others if data is None else None) if spread is not None]
         choices = n_slices * (2 if reading.direction is Direction.BOTH else 1)
         watch_level, margin_level = self.watch_level / choices, self.margin_level / choices
 

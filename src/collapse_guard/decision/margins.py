@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collapse_guard.arguments import is_number
-from collapse_guard.comparison.chance import Spread, moderated, quantile
+from collapse_guard.comparison.chance import Spread, filled, quantile
 from collapse_guard.records import Direction, EffectScale
 
 
@@ -126,7 +126,7 @@ class SeedNoise(Setting):
             watch: The policy's watch level, as an effect.
         """
         one_side = level / 2 if direction is Direction.BOTH else level
-        spread = moderated([self.spread], watch=watch, level=one_side)
+        spread = filled(self.spread, watch=watch, level=one_side)
         return direction.sign(self.mean) * self.mean + quantile(one_side, spread.freedom) * spread.sd
 
 

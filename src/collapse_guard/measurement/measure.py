@@ -16,6 +16,7 @@ from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.base import Indicator, all_indicators
 from collapse_guard.indicators.groups import content_order, windows
 from collapse_guard.indicators.instruments import instruments
+from collapse_guard.indicators.likelihood import TailGap, WorstSliceLoss
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.indicators.whole import WholeSamples
 from collapse_guard.measurement.learning import learning_readings
@@ -24,7 +25,7 @@ from collapse_guard.measurement.prompt_readings import prompt_readings
 from collapse_guard.measurement.prompts import Prompts
 from collapse_guard.measurement.refits import rarity_of_each
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors, no_groups
-from collapse_guard.measurement.reverse import reverse_readings, reverse_reference
+from collapse_guard.measurement.reverse import own_refits, reverse_readings, reverse_reference
 from collapse_guard.measurement.row_worth import row_worth, row_worth_of_pool
 from collapse_guard.measurement.sample_readings import (
     all_empty,
@@ -53,6 +54,7 @@ NO_EMBEDDER = (
 )
 """Why there are no vectors of texts."""
 _EMBEDDED_REFERENCE_GROUPS = 50
+_AMONG_DOCUMENTS: dict[str, type[Indicator]] = {"tail_gap": TailGap, "worst_slice_loss": WorstSliceLoss}
 _Key = tuple[str, int | None, bool, frozenset[type[Indicator]]]
 _references: Cache[_Key, dict[str, Reading]] = Cache(most=16)
 
@@ -124,10 +126,19 @@ def measure(
     readings += of_samples(wild_type, evidence, selected)
     readings += _reverse(wild_type, evidence, selected, budget)
     readings += score_readings(scores, selected)
+    readings = [_with_own_refits(wild_type, reading) for reading in readings]
     if any(reading.slices for reading in readings):
         shown = {"examples": examples_of_each(wild_type)}
         readings = [reading.model_copy(update=shown) if reading.slices else reading for reading in readings]
     return _in_order(readings, selected)
+
+
+def _with_own_refits(wild_type: WildType, reading: Reading) -> Reading:
+    """Add what another training sample does, to readings of own losses that compare real documents with each other."""
+    metric = _AMONG_DOCUMENTS.get(reading.indicator)
+    if metric is None or not reading.is_usable:
+        return reading
+    return reading.model_copy(update={"refits": own_refits(wild_type, metric)})
 
 
 def reference_readings(

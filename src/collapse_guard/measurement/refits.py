@@ -17,8 +17,8 @@ from collapse_guard.indicators.instruments import Instruments, instruments
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
 
-REFITS = 24
-"""Draws of the pool that the small model is fitted on: the spread over them is known to a seventh."""
+REFITS = 32
+"""Draws of the pool that the small model is fitted on: the spread over them is known to an eighth."""
 POOL_BYTES = 1 << 23
 """Text of the pool that draws are taken from: some two million tokens."""
 _SEED = 16
@@ -36,7 +36,7 @@ class Draws(NamedTuple):
 
 
 def pool_refits(wild_type: WildType, tokens: int) -> Draws:
-    r"""Fit the small model on 24 draws of the pool, each of documents in random order, cut to exactly so many tokens.
+    r"""Fit the small model on 32 draws of the pool, each of documents in random order, cut to exactly so many tokens.
 
     Draws without replacement of a share f of the pool have 1 - f of the variance of draws of fresh documents
     (Cochran 1977, Sampling techniques, section 2.6), so `inflation` is 1 / (1 - f).

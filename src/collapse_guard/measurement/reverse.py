@@ -39,6 +39,8 @@ N_PARTS = 4
 change and as much more noise, and leave the spread between parts unknown."""
 MOST_PARTS = 8
 """Parts that are used at most: more of them would cost more and move little."""
+MOST_OF_TRAINING = 1 << 17
+"""Tokens of a draw that stands for a training set, at most: training on more makes less noise."""
 SMALLEST_SHARE = 2
 """The pool must have so many times the budget, so that draws of it differ."""
 
@@ -146,12 +148,26 @@ def _readings(wild_type: WildType, metrics: Sequence[type[Indicator]], nll: Floa
         if rates is None:
             continue
         parts = tuple(float(metric.read(_scored(wild_type, part)).value) for part in nll)
-        facts = {"parts": parts, "budget": budget, "refits": _refits(wild_type, metric, budget, len(parts))}
+        facts = {"parts": parts, "budget": budget, "refits": refits_of(wild_type, metric, budget, len(parts))}
         readings.append(document_reading(metric, rates).model_copy(update=facts))
     return readings
 
 
-def _refits(wild_type: WildType, metric: type[Indicator], budget: int, n_parts: int) -> Refits:
+def own_refits(wild_type: WildType, metric: type[Indicator]) -> Refits | None:
+    """What another training sample does to a reading of a model's own losses, by draws as large as the pool allows.
+
+    Args:
+        wild_type: Of texts.
+        metric: An indicator of losses that compares documents of the wild type with each other.
+
+    Returns:
+        None where the pool is too small for two different draws.
+    """
+    fitting = [budget for budget in BUDGETS if budget <= MOST_OF_TRAINING and not lack_of_pool(wild_type, budget)]
+    return refits_of(wild_type, metric, fitting[-1], 1) if fitting else None
+
+
+def refits_of(wild_type: WildType, metric: type[Indicator], budget: int, n_parts: int) -> Refits:
     """What other draws of the pool, as many as there are parts, do to a reading of this indicator."""
     draws = pool_refits(wild_type, budget)
     read = [metric.read(_scored(wild_type, nll)) for nll in draws.nll]
