@@ -34,9 +34,9 @@ from collapse_guard.wildtype.slices import slice_of_each
 
 BUDGETS = tuple(1024 << k for k in range(11))
 """Tokens in a part: 1,024 to a million."""
-N_PARTS = 4
-"""Parts that the founder's samples must fill; a later generation must fill one. Fewer and larger parts show more of a
-change and as much more noise, and leave the spread between parts unknown."""
+N_PARTS = 2
+"""Parts that the founder's samples must fill; a later generation must fill one. Larger parts show more of a change, and
+as much more noise; with one part the founder would have no room for a generation that writes less."""
 MOST_PARTS = 8
 """Parts that are used at most: more of them would cost more and move little."""
 MOST_OF_TRAINING = 1 << 17
@@ -69,7 +69,7 @@ def reverse_losses(wild_type: WildType, samples: Sequence[IntArray], tokens: int
     Args:
         wild_type: Of texts.
         samples: Token ids of each sample; their order does not matter.
-        tokens: Tokens in a part, as at the founder. None: as many as four parts and half of the pool allow.
+        tokens: Tokens in a part, as at the founder. None: as many as two parts and half of the pool allow.
     """
     budget = fitting_budget(wild_type, samples) if tokens is None else tokens
     minimum = N_PARTS if tokens is None else 1
@@ -92,7 +92,7 @@ def reverse_losses(wild_type: WildType, samples: Sequence[IntArray], tokens: int
 
 
 def fitting_budget(wild_type: WildType, samples: Sequence[IntArray]) -> int:
-    """The largest budget of which the samples fill four parts and the pool has twice as much; at least the smallest."""
+    """The largest budget of which the samples fill two parts and the pool has twice as much; at least the smallest."""
     available, pool = sum(map(len, samples)), pool_tokens(wild_type)
     for budget in reversed(BUDGETS):
         fits = available >= N_PARTS * budget and pool >= SMALLEST_SHARE * budget

@@ -119,4 +119,5 @@ def _contributions(rates: FloatArray, tokens: FloatArray, rarity: FloatArray) ->
     centred = rarity - np.average(rarity, weights=tokens)
     deviation = math.sqrt(float(np.average(centred**2, weights=tokens)))
     z = centred / deviation if deviation > 0.0 else np.full(len(rates), math.nan)
-    return np.asarray(z * (rates - np.average(rates, weights=tokens)), dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # losses that are infinite have no mean to stand apart from
+        return np.asarray(z * (rates - np.average(rates, weights=tokens)), dtype=np.float64)
