@@ -21,6 +21,7 @@ PAGES = (
     "prompts.md",
     "reverse-perplexity.md",
     "task-scores.md",
+    "vectors.md",
     "what-is-checked.md",
     "words-and-columns.md",
     "worlds.md",

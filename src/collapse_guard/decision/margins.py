@@ -152,7 +152,7 @@ DRIFT = {
     "effective_rank": Margin(margin=0.15, watch=0.075),
     "vendi": Margin(margin=0.15, watch=0.075),
     "repetition": Margin(margin=0.5, watch=0.2),
-    # Half of the real rows; a fifth less. Retraining moved it by up to 17% in healthy lineages (docs/vectors.md).
+    # Half of the real rows; a fifth less. Retraining moved it by up to 16% in healthy lineages (docs/vectors.md).
     "real_equivalent": Margin(margin=1.0, watch=0.25),
     # Compared by difference: shares of samples, of the pairs of words of real text, and of runs of tokens.
     "empty_samples": Margin(margin=0.05, watch=0.02),
