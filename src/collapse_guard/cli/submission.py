@@ -116,13 +116,16 @@ def _samples(submission: Submission, files: TextFiles, column: str, sources: dic
     """Samples and what stands beside them in their files, the names of which are added to `sources`."""
     read = PromptedFiles(files, column=column, prompt_column=submission.prompt_column)
     samples = read_all(read, files)
-    sources |= {"samples": files.name, "prompts": f"{files.name}, column `{read.prompt_column}`"}
+    beside = read.beside
+    sources["samples"] = files.name
+    if beside["prompts"] is not None:
+        sources["prompts"] = f"{files.name}, column `{read.prompt_column}`"
     if read.without_prompt:
         say_warning(
             f"{read.without_prompt:,} of {len(samples):,} rows have no prompt in the column `{read.prompt_column}`: "
             "they count as answers to one empty prompt"
         )
-    return {"samples": samples, **read.beside}
+    return {"samples": samples, **beside}
 
 
 def _check_unit(submission: Submission, losses: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ a share that may be 0, else in the unit of the value.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from collapse_guard.records import Direction, EffectScale
@@ -29,6 +30,17 @@ class Effective(Protocol):
     @property
     def direction(self) -> Direction:
         """Which way is collapse."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them.
+
+    Example:
+        >>> listed(["vendi"]), listed(["distinct_2", "repetition", "vendi"])
+        ('vendi', 'distinct_2, repetition and vendi')
+    """
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def number(value: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from collapse_guard.comparison.effects import phrase, shown
+from collapse_guard.comparison.effects import listed, phrase, shown
 from collapse_guard.comparison.prompts import PROMPT
 from collapse_guard.records import Comparison, Reading, Reason, ReasonKind, Severity
 from collapse_guard.records.readings import Readings
@@ -38,7 +38,7 @@ def lengths_moved(comparisons: Sequence[Comparison], judged: Sequence[Reason]) -
     here, there = (shown(value, length.scale) for value in (length.observed, length.reference))
     sentence = (
         f"samples have {here} tokens on average against the founder's {there} ({phrase(length, length.effect)})"
-        f"{_cut(against.get(TRUNCATED))}: {_listed(names)} may have moved because of that alone. Sample with the same "
+        f"{_cut(against.get(TRUNCATED))}: {listed(names)} may have moved because of that alone. Sample with the same "
         "limit of length and the same prompts"
     )
     return [
@@ -104,8 +104,3 @@ def _cut(truncated: Comparison | None) -> str:
         return ""
     here, there = (shown(value, truncated.scale) for value in (truncated.observed, truncated.reference))
     return f", and {here} of them were cut before their end against {there}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

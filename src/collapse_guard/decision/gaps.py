@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from collapse_guard.comparison.effects import listed
 from collapse_guard.errors import FOUND_ANEW
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity, Verdict
 
@@ -92,7 +93,7 @@ def _newer(index: int, later: int, missing: Mapping[int, str]) -> Reason:
 
 def _remark(stretches: Sequence[tuple[int, int]], missing: Mapping[int, str]) -> Reason:
     one = stretches[0][0] == stretches[-1][1]
-    named = _joined([*_names(stretches[:_TOLD]), *(["more"] if len(stretches) > _TOLD else [])])
+    named = listed([*_names(stretches[:_TOLD]), *(["more"] if len(stretches) > _TOLD else [])])
     which = f"{'generation' if one else 'generations'} {named} of this lineage {'is' if one else 'are'} missing"
     known = [number for first, last in stretches for number in sorted(missing) if first <= number <= last][:_TOLD]
     how = "; ".join(f"generation {number}: {missing[number]}" for number in known)
@@ -109,8 +110,3 @@ def _stretches(founder: int, index: int, present: Collection[int]) -> list[tuple
 def _names(stretches: Sequence[tuple[int, int]]) -> Iterator[str]:
     for first, last in stretches:
         yield from [f"{first} to {last}"] if last - first > 1 else map(str, range(first, last + 1))
-
-
-def _joined(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

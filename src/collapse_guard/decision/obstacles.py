@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from collapse_guard.comparison.compare import obstacle
-from collapse_guard.comparison.effects import shown
+from collapse_guard.comparison.effects import listed, shown
 from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.plausibility import doubt, near_a_unit, of_documents
 from collapse_guard.decision.policy import Policy
@@ -218,9 +218,8 @@ def _together(reasons: Iterable[Reason]) -> list[Reason]:
 
 
 def _not_judged(alike: Sequence[Reason]) -> str:
-    *most, last = (reason.indicator for reason in alike)
-    names = f"{', '.join(most)} and {last} are" if most else f"{last} is"
-    return f"{names} not judged: {alike[0].sentence}"
+    names = listed([reason.indicator for reason in alike])
+    return f"{names} {'are' if len(alike) > 1 else 'is'} not judged: {alike[0].sentence}"
 
 
 def _remark(kind: ReasonKind, name: str, why: str, *, is_required: bool) -> Reason:
