@@ -261,5 +261,6 @@ def test_people_read_families_and_indicators_in_this_order():
     ]
     in_rooms = {family: [name for name, room in built_in().items() if room == family] for family in families}
     assert in_rooms["reverse"] == ["reverse_perplexity", "reverse_tail_loss", "worst_slice_reverse", "real_equivalent"]
-    assert in_rooms["diversity"][-3:] == ["unique_samples", "near_unique_samples", "empty_samples"]
+    assert in_rooms["diversity"][-7:-4] == ["unique_samples", "near_unique_samples", "empty_samples"]
+    assert in_rooms["diversity"][-3:] == ["distinct_within_prompts", "distinct_between_prompts", "sample_length"]
     assert in_rooms["tails"] == ["rare_coverage", "rare_mass", "missing_mass", "lost_ngrams", "hill_index"]
