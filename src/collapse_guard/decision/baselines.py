@@ -39,7 +39,8 @@ def comparisons_of(
     distance are much wider.
     """
     fold = generation.since_founder if drift else None
-    n = max(1, len(policy.decides))
+    # Levels are shared among what the founder has, which is known before this generation is looked at.
+    n = max(1, sum(name in drift and drift[name].is_usable and not drift[name].is_only_told for name in policy.decides))
     level = policy.alert_level(generation.since_founder, look) / n
     here, there = on_fold(readings, fold, policy), on_fold(drift, fold, policy)
     # Losses are judged as a whole: a fold of them is too few to tell their unit.
