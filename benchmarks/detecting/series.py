@@ -25,8 +25,8 @@ OF_DOCUMENTS, OF_GROUPS = 1.5, 5.0
 """Steps in a standard deviation."""
 OF_FOUNDERS = 4
 """Steps that are one step of a founder's losses."""
-DIGITS = 5
-"""Of values that decide nothing."""
+SHOWN, DIGITS = ("value", "parts", "interval"), 5
+"""What is known far worse than to five digits, and these digits."""
 
 
 def packed(generations: Generations) -> tuple[Json, Numbers]:
@@ -61,7 +61,7 @@ def _of_one(readings: Sequence[Reading], known: Mapping[str, Sequence[Reading]])
     bodies = [one.to_dict() for one in readings]
     for body in bodies:
         body.pop("replicates", None)
-        body["value"] = _rounded(body["value"])
+        body.update({field: _rounded(body[field]) for field in SHOWN if field in body})
     fixed = {field: value for field, value in bodies[0].items() if all(body.get(field) == value for body in bodies)}
     fields = dict.fromkeys(field for body in bodies for field in body if field not in fixed)
     varying = {field: [body.get(field) for body in bodies] for field in fields}
@@ -70,6 +70,10 @@ def _of_one(readings: Sequence[Reading], known: Mapping[str, Sequence[Reading]])
 
 
 def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else value
 
 
@@ -78,6 +82,9 @@ def _of_replicates(readings: Sequence[Reading], known: Mapping[str, Sequence[Rea
     for other, theirs in known.items():
         if _is_part_of(readings, theirs):
             return {"as": other}, np.zeros(0, np.int64)
+        factors = _factors(readings, theirs)
+        if factors is not None:
+            return {"contrast": other, "factors": factors}, np.zeros(0, np.int64)
     values = [np.array(one.replicates) for one in readings]
     if not all(len(one) and np.isfinite(one).all() for one in values):
         return {"exact": [list(one.replicates) for one in readings]}, np.zeros(0, np.int64)
@@ -96,6 +103,29 @@ def _is_part_of(readings: Sequence[Reading], others: Sequence[Reading]) -> bool:
         if not one.keys or len(one.keys) != len(one.replicates) or any(theirs.get(k) != x for k, x in mine):
             return False
     return True
+
+
+def _factors(readings: Sequence[Reading], others: Sequence[Reading]) -> list[float] | None:
+    """What each document's distance from the mean of all is multiplied by, where that gives all replicates."""
+    same = ("keys", "weights")
+    pairs = list(zip(readings, others, strict=False))
+    if len(readings) != len(others) or any(getattr(a, name) != getattr(b, name) for a, b in pairs for name in same):
+        return None
+    if not readings[0].keys or len({one.keys for one in readings}) > 1:
+        return None
+    here, there = np.array([one.replicates for one in readings]), np.array([_centred(one) for one in others])
+    if here.shape != there.shape or not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return None
+    # A factor is told best where the distance is large.
+    columns, rows = np.arange(there.shape[1]), np.abs(there).argmax(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = here[rows, columns] / there[rows, columns]
+    return [float(f"{factor:.6g}") for factor in factors] if np.allclose(here, factors * there, atol=1e-9) else None
+
+
+def _centred(reading: Reading) -> Floats:
+    replicates = np.array(reading.replicates)
+    return np.asarray(replicates - np.average(replicates, weights=reading.weights or None))
 
 
 def _of_documents(values: Floats) -> tuple[Json, Numbers]:
@@ -146,6 +176,8 @@ def _values(body: Json, numbers: Numbers, generations: Generations) -> Sequence[
         return [(how["step"] * (part[0] + part[1:])).tolist() for part in parts]
     present = body["present"]
     keys = body["varying"].get("keys") or [body["fixed"]["keys"]] * len(present)
+    if "contrast" in how:
+        return [(np.array(how["factors"]) * _centred(generations[i][how["contrast"]])).tolist() for i in present]
     theirs = [generations[index][how["as"]] for index in present]
     known = [dict(zip(one.keys, one.replicates, strict=True)) for one in theirs]
     return [[one[key] for key in wanted] for one, wanted in zip(known, keys, strict=True)]

@@ -29,7 +29,7 @@ class TestSeries:
         about, numbers = series.packed(generations)
         return series.unpacked(json.loads(json.dumps(about)), numbers, len(generations))
 
-    def test_all_but_replicates_and_digits_that_nobody_reads_comes_back(self):
+    def test_all_but_replicates_and_the_last_digits_comes_back(self):
         parts = {
             "census": ((1, 4), (2, 1)),
             "smaller": (((1, 3),), ((1, 2),)),
@@ -39,12 +39,12 @@ class TestSeries:
         some = [
             {"a": reading_of("a", value=math.nan, problem="too few", n=3), "b": reading_of("b", **parts)},
             {"b": reading_of("b", **{**parts, "different": 1.0})},
-            {"a": reading_of("a", value=1.23456789), "b": reading_of("b", **parts)},
+            {"a": reading_of("a", value=1.23456789, parts=(0.1, 1 / 3)), "b": reading_of("b", **parts)},
         ]
         found = self.back(some)
         assert [list(readings) for readings in found] == [["a", "b"], ["b"], ["a", "b"]]
         assert found[0]["a"].model_dump_json() == some[0]["a"].model_dump_json()
-        assert found[2]["a"] == some[2]["a"].model_copy(update={"value": 1.2346})
+        assert found[2]["a"] == some[2]["a"].model_copy(update={"value": 1.2346, "parts": (0.1, 0.33333)})
         assert [readings["b"] for readings in found] == [readings["b"] for readings in some]
 
     def test_replicates_are_rounded_to_fractions_of_a_deviation(self):
@@ -94,6 +94,29 @@ class TestSeries:
         for readings, tail in zip(self.back(some), tails, strict=True):
             of_all = dict(zip(keys, readings["all"].replicates, strict=True))
             assert readings["tail"].replicates == tuple(of_all[key] for key in tail)
+
+    def test_a_contrast_of_documents_is_kept_as_its_factors(self):
+        rng = np.random.default_rng(32)
+        parts = {"keys": tuple(map(str, range(30))), "weights": tuple(map(float, rng.integers(1, 9, size=30)))}
+        rows, factors = rng.normal(size=(3, 30)), np.round(rng.normal(size=30), 3)
+
+        def contrast(row):
+            return tuple((factors * (row - np.average(row, weights=parts["weights"]))).tolist())
+
+        some = [
+            {
+                "all": reading_of("all", replicates=tuple(row), **parts),
+                "gap": reading_of("gap", replicates=contrast(row), **parts),
+                "other": reading_of("other", replicates=tuple(rng.normal(size=30)), **parts),
+            }
+            for row in rows
+        ]
+        about, numbers = series.packed(some)
+        assert about["gap"]["replicates"] == {"contrast": "all", "factors": factors.tolist()}
+        assert len(numbers) == 2 * rows.size
+        for readings in self.back(some):
+            expected = contrast(np.array(readings["all"].replicates))
+            np.testing.assert_allclose(readings["gap"].replicates, expected, atol=1e-12)
 
 
 def test_all_numbers_come_back_and_equal_lineages_are_equal_files(tmp_path):
