@@ -105,7 +105,12 @@ def _evidence(raw: RawLineage, index: int, wild_type: WildType) -> Evidence:
         nll=raw.nll[index],
         n_tokens=np.array([len(tokens) for tokens in wild_type.encode(list(documents))]),
     )
-    return Evidence(samples=samples, embeddings=wild_type.embed(wild_type.decode(samples)), losses=losses)
+    return Evidence(
+        samples=samples,
+        prompts=None if raw.prompts is None else wild_type.decode(raw.prompts.astype(np.int64)),
+        embeddings=wild_type.embed(wild_type.decode(samples)),
+        losses=losses,
+    )
 
 
 def _readings(

@@ -843,6 +843,13 @@ class TestReducedRun:
         assert len(set(budgets[1:])) == 1
         assert budgets[1] is not None
 
+    def test_samples_of_one_prompt_are_known_to_be(self, reduced):
+        source = raw.RawLineage.read(reduced.folder / simulating.LINEAGES / f"{reduced.tasks[0].name}.npz")
+        prompted = replace(source, prompts=np.repeat(source.samples[0, :60, :8], 5, axis=0))
+        entry = measuring.measured(prompted, SMALL, reduced.folder, {"distinct_within_prompts"})
+        readings = list(lineages.Lineage(entry).readings(frozenset({"distinct_within_prompts"}), with_losses=False))
+        assert [len(one["distinct_within_prompts"].replicates) for one in readings] == [60] * len(source.samples)
+
     def test_samples_alone_hide_the_losses_from_the_guard(self, reduced):
         names = frozenset({"perplexity", "tail_loss", "distinct_2"})
         lineage = reduced.lineages[0]
