@@ -124,17 +124,17 @@ def test_decisions_survive_a_round_trip():
 
 
 class TestLevel:
-    """Lineages that are looked at nine times: how often is one acted on whose harm is just acceptable?"""
+    """Lineages that are looked at nine times: how often is one acted on that did not change?"""
 
     policy = Policy(decides=("perplexity",))
     documents, tokens = tuple(map(str, range(200))), np.full(200, 30)
 
-    def acts(self, harm, seed):
+    def acts(self, harm, seed, noise=0.05):
         rng = np.random.default_rng(seed)
         hardness = 5 + rng.normal(0, 0.5, 200)
 
         def assessed(generation, rise, history, look):
-            rates = hardness + rise + rng.normal(0, 0.05, 200)
+            rates = hardness + rise + rng.normal(0, noise, 200)
             losses = Losses(documents=self.documents, nll=rates * self.tokens, n_tokens=self.tokens)
             readings = {reading.indicator: reading for reading in loss_readings(losses, None)}
             return conclude(generation, readings, {}, history=history, policy=self.policy, look=look)
@@ -151,8 +151,9 @@ class TestLevel:
         return any(decision is not None for decision in decisions)
 
     @pytest.mark.slow
-    def test_a_lineage_at_the_watch_level_is_acted_on_no_more_often_than_promised_and_one_beyond_it_is(self):
+    def test_an_unchanged_lineage_is_acted_on_no_more_often_than_promised_and_one_beyond_the_level_is(self):
+        """Documents so noisy that their mean passes the policy's level again and again, though nothing changes."""
         watch = self.policy.margin("perplexity", "founder").effects()[1]
-        false = sum(self.acts(watch, seed) for seed in range(40))
+        false = sum(self.acts(0.0, seed, noise=0.25) for seed in range(40))
         assert false <= stats.binom.ppf(0.999, 40, self.policy.watch_alpha)
-        assert sum(self.acts(3 * watch, seed) for seed in range(10)) == 10
+        assert sum(self.acts(5 * watch, seed) for seed in range(10)) == 10

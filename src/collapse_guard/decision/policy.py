@@ -75,6 +75,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "strict": {
         "drift": {
             "default": {"margin": 0.05, "watch": 0.03},
+            "perplexity": {"margin": 0.05, "watch": 0.02},
+            "reverse_perplexity": {"margin": 0.05, "watch": 0.02},
+            "tail_gap": {"margin": 0.05, "watch": 0.01},
+            "reverse_tail_loss": {"margin": 0.05, "watch": 0.01},
+            "worst_slice_loss": {"margin": 0.2, "watch": 0.03},
+            "worst_slice_reverse": {"margin": 0.2, "watch": 0.03},
             "rare_coverage": {"margin": 0.5, "watch": 0.25},
             "rare_mass": {"margin": 0.5, "watch": 0.25},
             "lost_ngrams": {"margin": 0.05, "watch": 0.03},
@@ -90,6 +96,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "lenient": {
         "drift": {
             "default": {"margin": 0.20, "watch": 0.10},
+            "perplexity": {"margin": 0.20, "watch": 0.06},
+            "reverse_perplexity": {"margin": 0.20, "watch": 0.06},
+            "tail_gap": {"margin": 0.20, "watch": 0.04},
+            "reverse_tail_loss": {"margin": 0.20, "watch": 0.04},
+            "worst_slice_loss": {"margin": 0.7, "watch": 0.10},
+            "worst_slice_reverse": {"margin": 0.7, "watch": 0.10},
             "rare_coverage": {"margin": 2.0, "watch": 1.0},
             "rare_mass": {"margin": 2.0, "watch": 1.0},
             "lost_ngrams": {"margin": 0.15, "watch": 0.08},
@@ -109,8 +121,8 @@ class Policy(Setting):
     """The promise of the guard, and its requirements.
 
     The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `alpha`, for any
-    number of generations and of deciding indicators, and that one below its watch levels ever gets a WATCH at most
-    `watch_alpha` (docs/design/decisions.md).
+    number of generations and of deciding indicators, and that one in which retraining changes nothing ever gets a WATCH
+    is at most `watch_alpha` (docs/design/decisions.md).
 
     Example:
         >>> Policy(drift={"perplexity": {"margin": 0.05, "watch": 0.02}}).margin("perplexity", "founder").margin

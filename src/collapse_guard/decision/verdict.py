@@ -49,8 +49,8 @@ def decide(
     """Decide on one generation.
 
     The chance that a lineage whose harm stays within its margins ever gets a COLLAPSED is at most `Policy.alpha`, and
-    that one below its watch levels ever gets a WATCH is at most `Policy.watch_alpha`. A pass needs every deciding
-    indicator within its margin (intersection-union), so it needs no correction.
+    that one in which retraining changes nothing ever gets a WATCH is at most `Policy.watch_alpha`. A pass needs every
+    deciding indicator within its margin (intersection-union), so it needs no correction.
 
     Args:
         comparisons: Of this generation; those with `decides` false are ignored.
