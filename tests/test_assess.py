@@ -85,7 +85,7 @@ def test_a_planted_collapse_is_found_and_the_guilty_indicator_named(wild_type, f
 def test_a_loss_that_rose_in_the_founders_hardest_documents_only_is_found_in_the_tail(wild_type, founder):
     usual = losses(wild_type)
     hard = np.isin(usual.documents, founder.stratum.documents)
-    tail = Losses(documents=usual.documents, nll=usual.nll * np.where(hard, 1.06, 1.0), n_tokens=usual.n_tokens)
+    tail = Losses(documents=usual.documents, nll=usual.nll * np.where(hard, 1.04, 1.0), n_tokens=usual.n_tokens)
     child = assess(wild_type, Evidence(samples=real(wild_type, 1), losses=tail), history=[founder])
     assert (ReasonKind.BEYOND_MARGIN, "tail_loss") in kinds(child)
     assert (ReasonKind.WITHIN_MARGIN, "perplexity") in kinds(child)

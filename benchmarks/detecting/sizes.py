@@ -19,7 +19,7 @@ class Sizes:
     """After the founder."""
     documents: int = 3_000
     """In a training set, and as many are written."""
-    measured: int = 1_500
+    measured: int = 3_000
     """Samples that the detectors see."""
     tokens: int = 48
     """In a sample; a passage of 32 words has about 50. Where models are prompted, the prompt is a part of them."""

@@ -40,7 +40,7 @@ def test_controls_become_a_policy_that_the_gate_uses(run, store, tmp_path):
 def test_without_controls_it_tells_the_sampling_noise_and_what_is_missing(run, world):
     said = run("calibrate", "--lineage", "bot", "--store", world.uri)
     assert said.code == 0
-    assert "Seed noise needs at least 2 control retrains, but got none" in said.out + said.err
+    assert "Seed noise was not measured: retrain on real data with another seed" in said.out + said.err
 
 
 def test_a_file_that_is_there_is_never_overwritten(run, world, tmp_path):

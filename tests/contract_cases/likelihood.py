@@ -176,14 +176,6 @@ CASES = {
         slow=lambda items: math.fsum(n for n, _, tail in items if tail) / sum(tail for *_, tail in items),
         collapse=harder,
     ),
-    "cvar_loss": Case(
-        metric=likelihood.CvarLoss,
-        pure=likelihood.cvar_loss,
-        items=documents,
-        batch=nats_and_units,
-        slow=slow_cvar,
-        collapse=harder,
-    ),
     "tail_gap": Case(
         metric=likelihood.TailGap,
         pure=likelihood.tail_gap,
@@ -191,6 +183,14 @@ CASES = {
         batch=columns_with_rarity,
         slow=slow_gap,
         collapse=rare_are_harder,
+    ),
+    "cvar_loss": Case(
+        metric=likelihood.CvarLoss,
+        pure=likelihood.cvar_loss,
+        items=documents,
+        batch=nats_and_units,
+        slow=slow_cvar,
+        collapse=harder,
     ),
     "worst_slice_loss": Case(
         metric=partial(likelihood.WorstSliceLoss, n_slices=3, fewest=1),

@@ -67,8 +67,9 @@ class TestWhatDecides:
     @pytest.mark.parametrize("look", [None, 0, 3])
     @pytest.mark.parametrize("decides", [("distinct_2",), ("distinct_2", "vendi")])
     def test_its_power_is_that_of_the_part_of_alpha_that_it_has(self, look, decides):
-        policy, other = Policy(decides=decides), reading(values=VALUES[::-1])
-        for found in compared([reading()], [other], drift=[other], look=look, policy=policy):
+        policy, other = Policy(decides=(*decides, "distinct_4")), reading(values=VALUES[::-1])
+        drift = [other, reading("vendi")][: len(decides)]  # shared among what the founder has, not what it might have
+        for found in compared([reading()], [other], drift=drift, look=look, policy=policy):
             alone = compare(
                 reading(),
                 other,

@@ -56,10 +56,10 @@ def test_few_documents_show_nothing():
         assert said(readings(gap, n=40)) == [UNKNOWN]
 
 
-def test_the_watch_level_of_the_policy_is_what_they_should_be_harder_by():
-    strict = Policy(drift={"perplexity": {"margin": 0.5, "watch": 0.2}})
-    assert said(readings(0.1)) == [HARDER]
-    assert said(readings(0.1), policy=strict) == [LEAKED]
+def test_they_should_be_harder_by_five_percent_whatever_the_policy_watches_for():
+    for policy in (POLICY, Policy(drift={"perplexity": {"margin": 0.5, "watch": 0.2}})):
+        assert said(readings(0.1), policy=policy) == [HARDER]
+        assert said(readings(0.02), policy=policy) == [LEAKED]
 
 
 def test_the_sentence_tells_the_gap_and_both_causes():

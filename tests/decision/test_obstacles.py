@@ -75,10 +75,10 @@ def test_what_is_only_told_is_no_obstacle_whether_it_is_there_or_not():
 def test_the_wild_type_is_no_baseline_of_a_later_generation_where_the_founder_was_not_measured():
     given = [reading(), reading("vendi"), reading("distinct_4")]
     policy = Policy(decides=("distinct_2", "vendi", "distinct_4"))
-    [found] = obstacles(given, given, drift=[reading("distinct_4")], policy=policy)
+    [found] = obstacles(given, given, drift=[reading("tail_loss")], policy=policy)
     assert (found.kind, found.severity) == (ReasonKind.NO_BASELINE, Severity.UNDECIDED)
-    assert (found.indicator, found.others) == ("distinct_2", ("vendi",))
-    assert found.sentence.startswith("distinct_2 and vendi are not judged: the founder of this lineage")
+    assert (found.indicator, found.others) == ("distinct_2", ("vendi", "distinct_4"))
+    assert found.sentence.startswith("distinct_2, vendi and distinct_4 are not judged: the founder of this lineage")
     assert obstacles(given, given, generation=FIRST, policy=policy) == []
 
 
@@ -124,6 +124,21 @@ class TestNothingIsJudged:
         ]
 
 
+def test_what_a_founder_of_an_earlier_version_lacks_is_a_remark_and_keeps_no_lineage_from_passing():
+    """Its samples were read for other indicators, so more samples would not give it a baseline; founding anew would."""
+    policy = Policy(decides=("distinct_2", "reverse_perplexity"))
+    new = make_reading("reverse_perplexity", 90.0, replicates=(4.5, 4.6), keys=("a", "b"), weights=(1.0, 1.0))
+    [found] = obstacles([reading(), new], [new], drift=[reading()], policy=policy)
+    assert (found.kind, found.severity, found.indicator) == (
+        ReasonKind.NOT_READ,
+        Severity.HEALTHY,
+        "reverse_perplexity",
+    )
+    assert "found the lineage anew" in found.sentence
+    of_losses = obstacles([reading(), new], [new], drift=[make_reading("perplexity", 90.0)], policy=policy)
+    assert any(one.kind is ReasonKind.NO_BASELINE and one.severity is Severity.UNDECIDED for one in of_losses)
+
+
 class TestUnread:
     @pytest.mark.parametrize(
         ("n", "kind"),
@@ -156,7 +171,7 @@ class TestUnread:
 
     @pytest.mark.parametrize("drift", [[], [few()]], ids=["no baseline", "unread at the baseline"])
     def test_only_at_the_baseline_is_a_remark_unless_it_is_required(self, drift):
-        why = f"at the baseline, {FEW}" if drift else "the founder of this lineage was not measured for that"
+        why = f"at the baseline, {FEW}" if drift else "nothing of it was read at the founder"
         drift = [*drift, reading("vendi")]
         [found] = obstacles([reading(), reading("vendi")], drift=drift)
         assert (found.kind, found.severity, found.indicator) == (ReasonKind.NOT_READ, Severity.HEALTHY, "distinct_2")

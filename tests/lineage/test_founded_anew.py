@@ -101,7 +101,7 @@ class TestAnotherWildType:
         stored = lineage.history("newsbot")
         again = replay(stored, Policy())
         assert [one.verdict for one in again] == [one.verdict for one in stored]
-        lax = replay(stored, Policy(drift={"default": {"margin": 99.0, "watch": 98.0}}))
+        lax = replay(stored, Policy(drift={name: {"margin": 99.0, "watch": 98.0} for name in Policy().drift}))
         assert [one.verdict.severity for one in lax] == [Severity.HEALTHY] * 5
 
 

@@ -210,4 +210,4 @@ def test_a_contract_runs_under_unittest_too():
     contract = type("Contract", (contract_of(Reorders), unittest.TestCase), {})
     result = unittest.defaultTestLoader.loadTestsFromTestCase(contract).run(unittest.TestResult())
     assert result.testsRun > 10
-    assert "must have the generations [0, 1, 2, 11] in this order" in result.failures[0][1]
+    assert any("must have the generations [0, 1, 2, 11] in this order" in told for _, told in result.failures)

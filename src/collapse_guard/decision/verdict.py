@@ -147,6 +147,7 @@ def cycle_of(since_founder: int, folds: int) -> int:
 
 def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, since_founder: int) -> Reason:
     """Turn one comparison into a reason, by the table at the top of this file."""
+    metric = all_indicators().get(comparison.indicator)
     if p <= policy.alpha:
         kind, severity = ReasonKind.BEYOND_MARGIN, Severity.COLLAPSED
     elif not comparison.p_within_margin <= 1.0 - policy.confidence:
@@ -156,8 +157,9 @@ def judge(comparison: Comparison, *, p: float, p_watch: float, policy: Policy, s
     elif comparison.beyond_seeds:
         kind, severity = ReasonKind.BEYOND_SEEDS, Severity.WATCH
     else:
-        kind, severity = ReasonKind.BETTER if is_better(comparison) else ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
-    metric = all_indicators().get(comparison.indicator)
+        is_contrast = metric is not None and metric.is_contrast
+        better = is_better(comparison) and not is_contrast
+        kind, severity = ReasonKind.BETTER if better else ReasonKind.WITHIN_MARGIN, Severity.HEALTHY
     return Reason(
         kind=kind,
         severity=severity,

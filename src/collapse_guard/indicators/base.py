@@ -88,6 +88,8 @@ class Indicator(Metric, ABC):
     counts_faults: ClassVar[bool] = False
     """Whether it counts samples with a fault, such as copies: then none in any group, here and at the baseline, is a
     pass. Of all others, a value that is the same in every group of both says nothing."""
+    is_contrast: ClassVar[bool] = False
+    """Whether it tells some documents from the others: less of it is no better, because the others got harder."""
     place: ClassVar[int]
     """Where a built-in one stands in its family; those without a place come last."""
     formula: ClassVar[Callable[..., float]]

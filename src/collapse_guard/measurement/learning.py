@@ -47,7 +47,7 @@ def learning_curve(wild_type: WildType) -> LearningCurve:
     made = _made_of(wild_type)
     weights = losses_of(wild_type, made["nll"][0, 0]).n_tokens.astype(np.float64)
     rates: FloatArray = made["nll"] / weights
-    return LearningCurve.of(made["sizes"], rates, weights, available=len(pool_ids(wild_type)))
+    return LearningCurve.of(made["sizes"], rates, weights, available=int(made["available"][0]))
 
 
 def learning_readings(wild_type: WildType, samples: TextSamples, only: Collection[str] | None = None) -> list[Reading]:
@@ -97,7 +97,12 @@ def _make(wild_type: WildType) -> dict[str, npt.NDArray[Any]]:
         return [small_model(wild_type, one[:n], whole.discounts).nll(evaluation) for one in drawn]
 
     nll = np.array([after(n) for n in sizes])
-    return {"sizes": np.array(sizes), "nll": nll, "discounts": np.array(whole.discounts)}
+    return {
+        "sizes": np.array(sizes),
+        "nll": nll,
+        "discounts": np.array(whole.discounts),
+        "available": np.array([len(ids)]),
+    }
 
 
 def _in_order(ids: list[IntArray]) -> list[IntArray]:

@@ -80,9 +80,8 @@ def small_model(wild_type: WildType, ids: Sequence[IntArray], discounts: Sequenc
 
 def losses_of(wild_type: WildType, nll: FloatArray) -> Losses:
     """Losses of the evaluation documents, by their content hashes, with the wild type's own tokens."""
-    evaluation = evaluation_ngrams(wild_type)
-    lengths = np.bincount(evaluation.owners, minlength=evaluation.n)
-    return Losses(documents=wild_type.evaluation.hashes, nll=nll, n_tokens=lengths)
+    documents, lengths = instruments(wild_type).of(_documents)
+    return Losses(documents=documents, nll=nll, n_tokens=lengths)
 
 
 def evaluation_ngrams(wild_type: WildType) -> Ngrams:
@@ -116,6 +115,13 @@ def shuffled(ids: Sequence[IntArray], number: int) -> list[IntArray]:
 def _evaluation(frozen: Instruments) -> Ngrams:
     wild_type = frozen.wild_type
     return Ngrams.of(wild_type.encode(wild_type.evaluation.texts), vocabulary_size=wild_type.vocabulary_size)
+
+
+def _documents(frozen: Instruments) -> tuple[tuple[str, ...], IntArray]:
+    """Ids and lengths of the evaluation documents."""
+    evaluation = frozen.of(_evaluation)
+    lengths = np.bincount(evaluation.owners, minlength=evaluation.n).astype(np.int64)
+    return frozen.wild_type.evaluation.hashes, lengths
 
 
 def _pool(frozen: Instruments) -> list[IntArray]:

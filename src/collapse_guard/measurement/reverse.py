@@ -7,7 +7,7 @@ A document's loss is its mean over the parts, so documents are the replicates, p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.base import Indicator, reading_of
+from collapse_guard.indicators.instruments import Instruments, instruments
 from collapse_guard.indicators.rates import Rates, ScoredDocuments
 from collapse_guard.measurement.loss_readings import document_reading
 from collapse_guard.measurement.refits import (
@@ -190,9 +191,12 @@ def _contrast(rates: Rates, name: str) -> float:
 
 
 def _scored(wild_type: WildType, nll: FloatArray) -> ScoredDocuments:
-    return ScoredDocuments(
-        losses_of(wild_type, nll), None, slices=slice_of_each(wild_type), rarity=rarity_of_each(wild_type)
-    )
+    slices, rarity = instruments(wild_type).of(_strata)
+    return ScoredDocuments(losses_of(wild_type, nll), None, slices=slices, rarity=rarity)
+
+
+def _strata(frozen: Instruments) -> tuple[Mapping[str, str] | None, dict[str, float]]:
+    return slice_of_each(frozen.wild_type), rarity_of_each(frozen.wild_type)
 
 
 def lack_of_pool(wild_type: WildType, budget: int) -> str:

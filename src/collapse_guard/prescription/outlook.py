@@ -102,7 +102,8 @@ class _Courses:
 
 def _courses(line: Sequence[Assessment]) -> _Courses | None:
     tables = [{c.indicator: c for c in past.comparisons if _is_drift(c, past)} for past in line[1:]]
-    deciding = [c for c in tables[-1].values() if c.decides]
+    # The worst slice is another one in each generation, and chance alone makes it worse the more there are.
+    deciding = [c for c in tables[-1].values() if c.decides and not c.slice]
     complete = tuple(c for c in deciding if all(_is_known(table.get(c.indicator)) for table in tables))
     if not complete:
         return None

@@ -6,6 +6,7 @@ What is found is derived of the wild type alone, and kept with it: the same slic
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -145,8 +146,7 @@ def examples_of_each(wild_type: WildType) -> dict[str, tuple[str, ...]]:
 
 
 def _opening(text: str) -> str:
-    words = " ".join(text[: 4 * _OPENING].split())
-    return words if len(words) <= _OPENING else f"{words[: _OPENING - 1].rstrip()}…"
+    return textwrap.shorten(text[: 4 * _OPENING], _OPENING, placeholder=" ...")
 
 
 def slice_of_each(wild_type: WildType) -> Mapping[str, str] | None:

@@ -38,7 +38,7 @@ def tail_gap(nats: Values, n_tokens: Values, rarity: Values) -> float:
 
     Example:
         >>> tail_gap([2.0, 4.0, 12.0], [2, 2, 4], [5.0, 6.0, 8.5])
-        0.8660254037844386
+        0.8111071056538127
     """
     parts = (as_array(part).astype(np.float64) for part in (nats, n_tokens, rarity))
     x, w, q = parts
@@ -64,13 +64,14 @@ class TailGap(LikelihoodIndicator):
         >>> metric = TailGap()
         >>> metric.update(torch.tensor([2.0, 4.0, 12.0]), torch.tensor([2, 2, 4]), torch.tensor([5.0, 6.0, 8.5]))
         >>> metric.compute()
-        tensor(0.8660, dtype=torch.float64)
+        tensor(0.8111, dtype=torch.float64)
     """
 
     name, place = "tail_gap", 45
     unit = "nats per token"
     value_range = (-math.inf, math.inf)
     scale: ClassVar[EffectScale] = EffectScale.LOG
+    is_contrast = True
     cost = "O(d) for d documents"
     definitions = (2, 7)
     misses = "rare documents that a small model does not find rare"

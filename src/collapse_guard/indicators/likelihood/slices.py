@@ -69,7 +69,8 @@ def _largest(documents: FloatArray, sums: FloatArray, units: FloatArray, *, fewe
     counts[:1] = False
     if not counts.any():
         return math.nan
-    contrasts = sums[counts] / units[counts] - (sums.sum() - sums[counts]) / others[counts]
+    with np.errstate(invalid="ignore"):  # losses that are infinite are no contrast
+        contrasts = sums[counts] / units[counts] - (sums.sum() - sums[counts]) / others[counts]
     return float(contrasts.max())
 
 
@@ -97,6 +98,7 @@ class WorstSliceLoss(LikelihoodIndicator):
     unit = "nats per token"
     value_range = (-math.inf, math.inf)
     scale: ClassVar[EffectScale] = EffectScale.LOG
+    is_contrast = True
     cost = "O(d) for d documents"
     definitions = (2, 6)
     misses = "what hits all slices alike, and what a slice is too small, or too mixed, to show"

@@ -52,7 +52,7 @@ def cloud_losses(*, samples: Vectors, rows: Vectors, narrowest: float) -> FloatA
 
     Example:
         >>> near, far = cloud_losses(samples=[[0.0], [1.0], [2.0]], rows=[[0.5], [9.0]], narrowest=0.01)
-        >>> near < far
+        >>> bool(near < far)
         True
     """
     above("narrowest", narrowest, 0.0)

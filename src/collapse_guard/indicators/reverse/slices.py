@@ -46,6 +46,7 @@ class WorstSliceReverse(WorstSliceLoss):
         fewest: Documents that a slice needs to count.
 
     Example:
+        >>> import torch
         >>> metric = WorstSliceReverse(n_slices=2, fewest=1)
         >>> metric.update(torch.tensor([2.0, 9.0]), torch.tensor([2, 3]), torch.tensor([0, 1]))
         >>> metric.compute()
