@@ -15,7 +15,7 @@ import numpy as np
 from collapse_guard.demo import corpus
 from collapse_guard.wildtype import WildType
 from detecting.passages import Ids, Passages
-from detecting.sizes import Sizes
+from detecting.sizes import Sizes, knows_topics
 
 WORDS, WORDS_OF_CODE, ERA = 32, 20, 25
 """Words of a document: 20 of code are as many tokens as 32 of prose."""
@@ -72,11 +72,13 @@ def topic(labels: Ids, rng: np.random.Generator) -> int:
 def real(name: str, seed: int, sizes: Sizes, folder: Path) -> Real:
     """The real data of a corpus, by the wild type of a seed; fitted once for each folder."""
     texts, topics = CORPORA[name]()
+    texts = texts[: sizes.corpus]
     path = folder / "wild-types" / f"{name}-{seed}"
     if not path.exists():
         WildType.fit(
-            texts[: sizes.corpus],
+            texts,
             seed=seed,
+            slices=[topics[text] for text in texts] if knows_topics(seed) else None,
             max_evaluation_documents=sizes.evaluation,
             vocabulary_size=sizes.vocabulary,
             group_tokens=sizes.group_tokens,

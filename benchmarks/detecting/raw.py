@@ -12,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from detecting.scenarios import SCENARIOS
+from detecting.sizes import knows_topics, wild_type_seed
 from detecting.worlds import WORLDS
 
 SCHEMA = 2
 OF_WORLDS = "worlds"
 """Stands for the corpus where there is no text."""
+MODE, MODE_UNNAMED = "mode", "mode, found"
+"""What loses a topic: where the wild type knows the topics, and where it found kinds of documents of its own."""
 ROWS = "rows"
 """Stands for the model there."""
 Json = dict[str, Any]
@@ -47,7 +50,10 @@ class Task(NamedTuple):
     @property
     def group(self) -> str:
         """What it is an example of."""
-        return WORLDS[self.scenario] if self.corpus == OF_WORLDS else SCENARIOS[self.scenario].group
+        if self.corpus == OF_WORLDS:
+            return WORLDS[self.scenario]
+        group = SCENARIOS[self.scenario].group
+        return group if group != MODE or knows_topics(wild_type_seed(self.seed)) else MODE_UNNAMED
 
     @property
     def is_healthy(self) -> bool:

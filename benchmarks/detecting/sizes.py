@@ -50,3 +50,13 @@ def wild_type_seed(seed: int) -> int:
     """
     first = next(seeds.start for seeds in SEEDS.values() if seed in seeds)
     return first + seed % WILD_TYPES
+
+
+def knows_topics(seed: int) -> bool:
+    """Whether the wild type of a seed was given the topics of its documents as slices; else it finds its own.
+
+    Example:
+        >>> [knows_topics(wild_type_seed(seed)) for seed in range(4)]
+        [False, True, False, True]
+    """
+    return seed % 2 == 1

@@ -166,7 +166,18 @@ def _undecided(outcomes: Sequence[Outcome]) -> Sheet:
 
 
 def _kinds(outcomes: Sequence[Outcome]) -> list[str]:
-    order = ("fast", "mixed", "slow", "tail", "fading tail", "mode", "narrow", "duplication", "collapsing world")
+    order = (
+        "fast",
+        "mixed",
+        "slow",
+        "tail",
+        "fading tail",
+        "mode",
+        "mode, found",
+        "narrow",
+        "duplication",
+        "collapsing world",
+    )
     return [kind for kind in order if _of(outcomes, kind)]
 
 

@@ -27,7 +27,19 @@ ORIGINS = (3, 5, 7)
 """Generations that forecasts are made from."""
 HEALTHY = 15
 """Healthy lineages of each corpus, model and scenario that are scored: they are the easiest, and there are many."""
-GROUPS = ("healthy", "fast", "mixed", "slow", "tail", "fading tail", "mode", "narrow", "duplication", "worlds")
+GROUPS = (
+    "healthy",
+    "fast",
+    "mixed",
+    "slow",
+    "tail",
+    "fading tail",
+    "mode",
+    "mode, found",
+    "narrow",
+    "duplication",
+    "worlds",
+)
 BAND = 0.05, 0.5, 0.95
 
 

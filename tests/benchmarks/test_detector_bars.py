@@ -50,7 +50,8 @@ class TestBars:
     @pytest.mark.parametrize(
         ("group", "title", "generation"),
         [
-            ("mode", "a topic vanishes", 4),
+            ("mode", "a topic vanishes, by a column of topics", 4),
+            ("mode, found", "a topic vanishes, by kinds found", 4),
             ("fading tail", "the tail fades", 6),
             ("narrow", "10% narrow decoding", 1),
             ("fast", "replaced by samples", 1),
@@ -66,7 +67,7 @@ class TestBars:
         some = judged("mode", [4] * 10)
         for one in some:
             one.alarms[scoring.guard(scoring.WATCH, "samples only")] = 5
-        assert self.verdict(some) == {"a topic vanishes": "met with losses and samples"}
+        assert self.verdict(some) == {"a topic vanishes, by a column of topics": "met with losses and samples"}
 
     def test_the_oracle_is_not_earlier_and_does_not_find_more(self):
         title = "slow drift"

@@ -40,7 +40,7 @@ N_PARTS = 2
 as much more noise; with one part the founder would have no room for a generation that writes less."""
 MOST_PARTS = 8
 """Parts that are used at most: more of them would cost more and move little."""
-MOST_OF_TRAINING = 1 << 17
+MOST_OF_TRAINING = 1 << 18
 """Tokens of a draw that stands for a training set, at most: training on more makes less noise."""
 SMALLEST_SHARE = 2
 """The pool must have so many times the budget, so that draws of it differ."""
