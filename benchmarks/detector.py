@@ -7,8 +7,7 @@
 
 `simulate` trains models and lets them write: two hours on two cores. `measure` reads today's indicators from that and
 writes what decides into `series.zip`. Both resume if they were stopped. `score` decides on such a file by any policy,
-in minutes: a preset, a file, or `calibrated` on lineages with other seeds. `presets` compares the presets. The
-published tables are made of `benchmarks/detecting/published.zip`.
+in minutes: a preset, a file, or `calibrated` on lineages with other seeds. `presets` compares the presets.
 """
 
 from __future__ import annotations

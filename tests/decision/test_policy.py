@@ -200,7 +200,7 @@ def test_the_margin_in_force_is_the_larger_of_the_policys_and_what_seeds_do():
     quiet, loud = (SeedNoise(controls=8, mean=0.0, sd=sd) for sd in (0.001, 0.05))
     policy = Policy(seed_noise={"perplexity": quiet, "vendi": loud})
     untouched = policy.limits("perplexity", "founder", direction=Direction.UP)
-    assert (untouched.margin, untouched.watch) == (math.log1p(0.10), math.log1p(0.03))
+    assert (untouched.margin, untouched.watch) == (math.log1p(0.10), math.log1p(0.04))
     assert (
         untouched.seeds
         == quiet.limit(0.05 / 10 / len(policy.decides), Direction.UP, watch=untouched.watch)

@@ -184,7 +184,7 @@ def bought(noise: Noise, policy: Policy) -> dict[int, float]:
         >>> measured = SeedNoise(controls=4, mean=0.0, sd=0.01)
         >>> noise = Noise(indicator="perplexity", **declared, seeds=measured, policy_margin=0.1, limit=0.1)
         >>> [round(limit, 3) for limit in bought(noise, Policy(decides=("perplexity",))).values()]
-        [0.03, 0.031, 0.032, 0.033, 0.035, 0.029]
+        [0.039, 0.039, 0.039, 0.038, 0.035, 0.029]
     """
     _, watch = policy.margin(noise.indicator, "founder").effects(noise.scale)
     level = policy.alpha / policy.horizon / max(1, len(policy.decides))

@@ -141,8 +141,8 @@ class Limits(NamedTuple):
 
 DRIFT = {
     "default": Margin(margin=0.10, watch=0.05),
-    "perplexity": Margin(margin=0.10, watch=0.03),
-    "reverse_perplexity": Margin(margin=0.10, watch=0.03),
+    "perplexity": Margin(margin=0.10, watch=0.04),
+    "reverse_perplexity": Margin(margin=0.10, watch=0.04),
     "tail_gap": Margin(margin=0.10, watch=0.02),
     "reverse_tail_loss": Margin(margin=0.10, watch=0.02),
     "worst_slice_loss": Margin(margin=0.35, watch=0.05),

@@ -96,8 +96,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "lenient": {
         "drift": {
             "default": {"margin": 0.20, "watch": 0.10},
-            "perplexity": {"margin": 0.20, "watch": 0.06},
-            "reverse_perplexity": {"margin": 0.20, "watch": 0.06},
+            "perplexity": {"margin": 0.20, "watch": 0.08},
+            "reverse_perplexity": {"margin": 0.20, "watch": 0.08},
             "tail_gap": {"margin": 0.20, "watch": 0.04},
             "reverse_tail_loss": {"margin": 0.20, "watch": 0.04},
             "worst_slice_loss": {"margin": 0.7, "watch": 0.10},
