@@ -29,7 +29,7 @@ def test_controls_become_a_policy_that_the_gate_uses(run, store, tmp_path):
     said = run("calibrate", "--lineage", "bot", *REPEATED, "--store", store, "--out", out)
     assert said.code == 0
     assert "distinct_2" in said.out + said.err
-    assert "With only 3 controls the limits are wide" in said.out + said.err
+    assert "another seed would stay within, by the number of controls: 1: " in said.out + said.err
     noise = Policy.load(out).seed_noise
     assert noise["distinct_2"].controls == 3
     assert noise["distinct_2"].sd < 0.02, "all are draws of one source"

@@ -150,6 +150,16 @@ def test_presets_are_ordered_from_strict_to_lenient():
         assert len({policy.margin(indicator, "wild_type") for policy in (strict, default, lenient)}) == 1
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_default_of_ones_own_is_that_of_perplexity_too(tmp_path, preset):
+    text = f'preset = "{preset}"\n[drift]\ndefault = {{ margin = 0.3, watch = 0.2 }}\n'
+    policy = Policy.load(write(tmp_path, text))
+    for name in ("default", "perplexity", "reverse_perplexity", "distinct_2"):
+        assert policy.margin(name, "founder").margin == 0.3
+    named = Policy.load(write(tmp_path, f"{text}perplexity = {{ margin = 0.1, watch = 0.1 }}\n"))
+    assert named.margin("perplexity", "founder").margin == 0.1
+
+
 def test_a_file_changes_one_margin_of_its_preset(tmp_path):
     text = 'preset = "strict"\nalpha = 0.01\n[drift]\nvendi = { margin = 0.4, watch = 0.3 }\n'
     policy, strict = Policy.load(write(tmp_path, text)), Policy.preset("strict")

@@ -51,7 +51,7 @@ class TestTheVerdict:
     @pytest.mark.slow
     def test_is_made_with_the_policy_given(self, fit, guard, founder, tmp_path):
         path = tmp_path / "policy.toml"
-        path.write_text("[drift.default]\nmargin = 30.0\nwatch = 30.0\n")
+        path.write_text("".join(f"[drift.{name}]\nmargin = 30.0\nwatch = 30.0\n" for name in Policy().drift))
         for policy in (path, str(path), Policy.load(path)):
             lenient = guard("collapsed", policy=policy)
             fit(lenient)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.indicators.base import MINIMUM_GROUPS, all_indicators
+from collapse_guard.indicators.base import MINIMUM_GROUPS, all_indicators, reading_of
 from collapse_guard.indicators.instruments import instruments
+from collapse_guard.indicators.rates import ScoredDocuments
 from collapse_guard.measurement.lineage_readings import lineage_readings
-from collapse_guard.measurement.loss_readings import loss_readings, output_readings
+from collapse_guard.measurement.loss_readings import document_reading, loss_readings, output_readings
 from collapse_guard.measurement.measure import measure
 from collapse_guard.measurement.replicates import groups_of_samples, groups_of_units, groups_of_vectors
 from collapse_guard.measurement.sample_readings import group_readings
@@ -34,9 +35,21 @@ def losses(rng, n):
     return Losses(documents=ids, nll=nll, n_tokens=tokens, n_bytes=tokens, entropy=nll, token_nll=token_nll)
 
 
+def strata(scored):
+    """Two slices, and a rarity of each document."""
+    slices = {document: "ab"[i % 2] for i, document in enumerate(scored.documents)}
+    return {"slices": slices, "rarity": {document: float(i) for i, document in enumerate(scored.documents)}}
+
+
 def of_losses(_, rng, n):
     scored = losses(rng, n)
-    return loss_readings(scored, freeze_tail(scored, share=1.0))
+    return loss_readings(scored, freeze_tail(scored, share=1.0), **strata(scored))
+
+
+def of_reverse(_, rng, n):
+    scored = losses(rng, n)
+    given = ScoredDocuments(scored, None, **strata(scored))
+    return [document_reading(metric, metric.read(given)) for metric in reading_of("reverse")]
 
 
 def of_outputs(_, rng, n):
@@ -86,6 +99,7 @@ def measure_texts(wild_type, samples):
 
 READINGS = {
     "losses": of_losses,
+    "reverse": of_reverse,
     "outputs": of_outputs,
     "tokens": of_tokens,
     "words": of_words,
@@ -97,10 +111,12 @@ READINGS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, metric in all_indicators().items() if metric.evidence != "lineage"])
+@pytest.mark.parametrize(
+    "name", [name for name, metric in all_indicators().items() if metric.evidence not in ("lineage", "learning")]
+)
 def test_a_reading_needs_exactly_the_declared_minimum_of_replicates(wild_type, name):
     metric = all_indicators()[name]
-    if metric.evidence not in ("losses", "whole", "prompts"):
+    if metric.evidence not in ("losses", "reverse", "whole", "prompts"):
         assert metric.minimum_n == MINIMUM_GROUPS
     for n, usable in ((metric.minimum_n, True), (metric.minimum_n - 1, False)):
         rng = np.random.default_rng(1)

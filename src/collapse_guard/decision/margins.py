@@ -159,6 +159,8 @@ DRIFT = {
     "lost_ngrams": Margin(margin=0.08, watch=0.04),
     "copied_ngrams": Margin(margin=0.05, watch=0.02),
 }
+LIKE_THE_DEFAULT = ("perplexity", "reverse_perplexity")
+"""Whose margin is that of the default, so that a policy with a default of its own need not name them."""
 DISTANCE = {
     "default": Margin(margin=4.0, watch=1.0),
     "rare_coverage": Margin(margin=19.0, watch=4.0),

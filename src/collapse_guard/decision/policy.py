@@ -20,7 +20,17 @@ from pydantic_core import PydanticCustomError
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE
 from collapse_guard.comparison.sequential import generation_share, spending_share
 from collapse_guard.decision.alerts import AlertRule
-from collapse_guard.decision.margins import DISTANCE, DRIFT, Limits, Margin, SeedNoise, Setting, SliceMargin, TaskMargin
+from collapse_guard.decision.margins import (
+    DISTANCE,
+    DRIFT,
+    LIKE_THE_DEFAULT,
+    Limits,
+    Margin,
+    SeedNoise,
+    Setting,
+    SliceMargin,
+    TaskMargin,
+)
 from collapse_guard.decision.toml_lines import line_of
 from collapse_guard.errors import PolicyError, near
 from collapse_guard.records import Direction, EffectScale, Share
@@ -171,7 +181,7 @@ class Policy(Setting):
     @classmethod
     def _over_defaults(cls, value: Any, info: ValidationInfo) -> Any:
         built_in = DRIFT if info.field_name == "drift" else DISTANCE
-        return {**built_in, **value} if isinstance(value, dict) else value
+        return _over(built_in, value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _knows_its_indicators(self) -> Self:
@@ -316,8 +326,14 @@ def _merged(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Settings over those of a preset; the margins of both are tables, in which a key takes the place of a key."""
     drift = settings.get("drift", {})
     if "drift" in base and isinstance(drift, dict):
-        return {**base, **settings, "drift": {**base["drift"], **drift}}
+        return {**base, **settings, "drift": _over(base["drift"], drift)}
     return {**base, **settings}
+
+
+def _over(built_in: dict[str, Any], margins: dict[str, Any]) -> dict[str, Any]:
+    """Margins over built-in ones; a default takes the place of those that differ from it in their watch level only."""
+    hidden = LIKE_THE_DEFAULT if "default" in margins else ()
+    return {**{name: margin for name, margin in built_in.items() if name not in hidden}, **margins}
 
 
 def _fault(loc: tuple[str | int, ...], kind: str, message: str, got: Any) -> str:
