@@ -166,6 +166,8 @@ DISTANCE = {
     "rare_coverage": Margin(margin=19.0, watch=4.0),
     "rare_mass": Margin(margin=19.0, watch=4.0),
     "real_equivalent": Margin(margin=19.0, watch=4.0),
+    # A small model learns from samples of any model far less than from as much real text: three times, ten times.
+    "reverse_perplexity": Margin(margin=9.0, watch=2.0),
     # Compared by difference: a half, a fifth.
     "empty_samples": Margin(margin=0.2, watch=0.05),
     "lost_ngrams": Margin(margin=0.7, watch=0.5),
