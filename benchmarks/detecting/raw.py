@@ -20,6 +20,8 @@ OF_WORLDS = "worlds"
 """Stands for the corpus where there is no text."""
 MODE, MODE_UNNAMED = "mode", "mode, found"
 """What loses a topic: where the wild type knows the topics, and where it found kinds of documents of its own."""
+KINDS = ("fast", "mixed", "slow", "tail", "fading tail", MODE, MODE_UNNAMED, "narrow", "duplication")
+"""What collapsing lineages of text are examples of, in the order in which people read them."""
 ROWS = "rows"
 """Stands for the model there."""
 Json = dict[str, Any]

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from detecting.bars import lines
+from detecting.raw import KINDS
 from detecting.rivals import PERPLEXITY_RULE
 from detecting.scoring import (
     EVIDENCE,
@@ -166,19 +167,7 @@ def _undecided(outcomes: Sequence[Outcome]) -> Sheet:
 
 
 def _kinds(outcomes: Sequence[Outcome]) -> list[str]:
-    order = (
-        "fast",
-        "mixed",
-        "slow",
-        "tail",
-        "fading tail",
-        "mode",
-        "mode, found",
-        "narrow",
-        "duplication",
-        "collapsing world",
-    )
-    return [kind for kind in order if _of(outcomes, kind)]
+    return [kind for kind in (*KINDS, "collapsing world") if _of(outcomes, kind)]
 
 
 def _of(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:

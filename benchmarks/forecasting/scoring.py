@@ -16,7 +16,7 @@ from collapse_guard.genetics.forecast import learn
 from collapse_guard.prescription.outlook import mixing_of
 from collapse_guard.records import Direction
 from detecting.lineages import Lineage
-from detecting.raw import OF_WORLDS, Task
+from detecting.raw import KINDS, OF_WORLDS, Task
 from detecting.scenarios import ADDED, FADED, TRIMMED
 from detecting.sizes import SEEDS
 from detecting.table import Sheet
@@ -27,19 +27,7 @@ ORIGINS = (3, 5, 7)
 """Generations that forecasts are made from."""
 HEALTHY = 15
 """Healthy lineages of each corpus, model and scenario that are scored: they are the easiest, and there are many."""
-GROUPS = (
-    "healthy",
-    "fast",
-    "mixed",
-    "slow",
-    "tail",
-    "fading tail",
-    "mode",
-    "mode, found",
-    "narrow",
-    "duplication",
-    "worlds",
-)
+GROUPS = ("healthy", *KINDS, "worlds")
 BAND = 0.05, 0.5, 0.95
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
-from tests.building import make_reading
 
+from building import make_reading
 from collapse_guard.comparison.chance import Spread
 from collapse_guard.comparison.compare import compare
 from collapse_guard.comparison.slices import slice_readings, spread_between, worst_of

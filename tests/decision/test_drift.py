@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
-from tests.building import make_reading
 
+from building import make_reading
 from collapse_guard.assessment import conclude
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Generation, ReasonKind, Refits, Severity

@@ -435,6 +435,12 @@ def test_a_change_for_the_better_passes_and_is_told(effect, kind):
     assert ("another evaluation set, or a leak?" in verdict.reasons[0].sentence) == (kind is ReasonKind.BETTER)
 
 
+@pytest.mark.parametrize("name", ["tail_gap", "worst_slice_loss", "reverse_tail_loss", "worst_slice_reverse"])
+def test_a_contrast_that_fell_is_not_better_because_the_others_may_have_got_harder(name):
+    fell = make_comparison(name, 0.1, 0.6, effect=-0.5, replicate="document")
+    assert decide([fell], generation=generation(), policy=POLICY).reasons[0].kind is ReasonKind.WITHIN_MARGIN
+
+
 @pytest.mark.parametrize("kind", [ReasonKind.IMPLAUSIBLE, ReasonKind.UNINFORMATIVE, ReasonKind.NOT_READ])
 def test_what_was_put_aside_after_a_look_at_it_makes_no_other_indicator_alarm_sooner(kind):
     """Without the two that were put aside the p-value of the other is 0.03 of 0.05; with them it is 0.09."""

@@ -10,8 +10,11 @@ from collapse_guard.decision.baselines import on_fold
 from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import PolicyError
 from collapse_guard.evidence import Evidence, Losses
+from collapse_guard.indicators.likelihood import tail_gap
 from collapse_guard.measurement.loss_readings import loss_readings
 from collapse_guard.measurement.measure import measure
+from collapse_guard.measurement.refits import pool_refits, pool_tokens, rarity_of_each
+from collapse_guard.measurement.reverse import BUDGETS
 from collapse_guard.measurement.slices import slice_coverage
 from collapse_guard.records import Assessment
 from collapse_guard.wildtype import WildType
@@ -123,6 +126,29 @@ def test_samples_without_one_kind_teach_nothing_of_it(rng):
         for name in kinds
     }
     assert by_slice["court"] > by_slice["sea"] + 1.0
+    for kind, openings in after.examples.items():
+        assert len(openings) == 2
+        assert all(any(text.startswith(one.removesuffix(" ...")) for text in written[kind]) for one in openings)
+
+
+def test_losses_know_what_another_training_sample_does_to_what_tells_documents_apart(rng):
+    """By the largest draws of the pool that differ: the spread over them, as if they were of fresh text."""
+    kinds = rng.choice(["sea", "court"], 2000)
+    wild_type = WildType.fit(written(rng, kinds), slices=kinds, near_duplicate_threshold=1.0, embedding_dim=4)
+    tokens = np.array([len(ids) for ids in wild_type.encode(wild_type.evaluation.texts)])
+    losses = Losses(documents=wild_type.evaluation.hashes, nll=3.0 * tokens, n_tokens=tokens)
+    readings = measure(wild_type, Evidence(losses=losses))
+    budget = max(size for size in BUDGETS if 2 * size <= pool_tokens(wild_type))
+    draws = pool_refits(wild_type, budget)
+    is_sea = np.array(readings[NAME].slices) == "sea"
+    of_sea, of_court = (draws.nll[:, side].sum(axis=1) / tokens[side].sum() for side in (is_sea, ~is_sea))
+    by_hand = math.sqrt(draws.inflation) * np.std(of_sea - of_court, ddof=1)
+    assert readings[NAME].refits.by_slice == {"court": pytest.approx(by_hand), "sea": pytest.approx(by_hand)}
+    rarity = rarity_of_each(wild_type)
+    rare = np.array([rarity[document] for document in wild_type.evaluation.hashes])
+    gaps = [tail_gap(nll, tokens, rare) for nll in draws.nll]
+    assert readings["tail_gap"].refits.sd == pytest.approx(math.sqrt(draws.inflation) * np.std(gaps, ddof=1))
+    assert readings["perplexity"].refits is None
 
 
 TOPICS = {"sea": ["ship", "wave", "tide", "crew"], "court": ["judge", "plea", "jury", "oath"]}

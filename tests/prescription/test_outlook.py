@@ -173,6 +173,21 @@ def test_an_indicator_that_was_not_always_compared_is_left_out():
     assert ahead(bare).prescription is None
 
 
+def test_the_worst_slice_is_left_out_because_it_is_another_one_each_time():
+    lineage = losing(3)
+    slices = [make_reading("worst_slice_loss", 0.1)]
+    with_slices = [
+        past.model_copy(
+            update={
+                "comparisons": (*past.comparisons, compared("worst_slice_loss", 0.1 * i, slice="spanish", n_slices=4)),
+                "readings": {**past.readings, **{one.indicator: one for one in slices}},
+            }
+        )
+        for i, past in enumerate(lineage)
+    ]
+    assert set(ahead(with_slices).forecasts[0].courses) == {"perplexity"}
+
+
 def test_losses_in_another_unit_are_no_drift():
     lineage = losing(3)
     odd = Reason(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,6 +49,17 @@ class Rates:
     """Documents that a comparison needs at least; None: as the class declares."""
     slices: tuple[str, ...] = ()
     """d: the slice of each document, "" for none; empty where slices do not matter."""
+
+
+def of_known(losses: Losses, documents: Container[str]) -> Losses:
+    """The losses of the documents that are among these, in their order.
+
+    Example:
+        >>> losses = Losses(documents=("a", "b", "c"), nll=[1.0, 2.0, 3.0], n_tokens=[1, 1, 1])
+        >>> of_known(losses, {"c", "a"}).documents
+        ('a', 'c')
+    """
+    return losses.take([place for place, document in enumerate(losses.documents) if document in documents])
 
 
 def none_known(n: int) -> str:

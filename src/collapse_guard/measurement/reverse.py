@@ -16,6 +16,7 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.base import Indicator, reading_of
 from collapse_guard.indicators.instruments import Instruments, instruments
+from collapse_guard.indicators.likelihood import from_others
 from collapse_guard.indicators.rates import Rates, ScoredDocuments
 from collapse_guard.measurement.loss_readings import document_reading
 from collapse_guard.measurement.refits import (
@@ -31,6 +32,7 @@ from collapse_guard.measurement.sample_readings import all_empty
 from collapse_guard.measurement.samples import TextSamples
 from collapse_guard.records import Reading, Refits
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.cache import Cache
 from collapse_guard.wildtype.slices import slice_of_each
 
 BUDGETS = tuple(1024 << k for k in range(11))
@@ -170,24 +172,35 @@ def own_refits(wild_type: WildType, metric: type[Indicator]) -> Refits | None:
 
 def refits_of(wild_type: WildType, metric: type[Indicator], budget: int, n_parts: int) -> Refits:
     """What other draws of the pool, as many as there are parts, do to a reading of this indicator."""
+    of_one = _of_one_part.of((wild_type.fingerprint, metric, budget), lambda: _spreads(wild_type, metric, budget))
+    scale = 1.0 / math.sqrt(n_parts)
+    by_slice = {name: scale * sd for name, sd in of_one.by_slice.items()}
+    return Refits(n=of_one.n, sd=scale * of_one.sd, by_slice=by_slice)
+
+
+def _spreads(wild_type: WildType, metric: type[Indicator], budget: int) -> Refits:
+    """What one other draw of the pool does."""
     draws = pool_refits(wild_type, budget)
     read = [metric.read(_scored(wild_type, nll)) for nll in draws.nll]
-    scale = math.sqrt(draws.inflation / n_parts)
+    scale = math.sqrt(draws.inflation)
     values = [metric.scale.effect_between(one.value, read[0].value) for one in read]
-    names = sorted(set(read[0].slices) - {""})
-    contrasts = np.array([[_contrast(one, name) for name in names] for one in read])
+    names, numbers = np.unique(read[0].slices, return_inverse=True)
+    distances = np.array([from_others(*_totals(one, numbers)) for one in read]) if len(names) else np.zeros((2, 0))
+    by_slice = scale * np.std(distances, axis=0, ddof=1)
     return Refits(
         n=len(read),
         sd=scale * float(np.std(values, ddof=1)),
-        by_slice={name: scale * float(np.std(contrasts[:, i], ddof=1)) for i, name in enumerate(names)},
+        by_slice={str(name): float(sd) for name, sd in zip(names, by_slice, strict=True) if name},
     )
 
 
-def _contrast(rates: Rates, name: str) -> float:
-    """Rate of a slice, less that of all other documents."""
-    inside = np.array(rates.slices) == name
-    of_slice, of_others = (float(rates.sums[side].sum() / rates.units[side].sum()) for side in (inside, ~inside))
-    return of_slice - of_others
+def _totals(rates: Rates, numbers: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Sums and units of each slice."""
+    sums, units = (np.bincount(numbers, part).astype(np.float64) for part in (rates.sums, rates.units))
+    return sums, units
+
+
+_of_one_part: Cache[tuple[str, type[Indicator], int], Refits] = Cache(most=16)
 
 
 def _scored(wild_type: WildType, nll: FloatArray) -> ScoredDocuments:

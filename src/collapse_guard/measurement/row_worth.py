@@ -99,7 +99,7 @@ def row_worth_of_pool(wild_type: WildType, size: int, only: Collection[str] | No
         return []
     pool = wild_type.measured(wild_type.pool_vectors)
     members = [] if _lacking(wild_type) else [pool[draw] for draw in _draws(len(pool), size, REFERENCE_PARTS)]
-    groups = Groups(members=members, label=f"{size} samples", n=len(pool), needed=size.__mul__)
+    groups = Groups(members=members, label=f"{size} samples", n=len(pool), needed=lambda n: size * n)
     return [_reading(wild_type, groups, size)]
 
 

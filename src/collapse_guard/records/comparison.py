@@ -52,7 +52,8 @@ class Comparison(Record):
     p_beyond_margin: float
     """p-value against "harm is at most the margin": small means collapsed."""
     p_beyond_watch: float
-    """p-value against "harm is at most the watch level": small means watch."""
+    """p-value against "harm is at most the watch level". It decides where folds rotate, and on founders; elsewhere harm
+    beyond `watch` is a WATCH, because `chance` is part of that level."""
     p_within_margin: float
     """p-value against "harm is at least the margin": small means shown to be acceptable."""
     method: str

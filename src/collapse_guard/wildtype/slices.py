@@ -138,11 +138,11 @@ def examples_of_each(wild_type: WildType) -> dict[str, tuple[str, ...]]:
         >>> [len(openings) for openings in examples_of_each(wild_type).values()]
         [2, 2]
     """
-    slices, found = wild_type.slices, dict[str, tuple[str, ...]]()
-    for number, name in enumerate(() if slices is None else slices.names):
-        places = np.flatnonzero(slices.of_evaluation == number)[:_EXAMPLES]  # type: ignore[union-attr]
-        found[name] = tuple(_opening(wild_type.evaluation[int(place)]) for place in places)
-    return found
+    slices = wild_type.slices
+    if slices is None:
+        return {}
+    places = {name: np.flatnonzero(slices.of_evaluation == i)[:_EXAMPLES] for i, name in enumerate(slices.names)}
+    return {name: tuple(_opening(wild_type.evaluation[int(i)]) for i in chosen) for name, chosen in places.items()}
 
 
 def _opening(text: str) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from collapse_guard.arguments import several
 from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.counts import ratio
-from collapse_guard.indicators.diversity.family import DiversityIndicator
+from collapse_guard.indicators.diversity.family import FaultShare
 from collapse_guard.indicators.whole import WholeSamples, is_empty
-from collapse_guard.records import Direction, EffectScale
 
 
 def empty_samples(texts: Sequence[str]) -> float:
@@ -37,7 +35,7 @@ def empty_samples(texts: Sequence[str]) -> float:
     return ratio(sum(map(is_empty, several("texts", texts))), len(texts))
 
 
-class EmptySamples(DiversityIndicator):
+class EmptySamples(FaultShare):
     """Share of empty samples over batches of samples; see `empty_samples`.
 
     As input to `update`: `texts`, a list of str. The state is two int64. Value: float64.
@@ -51,32 +49,14 @@ class EmptySamples(DiversityIndicator):
     """
 
     name, place = "empty_samples", 180
-    unit = "share of samples"
-    direction = Direction.UP
-    scale = EffectScale.SHARE
-    undefined = "there are no samples"
-    evidence = "whole"
-    counts_faults = True
-    minimum_n = 32
-    cost = "O(n) for n samples"
     misses = "samples that say nothing in a few words"
-    definitions = (8,)
+    _states = (("n_empty_samples", torch.int64), ("n_samples", torch.int64))
 
     @classmethod
     def read(cls, whole: WholeSamples) -> FloatArray:
         """1 for each empty sample, 0 for each other."""
         return np.repeat([0.0, 1.0], [len(whole.contents), whole.n_empty])
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without samples."""
-        super().__init__(**kwargs)
-        self._add_count("n_empty_samples")
-        self._add_count("n_samples")
-
     def update(self, texts: Sequence[str]) -> None:
         """Add samples."""
         self._add_up(sum(map(is_empty, several("texts", texts))), len(texts))
-
-    def compute(self) -> Tensor:
-        """The share of everything since the last reset; NaN without samples."""
-        return self._scalar(ratio(*map(int, self._totals)))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from collapse_guard.indicators.base import MINIMUM_GROUPS, EvidenceKind, Indicator
+from collapse_guard.indicators.counts import ratio
 from collapse_guard.indicators.samples import TokenGroup
-from collapse_guard.records import Direction
+from collapse_guard.records import Direction, EffectScale
 
 
 class DiversityIndicator(Indicator):
@@ -19,6 +22,24 @@ class DiversityIndicator(Indicator):
     evidence: ClassVar[EvidenceKind] = "tokens"
     cost = "O(N log N) for N tokens"
     definitions: ClassVar[tuple[int, ...]] = (4, 6)
+
+
+class FaultShare(DiversityIndicator):
+    """Base of shares of all samples that have a fault; `_states` are how many have it, and how many there are."""
+
+    unit = "share of samples"
+    direction = Direction.UP
+    scale: ClassVar[EffectScale] = EffectScale.SHARE
+    undefined = "there are no samples"
+    evidence: ClassVar[EvidenceKind] = "whole"
+    counts_faults = True
+    minimum_n = 32
+    cost = "O(n) for n samples"
+    definitions: ClassVar[tuple[int, ...]] = (8,)
+
+    def compute(self) -> Tensor:
+        """The share of everything since the last reset; NaN without samples."""
+        return self._scalar(ratio(*map(int, self._totals)))
 
 
 class FixedOrder(DiversityIndicator):

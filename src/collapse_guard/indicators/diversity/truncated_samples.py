@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import as_array, ratio
-from collapse_guard.indicators.diversity.family import DiversityIndicator
+from collapse_guard.indicators.diversity.family import FaultShare
 from collapse_guard.indicators.whole import WholeSamples
-from collapse_guard.records import Direction, EffectScale
 
 
 def truncated_samples(truncated: npt.ArrayLike | Tensor) -> float:
@@ -37,7 +35,7 @@ def truncated_samples(truncated: npt.ArrayLike | Tensor) -> float:
     return ratio(*_counts(truncated))
 
 
-class TruncatedSamples(DiversityIndicator):
+class TruncatedSamples(FaultShare):
     """Share of samples that were cut over batches of samples; see `truncated_samples`.
 
     As input to `update`: `truncated`, a list or a tensor of true or false. The state is two int64. Value: float64.
@@ -51,35 +49,17 @@ class TruncatedSamples(DiversityIndicator):
     """
 
     name, place = "truncated_samples", 185
-    unit = "share of samples"
-    direction = Direction.UP
-    scale = EffectScale.SHARE
-    undefined = "there are no samples"
-    evidence = "whole"
-    counts_faults = True
-    minimum_n = 32
-    cost = "O(n) for n samples"
     misses = "samples that end in the middle of a sentence by themselves"
-    definitions = (8,)
+    _states = (("n_truncated_samples", torch.int64), ("n_samples_that_end_or_not", torch.int64))
 
     @classmethod
     def read(cls, whole: WholeSamples) -> FloatArray | None:
         """1 for each sample that was cut, 0 for each other; None where nobody said."""
         return whole.truncated
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Begin without samples."""
-        super().__init__(**kwargs)
-        self._add_count("n_truncated_samples")
-        self._add_count("n_samples_that_end_or_not")
-
     def update(self, truncated: npt.ArrayLike | Tensor) -> None:
         """Add samples."""
         self._add_up(*_counts(truncated))
-
-    def compute(self) -> Tensor:
-        """The share of everything since the last reset; NaN without samples."""
-        return self._scalar(ratio(*map(int, self._totals)))
 
 
 def _counts(truncated: npt.ArrayLike | Tensor) -> tuple[int, int]:

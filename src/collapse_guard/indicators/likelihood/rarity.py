@@ -11,7 +11,7 @@ from torch import Tensor
 from collapse_guard.arrays import FloatArray
 from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
-from collapse_guard.indicators.rates import Rates, ScoredDocuments, none_known
+from collapse_guard.indicators.rates import Rates, ScoredDocuments, none_known, of_known
 from collapse_guard.records import EffectScale
 
 
@@ -91,8 +91,7 @@ class TailGap(LikelihoodIndicator):
         losses, rarity = scored.losses, scored.rarity
         if rarity is None:
             return None
-        known = [place for place, document in enumerate(losses.documents) if document in rarity]
-        chosen = losses.take(known)
+        chosen = of_known(losses, rarity)
         tokens = chosen.n_tokens.astype(np.float64)
         rare = np.array([rarity[document] for document in chosen.documents])
         return Rates(
@@ -100,7 +99,7 @@ class TailGap(LikelihoodIndicator):
             documents=chosen.documents,
             sums=tokens * _contributions(chosen.rates, tokens, rare),
             units=chosen.n_tokens,
-            problem="" if known else none_known(len(losses)),
+            problem="" if len(chosen) else none_known(len(losses)),
         )
 
     def update(self, nats: Tensor, n_tokens: Tensor, rarity: Tensor) -> None:

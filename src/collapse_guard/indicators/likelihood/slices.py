@@ -16,7 +16,7 @@ from collapse_guard.arrays import FloatArray, IntArray
 from collapse_guard.errors import InputError
 from collapse_guard.indicators.counts import Values, as_array
 from collapse_guard.indicators.likelihood.tokens import LikelihoodIndicator
-from collapse_guard.indicators.rates import Rates, ScoredDocuments, none_known
+from collapse_guard.indicators.rates import Rates, ScoredDocuments, none_known, of_known
 from collapse_guard.records import EffectScale
 from collapse_guard.wildtype.slices import FEWEST_DOCUMENTS
 
@@ -69,9 +69,22 @@ def _largest(documents: FloatArray, sums: FloatArray, units: FloatArray, *, fewe
     counts[:1] = False
     if not counts.any():
         return math.nan
-    with np.errstate(invalid="ignore"):  # losses that are infinite are no contrast
-        contrasts = sums[counts] / units[counts] - (sums.sum() - sums[counts]) / others[counts]
-    return float(contrasts.max())
+    return float(from_others(sums, units)[counts].max())
+
+
+def from_others(sums: FloatArray, units: FloatArray) -> FloatArray:
+    """How far the rate of each slice lies from that of all other documents.
+
+    Args:
+        sums: s: nats of each slice, and of the documents of none.
+        units: s: tokens of each.
+
+    Example:
+        >>> from_others(np.array([0.0, 6.0, 4.0]), np.array([0.0, 2.0, 4.0]))[1:].tolist()
+        [2.0, -2.0]
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):  # infinite losses, and slices without documents, are no rate
+        return np.asarray(sums / units - (sums.sum() - sums) / (units.sum() - units), dtype=np.float64)
 
 
 class WorstSliceLoss(LikelihoodIndicator):
@@ -120,8 +133,7 @@ class WorstSliceLoss(LikelihoodIndicator):
         losses, slices = scored.losses, scored.slices
         if slices is None:
             return None
-        known = [place for place, document in enumerate(losses.documents) if document in slices]
-        chosen = losses.take(known)
+        chosen = of_known(losses, slices)
         names = _large_enough([slices[document] for document in chosen.documents])
         number = {name: i for i, name in enumerate(sorted(set(names) - {""}))}
         value = worst_slice_loss(chosen.nll, chosen.n_tokens, [number.get(name, -1) for name in names])
@@ -132,7 +144,7 @@ class WorstSliceLoss(LikelihoodIndicator):
             sums=chosen.nll,
             units=chosen.n_tokens,
             slices=names,
-            problem=problem if known else none_known(len(losses)),
+            problem=problem if len(chosen) else none_known(len(losses)),
         )
 
     def update(self, nats: Tensor, n_tokens: Tensor, slices: Tensor) -> None:
