@@ -86,6 +86,22 @@ def test_all_slices_must_be_within_the_margin():
     assert unsure.p_within_margin > 0.05
 
 
+def test_the_evidence_of_all_slices_is_averaged_and_none_may_be_left_unshown():
+    """By definition, whichever slice is the worst one."""
+    rng = np.random.default_rng(5)
+    founder = rng.normal(3.0, 1.0, 200)
+    here, there = reading(founder + rng.normal(0.1, 0.3, 200)), reading(founder)
+    ours, theirs = slice_readings(here), slice_readings(there)
+    each = {name: compare(ours[name], theirs[name], baseline="founder", margin=0.1, watch=0.05) for name in ours}
+    e_values = [one.e_beyond_margin for one in each.values()]
+    for worse in each:  # whichever has the least room
+        some = {name: one.model_copy(update={"watch": 1e-9 if name == worse else 1e9}) for name, one in each.items()}
+        found = worst_of(some)
+        assert found.e_beyond_margin == pytest.approx(np.mean(e_values))
+        assert found.p_beyond_margin == pytest.approx(min(1.0, 1.0 / np.mean(e_values)))
+        assert found.p_within_margin == max(one.p_within_margin for one in each.values())
+
+
 def test_the_choice_among_slices_is_paid_for():
     """No slice is worse than another, by margins of almost nothing: P(p <= .05) <= .05 for the worst of four."""
     lineages, alarms = 300, 0

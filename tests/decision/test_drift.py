@@ -9,6 +9,7 @@ from collapse_guard.assessment import conclude
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Generation, ReasonKind, Refits, Severity
 
+READ = "reverse_perplexity"
 N, SD = 60, 0.03
 """Documents, and the deviation of a reading by another training sample: larger than the watch level allows for."""
 POLICY = Policy(decides=("reverse_perplexity",), drift={"reverse_perplexity": {"margin": 0.5, "watch": 0.02}})
@@ -58,6 +59,18 @@ def test_a_shift_beyond_chance_is_watched_and_told_with_what_chance_is_known_fro
     ]
     assert "what chance alone does, by 24 refits of a small model to other real documents" in told[0]
     assert any("it grows, by +" in sentence for sentence in told)
+
+
+def test_a_shift_that_stays_is_told_from_one_that_grows():
+    rng = np.random.default_rng(2)
+    documents, history = rng.normal(4.0, 0.5, N), []
+    for t in range(8):
+        rates = documents + (0.05 if t else 0.0) + rng.normal(0.0, 0.002) + rng.normal(0.0, 0.02, N)
+        history.append(conclude(generation(t), {READ: reading(rates)}, {}, history=history, policy=POLICY))
+    newest = history[-1]
+    assert newest.comparisons[0].growth.grows is False
+    assert "it has not grown since generation 1" in newest.verdict.reasons[0].sentence
+    assert [one.comparisons[0].growth is None for one in history[1:]] == [True] * 3 + [False] * 4
 
 
 def test_the_changes_of_a_lineage_teach_how_noisy_its_retraining_is():

@@ -50,7 +50,7 @@ def comparisons_of(
         policy=policy,
         alert_level=level,
         watch_level=policy.watch_level(generation.since_founder, look) / n,
-        history=[past for past in history if not past.generation.is_founder],
+        history=history,
         founder=generation.founder,
     )
     return [

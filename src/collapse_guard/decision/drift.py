@@ -31,7 +31,7 @@ class Drift:
     watch_level: float
     """Probability of a false WATCH that one indicator may spend."""
     history: Sequence[Assessment]
-    """The generations between the founder and this one, oldest first: their effects show the noise of retraining."""
+    """The generations from the founder on, oldest first: their effects show the noise of retraining."""
     founder: int = 0
     """Number of the founder."""
 
