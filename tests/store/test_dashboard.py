@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.registry import FAMILIES
 from collapse_guard.records import Severity
 from collapse_guard.store.mlflow.dashboard import (
     VIEW_LIMIT,
@@ -16,6 +17,7 @@ from collapse_guard.store.mlflow.dashboard import (
     experiment_note,
     generation_note,
     lineage_note,
+    section_name,
     ui_command,
     updated_view,
 )
@@ -28,6 +30,14 @@ def state_of(view: str) -> dict:
     prefix, packed = json.loads(view)["state"].split(";", 1)
     assert prefix == "deflate"
     return json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+
+
+def test_every_family_has_a_heading_and_stands_in_the_order_of_the_catalogue():
+    metrics = [f"{family}/x" for family in reversed(FAMILIES)]
+    sections = state_of(updated_view(None, metrics, now=0))["compareRunSections"]
+    headings = [section["name"] for section in sections]
+    assert headings == [section_name(family) for family in FAMILIES]
+    assert not set(headings) & set(FAMILIES), "a heading says more than the name of the room"
 
 
 def test_a_view_has_a_section_per_family_in_the_order_of_the_glossary_and_a_line_chart_per_metric():

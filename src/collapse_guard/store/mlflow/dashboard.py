@@ -29,6 +29,7 @@ VIEW_LIMIT = 20_000
 _SECTION_NAMES = {
     "collapse_guard": "Verdict and real share",
     "likelihood": "Likelihood of real data",
+    "reverse": "What a successor would learn",
     "diversity": "Diversity of samples",
     "tails": "Tails: what is rare",
     "spread": "Spread of samples",
