@@ -246,7 +246,7 @@ def test_rotating_folds_keep_alpha_although_verdicts_change_the_training(accumul
         [int(key.split()[1]) for key in on_fold({"": document_reading(np.zeros(300))}, t, policy)[""].keys]
         for t in range(1, 11)
     ]
-    lineages, alarms = 150, 0
+    lineages, alarms = 100, 0
     for seed in range(lineages):
         rng = np.random.default_rng(seed)
         founder = rng.normal(5.0, 0.5, 300)

@@ -13,10 +13,10 @@ from collapse_guard.store import open_store
 SMALL = Sizes(training_passages=700, epochs=1, width=32)
 
 
-def run(out, **options):
+def run(out, *, generations=3):
     screen = io.StringIO()
     console = Console(file=screen, width=100, no_color=True)
-    run_demo(out=out, generations=3, sizes=SMALL, console=console, **options)
+    run_demo(out=out, generations=generations, sizes=SMALL, console=console)
     return screen.getvalue()
 
 
@@ -59,8 +59,9 @@ def test_both_lineages_start_from_the_same_founder_and_only_the_guarded_one_gets
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo):
     torch.set_num_threads(2)
-    screen = run(demo[0])
+    screen = run(demo[0], generations=2)
     assert torch.get_num_threads() == 2
     assert "demo-replace-2" in screen
-    assert readings(demo[0], "demo-replace-2") == readings(demo[0], "demo-replace")
-    assert len(readings(demo[0], "demo-replace")) == 3
+    again = readings(demo[0], "demo-replace-2")
+    assert again == readings(demo[0], "demo-replace")[:2]
+    assert len(again) == 2

@@ -107,8 +107,11 @@ def is_one_factor(here: Scored, there: Scored, factor: Factor) -> bool:
     (docs/losses.md).
     """
     left = log_ratios(here, there) - factor.logs
+    missed = abs(float(np.median(left)))
+    if missed > 0.05:
+        return False
     noise = spread_of(left)
-    if abs(float(np.median(left))) > (0.05 if noise > 1e-4 else 0.01):
+    if missed > 0.01 and noise <= 1e-4:
         return False
     spread, before = spread_of(_logs(here, factor.here)), spread_of(_logs(there, factor.there))
     most = min(max(0.03, 0.3 / math.sqrt(float(there.tokens.mean()))), abs(float(factor.logs.mean())) / 4.0)
