@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from detecting.models import GRU
 from detecting.scoring import COLLAPSED, EQUAL_ALARMS, EVIDENCE, MANY, WATCH, Outcome, Rate, found_by, guard, score
 
 MOST_COLLAPSED, MOST_COLLAPSED_BOUND, MOST_WATCH, FOUND = 0.05, 0.08, 0.10, 0.9
@@ -79,7 +80,12 @@ def _few(alarm: str, most: float, bound: float) -> Callable[[Sequence[Outcome], 
 
     def measured(outcomes: Sequence[Outcome], evidence: str) -> Measured:
         rate = found_by(outcomes, guard(alarm, evidence), MANY)
-        return Measured(f"{rate.hits} of {rate.n}: {_percent(rate)}", rate.share <= most and rate.interval[1] <= bound)
+        cell = f"{rate.hits} of {rate.n}: {_percent(rate)}"
+        neural = [one for one in outcomes if one.task.model == GRU]
+        if neural and len(neural) < len(outcomes):
+            of_neural = found_by(neural, guard(alarm, evidence), MANY)
+            cell += f"; of the GRU's {of_neural.hits} of {of_neural.n}"
+        return Measured(cell, rate.share <= most and rate.interval[1] <= bound)
 
     return measured
 

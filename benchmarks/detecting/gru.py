@@ -14,7 +14,7 @@ from collapse_guard.demo.model import IGNORE, TinyLanguageModel
 from detecting.ngram_model import N_SPECIAL, Floats
 from detecting.passages import BOS, Ids, Passages
 
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY, LARGEST_GRADIENT = 2, 32, 2e-2, 0.01, 1.0
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY, LARGEST_GRADIENT = 2, 16, 2e-2, 0.01, 1.0
 _ROWS = 250
 """Documents that are scored, or written, at once."""
 

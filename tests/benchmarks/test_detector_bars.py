@@ -15,11 +15,11 @@ bars, raw, scoring = (importlib.import_module(f"detecting.{name}") for name in (
 BOTH = [scoring.guard(alarm, evidence) for evidence in scoring.EVIDENCE for alarm in (scoring.COLLAPSED, scoring.WATCH)]
 
 
-def judged(group, alarms, oracle=None):
+def judged(group, alarms, oracle=None, model="trigram"):
     """Lineages in which every guard first alarms at the same generation."""
     return [
         scoring.Outcome(
-            task=raw.Task("speeches", "trigram", "x", 0),
+            task=raw.Task("speeches", model, "x", 0),
             group=group,
             alarms=dict.fromkeys(BOTH, alarm) | {scoring.EQUAL_ALARMS: theirs},
             severities={},
@@ -46,6 +46,12 @@ class TestBars:
     def test_false_alarms_are_few_with_their_upper_bound(self, n_alarms, n, of_collapsed, of_watch):
         found = self.verdict(judged("healthy", [3] * n_alarms + [None] * (n - n_alarms)))
         assert found == {"healthy: COLLAPSED": of_collapsed, "healthy: WATCH or worse": of_watch}
+
+    def test_false_alarms_of_the_noisier_model_are_told_beside_those_of_all(self):
+        some = judged("healthy", [None] * 98), judged("healthy", [2, None], model="gru")
+        cells = [line.cells[0] for line in bars.lines([*some[0], *some[1]])]
+        assert all(cell.startswith("1 of 100: 1%") and cell.endswith("of the GRU's 1 of 2") for cell in cells)
+        assert not any("GRU" in cell for one in some for line in bars.lines(one) for cell in line.cells)
 
     @pytest.mark.parametrize(
         ("group", "title", "generation"),
