@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +17,13 @@ from detecting.rivals import PERPLEXITY_RULE
 from detecting.scoring import (
     EVIDENCE,
     GUARDS,
+    WATCH,
     Outcome,
     Rate,
     Score,
     detectors,
     false_alarms,
+    guard,
     score,
     undecided,
 )
@@ -51,8 +54,8 @@ class Sheet:
 
 
 def sheets(outcomes: Sequence[Outcome]) -> list[Sheet]:
-    """False alarms and delays by kind of collapse; leads over the perplexity rule; every scenario; UNDECIDED."""
-    return [_overview(outcomes), _leads(outcomes), _by_scenario(outcomes), _undecided(outcomes)]
+    """False alarms and delays by kind of collapse; leads over the perplexity rule; causes; scenarios; UNDECIDED."""
+    return [_overview(outcomes), _leads(outcomes), _causes(outcomes), _by_scenario(outcomes), _undecided(outcomes)]
 
 
 def bars(outcomes: Sequence[Outcome]) -> Sheet:
@@ -137,6 +140,23 @@ def _leads(outcomes: Sequence[Outcome]) -> Sheet:
         "alarms; in which only the rule does"
     )
     return Sheet(title, ("detector", *kinds), rows)
+
+
+def _causes(outcomes: Sequence[Outcome]) -> Sheet:
+    names = [guard(WATCH, evidence) for evidence in EVIDENCE]
+    kinds = dict.fromkeys(one.group for one in outcomes)
+    rows = [
+        (kind, *(_causes_cell([one for one in _of(outcomes, kind) if one.causes.get(name)], name) for name in names))
+        for kind in kinds
+    ]
+    title = "what the first WATCH or worse rests on: indicators, and the lineages in which each was beyond its level"
+    return Sheet(title, ("kind", *EVIDENCE), [row for row in rows if any(row[1:])])
+
+
+def _causes_cell(alarmed: Sequence[Outcome], name: str) -> str:
+    counts = Counter(cause for one in alarmed for cause in set(one.causes[name]))
+    told = ", ".join(f"{cause} {count}" for cause, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return f"{told} of {len(alarmed)}" if alarmed else ""
 
 
 def _by_scenario(outcomes: Sequence[Outcome]) -> Sheet:

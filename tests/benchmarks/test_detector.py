@@ -546,7 +546,7 @@ class TestTable:
     )
 
     def test_every_number_of_the_overview(self):
-        overview, leads, by_scenario, undecided = tables.sheets(self.results)
+        overview, leads, _, by_scenario, undecided = tables.sheets(self.results)
         assert overview.headings == ("detector", "false alarms", "fast (1)", "tail (1)")
         low, high = beta.ppf([0.025, 0.975], [1, 2], [2, 1])
         assert overview.rows[0] == (
@@ -559,6 +559,17 @@ class TestTable:
         assert leads.rows == [(scoring.GUARDS[0], "+1; 0%; 0%", "-; 0%; 0%")]
         assert ("healthy", "speeches, trigram: fresh", "1 of 2 alarm", "0 of 2 alarm", "+0.0%, +0%") in by_scenario.rows
         assert undecided.rows[0][1].startswith("50.0%")
+
+    def test_what_alarms_rest_on_is_counted_once_for_each_lineage_that_alarmed(self):
+        both, samples = (scoring.guard(scoring.WATCH, evidence) for evidence in scoring.EVIDENCE)
+        causes = [
+            {both: ["perplexity", "tail_gap"], samples: []},
+            {both: ["perplexity", "perplexity"], samples: ["reverse_perplexity"]},
+            {both: [], samples: []},
+        ]
+        some = [replace(outcome("slow", {}), causes=one) for one in causes]
+        found = tables.sheets([outcome("healthy", {RULE: None}), *some])[2]
+        assert found.rows == [("slow", "perplexity 2, tail_gap 1 of 2", "reverse_perplexity 1 of 1")]
 
     def test_a_rule_that_says_the_same_as_another_has_no_row(self):
         assert tables.BEST_SO_FAR not in tables.shown(self.results)
