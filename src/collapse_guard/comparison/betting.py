@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
@@ -63,7 +62,7 @@ def betting_e_value(contrasts: npt.ArrayLike) -> float:
     if abs(worst) > 1.0:
         raise InputError(f"`contrasts` must lie in [-1, 1], but got {worst:g}: scale and clip them first")
     log_fortunes = np.log1p(BETS[:, None] * c[None, :]).sum(axis=1)
-    return math.exp(min(_LARGEST_LOG, float(logsumexp(log_fortunes)) - math.log(len(BETS))))
+    return math.exp(min(_LARGEST_LOG, float(np.logaddexp.reduce(log_fortunes)) - math.log(len(BETS))))
 
 
 def paired_e_value(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import logsumexp, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from collapse_guard.comparison.betting import BETS, CLIP
 from collapse_guard.comparison.contrast import Contrast
@@ -75,7 +75,7 @@ def detectable_by_betting(standard_error: float, degrees_of_freedom: float, *, l
         contrasts = np.clip((distance + math.sqrt(n) * standard_error * _NORMAL) / CLIP, -1.0, 1.0)
         logs = np.log1p(BETS[:, None] * contrasts)
         low = n * logs.mean(axis=1) - float(ndtri(POWER)) * math.sqrt(n) * logs.std(axis=1)
-        return math.log(len(BETS) / level) - float(logsumexp(low))
+        return math.log(len(BETS) / level) - float(np.logaddexp.reduce(low))
 
     return margin + (float(brentq(shortfall, 0.0, CLIP)) if shortfall(CLIP) <= 0.0 else math.inf)
 

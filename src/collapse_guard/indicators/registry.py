@@ -81,6 +81,7 @@ def homes() -> dict[str, str]:
     return _index()[1]
 
 
+@cache
 def built_in_classes() -> dict[str, type[Indicator]]:
     """Name of each built-in indicator -> its class, imported."""
     return {name: getattr(importlib.import_module(one.module), one.title) for name, one in _index()[0].items()}
