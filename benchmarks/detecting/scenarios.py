@@ -177,10 +177,12 @@ SCENARIOS = {
     "prompted_replace": Scenario("fast", replace, is_prompted=True),
     "prompted_narrow": Scenario("narrow", mix(0.90), "narrow", is_prompted=True),
 }
+# A trigram model forgets so much in a generation that five times the documents do not make its replacement slow; and with
+# a fixed real share its loss steps up once and stays. What is slow are small additions, and a share that fades.
 PLAIN = ("fast", "duplication")
 """Groups that every detector sees."""
 NOT_NEURAL = ("replace_beam", "replace_large", "replace_temperature", "replace_top_k", "prompted_replace")
 """Scenarios of trigram models only: a search and five times the documents cost a neural model too much, and what every
 detector sees at once is worth no hours of training."""
-"""A trigram model forgets so much in a generation that five times the documents do not make its replacement slow; and
-with a fixed real share its loss steps up once and stays. What is slow are small additions, and a share that fades."""
+OF_NEURAL = ("speeches",)
+"""Corpora on which neural models collapse; healthy ones are of all corpora."""

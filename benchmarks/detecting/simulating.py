@@ -19,7 +19,7 @@ from detecting.decoding import PROMPT_TOKENS, first_tokens
 from detecting.models import GRU, TRIGRAM, Model, trained, written
 from detecting.passages import Ids, Passages
 from detecting.raw import OF_WORLDS, ROWS, RawLineage, Task
-from detecting.scenarios import NOT_NEURAL, PLAIN, SCENARIOS, Past
+from detecting.scenarios import NOT_NEURAL, OF_NEURAL, PLAIN, SCENARIOS, Past
 from detecting.sizes import Sizes, wild_type_seed
 from detecting.worlds import WORLDS, generations
 
@@ -36,14 +36,14 @@ class Counts:
     healthy: int = 24
     """Of trigram models, and of worlds, where nothing collapses."""
     neural: int = 1
-    """Of neural models."""
+    """Of neural models, on the corpora `OF_NEURAL`."""
     neural_healthy: int = 2
     """Of neural models, where nothing collapses."""
 
     def of(self, task: Task) -> int:
         """The number for the scenario, corpus and model of a lineage."""
         if task.model == GRU:
-            return self.neural_healthy if task.is_healthy else self.neural
+            return self.neural_healthy if task.is_healthy else self.neural * (task.corpus in OF_NEURAL)
         if task.is_healthy:
             return self.healthy
         return -(-self.collapsing // 2) if task.group in PLAIN else self.collapsing

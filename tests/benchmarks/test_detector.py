@@ -682,6 +682,8 @@ class TestRun:
             ("gru", "fresh", 5), ("gru", "mix_75", 5),
             ("gru", "fresh", 6),
         ]  # fmt: skip
+        elsewhere = simulating.tasks(range(5, 100), ["code"], asked, ["gru"], counts)
+        assert {(task.scenario, task.seed) for task in elsewhere} == {("fresh", 5), ("fresh", 6)}
 
     def test_a_missing_package_is_named(self, monkeypatch):
         def missing(name):
