@@ -75,7 +75,7 @@ PUBLISHED := benchmarks/detecting/published.zip
 calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs, what samples are worth
 	$(BIN)/python benchmarks/seed_noise.py --out $(DETECTOR)/seed-noise
 	$(BIN)/python benchmarks/seed_alarms.py --markdown docs/calibrate.md
-	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --healthy 12 --neural 0 --neural-healthy 1 --jobs 2 \
+	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --healthy 6 --neural 0 --neural-healthy 1 --jobs 2 \
 		--scenarios fresh same
 	$(BIN)/python benchmarks/detector.py measure --out $(DETECTOR)/tuning --jobs 2
 	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/published --jobs 2

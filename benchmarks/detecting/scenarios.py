@@ -177,8 +177,8 @@ SCENARIOS = {
     "prompted_replace": Scenario("fast", replace, is_prompted=True),
     "prompted_narrow": Scenario("narrow", mix(0.90), "narrow", is_prompted=True),
 }
-# A trigram model forgets so much in a generation that five times the documents do not make its replacement slow; and with
-# a fixed real share its loss steps up once and stays. What is slow are small additions, and a share that fades.
+# A trigram model forgets so much in a generation that five times the documents do not make its replacement slow; and
+# with a fixed real share its loss steps up once and stays. What is slow are small additions, and a share that fades.
 PLAIN = ("fast", "duplication")
 """Groups that every detector sees."""
 NOT_NEURAL = ("replace_beam", "replace_large", "replace_temperature", "replace_top_k", "prompted_replace")
