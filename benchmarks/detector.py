@@ -5,9 +5,10 @@
     python benchmarks/detector.py score --series FILE [--policy FILE] [--calibration FILE] [--markdown FILE]
     python benchmarks/detector.py presets --series FILE [--calibration FILE] [--markdown FILE]
 
-`simulate` trains models and lets them write: two hours on two cores. `measure` reads today's indicators from that and
-writes what decides into `series.zip`. Both resume if they were stopped. `score` decides on such a file by any policy,
-in minutes: a preset, a file, or `calibrated` on lineages with other seeds. `presets` compares the presets.
+`simulate` trains models and lets them write: fifty minutes on two cores. `measure` reads today's indicators from that
+and writes what decides into `series.zip`. Both resume if they were stopped. `score` decides on such a file, as on the
+published one (`benchmarks/detecting/published.zip`), by any policy, in minutes: a preset, a file, or `calibrated` on
+lineages with other seeds. `presets` compares the presets.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def write_archive(path: Path, entries: Iterable[Entry]) -> None:
     partial = path.with_suffix(".part")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for name, content in (
-            (ABOUT, lzma.compress(lines.encode())),
+            (ABOUT, lzma.compress(lines.encode(), preset=9 | lzma.PRESET_EXTREME)),
             (NUMBERS, lzma.compress(_bytes(numbers), filters=_NOISE)),
         ):
             # A fixed date: the same lineages are the same file.
