@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -36,12 +36,6 @@ from detecting.simulating import Counts, claim, claimed, simulate, tasks
 from detecting.sizes import SEEDS, Sizes
 from detecting.workers import over
 from detecting.worlds import WORLDS
-
-if TYPE_CHECKING:
-    from detecting.table import Sheet
-
-WIDTH = 160
-"""Columns where the output is not a terminal."""
 
 
 def main() -> None:
@@ -74,12 +68,12 @@ def _watched(what: str, done: Iterable[float], total: int) -> None:
 def _score(arguments: argparse.Namespace) -> None:
     from detecting.calibrating import chosen
     from detecting.scoring import scored
-    from detecting.table import bars, sheets, write_json
+    from detecting.table import bars, sheets, tell, write_json
 
     policies = chosen(arguments.policy, arguments.calibration)
     results = scored(arguments.series, policies, jobs=arguments.jobs)
-    _tell([bars(results)], arguments.markdown, "bars")
-    _tell(sheets(results), arguments.markdown, "detectors")
+    tell([bars(results)], arguments.markdown, "bars")
+    tell(sheets(results), arguments.markdown, "detectors")
     if arguments.json:
         write_json(arguments.json, results)
 
@@ -87,23 +81,13 @@ def _score(arguments: argparse.Namespace) -> None:
 def _presets(arguments: argparse.Namespace) -> None:
     from detecting.calibrating import CALIBRATED, chosen
     from detecting.scoring import scored
-    from detecting.table import presets
+    from detecting.table import presets, tell
 
     names = [*PRESETS, *([CALIBRATED] if arguments.calibration else [])]
     results = {
         name: scored(arguments.series, chosen(name, arguments.calibration), jobs=arguments.jobs) for name in names
     }
-    _tell([presets(results)], arguments.markdown, "presets")
-
-
-def _tell(found: Sequence[Sheet], page: Path | None, name: str) -> None:
-    from detecting.table import write_markdown
-
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    for sheet in found:
-        console.print(sheet.rich)
-    if page:
-        write_markdown(page, found, name)
+    tell([presets(results)], arguments.markdown, "presets")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,14 +22,12 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from rich.console import Console
 from rich.progress import track
 
-from detecting.table import Sheet, write_markdown
+from detecting.table import tell
 from detecting.workers import over
 
 if TYPE_CHECKING:
     from forecasting.prescribing import Tried
 
-WIDTH = 160
-"""Columns where the output is not a terminal."""
 MARKS = {"score": "forecast", "ngrams": "prescription", "gru": "prescription-gru"}
 """What the marks of each table are called."""
 
@@ -42,7 +40,7 @@ def main() -> None:
 def _score(arguments: argparse.Namespace) -> None:
     from forecasting.scoring import scored, sheet
 
-    _tell(sheet(scored(arguments.series, jobs=arguments.jobs)), arguments.markdown, MARKS["score"])
+    tell([sheet(scored(arguments.series, jobs=arguments.jobs))], arguments.markdown, MARKS["score"])
 
 
 def _prescribe(arguments: argparse.Namespace) -> None:
@@ -50,7 +48,7 @@ def _prescribe(arguments: argparse.Namespace) -> None:
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = _gru(arguments) if arguments.model == "gru" else _ngrams(arguments)
-    _tell(sheet(found), arguments.markdown, MARKS[arguments.model])
+    tell([sheet(found)], arguments.markdown, MARKS[arguments.model])
 
 
 def _ngrams(arguments: argparse.Namespace) -> list[Tried]:
@@ -71,13 +69,6 @@ def _gru(arguments: argparse.Namespace) -> list[Tried]:
     from forecasting.neural import tried
 
     return [tried(arguments.out)]
-
-
-def _tell(found: Sheet, page: Path | None, name: str) -> None:
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    console.print(found.rich)
-    if page:
-        write_markdown(page, [found], name)
 
 
 def _parser() -> argparse.ArgumentParser:

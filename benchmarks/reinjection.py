@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.progress import track
 
 from detecting.sizes import Sizes
-from detecting.table import write_markdown
+from detecting.table import tell
 from detecting.workers import over
 from reinjecting.arms import ARMS
 from reinjecting.growing import SHARES, Family, Grown, grown
 from reinjecting.tables import sheets
 
-GENERATIONS, WIDTH = 8, 160
-"""After the founder, and columns where the output is not a terminal."""
+GENERATIONS = 8
+"""After the founder."""
 SIZES = Sizes(generations=GENERATIONS)
 MARKS = "re-injection"
 """What the marks of the tables are called."""
@@ -35,12 +35,7 @@ MARKS = "re-injection"
 
 def main() -> None:
     arguments = _parser().parse_args()
-    found = sheets(_grown(arguments))
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    for sheet in found:
-        console.print(sheet.rich)
-    if arguments.markdown:
-        write_markdown(arguments.markdown, found, MARKS)
+    tell(sheets(_grown(arguments)), arguments.markdown, MARKS)
 
 
 def _grown(arguments: argparse.Namespace) -> list[Grown]:

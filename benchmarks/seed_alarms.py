@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
 
 from collapse_guard.comparison.contrast import Contrast
 from collapse_guard.decision.chances import Chances
 from collapse_guard.decision.margins import SeedNoise
 from collapse_guard.decision.policy import Policy
 from collapse_guard.records import Direction, Reading
-from detecting.table import Sheet, write_markdown
+from detecting.table import Sheet, tell
 
 SPREADS = (0.005, 0.01, 0.014, 0.02, 0.03)
 """Standard deviations of the log perplexity over seeds."""
@@ -45,10 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table between the marks of this page")
     arguments = parser.parse_args()
-    sheet = table(arguments.lineages, arguments.seed)
-    Console(width=120).print(sheet.rich)
-    if arguments.markdown:
-        write_markdown(arguments.markdown, [sheet], "seed-alarms")
+    tell([table(arguments.lineages, arguments.seed)], arguments.markdown, "seed-alarms")
 
 
 def table(lineages: int, seed: int) -> Sheet:

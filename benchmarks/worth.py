@@ -23,13 +23,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from rich.console import Console
 from rich.progress import track
 
-from detecting.table import Sheet, write_markdown
+from detecting.table import Sheet, tell
 from weighing import rows, slices, speeches, texts, worlds
 from weighing.faults import FAULTS
 
 Item = TypeVar("Item")
-WIDTH = 160
-"""Columns where the output is not a terminal."""
 WORLDS = (
     ("kinds far apart", worlds.mixture(10), 4_000),
     ("kinds near", worlds.mixture(10, worlds.NEAR), 4_000),
@@ -45,7 +43,7 @@ WORDS = (10, 20, 40, 60, 80)
 def main() -> None:
     arguments = _parser().parse_args()
     for name, sheet in arguments.run(arguments).items():
-        _tell(sheet, arguments.markdown, name)
+        tell([sheet], arguments.markdown, name)
 
 
 def _rows(arguments: argparse.Namespace) -> dict[str, Sheet]:
@@ -81,13 +79,6 @@ def _sizes(arguments: argparse.Namespace) -> speeches.Sizes:
 
 def _watched(some: Iterable[Item], what: str, total: int) -> Iterable[Item]:
     return track(some, what, total=total, console=Console(stderr=True))
-
-
-def _tell(sheet: Sheet, page: Path | None, name: str) -> None:
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    console.print(sheet.rich)
-    if page:
-        write_markdown(page, [sheet], name)
 
 
 def _parser() -> argparse.ArgumentParser:

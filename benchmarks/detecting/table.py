@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from detecting.bars import lines
@@ -28,6 +29,8 @@ from detecting.scoring import (
     undecided,
 )
 
+WIDTH = 160
+"""Columns where the output is not a terminal."""
 BEST_SO_FAR = "perplexity +10% over the best so far"
 Cells = tuple[str, ...]
 
@@ -87,6 +90,15 @@ def presets(results: Mapping[str, Sequence[Outcome]]) -> Sheet:
     ]
     headings = ("policy", "alarm (evidence)", "false alarms", *(_headed(some, kind) for kind in kinds))
     return Sheet("the guard by each policy: missed, and delay in generations: median (90%)", headings, rows)
+
+
+def tell(found: Sequence[Sheet], page: Path | None, name: str) -> None:
+    """Print tables, and write them between the marks of a page that have a name, where there is a page."""
+    console = Console() if Console().is_terminal else Console(width=WIDTH)
+    for sheet in found:
+        console.print(sheet.rich)
+    if page:
+        write_markdown(page, found, name)
 
 
 def write_markdown(path: Path, found: Sequence[Sheet], name: str) -> None:
