@@ -66,6 +66,7 @@ def test_three_changes_are_needed_and_infinite_effects_say_nothing():
     assert spread_of_changes([0.1, 0.4, 0.2]) is None
     assert spread_of_changes([0.1, 0.4, 0.2, 0.3]).freedom == pytest.approx(2 / 1.5)
     assert spread_of_changes([0.1, 0.4, math.inf, 0.3]) is None
+    assert spread_of_changes([math.inf, math.inf, 0.1, 0.2, 0.3]) is None
 
 
 def test_one_lost_slice_does_not_hide_itself_in_the_spread_of_the_others():

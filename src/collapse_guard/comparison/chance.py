@@ -121,9 +121,10 @@ def spread_of_changes(effects: Sequence[float]) -> Spread | None:
         >>> spread_of_changes([0.1, 0.2, 0.3]) is None
         True
     """
-    changes = np.diff(np.asarray(effects, dtype=np.float64))
-    if len(changes) < FEWEST_CHANGES or not np.isfinite(changes).all():
+    known = np.asarray(effects, dtype=np.float64)
+    if len(known) <= FEWEST_CHANGES or not np.isfinite(known).all():
         return None
+    changes = np.diff(known)
     return Spread(float(changes.std(ddof=1)), (len(changes) - 1.0) / _SHARED)
 
 
