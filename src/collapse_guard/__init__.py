@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collapse_guard.errors import WildTypeError as WildTypeError
     from collapse_guard.evidence import Evidence as Evidence
     from collapse_guard.evidence import Losses as Losses
+    from collapse_guard.guard import Guard as Guard
     from collapse_guard.indicators import Indicator as Indicator
     from collapse_guard.indicators import register as register
     from collapse_guard.lightning import CollapseGuard as CollapseGuard
@@ -61,6 +62,7 @@ _HOMES = {
     "FingerprintMismatchError": "errors",
     "Generation": "records",
     "GenerationTakenError": "errors",
+    "Guard": "guard",
     "Indicator": "indicators",
     "InputError": "errors",
     "LineageError": "errors",

@@ -166,7 +166,9 @@ class TestAProbe:
         assert told(lambda: trainer.fit(model, loader)) == []
         assert store.latest("newsbot") == own.assessment
         assert own.verdict.severity is Severity.HEALTHY
-        assert told(lambda: trainer.fit(model, loader)) == []
+        [message] = told(lambda: trainer.fit(model, loader))
+        assert message.startswith("This evidence is already stored as generation 1 of newsbot: nothing was added.")
+        assert store.latest("newsbot") == own.assessment
         assert len(store.history("newsbot")) == 2
         assert len(model.losses) == 4
 

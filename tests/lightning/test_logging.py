@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 from mlflow import MlflowClient
 
 from collapse_guard.errors import CollapseGuardWarning, FingerprintMismatchError, LineageError, StoreUnreachableError
-from collapse_guard.lightning import CollapseGuard, logging
+from collapse_guard.lightning import CollapseGuard
+from collapse_guard.lightning.loggers import TrainerLoggers
 from collapse_guard.lineage.outbox import list_pending, load_pending
 from collapse_guard.records import Severity
 from collapse_guard.store import MemoryStore, open_store
@@ -107,7 +108,7 @@ class MLFlowLogger:
 class TestTheTrainersRun:
     def is_used(self, store, *loggers):
         """Whether the generation is kept in the run that the trainer logs to."""
-        return logging.in_training_run(store, SimpleNamespace(loggers=loggers, global_step=8)) is not store
+        return TrainerLoggers(SimpleNamespace(loggers=loggers)).place(store, 8) is not store
 
     def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -208,7 +209,7 @@ class TestALoggerThatFails:
             MLFlowLogger, "run_id", property(lambda self: (_ for _ in ()).throw(OSError("gone"))), raising=True
         )
         with pytest.warns(CollapseGuardWarning, match="MLFlowLogger did not say which run it logs to: OSError: gone"):
-            assert logging.in_training_run(store, SimpleNamespace(loggers=[logger], global_step=8)) is store
+            assert TrainerLoggers(SimpleNamespace(loggers=[logger])).place(store, 8) is store
 
     @pytest.mark.slow
     def test_a_prefix_of_the_logger_is_kept_to(self, train, uri, tmp_path):

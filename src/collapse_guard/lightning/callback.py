@@ -1,103 +1,56 @@
-"""CollapseGuard: the callback that measures a generation in its trainer. It has no formula and no threshold."""
+"""CollapseGuard: the guard as a callback of Lightning. It translates the hooks of a trainer, and does nothing else."""
 
 from __future__ import annotations
 
-import logging
-import uuid
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack
 
-from collapse_guard.arguments import above, whole
-from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
-from collapse_guard.evidence import Evidence
-from collapse_guard.lightning import ranks
-from collapse_guard.lightning.again import of_same_weights, origin_of, recorded_before
-from collapse_guard.lightning.bases import CallbackBase, Trainer
-from collapse_guard.lightning.epochs import is_complete
-from collapse_guard.lightning.logging import store_of
-from collapse_guard.lightning.measuring import Measurement
-from collapse_guard.lightning.steering import steer_run, tell
-from collapse_guard.lineage.candidate import Candidate, find_place
+from collapse_guard.errors import CollapseGuardWarning, InputError
+from collapse_guard.guard.base import GuardBase
+from collapse_guard.guard.ranks import Ranks
+from collapse_guard.guard.settings import Settings
+from collapse_guard.guard.training import Training
+from collapse_guard.lightning.bases import CallbackBase, Trainer, is_a
+from collapse_guard.lightning.epochs import is_complete, is_over, steps_of_batch
+from collapse_guard.lightning.loggers import TrainerLoggers
+from collapse_guard.lightning.sampling import n_items, sampler_of
+from collapse_guard.lightning.weights import in_words, loaded, monitoring, path_of
 from collapse_guard.probes.isolation import placed
-from collapse_guard.probes.probe import Probe, check_probe
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, Verdict
-from collapse_guard.store import LineageStore
+from collapse_guard.probes.probe import Probe
+from collapse_guard.records import Generation
 from collapse_guard.wildtype import WildType
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
-_log = logging.getLogger("collapse_guard")
-ACTIONS = ("alert", "reinject", "stop", "raise")
-"""What a guard can do about a verdict."""
 
+class CollapseGuard(GuardBase, CallbackBase):
+    """The guard as a callback, for trainers of `pytorch_lightning` and `lightning.pytorch`.
 
-class CollapseGuard(CallbackBase):
-    """Assesses the generation that a trainer trains, adds it to its lineage, and acts on the verdict.
-
-    When training starts, the guard checks store, lineage and wild type, so that the result can be recorded. When
-    training ends, all ranks collect evidence, rank 0 assesses it, appends the assessment to the store and then tells
-    the loggers, and all ranks get the same verdict. A `fast_dev_run` and training that raised are not recorded.
-    Measuring leaves no trace: unless the guard acts, the weights are bit for bit those of a run without it.
-
-    Once training has begun, nothing that fails is raised: not a probe, a store or a logger. Each costs one warning that
-    says what to do. What was not measured is UNDECIDED, and is not stored; what the store does not take is kept. A
-    training that is run again, from its checkpoint or to the same weights, is the same generation and adds nothing
-    (`docs/training.md`).
-
-    | action     | what happens                                                                                       |
-    |------------|----------------------------------------------------------------------------------------------------|
-    | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
-    |            | a log message when it is taken back                                                                |
-    | `reinject` | `ReinjectionDataModule` applies the mixture that the newest parent's assessment asks for; and where|
-    |            | the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at once,   |
-    |            | from the first item that no loader has fetched (`reinjection.controller`)                          |
-    | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
-    | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
+    It takes the arguments of `GuardBase`, acts like it, and has its attributes. A `fast_dev_run` is rehearsed and not
+    recorded, and training that raised is not recorded.
 
     A trainer may have several guards, each with its own lineage. The first one owns the trainer's MLflow run and the
     plain metric names; the others log under `<lineage>/`, spelt in ASCII (`metric_name` of `store.mlflow.layout`).
 
+    | weights  | what is measured at the end                                                                       |
+    |----------|---------------------------------------------------------------------------------------------------|
+    | `"last"` | the weights as training leaves them. A callback that puts averaged weights in their place (SWA,   |
+    |          | EMA) comes before the guard, wherever it stands in the list                                       |
+    | `"best"` | those that the first ModelCheckpoint with a `monitor` keeps                                       |
+    | a path   | those of that checkpoint of Lightning or safetensors file, which may be written in training       |
+
     Args:
-        wild_type: The frozen real data, or the directory of a saved one.
-        lineage: Name of the lineage.
-        probe: Collects the evidence: `CausalLMProbe`, `EmbeddingProbe`, or any object with `collect` (`Probe`).
-        policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
-        generation: Index; 0 founds the lineage, None is one after the newest. A lineage that the store does not have is
-            warned of unless it is founded so, and is an error where the environment variable CI is set.
-        founding: Why the lineage is founded anew with this training, as with another tokenizer, wild type or base
-            model: it is compared with no earlier generation, and later ones are compared with it. Given once; empty: it
-            is not.
-        parents: Generations whose samples this one is trained on; None: from the data module, else the newest.
-        store: A store or its address; None: the trainer's MLFlowLogger, else MLFLOW_TRACKING_URI, else
-            sqlite:///mlflow.db in the working directory.
-        actions: Any of `alert`, `reinject`, `stop`, `raise`.
-        assess_every_n_epochs: Assess during training too, at the end of every n-th epoch but the last; None: never.
-            In-run assessments are logged to the trainer's loggers and not added to the lineage; they and the last one
-            share the generation's part of alpha. They compare the model as it is with a founder whose training is
-            complete: choose n so that the first look comes when the model should be as good.
-        assess_every_n_steps: The same, after every n-th optimizer step; both may be given.
-        mixture: What the generation is trained on, if known; what the data module tells (`TrainingData`) takes its
-            place. None: real data only for the founder, else not known.
-        seed: Of all sampling; generation t uses a seed made of it and t.
-        dry_run: Say what `reinject` would change in the run, and do not change it.
-        probe_timeout: Seconds after which a probe that does not end is interrupted, on each rank; None: never. Where
-            the process group waits less for a rank, it is nine tenths of that.
-
-    Attributes:
-        assessment: The newest assessment, the same on all ranks; None before the first.
-        evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
-        generation: The generation in training, with parents and wild type; None before training.
-        prescription: The mixture that its newest parent's assessment asks for; None: it asks for nothing.
-        looks: (global step, severity) of each in-run assessment so far.
-        decisions: What `reinject` did in the run so far, or would have done, the same on all ranks.
-
-    Raises:
-        InputError: An argument is invalid.
+        wild_type: As in `GuardBase`.
+        lineage: As in `GuardBase`.
+        probe: As in `GuardBase`.
+        weights: Which weights are measured; None: the last, and where a ModelCheckpoint keeps the best ones, a warning
+            before training says so.
+        settings: As in `GuardBase`.
     """
 
     def __init__(
@@ -106,45 +59,17 @@ class CollapseGuard(CallbackBase):
         lineage: str,
         probe: Probe,
         *,
-        policy: Policy | str | Path | None = None,
-        generation: int | None = None,
-        founding: str = "",
-        parents: Sequence[int] | None = None,
-        store: LineageStore | str | None = None,
-        actions: Sequence[str] = ("alert",),
-        assess_every_n_epochs: int | None = None,
-        assess_every_n_steps: int | None = None,
-        mixture: Mixture | None = None,
-        seed: int = 0,
-        dry_run: bool = False,
-        probe_timeout: float | None = 3600.0,
+        weights: str | Path | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__()
-        self.wild_type = _wild_type(wild_type)
-        self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
-        self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
-        self.actions, self.assess_every_n_epochs = tuple(actions), assess_every_n_epochs
-        self.assess_every_n_steps = assess_every_n_steps
-        self.assessment: Assessment | None = None
-        self.evidence: Evidence | None = None
-        self.generation: Generation | None = None
-        self.prescription: Mixture | None = None
-        self.looks: list[tuple[int, str]] = []
-        self.decisions: list[Decision] = []
-        self.dry_run, self.probe_timeout = dry_run, probe_timeout
-        self._store: LineageStore | None = None
-        self._candidate: Candidate | None = None
-        self._looked_at: int | None = None
-        self._is_warned = self._is_trained = self._is_owed = False
-        self._training = ""
-        self._index, self._parents = generation, None if parents is None else tuple(parents)
-        self._founding = founding
-        self._check(actions)
+        self.weights = weights
+        self._is_first = True
+        super().__init__(wild_type, lineage, probe, **settings)
 
     @property
-    def verdict(self) -> Verdict | None:
-        """The newest verdict, the same on all ranks; None before the first."""
-        return self.assessment.verdict if self.assessment else None
+    def generation(self) -> Generation | None:
+        """The generation in training, with parents and wild type; None before training."""
+        return self._planned
 
     @property
     def state_key(self) -> str:
@@ -155,26 +80,31 @@ class CollapseGuard(CallbackBase):
         """Check store, lineage and wild type before training; the outcome is the same on all ranks."""
         if stage != "fit":
             return
-        self.generation, self.prescription, self._candidate, self.looks, self.decisions = None, None, None, [], []
-        self._looked_at, self._is_warned, self._is_trained = None, False, False
+        self._forget()
+        trainer.callbacks = _guards_last(trainer.callbacks)
+        self._is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
+        self._check_weights(trainer)
         if not trainer.fast_dev_run:
-            began = ranks.on_rank_zero(trainer, lambda: self._begin(trainer))
-            self.generation, self.prescription, self._training = began
+            self._begin(self._seen(trainer))
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Rehearse the measurement with the model where it is to be measured."""
+        self._rehearse(self._seen(trainer), pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Assess in the run after every n-th step, before checkpoints are saved."""
-        every = self.assess_every_n_steps
-        if every and trainer.global_step and trainer.global_step % every == 0 and not _is_over(trainer):
-            self._look(trainer, pl_module)
+        if self._is_due(*steps_of_batch(trainer)) and not is_over(trainer):
+            self._look_at(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess in the run after the validation that ends an epoch, before checkpoints are saved."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
-            self._look_at_epoch(trainer, pl_module)
+            self.on_train_epoch_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess in the run if no validation ended the epoch."""
-        self._look_at_epoch(trainer, pl_module)
+        if self._is_due_after(trainer.current_epoch + 1, trainer.max_epochs):
+            self._look_at(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess the generation, record it, act.
@@ -182,215 +112,84 @@ class CollapseGuard(CallbackBase):
         Raises:
             CollapsedError: On all ranks, when the verdict is COLLAPSED and the actions include `raise`.
         """
-        if self.generation is None:
-            return
-        self._is_trained, self._is_owed = True, True
-        verdict = self._conclude(trainer, pl_module, self.generation)
-        self._is_owed = verdict.is_unmeasured
-        if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
-            raise CollapsedError(str(verdict), verdict)
+        if self._planned is not None:
+            self._end(self._kept(trainer, pl_module), pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Assess a generation whose training was over before this fit began, and that was not measured then.
+        """Assess a generation whose training was over before this fit began: it is measured, or known to be recorded.
 
         Raises:
             CollapsedError: As in `on_train_end`.
         """
-        if self._is_owed and not self._is_trained and is_complete(trainer):
+        if not self._is_trained and is_complete(trainer):
             with placed(pl_module, trainer.strategy.root_device):
                 self.on_train_end(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         """The generation in training and its in-run assessments; never the policy."""
-        if self.generation is None:
-            return {}
-        decisions = [decision.to_dict() for decision in self.decisions]
-        state = {"generation": self.generation.index, "looks": self.looks, "decisions": decisions}
-        return {**state, "training": self._training}
+        return self._state()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume with the in-run assessments of an interrupted run of the same generation."""
-        if self.generation is None:
-            return
-        self._training = str(state_dict.get("training", self._training))
-        self._is_owed = "training" in state_dict
-        if state_dict["generation"] == self.generation.index:
-            self.looks = [(int(step), str(severity)) for step, severity in state_dict["looks"]]
-            self._looked_at = self.looks[-1][0] if self.looks else None
-            self.decisions = [Decision.from_dict(decision) for decision in state_dict.get("decisions", ())]
-            return
-        message = (
-            f"the checkpoint is of generation {state_dict['generation']} of {self.lineage!r}, but that is stored. "
-            f"Unless it is what this training came to, this fit will be recorded as generation {self.generation.index}"
-        )
-        warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+        self._resume(state_dict)
 
-    def _begin(self, trainer: Trainer) -> tuple[Generation, Mixture | None, str]:
-        self._store = store_of(self.store, trainer)
-        place = find_place(
-            self._store,
-            self.wild_type,
-            lineage=self.lineage,
-            policy=self.policy,
-            seed=self.seed,
-            index=self._index,
-            parents=self._parents,
-            mixture=self.mixture,
-            founding=self._founding,
-        )
-        # It stays the parent of what is trained on it, whoever is faster meanwhile.
-        self._candidate = replace(place, follows_newest=False)
-        return place.generation, place.prescription, uuid.uuid4().hex
-
-    def _without_history(self, generation: Generation) -> Candidate:
-        """The candidate as ranks know it that read no store."""
-        return Candidate(
-            generation=generation, history=(), wild_type=self.wild_type, policy=self.policy, seed=self.seed
-        )
-
-    def _look_at_epoch(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        every, epoch = self.assess_every_n_epochs, trainer.current_epoch + 1
-        if every and epoch % every == 0 and epoch != trainer.max_epochs:
-            self._look(trainer, pl_module)
-
-    def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.generation is None or self._looked_at == trainer.global_step:
-            return
-        self._looked_at = trainer.global_step
-        before = Severity(self.looks[-1][1]) if self.looks else None
-        verdict = self._assess(trainer, pl_module, self.generation, None, self.generation.index)
-        if verdict.is_unmeasured:
-            return
-        self.looks.append((trainer.global_step, verdict.severity.value))
-        if "reinject" in self.actions:
-            self._steer(trainer, before)
+    def _look_at(self, trainer: Trainer, module: LightningModule) -> None:
+        sampler = sampler_of(trainer)
+        end = None if sampler is None else n_items(trainer, sampler)
         # All ranks have the same verdict: stopping on one alone would leave the others waiting for it.
-        if verdict.severity is Severity.COLLAPSED and {"stop", "raise"} & set(self.actions):
+        if self._look(self._seen(trainer, weights="in training", sampler=sampler, end=end), module):
             trainer.should_stop = True
 
-    def _steer(self, trainer: Trainer, before: Severity | None) -> None:
-        """Decide once what to change in the run, and change it on all ranks; if that fails, nothing is changed."""
-        try:
-            decision = steer_run(
-                trainer,
-                cast("Assessment", self.assessment),
-                before=before,
-                history=self._candidate.history if self._candidate else (),
-                rule=self.policy.reinjection,
-                dry_run=self.dry_run,
+    def _seen(self, trainer: Trainer, **parts: Any) -> Training:
+        """The training as it stands."""
+        timeout = getattr(trainer.strategy, "_timeout", None)
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else None
+        seen = {
+            "step": trainer.global_step,
+            "ranks": Ranks(trainer.global_rank, trainer.world_size, seconds),
+            "journal": TrainerLoggers(trainer),
+            "data": trainer.datamodule,
+            "context": trainer.precision_plugin.forward_context,
+        }
+        return Training(**{**seen, **parts})
+
+    def _kept(self, trainer: Trainer, module: LightningModule) -> Training:
+        """The training at its end, with the weights that are kept."""
+        weights = str(self.weights or "last")
+
+        @contextmanager
+        def context() -> Iterator[None]:
+            path = path_of(weights, trainer)
+            with loaded(path, module, trainer), trainer.precision_plugin.forward_context():
+                yield
+
+        return self._seen(trainer, weights=in_words(weights, trainer), context=context)
+
+    def _check_weights(self, trainer: Trainer) -> None:
+        """Refuse the best weights where nothing keeps them; tell of those that are kept and not measured."""
+        keeper = monitoring(trainer)
+        if self.weights == "best" and keeper is None:
+            raise InputError(
+                "`weights` must be 'last' or a path where no ModelCheckpoint has a `monitor`, but got 'best': "
+                "add one, as ModelCheckpoint(monitor='val_loss')"
             )
-        except Exception as error:
-            if trainer.is_global_zero:
-                why = ranks.in_words(trainer, error)
-                message = f"the real share stays as it is after step {trainer.global_step}: {why}. Training goes on"
-                warnings.warn(message, CollapseGuardWarning, stacklevel=2)
-            return
-        if decision is None:
-            return
-        self.decisions.append(decision)
-        tell(trainer, decision)
-        if decision.halt and {"stop", "raise"} & set(self.actions):
-            trainer.should_stop = True
+        if self.weights is None and keeper is not None and trainer.is_global_zero and not trainer.fast_dev_run:
+            message = (
+                f"a ModelCheckpoint keeps the best weights by {keeper.monitor}, and the guard will measure the last "
+                "ones. If the best ones are what is used afterwards, say `weights='best'`; if not, `weights='last'`"
+            )
+            warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
-    def _conclude(self, trainer: Trainer, module: LightningModule, generation: Generation) -> Verdict:
-        """Assess and record the generation, unless it is recorded: a training that is run again is no other one."""
-        # A number that the user gives is meant, and so is a founder.
-        is_meant = self._index is not None or self._founding
-        history = self._candidate.history if self._candidate and not is_meant else ()
-
-        def known() -> tuple[Origin, Assessment | None, int]:
-            origin = origin_of(trainer, module, self._training)
-            twin = of_same_weights(origin, history)
-            return origin, recorded_before(origin, history), (twin.generation if twin else generation).index
-
-        try:
-            origin, stored, seeded_as = ranks.on_rank_zero(trainer, known)
-        except Exception as error:  # of a rank that is gone, which the measurement will say
-            _log.info("the ranks cannot agree on what is recorded", exc_info=error)
-            origin, stored = Origin(training=self._training, step=trainer.global_step), None
-            seeded_as = generation.index
-        if stored is None:
-            return self._assess(trainer, module, generation, origin, seeded_as)
-        self.assessment = stored
-        if trainer.is_global_zero:
-            again = f"this training is recorded as generation {stored.generation.index} of {self.lineage!r}"
-            warnings.warn(f"{again}: nothing was added", CollapseGuardWarning, stacklevel=2)
-        return stored.verdict
-
-    def _assess(
-        self, trainer: Trainer, module: LightningModule, generation: Generation, origin: Origin | None, seeded_as: int
-    ) -> Verdict:
-        """Measure and judge the same on all ranks; with an origin the generation is recorded."""
-        is_first = next(guard for guard in trainer.callbacks if isinstance(guard, CollapseGuard)) is self
-        measurement = Measurement(
-            trainer=trainer,
-            module=module,
-            candidate=self._candidate or self._without_history(generation),
-            store=self._store,
-            probe=self.probe,
-            seed=self.seed,
-            seeded_as=seeded_as,
-            timeout=self.probe_timeout,
-            look=len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None,
-            decisions=self.decisions,
-            parents_are_given=self._parents is not None,
-            under="" if is_first else self.lineage,
-        )
-        self.assessment = measurement.assess(origin)
-        self.evidence = measurement.evidence
-        if trainer.is_global_zero:
-            self._tell(measurement, is_final=origin is not None)
-        self._alert(trainer, self.assessment.verdict)
-        return self.assessment.verdict
-
-    def _tell(self, measurement: Measurement, *, is_final: bool) -> None:
-        """Tell the user what went wrong, but not of every look, and the loggers what was read."""
-        if measurement.fault and (is_final or not self._is_warned):
-            self._is_warned = not is_final
-            warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
-        measurement.tell(cast("Assessment", self.assessment))
-
-    def _alert(self, trainer: Trainer, verdict: Verdict) -> None:
-        """Report news once, on rank 0: not again at the end of training what an in-run assessment reported."""
-        was_told = bool(self.looks) and self.looks[-1][1] == verdict.severity
-        if "alert" not in self.actions or was_told or not trainer.is_global_zero:
-            return
-        if verdict.alert.event == "enter":
-            warnings.warn(str(verdict), CollapseGuardWarning, stacklevel=2)
-        elif verdict.alert.event == "recover":
-            _log.info("recovered: %s", verdict)
-
-    def _check(self, actions: Sequence[str]) -> None:
-        for action in [actions] if isinstance(actions, str) else actions:
-            if action not in ACTIONS or isinstance(actions, str):
-                raise InputError(
-                    f"`actions` must be a sequence of actions, but got {action!r}: {near(action, ACTIONS)}"
-                )
-        if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
-            raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
-        for name, every in (
-            ("assess_every_n_epochs", self.assess_every_n_epochs),
-            ("assess_every_n_steps", self.assess_every_n_steps),
-        ):
-            whole(name, 1 if every is None else every, least=1)
-        above("probe_timeout", 1.0 if self.probe_timeout is None else self.probe_timeout, 0.0)
-        if not isinstance(self.mixture, Mixture | None):
-            raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
-        check_probe(self.probe, self.wild_type)
-        parents = self._parents if self._parents and self._index is not None else ()
-        index = (1 if self._founding else 0) if self._index is None else self._index
-        Generation.checked(lineage=self.lineage, index=index, parents=parents, founding=self._founding)
+    @property
+    def _under(self) -> str:
+        return "" if self._is_first else self.lineage
 
 
-def _is_over(trainer: Trainer) -> bool:
-    """Whether the step that was just done is the last of the run."""
-    is_last_epoch = trainer.current_epoch + 1 == trainer.max_epochs
-    return trainer.global_step == trainer.max_steps or (is_last_epoch and bool(trainer.is_last_batch))
+def _guards_last(callbacks: list[Any]) -> list[Any]:
+    """Guards behind all callbacks but those that save checkpoints, so that they measure what the others leave.
 
-
-def _wild_type(wild_type: WildType | str | Path) -> WildType:
-    if isinstance(wild_type, WildType):
-        return wild_type
-    if not isinstance(wild_type, str | Path):
-        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {wild_type!r:.80}")
-    return WildType.load(wild_type)
+    A new list: the trainer goes through the old one while it calls this.
+    """
+    guards = [one for one in callbacks if isinstance(one, CollapseGuard)]
+    saving = [one for one in callbacks if is_a(one, "Checkpoint")]
+    return [*(one for one in callbacks if one not in guards and one not in saving), *guards, *saving]

@@ -51,3 +51,20 @@ def is_complete(trainer: Trainer) -> bool:
     progress, most = trainer.fit_loop.epoch_progress.current, trainer.max_epochs
     is_last_epoch = most is not None and most > 0 and progress.processed >= most
     return bool(is_last_epoch or 0 < trainer.max_steps <= trainer.global_step)
+
+
+def is_over(trainer: Trainer) -> bool:
+    """Whether the step that was just done is the last of the run."""
+    is_last_epoch = trainer.current_epoch + 1 == trainer.max_epochs
+    is_last_step = 0 < trainer.max_steps <= trainer.global_step
+    return bool(is_last_step or (is_last_epoch and trainer.is_last_batch))
+
+
+def steps_of_batch(trainer: Trainer) -> tuple[int, int]:
+    """Training steps before the batch that was just trained on, and after it: none is done while gradients accumulate.
+
+    `global_step` counts every optimizer, so with two of them it passes over every other number.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    before = int(loop._batches_that_stepped)  # which is counted after this hook
+    return before, before + (not loop._should_accumulate())

@@ -53,6 +53,19 @@ class MergingProbe(Probe, Protocol):
 
 
 @runtime_checkable
+class RehearsingProbe(Probe, Protocol):
+    """A probe that can say before training what will be in the way of measuring after it."""
+
+    def rehearse(self, module: nn.Module, wild_type: WildType) -> Sequence[str]:
+        """What is in the way, each with the one change that cures it; empty: nothing that is known beforehand.
+
+        It is called on all ranks, with the module in eval mode and without gradients, and must be cheap: a few
+        documents, a few samples.
+        """
+        ...
+
+
+@runtime_checkable
 class OneKindProbe(Probe, Protocol):
     """A probe that measures one kind of wild type only."""
 

@@ -16,6 +16,8 @@ class Origin(Record):
     """Step of the training at which the generation was measured."""
     weights: str = ""
     """Digest of the weights that were measured; empty where they cannot be read on one rank."""
+    measured: str = ""
+    """Which weights were measured, in words, such as "best by val_loss: epoch=3.ckpt"; empty: it is not known."""
 
     def is_of(self, other: Origin) -> bool:
         """Whether this is what the other training came to, or had come to before.

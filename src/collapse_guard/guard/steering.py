@@ -6,13 +6,9 @@ import logging
 import warnings
 from collections.abc import Sequence
 
-from torch.utils.data import DataLoader
-
 from collapse_guard.decision.policy import Reinjection
 from collapse_guard.errors import CollapseGuardWarning
-from collapse_guard.lightning import ranks
-from collapse_guard.lightning.bases import Trainer
-from collapse_guard.lightning.logging import log
+from collapse_guard.guard.training import Training
 from collapse_guard.records import Assessment, Decision, Severity
 from collapse_guard.reinjection import MixtureSampler
 from collapse_guard.reinjection.controller import Run, steer
@@ -21,7 +17,7 @@ _log = logging.getLogger("collapse_guard")
 
 
 def steer_run(
-    trainer: Trainer,
+    training: Training,
     look: Assessment,
     *,
     before: Severity | None,
@@ -31,17 +27,17 @@ def steer_run(
 ) -> Decision | None:
     """Decide on rank 0, and change the shares on every rank from the same place on; None: nothing to do.
 
-    If the trainer's loader has no `MixtureSampler` with a source "real", there is nothing to change in the run.
+    If the training draws by no `MixtureSampler` with a source "real", there is nothing to change in the run.
     """
-    sampler = sampler_of(trainer)
-    if sampler is None:
+    sampler = training.sampler
+    if sampler is None or "real" not in sampler.sizes:
         return None
 
     def decide(fetched: Sequence[int]) -> Decision | None:
-        run = _run(trainer, sampler, max(fetched))
+        run = _run(training, sampler, max(fetched))
         return steer(look, run, before=before, history=history, rule=rule, dry_run=dry_run)
 
-    decision = ranks.together(trainer, lambda: sampler.handed_out, decide)
+    decision = training.ranks.together(lambda: sampler.handed_out, decide)
     if decision is None:
         return None
     if decision.from_index is not None:
@@ -49,9 +45,9 @@ def steer_run(
     return decision
 
 
-def tell(trainer: Trainer, decision: Decision) -> None:
+def tell(training: Training, decision: Decision) -> None:
     """Tell the user and the loggers of a decision, on rank 0."""
-    if not trainer.is_global_zero:
+    if training.ranks.rank:
         return
     message = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
     back = "" if decision.roll_back_to is None else f"; go back to generation {decision.roll_back_to}"
@@ -60,37 +56,20 @@ def tell(trainer: Trainer, decision: Decision) -> None:
     else:
         _log.info("%s (from item %s of the run on)", message, decision.from_index)
     share = {"reinjection/real_share": decision.real_after}
-    log(trainer.loggers, share, step=trainer.global_step, what="the new real share")
+    training.journal.log(share, step=training.step, what="the new real share")
 
 
-def sampler_of(trainer: Trainer) -> MixtureSampler | None:
-    """The sampler of the trainer's training loader, where it mixes real items with others."""
-    loaders = trainer.fit_loop._combined_loader
-    samplers = (loader.sampler for loader in (loaders.flattened if loaders else ()) if isinstance(loader, DataLoader))
-    mixing = (sampler for sampler in samplers if isinstance(sampler, MixtureSampler) and "real" in sampler.sizes)
-    return next(mixing, None)
-
-
-def _run(trainer: Trainer, sampler: MixtureSampler, fetched: int) -> Run:
+def _run(training: Training, sampler: MixtureSampler, fetched: int) -> Run:
     schedule = sampler.schedule
     return Run(
-        step=trainer.global_step,
+        step=training.step,
         fetched=fetched,
-        end=_end(trainer, sampler),
+        end=training.end,
         real_share=schedule.weights_at(fetched)["real"],
         real_items=sampler.sizes["real"],
         real_drawn=schedule.counts(fetched)["real"],
         real_most=schedule.most.get("real"),
     )
-
-
-def _end(trainer: Trainer, sampler: MixtureSampler) -> int | None:
-    ends = []
-    if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        ends.append(trainer.max_epochs * sampler.length)
-    if trainer.max_steps > 0:
-        ends.append(trainer.max_steps * trainer.accumulate_grad_batches * sampler.global_batch)
-    return min(ends, default=None)
 
 
 def _weights(sampler: MixtureSampler, decision: Decision) -> dict[str, float]:

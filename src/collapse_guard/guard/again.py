@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from collapse_guard.lightning.bases import Trainer
+from torch import nn
+
+from collapse_guard.guard.training import Training
 from collapse_guard.probes.weights import weights_digest
 from collapse_guard.records import Assessment, Origin
-
-if TYPE_CHECKING:
-    from pytorch_lightning import LightningModule
 
 _log = logging.getLogger("collapse_guard")
 
 
-def origin_of(trainer: Trainer, module: LightningModule, training: str) -> Origin:
-    """The training up to now, with the weights that it came to where they can be read."""
+def origin_of(training: Training, module: nn.Module, name: str) -> Origin:
+    """The training of that name up to now, with the weights that are measured where they can be read."""
     try:
-        weights = weights_digest(module)
+        with training.context():
+            weights = weights_digest(module)
     except Exception as error:  # of a device that failed; then the measurement says so
         _log.info("the weights cannot be read", exc_info=error)
         weights = ""
-    return Origin(training=training, step=trainer.global_step, weights=weights)
+    return Origin(training=name, step=training.step, weights=weights, measured=training.weights)
 
 
 def recorded_before(origin: Origin, history: Sequence[Assessment]) -> Assessment | None:

@@ -6,13 +6,14 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+from torch import nn
 
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
-from collapse_guard.lightning import ranks
-from collapse_guard.lightning.bases import Trainer
-from collapse_guard.lightning.logging import in_training_run, log_readings, others
+from collapse_guard.guard.journal import readings_of
+from collapse_guard.guard.training import Training
 from collapse_guard.lineage.candidate import Candidate
 from collapse_guard.lineage.enrol import enrol
 from collapse_guard.lineage.training_set import with_training_set
@@ -25,10 +26,6 @@ from collapse_guard.records import Assessment, Decision, Origin
 from collapse_guard.store import LineageStore
 from collapse_guard.store.mlflow.address import without_password
 
-if TYPE_CHECKING:
-    from pytorch_lightning import LightningModule
-    from pytorch_lightning.loggers import Logger
-
 _log = logging.getLogger("collapse_guard")
 
 
@@ -36,8 +33,8 @@ _log = logging.getLogger("collapse_guard")
 class Measurement:
     """One measurement of the generation in training: evidence of all ranks, assessed on rank 0, the same on all."""
 
-    trainer: Trainer
-    module: LightningModule
+    training: Training
+    module: nn.Module
     candidate: Candidate
     """The generation in training, on rank 0 with its history."""
     store: LineageStore | None
@@ -60,7 +57,7 @@ class Measurement:
     """What was collected, on rank 0."""
     fault: str = ""
     """What went wrong and what to do, in words; empty: nothing."""
-    _untold: Sequence[Logger] = field(default=(), init=False)
+    _is_in_run: bool = field(default=False, init=False)
     _warned: Sequence[warnings.WarningMessage] = field(default=(), init=False)
 
     def assess(self, origin: Origin | None) -> Assessment:
@@ -69,30 +66,38 @@ class Measurement:
         Args:
             origin: Of a generation whose training is over, which is recorded; None: a look at one in training.
         """
-        trainer = self.trainer
+        ranks = self.training.ranks
         try:
             with untouched(self.module):
-                return ranks.together(trainer, self._collect, lambda parts: self._judge(parts, origin))
+                return ranks.together(self._collect, lambda parts: self._judge(parts, origin))
         except Exception as error:
             _log.info("generation %s was not measured", self.candidate.generation.index, exc_info=error)
-            why = without_password(ranks.in_words(trainer, error))
+            why = without_password(ranks.in_words(error))
             self.fault = self._of_look(why) if origin is None else self._of_generation(why)
             return unmeasured(self.candidate.generation, self.candidate.policy, why)
 
     def tell(self, assessment: Assessment) -> None:
         """Tell the user and the loggers, on rank 0, once the record is made."""
         self._pass_on()
-        log_readings(self._untold, assessment, step=self.trainer.global_step, under=self.under)
+        generation = assessment.generation
+        self.training.journal.log(
+            readings_of(assessment, self.under),
+            step=self.training.step,
+            what=f"the readings of generation {generation.index} of {generation.lineage!r}",
+            but_run=self._is_in_run,
+        )
 
     def _collect(self) -> Evidence:
         """This rank's part."""
-        place = {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+        ranks = self.training.ranks
+        place = {"rank": ranks.rank, "world_size": ranks.world_size}
         seed, wild_type = mixed_seed(self.seed, self.seeded_as), self.candidate.wild_type
-        return self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
+        with self.training.context():
+            return self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
 
     def _asked(self, method: str, ask: Callable[[], object]) -> Evidence:
         """What a method of the probe returns in time."""
-        limit = ranks.patience(self.trainer, self.timeout)
+        limit = self.training.ranks.patience(self.timeout)
         evidence = within(limit, ask, late=_late(method, limit, self.timeout))
         if not isinstance(evidence, Evidence):
             raise InputError(f"`probe.{method}` must return an Evidence, but got {type(evidence).__name__}")
@@ -102,17 +107,16 @@ class Measurement:
         self.evidence = self._asked("merge", lambda: merged(self.probe, parts))
         _check_not_empty(self.evidence)
         trained = with_training_set(
-            self.candidate.generation, self.trainer.datamodule, parents_are_given=self.parents_are_given
+            self.candidate.generation, self.training.data, parents_are_given=self.parents_are_given
         )
         candidate = replace(self.candidate, generation=trained, origin=origin)
         assessment = candidate.assess(self.evidence, look=self.look, decisions=self.decisions)
-        self._untold = self.trainer.loggers
         return assessment if origin is None else self._record(candidate, assessment, self.evidence)
 
     def _record(self, candidate: Candidate, assessment: Assessment, evidence: Evidence) -> Assessment:
         """Add the generation to its lineage, in the trainer's run if its guard owns that."""
         store, generation = cast("LineageStore", self.store), candidate.generation
-        place = store if self.under else in_training_run(store, self.trainer)
+        place = store if self.under else self.training.journal.place(store, self.training.step)
         # Told later: where warnings are errors, they must not come between the record and what is known of it.
         try:
             with warnings.catch_warnings(record=True) as self._warned:
@@ -126,7 +130,7 @@ class Measurement:
             self.fault = f"{lost}: {enrolled.refusal.sentence(store.address)}"
             return assessment
         self.fault = enrolled.already_stored
-        self._untold = self.trainer.loggers if place is store else others(self.trainer)
+        self._is_in_run = place is not store
         return enrolled.assessment
 
     def _pass_on(self) -> None:
@@ -135,7 +139,7 @@ class Measurement:
 
     def _of_look(self, why: str) -> str:
         return (
-            f"the model could not be measured after step {self.trainer.global_step}: {why}. Training goes on, and "
+            f"the model could not be measured after step {self.training.step}: {why}. Training goes on, and "
             "later looks are tried without another warning. Mend it before the generation is measured at its end"
         )
 
@@ -143,8 +147,8 @@ class Measurement:
         generation = self.candidate.generation
         return (
             f"generation {generation.index} of {generation.lineage!r} is trained, but was not measured: {why}. It is "
-            "not in its lineage, and its number is free. Save its weights, mend what failed, and call `trainer.fit` "
-            "again, in another process with its last checkpoint as `ckpt_path`: what is trained is only measured"
+            "not in its lineage, and its number is free. Save its weights, mend what failed, and measure it: "
+            "`guard.assess(module)`"
         )
 
 

@@ -1,0 +1,384 @@
+"""What every guard does, whatever trains: plan, rehearse, look, assess, record and act. A shell translates its trainer.
+
+No formula and no threshold is here, and no trainer.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from collapse_guard.arguments import above, whole
+from collapse_guard.decision.policy import Policy
+from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
+from collapse_guard.evidence import Evidence
+from collapse_guard.guard.again import of_same_weights, origin_of, recorded_before
+from collapse_guard.guard.measuring import Measurement
+from collapse_guard.guard.ranks import Ranks
+from collapse_guard.guard.rehearsal import check_rehearsal
+from collapse_guard.guard.steering import steer_run, tell
+from collapse_guard.guard.training import Training
+from collapse_guard.lineage.candidate import Candidate, find_place
+from collapse_guard.probes.probe import Probe, check_probe
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, Verdict
+from collapse_guard.store import LineageStore
+from collapse_guard.wildtype import WildType
+
+_log = logging.getLogger("collapse_guard")
+ACTIONS = ("alert", "reinject", "stop", "raise")
+"""What a guard can do about a verdict."""
+
+
+class GuardBase:
+    """What each guard is: it assesses the generation that is trained, adds it to its lineage, and acts on the verdict.
+
+    When training starts, the guard checks store, lineage and wild type, so that the result can be recorded, and
+    rehearses the measurement. When training ends, all ranks collect evidence, rank 0 assesses it, appends the
+    assessment to the store and then tells the loggers, and all ranks get the same verdict. Measuring leaves no trace:
+    unless the guard acts, the weights are bit for bit those of a run without it.
+
+    Once training has begun, nothing that fails is raised: not a probe, a store or a logger. Each costs one warning that
+    says what to do. What was not measured is UNDECIDED, and is not stored; what the store does not take is kept. A
+    training that is run again, from its checkpoint or to the same weights, is the same generation and adds nothing
+    (`docs/training.md`).
+
+    | action     | what happens                                                                                       |
+    |------------|----------------------------------------------------------------------------------------------------|
+    | `alert`    | a `CollapseGuardWarning` with the verdict when the lineage's alert is raised (`alerts.alert_after`);|
+    |            | a log message when it is taken back                                                                |
+    | `reinject` | `ReinjectionDataModule` applies the mixture that the newest parent's assessment asks for; and where|
+    |            | the run draws by a `MixtureSampler`, an in-run WATCH or COLLAPSED raises the real share at once,   |
+    |            | from the first item that no loader has fetched (`reinjection.controller`)                          |
+    | `stop`     | an in-run COLLAPSED ends training early; the generation is assessed and recorded as usual          |
+    | `raise`    | as `stop`, and `CollapsedError` on all ranks once a COLLAPSED generation is recorded               |
+
+    Args:
+        wild_type: The frozen real data, or the directory of a saved one.
+        lineage: Name of the lineage.
+        probe: Collects the evidence: `CausalLMProbe`, `EmbeddingProbe`, or any object with `collect` (`Probe`).
+        policy: Margins and levels, or the path of a TOML file; None: `Policy()`.
+        generation: Index; 0 founds the lineage, None is one after the newest. A lineage that the store does not have is
+            warned of unless it is founded so, and is an error where the environment variable CI is set.
+        founding: Why the lineage is founded anew with this training, as with another tokenizer, wild type or base
+            model: it is compared with no earlier generation, and later ones are compared with it. Given once; empty: it
+            is not.
+        parents: Generations whose samples this one is trained on; None: from the data module, else the newest.
+        store: A store or its address; None: where the trainer logs to MLflow, else MLFLOW_TRACKING_URI, else
+            sqlite:///mlflow.db in the working directory.
+        actions: Any of `alert`, `reinject`, `stop`, `raise`.
+        assess_every_n_epochs: Assess during training too, at the end of every n-th epoch but the last; None: never.
+            In-run assessments are logged to the trainer's loggers and not added to the lineage; they and the last one
+            share the generation's part of alpha. They compare the model as it is with a founder whose training is
+            complete: choose n so that the first look comes when the model should be as good.
+        assess_every_n_steps: The same, after every n-th training step, of however many optimizers. Both may be given.
+        mixture: What the generation is trained on, if known; what the data module tells (`TrainingData`) takes its
+            place. None: real data only for the founder, else not known.
+        seed: Of all sampling; generation t uses a seed made of it and t.
+        dry_run: Say what `reinject` would change in the run, and do not change it.
+        probe_timeout: Seconds after which a probe that does not end is interrupted, on each rank; None: never. Where
+            the process group waits less for a rank, it is nine tenths of that.
+
+    Attributes:
+        assessment: The newest assessment of this training, the same on all ranks; None before the first.
+        evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
+        prescription: The mixture that its newest parent's assessment asks for; None: it asks for nothing.
+        looks: (step, severity) of each in-run assessment so far.
+        decisions: What `reinject` did in the run so far, or would have done, the same on all ranks.
+
+    Raises:
+        InputError: An argument is invalid.
+    """
+
+    def __init__(
+        self,
+        wild_type: WildType | str | Path,
+        lineage: str,
+        probe: Probe,
+        *,
+        policy: Policy | str | Path | None = None,
+        generation: int | None = None,
+        founding: str = "",
+        parents: Sequence[int] | None = None,
+        store: LineageStore | str | None = None,
+        actions: Sequence[str] = ("alert",),
+        assess_every_n_epochs: int | None = None,
+        assess_every_n_steps: int | None = None,
+        mixture: Mixture | None = None,
+        seed: int = 0,
+        dry_run: bool = False,
+        probe_timeout: float | None = 3600.0,
+    ) -> None:
+        super().__init__()
+        self.wild_type = _wild_type(wild_type)
+        self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
+        self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
+        self.actions, self.assess_every_n_epochs = tuple(actions), assess_every_n_epochs
+        self.assess_every_n_steps = assess_every_n_steps
+        self.dry_run, self.probe_timeout = dry_run, probe_timeout
+        self._index, self._parents = generation, None if parents is None else tuple(parents)
+        self._founding = founding
+        self._training = ""
+        self._forget()
+        self._check(actions)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest verdict of this training, the same on all ranks; None before the first."""
+        return self.assessment.verdict if self.assessment else None
+
+    def assess(self, module: nn.Module) -> Verdict:
+        """Measure a module that is trained, and record it, as where measuring failed at the end of its training.
+
+        It is the generation that was planned when training began. Where that is recorded, or without a training, it is
+        the next one of the lineage, or that of the argument `generation`. All ranks must call it.
+
+        Args:
+            module: The model, on the device where it is to be measured.
+
+        Raises:
+            CollapsedError: On all ranks, when the verdict is COLLAPSED and the actions include `raise`.
+            InputError: The lineage, its number or the store does not fit, as when training begins.
+        """
+        training = Training(step=self._step, ranks=Ranks.current())
+        if self._planned is None or self._is_recorded:
+            self._begin(training)
+        return self._end(training, module)
+
+    def _forget(self) -> None:
+        """Nothing is known of the training that begins."""
+        self.assessment: Assessment | None = None
+        self.evidence: Evidence | None = None
+        self.prescription: Mixture | None = None
+        self.looks: list[tuple[int, str]] = []
+        self.decisions: list[Decision] = []
+        self._planned: Generation | None = None
+        self._store: LineageStore | None = None
+        self._candidate: Candidate | None = None
+        self._looked_at: int | None = None
+        self._step = 0
+        self._is_warned = self._is_trained = self._is_recorded = False
+
+    def _begin(self, training: Training) -> None:
+        """Check store, lineage and wild type before training; the outcome is the same on all ranks."""
+        self._forget()
+        planned = training.ranks.on_rank_zero(lambda: self._plan(training))
+        self._planned, self.prescription, self._training = planned
+
+    def _plan(self, training: Training) -> tuple[Generation, Mixture | None, str]:
+        self._store = training.journal.open(self.store)
+        place = find_place(
+            self._store,
+            self.wild_type,
+            lineage=self.lineage,
+            policy=self.policy,
+            seed=self.seed,
+            index=self._index,
+            parents=self._parents,
+            mixture=self.mixture,
+            founding=self._founding,
+        )
+        # It stays the parent of what is trained on it, whoever is faster meanwhile.
+        self._candidate = replace(place, follows_newest=False)
+        return place.generation, place.prescription, uuid.uuid4().hex
+
+    def _rehearse(self, training: Training, module: nn.Module) -> None:
+        """Try the measurement on little before training is paid for; raises InputError with all that is in its way."""
+        check_rehearsal(self.probe, module, self.wild_type, training)
+
+    def _is_due(self, before: int, now: int) -> bool:
+        """Whether a look is due where so many training steps were done before, and so many are now."""
+        every = self.assess_every_n_steps
+        return every is not None and now // every > before // every
+
+    def _is_due_after(self, epochs: int, most: int | None) -> bool:
+        """Whether a look is due after so many epochs, which are not the last."""
+        every = self.assess_every_n_epochs
+        return every is not None and epochs % every == 0 and epochs != most
+
+    def _look(self, training: Training, module: nn.Module) -> bool:
+        """Assess in the run, and act. Returns whether training is to stop, the same on all ranks."""
+        if self._planned is None or self._looked_at == training.step:
+            return False
+        self._looked_at = training.step
+        before = Severity(self.looks[-1][1]) if self.looks else None
+        verdict = self._assess(training, module, self._planned, None, self._planned.index)
+        if verdict.is_unmeasured:
+            return False
+        self.looks.append((training.step, verdict.severity.value))
+        may_stop = bool({"stop", "raise"} & set(self.actions))
+        halts = "reinject" in self.actions and self._steer(training, before)
+        return may_stop and (halts or verdict.severity is Severity.COLLAPSED)
+
+    def _steer(self, training: Training, before: Severity | None) -> bool:
+        """Decide once what to change in the run, and change it on all ranks; if that fails, nothing is changed.
+
+        Returns:
+            Whether the run should halt.
+        """
+        try:
+            decision = steer_run(
+                training,
+                cast("Assessment", self.assessment),
+                before=before,
+                history=self._candidate.history if self._candidate else (),
+                rule=self.policy.reinjection,
+                dry_run=self.dry_run,
+            )
+        except Exception as error:
+            if training.ranks.rank == 0:
+                why = training.ranks.in_words(error)
+                message = f"the real share stays as it is after step {training.step}: {why}. Training goes on"
+                warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+            return False
+        if decision is None:
+            return False
+        self.decisions.append(decision)
+        tell(training, decision)
+        return decision.halt
+
+    def _end(self, training: Training, module: nn.Module) -> Verdict:
+        """Assess the generation, record it, act; raises CollapsedError on all ranks where that is asked for."""
+        self._is_trained, self._step = True, training.step
+        verdict = self._conclude(training, module, cast("Generation", self._planned))
+        self._is_recorded = not verdict.is_unmeasured
+        if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
+            raise CollapsedError(str(verdict), verdict)
+        return verdict
+
+    def _conclude(self, training: Training, module: nn.Module, generation: Generation) -> Verdict:
+        """Assess and record the generation, unless it is recorded: a training that is run again is no other one."""
+        # A number that the user gives is meant, and so is a founder.
+        is_meant = self._index is not None or self._founding
+        history = self._candidate.history if self._candidate and not is_meant else ()
+
+        def known() -> tuple[Origin, Assessment | None, int]:
+            origin = origin_of(training, module, self._training)
+            twin = of_same_weights(origin, history)
+            return origin, recorded_before(origin, history), (twin.generation if twin else generation).index
+
+        try:
+            origin, stored, seeded_as = training.ranks.on_rank_zero(known)
+        except Exception as error:  # of a rank that is gone, which the measurement will say
+            _log.info("the ranks cannot agree on what is recorded", exc_info=error)
+            origin, stored = Origin(training=self._training, step=training.step, measured=training.weights), None
+            seeded_as = generation.index
+        if stored is None:
+            return self._assess(training, module, generation, origin, seeded_as)
+        self.assessment = stored
+        if training.ranks.rank == 0:
+            again = f"this training is recorded as generation {stored.generation.index} of {self.lineage!r}"
+            warnings.warn(f"{again}: nothing was added", CollapseGuardWarning, stacklevel=2)
+        return stored.verdict
+
+    def _assess(
+        self, training: Training, module: nn.Module, generation: Generation, origin: Origin | None, seeded_as: int
+    ) -> Verdict:
+        """Measure and judge the same on all ranks; with an origin the generation is recorded."""
+        measurement = Measurement(
+            training=training,
+            module=module,
+            candidate=self._candidate or self._without_history(generation),
+            store=self._store,
+            probe=self.probe,
+            seed=self.seed,
+            seeded_as=seeded_as,
+            timeout=self.probe_timeout,
+            look=len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None,
+            decisions=self.decisions,
+            parents_are_given=self._parents is not None,
+            under=self._under,
+        )
+        self.assessment = measurement.assess(origin)
+        self.evidence = measurement.evidence
+        if training.ranks.rank == 0:
+            self._tell(measurement, is_final=origin is not None)
+            self._alert(self.assessment.verdict)
+        return self.assessment.verdict
+
+    def _without_history(self, generation: Generation) -> Candidate:
+        """The candidate as ranks know it that read no store."""
+        return Candidate(
+            generation=generation, history=(), wild_type=self.wild_type, policy=self.policy, seed=self.seed
+        )
+
+    def _tell(self, measurement: Measurement, *, is_final: bool) -> None:
+        """Tell the user what went wrong, but not of every look, and the loggers what was read."""
+        if measurement.fault and (is_final or not self._is_warned):
+            self._is_warned = not is_final
+            warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
+        measurement.tell(cast("Assessment", self.assessment))
+
+    def _alert(self, verdict: Verdict) -> None:
+        """Report news once: not again at the end of training what an in-run assessment reported."""
+        was_told = bool(self.looks) and self.looks[-1][1] == verdict.severity
+        if "alert" not in self.actions or was_told:
+            return
+        if verdict.alert.event == "enter":
+            warnings.warn(str(verdict), CollapseGuardWarning, stacklevel=2)
+        elif verdict.alert.event == "recover":
+            _log.info("recovered: %s", verdict)
+
+    @property
+    def _under(self) -> str:
+        """A lineage whose name is put before the names of metrics, where another guard has the plain ones."""
+        return ""
+
+    def _state(self) -> dict[str, Any]:
+        """The generation in training and its in-run assessments, as plain values; never the policy."""
+        if self._planned is None:
+            return {}
+        decisions = [decision.to_dict() for decision in self.decisions]
+        state = {"generation": self._planned.index, "looks": self.looks, "decisions": decisions}
+        return {**state, "training": self._training}
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Go on with the in-run assessments of an interrupted run of the same generation."""
+        if self._planned is None:
+            return
+        self._training = str(state.get("training", self._training))
+        if state["generation"] == self._planned.index:
+            self.looks = [(int(step), str(severity)) for step, severity in state["looks"]]
+            self._looked_at = self.looks[-1][0] if self.looks else None
+            self.decisions = [Decision.from_dict(decision) for decision in state.get("decisions", ())]
+            return
+        message = (
+            f"the checkpoint is of generation {state['generation']} of {self.lineage!r}, but that is stored. "
+            f"Unless it is what this training came to, this fit will be recorded as generation {self._planned.index}"
+        )
+        warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+
+    def _check(self, actions: Sequence[str]) -> None:
+        for action in [actions] if isinstance(actions, str) else actions:
+            if action not in ACTIONS or isinstance(actions, str):
+                raise InputError(
+                    f"`actions` must be a sequence of actions, but got {action!r}: {near(action, ACTIONS)}"
+                )
+        if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
+            raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
+        for name, every in (
+            ("assess_every_n_epochs", self.assess_every_n_epochs),
+            ("assess_every_n_steps", self.assess_every_n_steps),
+        ):
+            whole(name, 1 if every is None else every, least=1)
+        above("probe_timeout", 1.0 if self.probe_timeout is None else self.probe_timeout, 0.0)
+        if not isinstance(self.mixture, Mixture | None):
+            raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
+        check_probe(self.probe, self.wild_type)
+        parents = self._parents if self._parents and self._index is not None else ()
+        index = (1 if self._founding else 0) if self._index is None else self._index
+        Generation.checked(lineage=self.lineage, index=index, parents=parents, founding=self._founding)
+
+
+def _wild_type(wild_type: WildType | str | Path) -> WildType:
+    if isinstance(wild_type, WildType):
+        return wild_type
+    if not isinstance(wild_type, str | Path):
+        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {wild_type!r:.80}")
+    return WildType.load(wild_type)
