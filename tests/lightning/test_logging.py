@@ -2,15 +2,14 @@
 
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
 from mlflow import MlflowClient
 
 from collapse_guard.errors import CollapseGuardWarning, FingerprintMismatchError, LineageError, StoreUnreachableError
+from collapse_guard.guard.loggers import Loggers
 from collapse_guard.lightning import CollapseGuard
-from collapse_guard.lightning.loggers import TrainerLoggers
 from collapse_guard.lineage.outbox import list_pending, load_pending
 from collapse_guard.records import Severity
 from collapse_guard.store import MemoryStore, open_store
@@ -108,7 +107,7 @@ class MLFlowLogger:
 class TestTheTrainersRun:
     def is_used(self, store, *loggers):
         """Whether the generation is kept in the run that the trainer logs to."""
-        return TrainerLoggers(SimpleNamespace(loggers=loggers)).place(store, 8) is not store
+        return Loggers(loggers).place(store, 8) is not store
 
     def test_is_the_generations_where_both_are_in_one_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -209,7 +208,7 @@ class TestALoggerThatFails:
             MLFlowLogger, "run_id", property(lambda self: (_ for _ in ()).throw(OSError("gone"))), raising=True
         )
         with pytest.warns(CollapseGuardWarning, match="MLFlowLogger did not say which run it logs to: OSError: gone"):
-            assert TrainerLoggers(SimpleNamespace(loggers=[logger])).place(store, 8) is store
+            assert Loggers([logger]).place(store, 8) is store
 
     @pytest.mark.slow
     def test_a_prefix_of_the_logger_is_kept_to(self, train, uri, tmp_path):

@@ -15,15 +15,16 @@ from typing import Any, cast
 
 from torch import nn
 
-from collapse_guard.arguments import above, whole
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError, near
+from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.guard.again import of_same_weights, origin_of, recorded_before
+from collapse_guard.guard.mailbox import Mailbox
 from collapse_guard.guard.measuring import Measurement
 from collapse_guard.guard.ranks import Ranks
 from collapse_guard.guard.rehearsal import check_rehearsal
-from collapse_guard.guard.steering import steer_run, tell
+from collapse_guard.guard.settings import check_settings
+from collapse_guard.guard.steering import steer_run
 from collapse_guard.guard.training import Training
 from collapse_guard.lineage.candidate import Candidate, find_place
 from collapse_guard.probes.probe import Probe, check_probe
@@ -32,8 +33,6 @@ from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
 
 _log = logging.getLogger("collapse_guard")
-ACTIONS = ("alert", "reinject", "stop", "raise")
-"""What a guard can do about a verdict."""
 
 
 class GuardBase:
@@ -86,7 +85,6 @@ class GuardBase:
             the process group waits less for a rank, it is nine tenths of that.
 
     Attributes:
-        assessment: The newest assessment of this training, the same on all ranks; None before the first.
         evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
         prescription: The mixture that its newest parent's assessment asks for; None: it asks for nothing.
         looks: (step, severity) of each in-run assessment so far.
@@ -95,6 +93,8 @@ class GuardBase:
     Raises:
         InputError: An argument is invalid.
     """
+
+    _assessment: Assessment | None = None
 
     def __init__(
         self,
@@ -119,19 +119,30 @@ class GuardBase:
         self.wild_type = _wild_type(wild_type)
         self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
         self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
-        self.actions, self.assess_every_n_epochs = tuple(actions), assess_every_n_epochs
+        self.actions = tuple(actions)
+        self.assess_every_n_epochs = assess_every_n_epochs
         self.assess_every_n_steps = assess_every_n_steps
         self.dry_run, self.probe_timeout = dry_run, probe_timeout
         self._index, self._parents = generation, None if parents is None else tuple(parents)
         self._founding = founding
         self._training = ""
+        self._mailbox = Mailbox()
         self._forget()
         self._check(actions)
 
     @property
+    def assessment(self) -> Assessment | None:
+        """The newest assessment of this training, the same on all ranks; None before the first."""
+        left = self._mailbox.take()
+        if left is not None:
+            self._assessment = left
+        return self._assessment
+
+    @property
     def verdict(self) -> Verdict | None:
         """The newest verdict of this training, the same on all ranks; None before the first."""
-        return self.assessment.verdict if self.assessment else None
+        assessment = self.assessment
+        return assessment.verdict if assessment else None
 
     def assess(self, module: nn.Module) -> Verdict:
         """Measure a module that is trained, and record it, as where measuring failed at the end of its training.
@@ -153,7 +164,7 @@ class GuardBase:
 
     def _forget(self) -> None:
         """Nothing is known of the training that begins."""
-        self.assessment: Assessment | None = None
+        self._assessment = None
         self.evidence: Evidence | None = None
         self.prescription: Mixture | None = None
         self.looks: list[tuple[int, str]] = []
@@ -217,37 +228,25 @@ class GuardBase:
         return may_stop and (halts or verdict.severity is Severity.COLLAPSED)
 
     def _steer(self, training: Training, before: Severity | None) -> bool:
-        """Decide once what to change in the run, and change it on all ranks; if that fails, nothing is changed.
-
-        Returns:
-            Whether the run should halt.
-        """
-        try:
-            decision = steer_run(
-                training,
-                cast("Assessment", self.assessment),
-                before=before,
-                history=self._candidate.history if self._candidate else (),
-                rule=self.policy.reinjection,
-                dry_run=self.dry_run,
-            )
-        except Exception as error:
-            if training.ranks.rank == 0:
-                why = training.ranks.in_words(error)
-                message = f"the real share stays as it is after step {training.step}: {why}. Training goes on"
-                warnings.warn(message, CollapseGuardWarning, stacklevel=2)
-            return False
-        if decision is None:
-            return False
-        self.decisions.append(decision)
-        tell(training, decision)
-        return decision.halt
+        """Change what is to be changed in the run, on all ranks. Returns whether the run should halt."""
+        decision = steer_run(
+            training,
+            cast("Assessment", self._assessment),
+            before=before,
+            history=self._candidate.history if self._candidate else (),
+            rule=self.policy.reinjection,
+            dry_run=self.dry_run,
+        )
+        self.decisions += [decision] if decision else []
+        return decision is not None and decision.halt
 
     def _end(self, training: Training, module: nn.Module) -> Verdict:
         """Assess the generation, record it, act; raises CollapsedError on all ranks where that is asked for."""
         self._is_trained, self._step = True, training.step
         verdict = self._conclude(training, module, cast("Generation", self._planned))
         self._is_recorded = not verdict.is_unmeasured
+        if training.ranks.rank == 0 and self._assessment is not None:
+            self._mailbox.leave(self._assessment)
         if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
             raise CollapsedError(str(verdict), verdict)
         return verdict
@@ -271,7 +270,7 @@ class GuardBase:
             seeded_as = generation.index
         if stored is None:
             return self._assess(training, module, generation, origin, seeded_as)
-        self.assessment = stored
+        self._assessment = stored
         if training.ranks.rank == 0:
             again = f"this training is recorded as generation {stored.generation.index} of {self.lineage!r}"
             warnings.warn(f"{again}: nothing was added", CollapseGuardWarning, stacklevel=2)
@@ -295,12 +294,12 @@ class GuardBase:
             parents_are_given=self._parents is not None,
             under=self._under,
         )
-        self.assessment = measurement.assess(origin)
+        self._assessment = measurement.assess(origin)
         self.evidence = measurement.evidence
         if training.ranks.rank == 0:
             self._tell(measurement, is_final=origin is not None)
-            self._alert(self.assessment.verdict)
-        return self.assessment.verdict
+            self._alert(self._assessment.verdict)
+        return self._assessment.verdict
 
     def _without_history(self, generation: Generation) -> Candidate:
         """The candidate as ranks know it that read no store."""
@@ -313,7 +312,7 @@ class GuardBase:
         if measurement.fault and (is_final or not self._is_warned):
             self._is_warned = not is_final
             warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
-        measurement.tell(cast("Assessment", self.assessment))
+        measurement.tell(cast("Assessment", self._assessment))
 
     def _alert(self, verdict: Verdict) -> None:
         """Report news once: not again at the end of training what an in-run assessment reported."""
@@ -355,21 +354,14 @@ class GuardBase:
         warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
     def _check(self, actions: Sequence[str]) -> None:
-        for action in [actions] if isinstance(actions, str) else actions:
-            if action not in ACTIONS or isinstance(actions, str):
-                raise InputError(
-                    f"`actions` must be a sequence of actions, but got {action!r}: {near(action, ACTIONS)}"
-                )
-        if "stop" in actions and self.assess_every_n_epochs is None and self.assess_every_n_steps is None:
-            raise InputError("`assess_every_n_epochs` must be a number with the action stop, but got None")
-        for name, every in (
-            ("assess_every_n_epochs", self.assess_every_n_epochs),
-            ("assess_every_n_steps", self.assess_every_n_steps),
-        ):
-            whole(name, 1 if every is None else every, least=1)
-        above("probe_timeout", 1.0 if self.probe_timeout is None else self.probe_timeout, 0.0)
-        if not isinstance(self.mixture, Mixture | None):
-            raise InputError(f"`mixture` must be a Mixture or None, but got {self.mixture!r}")
+        """Refuse settings that do not fit; raises InputError."""
+        check_settings(
+            actions=actions,
+            assess_every_n_epochs=self.assess_every_n_epochs,
+            assess_every_n_steps=self.assess_every_n_steps,
+            mixture=self.mixture,
+            probe_timeout=self.probe_timeout,
+        )
         check_probe(self.probe, self.wild_type)
         parents = self._parents if self._parents and self._index is not None else ()
         index = (1 if self._founding else 0) if self._index is None else self._index

@@ -27,7 +27,8 @@ def steer_run(
 ) -> Decision | None:
     """Decide on rank 0, and change the shares on every rank from the same place on; None: nothing to do.
 
-    If the training draws by no `MixtureSampler` with a source "real", there is nothing to change in the run.
+    If that fails, nothing is changed, and a warning says so. If the training draws by no `MixtureSampler` with a source
+    "real", there is nothing to change in the run.
     """
     sampler = training.sampler
     if sampler is None or "real" not in sampler.sizes:
@@ -37,18 +38,23 @@ def steer_run(
         run = _run(training, sampler, max(fetched))
         return steer(look, run, before=before, history=history, rule=rule, dry_run=dry_run)
 
-    decision = training.ranks.together(lambda: sampler.handed_out, decide)
-    if decision is None:
+    try:
+        decision = training.ranks.together(lambda: sampler.handed_out, decide)
+        if decision is not None and decision.from_index is not None:
+            sampler.change(decision.from_index, _weights(sampler, decision), decision.rule)
+    except Exception as error:
+        if training.ranks.rank == 0:
+            why = training.ranks.in_words(error)
+            message = f"the real share stays as it is after step {training.step}: {why}. Training goes on"
+            warnings.warn(message, CollapseGuardWarning, stacklevel=2)
         return None
-    if decision.from_index is not None:
-        sampler.change(decision.from_index, _weights(sampler, decision), decision.rule)
+    if decision is not None and training.ranks.rank == 0:
+        _tell(training, decision)
     return decision
 
 
-def tell(training: Training, decision: Decision) -> None:
-    """Tell the user and the loggers of a decision, on rank 0."""
-    if training.ranks.rank:
-        return
+def _tell(training: Training, decision: Decision) -> None:
+    """Tell the user and the loggers of a decision."""
     message = f"dry run: {decision.rule}" if decision.dry_run else decision.rule
     back = "" if decision.roll_back_to is None else f"; go back to generation {decision.roll_back_to}"
     if decision.halt:

@@ -40,14 +40,3 @@ else:
 
     class DataModuleBase(*(copy.LightningDataModule for copy in _copies())):
         """A data module of both Lightnings."""
-
-
-def is_a(thing: object, class_name: str) -> bool:
-    """Whether `thing` is of a class of that name in either Lightning, or of a subclass.
-
-    Example:
-        >>> from pytorch_lightning.loggers import CSVLogger
-        >>> is_a(CSVLogger("."), "Logger"), is_a(CSVLogger("."), "MLFlowLogger")
-        (True, False)
-    """
-    return any(base.__name__ == class_name for base in type(thing).__mro__)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.guard.base import GuardBase
+from collapse_guard.guard.loggers import Loggers, is_a
 from collapse_guard.guard.ranks import Ranks
 from collapse_guard.guard.settings import Settings
 from collapse_guard.guard.training import Training
-from collapse_guard.lightning.bases import CallbackBase, Trainer, is_a
+from collapse_guard.lightning.bases import CallbackBase, Trainer
 from collapse_guard.lightning.epochs import is_complete, is_over, steps_of_batch
-from collapse_guard.lightning.loggers import TrainerLoggers
 from collapse_guard.lightning.sampling import n_items, sampler_of
 from collapse_guard.lightning.weights import in_words, loaded, monitoring, path_of
 from collapse_guard.probes.isolation import placed
@@ -147,7 +147,7 @@ class CollapseGuard(GuardBase, CallbackBase):
         seen = {
             "step": trainer.global_step,
             "ranks": Ranks(trainer.global_rank, trainer.world_size, seconds),
-            "journal": TrainerLoggers(trainer),
+            "journal": Loggers(trainer.loggers),
             "data": trainer.datamodule,
             "context": trainer.precision_plugin.forward_context,
         }

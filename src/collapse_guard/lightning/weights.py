@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from collapse_guard.errors import InputError
-from collapse_guard.lightning.bases import Trainer, is_a
+from collapse_guard.guard.loggers import is_a
+from collapse_guard.lightning.bases import Trainer
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule

@@ -1,20 +1,30 @@
-"""The loggers of a trainer: which store they lead to, which run a generation is kept in, and readings for all."""
+"""Loggers of Lightning or Fabric: which store they lead to, which run a generation is kept in, and readings for all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collapse_guard.guard.journal import Journal, warn_of
-from collapse_guard.lightning.bases import Trainer, is_a
 from collapse_guard.store import LineageStore, RunStore, open_store
 
 
-class TrainerLoggers(Journal):
-    """All loggers of a trainer. The first MLFlowLogger, of either Lightning, has the run of the training."""
+def is_a(thing: object, class_name: str) -> bool:
+    """Whether `thing` is of a class of that name in either Lightning, or of a subclass.
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._loggers = list(trainer.loggers)
+    Example:
+        >>> from pytorch_lightning.loggers import CSVLogger
+        >>> is_a(CSVLogger("."), "Logger"), is_a(CSVLogger("."), "MLFlowLogger")
+        (True, False)
+    """
+    return any(base.__name__ == class_name for base in type(thing).__mro__)
+
+
+class Loggers(Journal):
+    """Loggers, known by their methods. The first MLFlowLogger, of either Lightning, has the run of the training."""
+
+    def __init__(self, loggers: Sequence[Any]) -> None:
+        self._loggers = list(loggers)
         self._keeper: Any = next((logger for logger in self._loggers if is_a(logger, "MLFlowLogger")), None)
 
     def open(self, store: LineageStore | str | None) -> LineageStore:
