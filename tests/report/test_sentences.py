@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collapse_guard.records import Decision, Mixture, Reason, ReasonKind, Severity, Verdict
+from collapse_guard.records import Decision, Mixture, Origin, Reason, ReasonKind, Severity, Verdict
 from collapse_guard.report import sentences
 
 
@@ -79,6 +79,12 @@ def test_what_the_guard_asks_for_is_a_sentence_or_nothing(build):
     assert sentences.prescription(build("newsbot", 3, {})) == ""
     asked = build("newsbot", 3, {}, prescription=Mixture.with_real(0.55))
     assert sentences.prescription(asked) == "The guard asks for 55% real data in generation 4."
+
+
+def test_which_weights_were_measured_is_said_beside_what_was_read(build):
+    assert sentences.read(build("newsbot", 3, {})) == ""
+    best = Origin(training="a", step=80, measured="best by val_loss: epoch=3.ckpt")
+    assert sentences.read(build("newsbot", 3, {}, origin=best)) == "Weights measured: best by val_loss: epoch=3.ckpt."
 
 
 def test_what_was_done_in_the_run_is_shown_with_what_it_rests_on(build):

@@ -20,8 +20,8 @@ _WIDTH = 6
 def show_verdict(assessment: Assessment, code: ExitCode, *, advice: str = "") -> None:
     """Print the evidence of the verdict, what to do, and the exit code."""
     show_headline(assessment)
-    if assessment.intake:
-        say(sentences.read(assessment))
+    if what := sentences.read(assessment):
+        say(what)
     show_reasons(assessment)
     deciding = tables.deciding(assessment)
     compared = _shortened(tables.comparisons(assessment, deciding)) if deciding else None

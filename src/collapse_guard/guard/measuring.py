@@ -18,10 +18,11 @@ from collapse_guard.lineage.candidate import Candidate
 from collapse_guard.lineage.enrol import enrol
 from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.lineage.unmeasured import unmeasured
-from collapse_guard.probes.isolation import untouched
+from collapse_guard.probes.isolation import seed_global_generators, untouched
 from collapse_guard.probes.probe import Probe, merged
 from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.probes.time_limit import within
+from collapse_guard.probes.weights import is_sharded
 from collapse_guard.records import Assessment, Decision, Origin
 from collapse_guard.store import LineageStore
 from collapse_guard.store.mlflow.address import without_password
@@ -59,6 +60,11 @@ class Measurement:
     """What went wrong and what to do, in words; empty: nothing."""
     _is_in_run: bool = field(default=False, init=False)
     _warned: Sequence[warnings.WarningMessage] = field(default=(), init=False)
+    _is_sharded: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """See how the weights are kept, which decides on who measures what."""
+        self._is_sharded = is_sharded(self.module)
 
     def assess(self, origin: Origin | None) -> Assessment:
         """Collect on all ranks, judge on rank 0, record there what is final, and share the assessment.
@@ -89,9 +95,12 @@ class Measurement:
 
     def _collect(self) -> Evidence:
         """This rank's part."""
-        ranks = self.training.ranks
-        place = {"rank": ranks.rank, "world_size": ranks.world_size}
-        seed, wild_type = mixed_seed(self.seed, self.seeded_as), self.candidate.wild_type
+        rank, world_size = self.training.ranks.rank, self.training.ranks.world_size
+        if self._is_sharded:  # every forward needs all ranks, so all of them do all of it
+            rank, world_size = 0, 1
+        place, wild_type = {"rank": rank, "world_size": world_size}, self.candidate.wild_type
+        seed = mixed_seed(self.seed, self.seeded_as)
+        seed_global_generators(mixed_seed(seed, rank))
         with self.training.context():
             return self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
 
@@ -104,6 +113,7 @@ class Measurement:
         return evidence
 
     def _judge(self, parts: Sequence[Evidence], origin: Origin | None) -> Assessment:
+        parts = parts[:1] if self._is_sharded else parts
         self.evidence = self._asked("merge", lambda: merged(self.probe, parts))
         _check_not_empty(self.evidence)
         trained = with_training_set(

@@ -43,6 +43,22 @@ def untouched(module: nn.Module) -> Iterator[None]:
                 parameter.requires_grad_(required)
 
 
+def seed_global_generators(seed: int) -> None:
+    """Seed those of torch, on all devices, of numpy and of Python; inside `untouched`, which restores them.
+
+    Example:
+        >>> with untouched(nn.Identity()):
+        ...     seed_global_generators(1)
+        ...     first = random.random()
+        ...     seed_global_generators(1)
+        ...     first == random.random()
+        True
+    """
+    torch.manual_seed(seed % 2**63)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
 @contextmanager
 def placed(module: nn.Module, device: torch.device) -> Iterator[None]:
     """Move a module from the CPU to `device` inside, and back afterwards; its bits do not change.

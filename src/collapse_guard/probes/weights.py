@@ -1,4 +1,4 @@
-"""A name for the weights of a module: the same weights have the same."""
+"""The weights of a module: a name, which the same weights share, and whether this process holds all of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 _AT_ONCE = 2**26
 """Bytes that are copied from a device at once."""
+_MARKS = ("device_mesh", "_fsdp_flattened", "ds_id")
+"""What parameters of FSDP2 (`DTensor`), of FSDP1 and of ZeRO-3 have, and others have not."""
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -30,15 +32,37 @@ def weights_digest(module: nn.Module) -> str:
     """
     digest, n_values = hashlib.blake2b(digest_size=16), 0
     for name, tensor in chain(module.named_parameters(), module.named_buffers()):
-        held = tensor.to_local() if hasattr(tensor, "to_local") else tensor.detach()
-        digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
-        n_values += held.numel()
-        for part in _parts(held):
-            digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        part = held(tensor)
+        digest.update(f"{name} {part.dtype} {tuple(part.shape)}".encode())
+        n_values += part.numel()
+        for piece in _pieces(part):
+            digest.update(piece.cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest() if n_values else ""
 
 
-def _parts(tensor: Tensor) -> Iterator[Tensor]:
+def held(tensor: Tensor) -> Tensor:
+    """What this process holds of it: all, or its part where it is a `DTensor` or one of ZeRO-3."""
+    part = getattr(tensor, "ds_tensor", tensor)
+    return part.to_local().detach() if hasattr(part, "to_local") else part.detach()
+
+
+def is_sharded(module: nn.Module) -> bool:
+    """Whether ranks hold parts of the weights each, so that they must forward together: FSDP, or DeepSpeed ZeRO-3.
+
+    Example:
+        >>> is_sharded(nn.Linear(2, 2))
+        False
+    """
+    return any(map(_is_part, module.parameters())) or any(
+        kind.__name__ == "FullyShardedDataParallel" for part in module.modules() for kind in type(part).__mro__
+    )
+
+
+def _is_part(parameter: nn.Parameter) -> bool:
+    return any(hasattr(parameter, mark) for mark in _MARKS)
+
+
+def _pieces(tensor: Tensor) -> Iterator[Tensor]:
     flat = tensor.detach().contiguous().flatten()
     step = max(1, _AT_ONCE // max(1, flat.element_size()))
     return (flat[start : start + step] for start in range(0, len(flat), step))

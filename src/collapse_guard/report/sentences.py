@@ -116,9 +116,11 @@ def prescription(assessment: Assessment) -> str:
 
 
 def read(assessment: Assessment) -> str:
-    """What was read of the generation, counted, in one sentence; empty where nothing was counted."""
+    """What was read of the generation, counted, and which weights were measured; empty where neither is known."""
     parts = [one_line(str(part)) for part in assessment.intake]
-    return f"Read {'; '.join(parts)}." if parts else ""
+    measured = one_line(assessment.origin.measured) if assessment.origin else ""
+    said = [f"Read {'; '.join(parts)}." if parts else "", f"Weights measured: {measured}." if measured else ""]
+    return " ".join(filter(None, said))
 
 
 def decisions(assessment: Assessment) -> list[str]:

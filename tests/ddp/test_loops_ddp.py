@@ -1,0 +1,82 @@
+"""Loops without a trainer on two real gloo processes. Every test is about both ranks, and none passes with one."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from waiting import PATIENCE
+
+pytestmark = [pytest.mark.ddp, pytest.mark.slow]
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What rank 0 and rank 1 saw, started as torchrun starts them."""
+    folder = tmp_path_factory.mktemp("loops")
+    command = [sys.executable, str(Path(__file__).with_name("guarded_loops.py")), str(folder)]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "loops"}
+    processes = []
+    for rank in ("0", "1"):
+        place = {"RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
+        with (folder / f"errors{rank}.txt").open("w") as stream:
+            started = subprocess.Popen(command, cwd=folder, env={**os.environ, **common, **place}, stderr=stream)
+            processes.append(started)
+    try:
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+        errors = "\n".join((folder / f"errors{rank}.txt").read_text()[-4000:] for rank in (0, 1))
+        assert [process.returncode for process in processes] == [0, 0], errors
+    finally:
+        for process in processes:
+            process.kill()  # a rank that waits for ever is no reason to stay behind
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def test_a_plain_loop_is_judged_once_for_both(ranks):
+    for first, second in zip(*(report["plain"]["generations"] for report in ranks), strict=True):
+        assert first == second
+    founder, collapsed = ranks[0]["plain"]["generations"]
+    assert founder["assessment"]["verdict"]["severity"] != "UNDECIDED"
+    assert collapsed["looks"] == [[2, "COLLAPSED"]]
+    assert collapsed["steps"] == 2
+    assert collapsed["error"].startswith("CollapsedError: COLLAPSED (generation 1 of plain)")
+    assert [report["plain"]["recorded"] for report in ranks] == [2, 0]
+
+
+def test_ranks_draw_different_samples_where_the_sampler_ignores_its_generator(ranks):
+    assert ranks[0]["global"]["n"] == ranks[0]["global"]["different"] == 256
+
+
+def test_a_rank_that_fails_ends_no_loop_and_is_named_on_both(ranks):
+    first, second = (report["failing"] for report in ranks)
+    assert first["verdict"] == second["verdict"]
+    assert "rank 1 failed with ZeroDivisionError: on one rank only" in first["verdict"]
+    assert [len(first["warnings"]), len(second["warnings"])] == [1, 0]
+
+
+def test_a_model_in_shards_gives_the_evidence_of_a_whole_one(ranks):
+    whole, sharded = ranks[0]["sharded"]["whole"]["evidence"], ranks[0]["sharded"]["sharded"]["evidence"]
+    assert sharded["samples"] == whole["samples"]
+    assert sharded["nll"] == pytest.approx(whole["nll"], rel=1e-5)
+    for report in ranks:
+        assert report["sharded"]["sharded"]["assessment"] == ranks[0]["sharded"]["sharded"]["assessment"]
+
+
+def test_a_loop_of_fabric_is_judged_once_for_both(ranks):
+    first, second = (report["fabric"] for report in ranks)
+    assert first["assessment"] == second["assessment"] is not None
+    assert first["world_size"] == second["world_size"] == 2
+    assert [first["recorded"], second["recorded"]] == [1, 0]
