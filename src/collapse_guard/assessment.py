@@ -9,7 +9,7 @@ from collapse_guard.decision.baselines import comparisons_of
 from collapse_guard.decision.confounders import is_of_samples, other_prompts
 from collapse_guard.decision.founder import founded_anew
 from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
-from collapse_guard.decision.leak import leak_of
+from collapse_guard.decision.leak import beside_a_leak, leak_of
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
@@ -33,6 +33,7 @@ from collapse_guard.records import (
     Reading,
     Severity,
     TailStratum,
+    TrainingCheck,
     founder_before,
     founder_of,
     of_foundation,
@@ -52,6 +53,7 @@ def assess(
     seed: int = 0,
     generation: Generation | None = None,
     look: int | None = None,
+    training_check: TrainingCheck | None = None,
     missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Assess one generation: measure its evidence, compare with founder and wild type, decide.
@@ -67,6 +69,8 @@ def assess(
             `founding`, the lineage is founded anew: it is compared with none of `history`.
         look: How often this generation was assessed before, during its training; these assessments share its part of
             alpha. None: it is assessed only once.
+        training_check: What was found of evaluation documents in its training texts (`WildType.leaks_in`); None: nobody
+            looked.
         missing: Number of each generation that the lineage is known to have had -> how it is restored, for the verdict.
 
     Returns:
@@ -105,6 +109,7 @@ def assess(
         stratum=stratum,
         seed=seed,
         look=look,
+        training_check=training_check,
         missing=missing,
     )
     covered = slice_coverage(wild_type, embedded.samples)
@@ -181,6 +186,7 @@ def conclude(
     stratum: TailStratum | None = None,
     seed: int = 0,
     look: int | None = None,
+    training_check: TrainingCheck | None = None,
     missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Compare and decide on existing readings, without a forecast."""
@@ -191,11 +197,18 @@ def conclude(
     asked_else = other_prompts(readings, drift)
     if any(reason.severity is Severity.UNDECIDED for reason in asked_else):
         comparisons = [_shown_only(one) if is_of_samples(readings[one.indicator]) else one for one in comparisons]
+    leaks = leak_of(generation, readings, policy, training_check)
+    if founder:
+        spoilt = beside_a_leak(comparisons, readings, founder, policy)
+        comparisons = [
+            _shown_only(one) if any(reason.is_about(one.indicator) for reason in spoilt) else one for one in comparisons
+        ]
+        leaks += spoilt
     present = [earlier.generation.index for earlier in past]
     obstacles = gaps_of(generation.index, present, missing, founder=generation.founder)
     if founder or generation.is_founder:
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
-    obstacles += leak_of(generation, readings, policy) + asked_else
+    obstacles += leaks + asked_else
     obstacles += founded_anew(generation, history)
     evidence = _by_this_policy(past, drift, policy) if policy.rotate_folds else past
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
@@ -205,6 +218,7 @@ def conclude(
         reference={name: reading for name, reading in reference.items() if name in readings},
         comparisons=tuple(comparisons),
         verdict=verdict,
+        training_check=training_check,
         stratum=stratum,
         seed=seed,
         look=look,
@@ -249,6 +263,7 @@ def _again(
         stratum=assessment.stratum,
         seed=assessment.seed,
         look=assessment.look,
+        training_check=assessment.training_check,
         missing=missing,
     )
     concluded = ("generation", "readings", "reference", "comparisons", "verdict")

@@ -1,4 +1,5 @@
-"""A founder that finds its evaluation documents no harder than its training documents is watched for a leak."""
+"""A leak is a WATCH: training texts that hold evaluation documents, or a founder that finds these no harder than its
+training documents. Such a founder is no baseline of losses."""
 
 import math
 
@@ -6,10 +7,11 @@ import numpy as np
 import pytest
 
 from building import make_reading
-from collapse_guard.assessment import conclude
-from collapse_guard.decision.leak import gap_of, leak_of
+from collapse_guard.assessment import conclude, replay
+from collapse_guard.decision.leak import gap_of, is_leaking, leak_of
 from collapse_guard.decision.policy import Policy
-from collapse_guard.records import Generation, ReasonKind, Severity
+from collapse_guard.errors import FOUND_ANEW
+from collapse_guard.records import Generation, ReasonKind, Severity, TrainingCheck
 
 FIRST, SECOND = Generation(lineage="newsbot", index=0), Generation(lineage="newsbot", index=1, parents=(0,))
 POLICY = Policy()
@@ -17,8 +19,8 @@ POLICY = Policy()
 
 def documents(indicator, mean=4.5, *, n=1000, spread=0.3, seed=0, **changes):
     """A reading of n documents whose token-weighted mean is exactly this."""
-    rng = np.random.default_rng(seed)
-    tokens, rates = rng.integers(20, 80, n).astype(float), rng.normal(mean, spread, n)
+    tokens = np.random.default_rng(9).integers(20, 80, n).astype(float)
+    rates = np.random.default_rng(seed).normal(mean, spread, n)
     rates += mean - rates @ tokens / tokens.sum()
     named = {"keys": tuple(map(str, range(n))), "weights": tuple(tokens), "group": "document", "direction": "up"}
     return make_reading(indicator, math.exp(mean), replicates=tuple(rates), **{**named, **changes})
@@ -107,3 +109,130 @@ def test_a_leak_is_a_watch_of_the_verdict():
     assert found.severity is Severity.WATCH
     assert found.reasons[0].kind is ReasonKind.LEAKED
     assert conclude(FIRST, readings(0.2), {}, history=[], policy=POLICY).verdict.severity is Severity.HEALTHY
+
+
+def check(**found):
+    """320 training texts, of which 290 are of the pool; of the other 30, some are of 200 evaluation documents."""
+    copies = found.get("copies", 0)
+    hashes, shown = tuple(f"{i:03}" for i in range(min(copies, 200))), ("'we the people'",) if copies else ()
+    counts = {"texts": 320, "words": 9000, "of_pool": 290, "pieces": 30, "leaking": copies, "evaluation": 200}
+    return TrainingCheck(**{**counts, "found": hashes, "examples": shown, **found})
+
+
+@pytest.mark.parametrize("generation", [FIRST, SECOND])
+def test_training_texts_that_hold_evaluation_documents_are_a_leak_of_any_generation(generation):
+    [leak] = leak_of(generation, {}, POLICY, check(copies=28))
+    assert (leak.kind, leak.severity) == LEAKED
+    assert leak.sentence == (
+        "28 of 320 training texts that were looked at hold evaluation documents (28 of 200, such as 'we the people'): "
+        "its losses on these are too low to be compared. Train on `wild_type.pool`, or leave these out"
+    )
+    assert leak_of(generation, {}, POLICY, check()) == leak_of(generation, {}, POLICY) == []
+
+
+def test_as_many_as_fresh_documents_hold_by_chance_are_told_and_are_no_leak():
+    few = check(copies=1)
+    [one] = leak_of(FIRST, {}, POLICY, few)
+    assert (one.kind, one.severity) == HARDER
+    assert one.sentence.endswith("no more than fresh documents of the same kind may by chance")
+    fresh = {"of_pool": 0, "pieces": 320}
+    assert not is_leaking(check(copies=19, **fresh))
+    assert is_leaking(check(copies=24, evaluation=2000, **fresh))
+
+
+def test_chance_makes_a_leak_of_fresh_documents_as_rarely_as_it_says():
+    rng = np.random.default_rng(3)
+    for n in (2, 10, 100, 1000):
+        copies = rng.binomial(n, 0.04, 4000)
+        leaks = sum(is_leaking(check(copies=int(k), pieces=n, texts=n, of_pool=0, evaluation=10**6)) for k in copies)
+        assert leaks <= 4000 * 0.005 + 3 * math.sqrt(4000 * 0.005)
+
+
+def test_a_tenth_of_the_evaluation_documents_is_a_leak_however_many_texts_they_are_in():
+    many = {"texts": 100_000, "of_pool": 0, "pieces": 100_000}
+    assert is_leaking(check(copies=20, **many))
+    assert not is_leaking(check(copies=19, **many))
+    assert not is_leaking(check(copies=2, evaluation=10, **many))
+
+
+def test_texts_without_a_leak_make_a_remark_of_losses_that_are_hardly_harder():
+    [told] = leak_of(FIRST, readings(0.0), POLICY, check())
+    assert (told.kind, told.severity) == HARDER
+    assert "but of 320 training texts that were looked at, 0% hold one: an underfit model" in told.sentence
+    for few in (None, check(texts=99, of_pool=69)):
+        assert [(one.kind, one.severity) for one in leak_of(FIRST, readings(0.0), POLICY, few)] == [LEAKED]
+    both = leak_of(FIRST, readings(0.0), POLICY, check(copies=28))
+    assert [(one.kind, one.severity) for one in both] == [LEAKED, LEAKED]
+
+
+def test_evaluation_documents_that_are_easier_stay_a_leak_whatever_texts_were_looked_at():
+    assert [(one.kind, one.severity) for one in leak_of(FIRST, readings(-0.2), POLICY, check())] == [LEAKED]
+
+
+def founded(mean, leak=None, **losses):
+    return conclude(
+        FIRST,
+        {"perplexity": documents("perplexity", mean, seed=1), **losses},
+        {},
+        history=[],
+        policy=POLICY,
+        training_check=leak,
+    )
+
+
+def second(mean, founder, leak=None, **others):
+    given = {"perplexity": documents("perplexity", mean, seed=3), **others}
+    return conclude(SECOND, given, {}, history=[founder], policy=POLICY, training_check=leak)
+
+
+def test_worse_losses_than_those_of_a_leaked_founder_are_no_collapse():
+    """The founder knew the evaluation documents, perplexity 39; trained on the pool alone it is 137."""
+    low, high = math.log(39), math.log(137)
+    for clean in (None, check()):
+        assert second(high, founded(low, clean)).verdict.severity is Severity.COLLAPSED
+    beside = second(high, founded(low, check(copies=28)))
+    assert beside.verdict.severity is Severity.WATCH
+    worst = beside.verdict.reasons[0]
+    assert (worst.kind, worst.severity, worst.indicator) == (*LEAKED, "perplexity")
+    assert worst.sentence.startswith(
+        "the founder was trained on evaluation documents, so losses that are worse than its own are no sign of "
+        "collapse: perplexity is 137.0 against 39.00 (+251%"
+    )
+    assert worst.sentence.endswith(f"Train on `wild_type.pool` alone, and {FOUND_ANEW}")
+    assert not any(one.decides for one in beside.comparisons)
+
+
+def test_losses_that_only_look_like_a_leak_of_the_founder_are_no_baseline_either():
+    suspect = founded(4.5, training_perplexity=documents("training_perplexity", 4.5, seed=2))
+    found = second(5.5, suspect).verdict
+    assert found.severity is Severity.WATCH
+    assert "the founder may have been trained on evaluation documents" in found.reasons[0].sentence
+
+
+def test_losses_that_are_no_worse_pass_beside_a_leaked_founder():
+    assert second(4.5, founded(4.5, check(copies=28))).verdict.severity is Severity.HEALTHY
+
+
+def test_samples_still_decide_beside_a_leaked_founder():
+    def distinct(mean):
+        named = {"replicates": tuple(np.random.default_rng(7).normal(mean, 0.01, 40)), "n": 40, "n_minimum": 8}
+        return make_reading("distinct_2", mean, **named, group="4096 tokens")
+
+    founder = founded(math.log(39), check(copies=28), distinct_2=distinct(0.8))
+    found = second(math.log(137), founder, distinct_2=distinct(0.3)).verdict
+    assert found.severity is Severity.COLLAPSED
+    assert found.reasons[0].indicator == "distinct_2"
+
+
+def test_a_leak_of_a_later_generation_is_a_watch_over_losses_that_look_well():
+    found = second(4.0, founded(4.5, check()), check(copies=28)).verdict
+    assert found.severity is Severity.WATCH
+    assert [one.kind for one in found.reasons if one.severity is Severity.WATCH] == [ReasonKind.LEAKED]
+
+
+def test_what_was_seen_of_the_training_texts_stays_where_a_generation_is_decided_on_again():
+    founder = founded(math.log(39), check(copies=28))
+    later = second(math.log(137), founder, check())
+    for again, before in zip(replay([founder, later], POLICY), (founder, later), strict=True):
+        assert again.training_check == before.training_check
+        assert again.verdict == before.verdict

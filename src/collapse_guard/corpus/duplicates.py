@@ -15,9 +15,9 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from collapse_guard.arguments import between
-from collapse_guard.arrays import HashArray, IntArray
+from collapse_guard.arrays import IntArray
 from collapse_guard.corpus.minhash import Signatures, bucket_pairs
-from collapse_guard.corpus.shingles import TEXTS_AT_ONCE, ShingleSets, shingle_sets
+from collapse_guard.corpus.shingles import TEXTS_AT_ONCE, ShingleSets, common, shingle_sets
 
 CELLS_AT_ONCE = 1 << 21
 """Bound of memory: how many pairs of texts are worked on at once. It changes no result."""
@@ -135,7 +135,7 @@ def _matches(texts: Iterable[str], known: ShingleSets, threshold: float) -> Iter
     iterator = iter(texts)
     while batch := list(islice(iterator, TEXTS_AT_ONCE)):
         own = shingle_sets(batch)
-        columns, in_known = _common(own.hashes, known.hashes)
+        columns, in_known = common(own.hashes, known.hashes)
         members, sizes = own.members[:, columns], np.diff(own.members.indptr)
         for match in _nearest(members, sizes, postings[in_known], known_sizes, threshold):
             yield Match(batch[match[0]], *match[1:])
@@ -166,15 +166,6 @@ def _nearest(
         rows, first = np.unique(overlap.row[order], return_index=True)
         nearest = order[first]
         yield from zip(places[rows].tolist(), overlap.col[nearest].tolist(), similarity[nearest].tolist(), strict=True)
-
-
-def _common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
-    """Places of the common hashes in two sorted arrays of distinct hashes."""
-    if not len(known):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    here = np.flatnonzero(known[places] == hashes)
-    return here, places[here]
 
 
 def _joined(signatures: Signatures, threshold: float) -> IntArray:

@@ -1,4 +1,4 @@
-"""Shingles: the word 5-grams of documents as 64-bit hashes, and how many of them two documents share."""
+"""Shingles: the word n-grams of documents as 64-bit hashes, n = 5 unless said, and how many two documents share."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ def shingle_sets(texts: Iterable[str]) -> ShingleSets:
     return sets_of(list(hashed(texts)))
 
 
-def hashed(texts: Iterable[str]) -> Iterator[tuple[HashArray, IntArray]]:
-    """Hashes of all 5-grams of some documents, one document after the other, and how many each of these has."""
-    return map(_hash_shingles, _word_hashes(texts))
+def hashed(texts: Iterable[str], length: int = _SHINGLE) -> Iterator[tuple[HashArray, IntArray]]:
+    """Hashes of all n-grams of some documents, one document after the other, and how many each of these has.
+
+    A document of fewer words is one n-gram by itself, and one without words has none.
+    """
+    return (shingle_hashes(batch, length) for batch in word_hashes(texts))
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -124,30 +127,46 @@ class _WordHashes(dict[str, int]):
         return value
 
 
-def _word_hashes(texts: Iterable[str]) -> Iterator[list[list[int]]]:
+def word_hashes(texts: Iterable[str]) -> Iterator[list[list[int]]]:
+    """The hashes of the words of each document, for some documents at a time."""
     known = _WordHashes()
     for batch in batches(texts):
-        yield [_pad([known[word] for word in words(text)]) for text in batch]
+        yield [[known[word] for word in words(text)] for text in batch]
         if len(known) > _MOST_WORDS:
             known.clear()
 
 
-def _pad(hashes: list[int]) -> list[int]:
-    return hashes + [0] * (_SHINGLE - len(hashes)) if 0 < len(hashes) < _SHINGLE else hashes
+def _padded(hashes: list[int], length: int) -> list[int]:
+    return hashes + [0] * (length - len(hashes)) if 0 < len(hashes) < length else hashes
 
 
-def _hash_shingles(batch: list[list[int]]) -> tuple[HashArray, IntArray]:
-    """Hashes of all 5-grams of a batch, and how many each document has."""
+def shingle_hashes(documents: Sequence[list[int]], length: int) -> tuple[HashArray, IntArray]:
+    """Hashes of all n-grams of documents of which the words are hashed, and how many each document has."""
+    batch = [_padded(document, length) for document in documents]
     lengths = np.array([len(document) for document in batch], dtype=np.int64)
     flat = np.fromiter((value for document in batch for value in document), np.uint64, int(lengths.sum()))
-    counts = np.maximum(lengths - _SHINGLE + 1, 0)
+    counts = np.maximum(lengths - length + 1, 0)
     if not counts.any():
         return np.zeros(0, np.uint64), counts
-    hashes = np.zeros(len(flat) - _SHINGLE + 1, np.uint64)
-    for offset in range(_SHINGLE):
+    hashes = np.zeros(len(flat) - length + 1, np.uint64)
+    for offset in range(length):
         hashes = mix(hashes * _ODD + flat[offset : offset + len(hashes)])
     inside = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths) < np.repeat(counts, lengths)
     return hashes[inside[: len(hashes)]], counts
+
+
+def common(hashes: HashArray, known: HashArray) -> tuple[IntArray, IntArray]:
+    """Which of some hashes are known, and where these stand among the known ones, which rise and are distinct.
+
+    Example:
+        >>> [places.tolist() for places in common(np.array([7, 5, 9], np.uint64), np.array([5, 7], np.uint64))]
+        [[0, 1], [1, 0]]
+    """
+    if not len(known):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    here = np.flatnonzero(known[places] == hashes)
+    return here, places[here]
 
 
 def mix(values: HashArray) -> HashArray:

@@ -51,7 +51,7 @@ def founded_anew(generation: Generation, history: Sequence[Assessment]) -> list[
 def _far(far: Sequence[Judged]) -> Reason:
     first, *others = (comparison.indicator for comparison, _ in far)
     is_shown = any(reason.kind is not ReasonKind.NOT_SHOWN for _, reason in far)
-    changes = "; ".join(_change(comparison) for comparison, _ in far)
+    changes = "; ".join(change(comparison) for comparison, _ in far)
     return Reason(
         kind=ReasonKind.FAR_FROM_REAL,
         severity=Severity.WATCH,
@@ -62,7 +62,8 @@ def _far(far: Sequence[Judged]) -> Reason:
     )
 
 
-def _change(comparison: Comparison) -> str:
+def change(comparison: Comparison) -> str:
+    """What an indicator is against its baseline, and by how much it differs."""
     here, there = (shown(value, comparison.scale) for value in (comparison.observed, comparison.reference))
     return (
         f"{comparison.indicator} is {here} against {there} ({phrase(comparison, comparison.effect)}, "

@@ -1,26 +1,59 @@
-"""Leaks: whether a founder finds its evaluation documents harder than those that it was trained on, as it should.
+"""Leaks: whether a model was trained on evaluation documents. Then its losses on them are too low to be compared.
 
-A model knows what it was trained on better than other documents of the same kind. If evaluation documents are shown to
-be less than 5% harder in perplexity, the founder has seen them, or it remembers no single document: it is
-underfit, or saw each one once among very many. Losses cannot tell these apart, so that is a WATCH, which says both.
+| what is known                                                         | of a founder      | of a later one |
+|-----------------------------------------------------------------------|-------------------|----------------|
+| its training texts hold evaluation documents, beyond chance           | WATCH             | WATCH          |
+| its training texts do not, beyond chance                              | nothing           | nothing        |
+| its losses: evaluation documents are easier than training documents   | WATCH             | not looked at  |
+| its losses: they are shown to be less than 5% harder                  | WATCH, or a remark| not looked at  |
+|                                                                       | where texts of its|                |
+|                                                                       | training are clean|                |
+
+A model knows what it was trained on better than other documents of the same kind, unless it remembers no single
+document: it is underfit, or saw each one once among very many. Losses cannot tell that from a leak; training texts can.
+
+A founder that is a WATCH for a leak is no baseline of losses: no later generation is COLLAPSED for being worse than it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from scipy.special import stdtrit
+from scipy.stats import binom
 
-from collapse_guard.comparison.effects import relative
+from collapse_guard.comparison.effects import relative, share
 from collapse_guard.comparison.paired import paired_difference
-from collapse_guard.decision.plausibility import doubt
+from collapse_guard.decision.founder import change
+from collapse_guard.decision.plausibility import doubt, of_documents
 from collapse_guard.decision.policy import Policy
-from collapse_guard.records import EffectScale, Generation, Reading, Reason, ReasonKind, Severity
+from collapse_guard.errors import FOUND_ANEW
+from collapse_guard.records import (
+    Assessment,
+    Comparison,
+    EffectScale,
+    Generation,
+    Reading,
+    Reason,
+    ReasonKind,
+    Severity,
+    TrainingCheck,
+)
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 
 LEAST_HARDER = 0.05
 """So much harder, in perplexity, should documents be that a founder was not trained on."""
+COPIED = 0.04
+"""Largest share of fresh documents that are copies of evaluation documents by chance. It was 3% of the functions of
+Python's standard library, 0.4% of the paragraphs of speeches, and none of an encyclopedia."""
+CHANCE = 0.005
+"""Probability of a WATCH where that is so."""
+COVERED, FEWEST_COVERED = 0.10, 3
+"""Share of the evaluation documents, and number, that make a leak however many texts they were found in."""
+FEWEST_TEXTS = 100
+"""So many training texts without a leak tell an underfit founder from one: a leak of 5% would nearly always be seen."""
 
 
 class Gap(NamedTuple):
@@ -56,16 +89,109 @@ def gap_of(evaluation: Reading, training: Reading, level: float) -> Gap:
     return Gap(value, value - width, value + width)
 
 
-def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[Reason]:
-    """What the losses of a founder say of a leak: one reason, or none where they were not given or are not plausible.
+def leak_of(
+    generation: Generation, readings: Readings, policy: Policy, check: TrainingCheck | None = None
+) -> list[Reason]:
+    """What the training texts of a generation say of a leak, and of a founder its losses.
 
     Args:
-        generation: The generation; only of the founder, which was trained on real data alone, anything is said.
-        readings: Its readings.
+        generation: The generation. Losses are looked at only of the founder, which was trained on real data alone.
+        readings: Its readings; nothing is said of losses that were not given, or are not plausible.
         policy: Its confidence, and the lowest perplexity that is plausible.
+        check: What was found in its training texts; None: nobody looked.
     """
+    return [*_of_texts(check), *(_of_losses(readings, policy, check) if generation.is_founder else [])]
+
+
+def is_leaking(check: TrainingCheck) -> bool:
+    """Whether training texts hold more evaluation documents than fresh documents of the same kind do by chance.
+
+    .. math:: P(X \\geq k) \\leq 0.003, \\qquad X \\sim \\mathrm{Bin}(n, 0.04)
+
+    for k evaluation documents among the n documents, or parts of one, that are not of the pool. Or a tenth of all
+    evaluation documents was found: so many matter, in however many texts they are.
+
+    Example:
+        >>> facts = dict(texts=320, words=9_000, evaluation=2_000, of_pool=290)
+        >>> is_leaking(TrainingCheck(**facts, leaking=28, pieces=30, copies=28))
+        True
+        >>> is_leaking(TrainingCheck(**facts, leaking=1, pieces=30, copies=1))
+        False
+    """
+    needed = max(FEWEST_COVERED, COVERED * check.evaluation)
+    by_chance = float(binom.sf(check.copies - 1, check.pieces, COPIED))
+    return check.copies > 0 and (by_chance <= CHANCE or len(check.found) >= needed)
+
+
+def beside_a_leak(
+    comparisons: Sequence[Comparison], readings: Readings, founder: Assessment, policy: Policy
+) -> list[Reason]:
+    """One WATCH for all losses that are worse than those of a founder that was, or may have been, trained on evaluation
+    documents; none where it was not, or they are no worse.
+
+    It names the indicators that must not decide because of that (`Reason.is_about`).
+
+    Args:
+        comparisons: Of the generation.
+        readings: Its readings.
+        founder: Its founder.
+        policy: As in `leak_of`.
+    """
+    leaks = leak_of(founder.generation, founder.readings, policy, founder.training_check)
+    is_watched = any(reason.kind is ReasonKind.LEAKED for reason in leaks)
+    worse = _worse_losses(comparisons, of_documents(readings), policy) if is_watched else []
+    if not worse:
+        return []
+    is_sure = founder.training_check is not None and is_leaking(founder.training_check)
+    was, sign = ("was", "sign") if is_sure else ("may have been", "sure sign")
+    changes = "; ".join(change(comparison) for comparison in worse)
+    sentence = (
+        f"the founder {was} trained on evaluation documents, so losses that are worse than its own are no {sign} of "
+        f"collapse: {changes}. Train on `wild_type.pool` alone, and {FOUND_ANEW}"
+    )
+    first, *others = (comparison.indicator for comparison in worse)
+    return [
+        Reason(
+            kind=ReasonKind.LEAKED,
+            severity=Severity.WATCH,
+            indicator=first,
+            others=tuple(others),
+            sentence=sentence,
+        )
+    ]
+
+
+def _worse_losses(comparisons: Sequence[Comparison], losses: Collection[str], policy: Policy) -> list[Comparison]:
+    """Deciding comparisons of losses with the founder that are not shown to be within margin and watch level, worst
+    first."""
+    worse = [
+        one
+        for one in comparisons
+        if one.decides
+        and one.baseline == "founder"
+        and one.indicator in losses
+        and not (one.p_within_margin <= 1.0 - policy.confidence and one.harm <= one.watch)
+    ]
+    return sorted(worse, key=lambda one: one.harm / one.margin, reverse=True)
+
+
+def _of_texts(check: TrainingCheck | None) -> list[Reason]:
+    if check is None or not check.copies:
+        return []
+    held = (
+        f"{check.leaking:,} of {check.texts:,} training texts that were looked at hold evaluation documents "
+        f"({len(check.found):,} of {check.evaluation:,}, such as {', '.join(check.examples)})"
+    )
+    if not is_leaking(check):
+        sentence = f"{held}, no more than fresh documents of the same kind may by chance"
+        return [Reason(kind=ReasonKind.WITHIN_MARGIN, severity=Severity.HEALTHY, sentence=sentence)]
+    sentence = f"{held}: its losses on these are too low to be compared. Train on `wild_type.pool`, or leave these out"
+    return [Reason(kind=ReasonKind.LEAKED, severity=Severity.WATCH, sentence=sentence)]
+
+
+def _of_losses(readings: Readings, policy: Policy, check: TrainingCheck | None) -> list[Reason]:
     evaluation, training = readings.get("perplexity"), readings.get(TRAINING_PERPLEXITY)
-    if not generation.is_founder or evaluation is None or training is None:
+    if evaluation is None or training is None:
         return []
     for one, what in ((evaluation, "evaluation"), (training, "training")):
         why = one.problem or doubt({"perplexity": one}, {}, lowest=policy.lowest_perplexity)
@@ -77,19 +203,22 @@ def leak_of(generation: Generation, readings: Readings, policy: Policy) -> list[
         f"({relative(gap.low)} to {relative(gap.high)})"
     )
     if gap.high < EffectScale.EXPONENTIAL.effect_of(LEAST_HARDER):
-        found = "easier" if gap.high < 0.0 else "hardly harder"
-        return [
-            _said(
-                ReasonKind.LEAKED,
-                f"{harder}: they are {found}, as documents are that it was trained on. Look for them in its "
-                "training data (`WildType.check_training`); an underfit model, or one that saw each document once, "
-                "shows this too",
-                Severity.WATCH,
-            )
-        ]
+        return [_no_harder(harder, gap, check)]
     if gap.low <= 0.0:
         return [_said(ReasonKind.NOT_READ, f"{harder}: too few documents to tell whether they were trained on")]
     return [_said(ReasonKind.WITHIN_MARGIN, f"{harder}: they are harder, as documents are that it was not trained on")]
+
+
+def _no_harder(harder: str, gap: Gap, check: TrainingCheck | None) -> Reason:
+    """A leak, or a founder that remembers no single document: its training texts tell."""
+    found = "easier" if gap.high < 0.0 else "hardly harder"
+    seen = f"{harder}: they are {found}, as documents are that it was trained on"
+    other = "an underfit model, or one that saw each document once, shows this too"
+    if check is not None and check.texts >= FEWEST_TEXTS and gap.high >= 0.0 and not is_leaking(check):
+        held = f"of {check.texts:,} training texts that were looked at, {share(check.leaking / check.texts)} hold one"
+        return _said(ReasonKind.WITHIN_MARGIN, f"{seen}, but {held}: {other}")
+    advice = "Look for them in its training data (`WildType.leaks_in`)"
+    return _said(ReasonKind.LEAKED, f"{seen}. {advice}; {other}", Severity.WATCH)
 
 
 def _said(kind: ReasonKind, sentence: str, severity: Severity = Severity.HEALTHY) -> Reason:

@@ -11,7 +11,7 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import LineageError
 from collapse_guard.evidence import Evidence
 from collapse_guard.lineage.founding import check_founding, joined
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, founder_before
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, TrainingCheck, founder_before
 from collapse_guard.store import LineageStore, next_index
 from collapse_guard.wildtype import WildType
 
@@ -51,13 +51,21 @@ class Candidate:
         newest = max(self.generation.parents, default=None)
         return next((past.prescription for past in self.history if past.generation.index == newest), None)
 
-    def assess(self, evidence: Evidence, *, look: int | None = None, decisions: Sequence[Decision] = ()) -> Assessment:
+    def assess(
+        self,
+        evidence: Evidence,
+        *,
+        look: int | None = None,
+        decisions: Sequence[Decision] = (),
+        training_check: TrainingCheck | None = None,
+    ) -> Assessment:
         """Assess it against the generations before it.
 
         Args:
             evidence: What was collected of it.
             look: How often it was assessed before, in its training; None: it is assessed only once.
             decisions: What was done in the middle of its training.
+            training_check: What was found of evaluation documents in its training texts; None: nobody looked.
 
         Raises:
             InputError: The evidence does not fit the wild type.
@@ -70,6 +78,7 @@ class Candidate:
             seed=self.seed,
             generation=self.generation,
             look=look,
+            training_check=training_check,
             missing=self.missing,
         )
         return assessment.model_copy(update={"decisions": tuple(decisions), "origin": self.origin})
@@ -85,7 +94,12 @@ class Candidate:
             FingerprintMismatchError: The founder is another one now, of another wild type.
         """
         if assessment.generation.is_founder or assessment.generation.founder != self.generation.founder:
-            return self.assess(evidence, look=assessment.look, decisions=assessment.decisions)
+            return self.assess(
+                evidence,
+                look=assessment.look,
+                decisions=assessment.decisions,
+                training_check=assessment.training_check,
+            )
         return moved(assessment, self.generation, history=self.earlier, policy=self.policy, missing=self.missing)
 
     def twin(self, digest: str) -> int | None:

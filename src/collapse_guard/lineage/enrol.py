@@ -165,7 +165,9 @@ def submit(
     if twin is not None:
         return _sent_again(store, candidate, twin)
     check_founding(candidate.history, candidate.generation.index, candidate.generation.founding)
-    assessment = candidate.assess(evidence, look=request.look, decisions=request.decisions)
+    assessment = candidate.assess(
+        evidence, look=request.look, decisions=request.decisions, training_check=request.training_check
+    )
     return _enter(store, candidate, assessment, evidence, lambda *_: save())
 
 
@@ -284,6 +286,7 @@ def _request_of(candidate: Candidate, assessment: Assessment) -> PendingRequest:
         seed=assessment.seed,
         look=assessment.look,
         decisions=assessment.decisions,
+        training_check=assessment.training_check,
         origin=assessment.origin,
         created=datetime.now(UTC),
     )

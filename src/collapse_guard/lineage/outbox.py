@@ -40,7 +40,7 @@ from collapse_guard.canonical import SampleKind, normal_samples
 from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Scores
-from collapse_guard.records import Decision, Mixture, Origin, Record
+from collapse_guard.records import Decision, Mixture, Origin, Record, TrainingCheck
 
 PENDING = Path(".collapse_guard", "pending")
 """Where evidence waits, in the working directory."""
@@ -101,6 +101,8 @@ class PendingRequest(Record):
     """How often it was assessed before, in its training; None: it is assessed only once."""
     decisions: tuple[Decision, ...] = ()
     """What was done in the middle of its training."""
+    training_check: TrainingCheck | None = None
+    """What was found of evaluation documents in its training texts; None: nobody looked."""
     origin: Origin | None = None
     """The training that it came from, where known."""
     created: AwareDatetime

@@ -33,6 +33,7 @@ from collapse_guard.records.record import Share as Share
 from collapse_guard.records.scale import EffectScale as EffectScale
 from collapse_guard.records.slices import SliceCoverage as SliceCoverage
 from collapse_guard.records.slices import SliceShare as SliceShare
+from collapse_guard.records.training_check import TrainingCheck as TrainingCheck
 from collapse_guard.records.verdict import Alert as Alert
 from collapse_guard.records.verdict import Reason as Reason
 from collapse_guard.records.verdict import ReasonKind as ReasonKind

@@ -16,6 +16,7 @@ from collapse_guard.records.outlook import Outlook
 from collapse_guard.records.readings import Reading, TailStratum
 from collapse_guard.records.record import Record
 from collapse_guard.records.slices import SliceCoverage
+from collapse_guard.records.training_check import TrainingCheck
 from collapse_guard.records.verdict import Verdict
 
 
@@ -30,6 +31,8 @@ class Assessment(Record):
     """The training that it came from; None where no guard saw its training."""
     intake: tuple[Intake, ...] = ()
     """What was read of each part of the evidence, counted; empty where an earlier version did not count."""
+    training_check: TrainingCheck | None = None
+    """What was found of evaluation documents in the texts that it was trained on; None: nobody looked."""
     readings: dict[str, Reading]
     """Indicator name -> reading."""
     reference: dict[str, Reading] = Field(default_factory=dict)
@@ -94,6 +97,7 @@ class Assessment(Record):
                 "lost": (),
                 "slices": None,
                 "intake": (),
+                "training_check": None,
                 "decisions": (),
             }
         )

@@ -269,11 +269,12 @@ def _check_same_content(stored: Assessment, assessment: Assessment) -> None:
 
 
 def _content(assessment: Assessment, *, digested: bool) -> dict[str, Any]:
-    """All but where the evidence came from: a renamed file or a training that is run again is the same evidence.
+    """All but where the evidence came from: a renamed file or a training that is run again is the same evidence, also
+    where other training texts were looked at.
 
     Records of earlier versions have no digest of it: what is sent again is not another content because it has one.
     """
-    aside = {"intake": (), "origin": None, **({} if digested else {"evidence": ""})}
+    aside = {"intake": (), "origin": None, "training_check": None, **({} if digested else {"evidence": ""})}
     return assessment.model_copy(update=aside).to_dict()
 
 

@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
-from collapse_guard.arguments import several
 from collapse_guard.arrays import FloatArray
-from collapse_guard.corpus import lexicon
 from collapse_guard.corpus.documents import Documents
-from collapse_guard.corpus.embedding import TextEmbedder, TfidfEmbedder
+from collapse_guard.corpus.embedding import TextEmbedder
 from collapse_guard.corpus.labels import labels_of
-from collapse_guard.errors import InputError
 from collapse_guard.frames import column_of, texts_of
+from collapse_guard.records import TrainingCheck
 from collapse_guard.wildtype import files
 from collapse_guard.wildtype import kept as keeping
 from collapse_guard.wildtype.contents import (
     Contents,
     Settings,
-    TextContents,
     TextSettings,
     VectorContents,
     VectorSettings,
     fingerprint,
-    of_texts,
     of_vectors,
 )
 from collapse_guard.wildtype.fitting import Watch, finite_rows, fit_texts, fit_vectors, unwatched, with_embedder
-from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
+from collapse_guard.wildtype.instruments import Instruments
+from collapse_guard.wildtype.leak_index import LeakIndex
 from collapse_guard.wildtype.leaks import refuse_leaks
 from collapse_guard.wildtype.scaling import differ_in_scale
 from collapse_guard.wildtype.slices import Slices, slices_of
-from collapse_guard.wildtype.tokenization import IdArray, decode, encode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class WildType:
+class WildType(Instruments):
     """Real reference data, frozen and fingerprinted, with the instruments that measure every generation.
 
     Never train on its evaluation documents; its pool may be trained on. Exact duplicates are dropped, and near
@@ -59,10 +53,6 @@ class WildType:
         ['the', 'congress', 'met']
     """
 
-    settings: Settings
-    """How it was fitted."""
-    contents: Contents
-    """Documents or vectors, and the instruments."""
     fingerprint: str
     """32 hex digits that identify all of it."""
     home: Path | None = None
@@ -273,58 +263,6 @@ class WildType:
         """
         return self._vectors.scaling(vectors)
 
-    @property
-    def geometry(self) -> Geometry:
-        """Up to 2,048 points of the pool, which distances are measured to; it needs no embedder."""
-        return self.contents.geometry
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Byte-level BPE trained on the pool; "<|bos|>" is 0 and "<|pad|>" is 1."""
-        return self._texts.tokenizer
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Number of tokens of the tokenizer, special tokens included."""
-        return int(self._texts.tokenizer.get_vocab_size())
-
-    @property
-    def group_tokens(self) -> int:
-        """Token budget of a group of text samples."""
-        return self._text_settings.group_tokens
-
-    @property
-    def group_samples(self) -> int:
-        """Samples in a group of vectors."""
-        return self.settings.group_samples
-
-    @property
-    def rare_words(self) -> Mapping[str, int]:
-        """The frozen rare set: word -> occurrences in the wild type."""
-        return MappingProxyType(self._texts.rare_words)
-
-    @property
-    def known_words(self) -> Mapping[str, int]:
-        """Every word -> occurrences in evaluation and pool."""
-        return MappingProxyType(self._texts.known_words)
-
-    def encode(self, texts: Sequence[str]) -> list[IdArray]:
-        """Token ids of each text; no special token is added, and any text can be encoded."""
-        return encode(self._texts.tokenizer, several("texts", texts))
-
-    def decode(self, ids: Iterable[Sequence[int] | npt.NDArray[Any]]) -> list[str]:
-        """Texts of token ids, special tokens left out; the inverse of `encode`."""
-        return decode(self._texts.tokenizer, ids)
-
-    def words(self, text: str) -> list[str]:
-        """Lower-cased words of a text; see `lexicon.words`."""
-        return lexicon.words(text)
-
-    @property
-    def can_embed(self) -> bool:
-        """Whether `embed` has an embedder: not for vectors, and not if a custom one was left out on loading."""
-        return isinstance(self.contents, TextContents) and self.contents.embedder is not None
-
     @cached_property
     def slices(self) -> Slices | None:
         """Kinds of documents that are watched one by one: as they were given, or found by their words, and kept.
@@ -333,26 +271,6 @@ class WildType:
         no kinds apart.
         """
         return slices_of(self)
-
-    @property
-    def embeds_by_itself(self) -> bool:
-        """Whether its embedder is its own, saved with it: what is embedded with it follows from its files."""
-        return isinstance(self.contents, TextContents) and isinstance(self.contents.embedder, TfidfEmbedder)
-
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        """Embed texts with the frozen embedder: n d.
-
-        Raises:
-            InputError: The custom embedder was not given to `load`, or does not return a finite n d array.
-        """
-        contents = self._texts
-        if contents.embedder is None:
-            name = contents.embedder_check.name if contents.embedder_check else ""
-            raise InputError(
-                f"the wild type was fitted with the custom embedder {name}, which is not saved with it: "
-                "give it on loading, `WildType.load(path, embedder=...)`"
-            )
-        return contents.embedder(several("texts", texts))
 
     def check_training(self, texts: Iterable[str], *, near: float | None = 0.8) -> None:
         """Refuse training texts that are evaluation documents, or near duplicates of one.
@@ -373,20 +291,42 @@ class WildType:
         """
         refuse_leaks(texts_of("texts", texts), self.evaluation, self.pool, near=near)
 
+    def leaks_in(self, texts: Iterable[str]) -> TrainingCheck:
+        """Look for evaluation documents in training texts, and count what is found; nothing is refused.
+
+        Unlike `check_training`, it finds parts of documents: the texts may be chunks of documents, or windows of
+        several, as they are decoded from the batches of a training. An evaluation document is found where half of a
+        text, or half of the document, is its own: runs of eight words that no document of `pool` has
+        (`wildtype.leak_index`). A document of fewer than eleven words is found as a whole only.
+
+        Args:
+            texts: Any number of texts, read once and not kept; of a table, its column `text`.
+
+        Raises:
+            InputError: The wild type holds vectors.
+
+        Cost: about 1 µs for a word of the texts, and once for a word of the documents (of the pool, 64 MB at most),
+        which is kept beside a wild type that was loaded.
+
+        Example:
+            >>> texts = [f"In {year} the Congress met, and wrote {7 * year % 91} laws." for year in range(1790, 1850)]
+            >>> wild_type = WildType.fit(texts, near_duplicate_threshold=1.0)
+            >>> wild_type.leaks_in(wild_type.pool).leaking, wild_type.leaks_in(wild_type.evaluation).leaking
+            (0, 12)
+        """
+        evaluation = self.evaluation
+        return self._leak_index.check(texts_of("texts", texts), evaluation)
+
+    @cached_property
+    def _leak_index(self) -> LeakIndex:
+        made = self.kept("leak-index", lambda: LeakIndex.of(self.evaluation, self.pool).arrays())
+        return LeakIndex.from_arrays(made)
+
     def __repr__(self) -> str:
         """Kind, sizes and fingerprint."""
         sizes = f"{len(self.contents.evaluation)} for evaluation, {len(self.contents.pool)} in the pool"
         constant = "" if self.kind == "text" else self._vectors.scaling.constant_columns()
         return f"WildType({', '.join(filter(None, (self.kind, sizes, constant, self.fingerprint)))})"
-
-    @property
-    def _texts(self) -> TextContents:
-        return of_texts(self.contents)
-
-    @property
-    def _text_settings(self) -> TextSettings:
-        _ = self._texts
-        return cast(TextSettings, self.settings)
 
     @property
     def _vectors(self) -> VectorContents:
