@@ -24,7 +24,8 @@ class FabricGuard(GuardBase):
     |---------------------------------------------------------------------|-----------------------------------------|
     | `fabric.call("on_train_start", fabric=fabric, model=model)`         | lineage and store are checked, and the  |
     |                                                                     | measurement is rehearsed                |
-    | `fabric.call("on_train_batch_end")`, after an optimizer step        | a look, where one is due                |
+    | `fabric.call("on_train_batch_end", batch=batch)`, after an          | evaluation documents are looked for in  |
+    | optimizer step                                                      | the first batches; a look, if one is due|
     | `fabric.call("on_train_epoch_end")`                                 | a look, where one is due                |
     | `fabric.call("on_train_end", fabric=fabric, model=model)`           | the generation is assessed and recorded |
 
@@ -57,9 +58,15 @@ class FabricGuard(GuardBase):
         self._begin(self._seen())
         self._rehearse(self._seen(), _module_of(model))
 
-    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
-        """Count a training step, and look where one is due."""
+    def on_train_batch_end(self, *_: Any, batch: Any = None, **__: Any) -> None:
+        """Count a training step, and look where one is due.
+
+        Args:
+            batch: What it was trained on: evaluation documents are looked for in the first ones; None: not said.
+        """
         self._count()
+        if batch is not None:
+            self._see(batch)
         self._steps += 1
         if self._is_due(self._steps - 1, self._steps):
             self._look_now()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,19 +16,21 @@ from typing import Any, cast
 from torch import nn
 
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError
+from collapse_guard.errors import CollapsedError, CollapseGuardWarning
 from collapse_guard.evidence import Evidence
 from collapse_guard.guard.again import of_same_weights, origin_of, recorded_before
+from collapse_guard.guard.alerts import alert
 from collapse_guard.guard.mailbox import Mailbox
 from collapse_guard.guard.measuring import Measurement
 from collapse_guard.guard.ranks import Ranks
 from collapse_guard.guard.rehearsal import check_rehearsal
-from collapse_guard.guard.settings import check_settings
+from collapse_guard.guard.settings import check_settings, wild_type_of
 from collapse_guard.guard.steering import steer_run
 from collapse_guard.guard.training import Training
+from collapse_guard.guard.training_texts import TrainingTexts, warn_of_leak
 from collapse_guard.lineage.candidate import Candidate, find_place
 from collapse_guard.probes.probe import Probe, check_probe
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, Verdict
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, TrainingCheck, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
 
@@ -95,6 +97,8 @@ class GuardBase:
     """
 
     _assessment: Assessment | None = None
+    _checked: TrainingCheck | None = None
+    _is_recorded = False
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class GuardBase:
         probe_timeout: float | None = 3600.0,
     ) -> None:
         super().__init__()
-        self.wild_type = _wild_type(wild_type)
+        self.wild_type = wild_type_of(wild_type)
         self.policy = policy if isinstance(policy, Policy) else Policy.load(policy) if policy else Policy()
         self.lineage, self.probe, self.store, self.mixture, self.seed = lineage, probe, store, mixture, seed
         self.actions = tuple(actions)
@@ -162,8 +166,36 @@ class GuardBase:
             self._begin(training)
         return self._end(training, module)
 
+    def check(self, texts: Iterable[str]) -> TrainingCheck:
+        """Look for evaluation documents in the texts that the coming generation is trained on, before it is.
+
+        What is found is warned of, and enters the record of the next generation that is measured: a model that was
+        trained on what it is measured with cannot be judged by losses. The first batches of a training are looked at
+        without being asked, where they can be read.
+
+        Args:
+            texts: All of them or a part, in one call: a later call takes the place of an earlier one. One pass.
+
+        Returns:
+            What was found.
+
+        Raises:
+            InputError: The wild type is not of text.
+        """
+        self._checked = self.wild_type.leaks_in(texts)
+        if self._checked.found:
+            warn_of_leak(self._checked)
+        return self._checked
+
+    def _see(self, batch: object) -> None:
+        """Look at a training batch, of which the first ones are read."""
+        self._texts.see(batch)
+
     def _forget(self) -> None:
-        """Nothing is known of the training that begins."""
+        """Nothing is known of the training that begins, but what was checked for it."""
+        if self._is_recorded:
+            self._checked = None
+        self._texts = TrainingTexts(self.wild_type, getattr(getattr(self.probe, "codec", None), "decode", None))
         self._assessment = None
         self.evidence: Evidence | None = None
         self.prescription: Mixture | None = None
@@ -292,14 +324,22 @@ class GuardBase:
             look=len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None,
             decisions=self.decisions,
             parents_are_given=self._parents is not None,
+            seen=self._seen_texts(training),
             under=self._under,
         )
         self._assessment = measurement.assess(origin)
         self.evidence = measurement.evidence
         if training.ranks.rank == 0:
             self._tell(measurement, is_final=origin is not None)
-            self._alert(self._assessment.verdict)
+            if "alert" in self.actions and not (self.looks and self.looks[-1][1] == self._assessment.verdict.severity):
+                alert(self._assessment.verdict)
         return self._assessment.verdict
+
+    def _seen_texts(self, training: Training) -> TrainingCheck | None:
+        """What this rank knows of its training texts; what was checked before is told by rank 0."""
+        seen = [self._checked if training.ranks.rank == 0 else None, self._texts.found]
+        known = [check for check in seen if check is not None]
+        return TrainingCheck.together(known) if known else None
 
     def _without_history(self, generation: Generation) -> Candidate:
         """The candidate as ranks know it that read no store."""
@@ -313,16 +353,6 @@ class GuardBase:
             self._is_warned = not is_final
             warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
         measurement.tell(cast("Assessment", self._assessment))
-
-    def _alert(self, verdict: Verdict) -> None:
-        """Report news once: not again at the end of training what an in-run assessment reported."""
-        was_told = bool(self.looks) and self.looks[-1][1] == verdict.severity
-        if "alert" not in self.actions or was_told:
-            return
-        if verdict.alert.event == "enter":
-            warnings.warn(str(verdict), CollapseGuardWarning, stacklevel=2)
-        elif verdict.alert.event == "recover":
-            _log.info("recovered: %s", verdict)
 
     @property
     def _under(self) -> str:
@@ -366,11 +396,3 @@ class GuardBase:
         parents = self._parents if self._parents and self._index is not None else ()
         index = (1 if self._founding else 0) if self._index is None else self._index
         Generation.checked(lineage=self.lineage, index=index, parents=parents, founding=self._founding)
-
-
-def _wild_type(wild_type: WildType | str | Path) -> WildType:
-    if isinstance(wild_type, WildType):
-        return wild_type
-    if not isinstance(wild_type, str | Path):
-        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {wild_type!r:.80}")
-    return WildType.load(wild_type)

@@ -43,11 +43,12 @@ class GenerationInTraining:
         """The newest verdict, the same on all ranks; None before the first."""
         return self._guard.verdict
 
-    def step(self, step: int | None = None) -> None:
+    def step(self, step: int | None = None, batch: object = None) -> None:
         """Say that a training step is done, on all ranks; look, where a look is due (`assess_every_n_steps`).
 
         Args:
             step: Its number, from 0, as `enumerate` gives it over the whole training; None: one after the last.
+            batch: What it was trained on: evaluation documents are looked for in the first ones; None: not said.
 
         Raises:
             InputError: The step is before the last one.
@@ -55,6 +56,8 @@ class GenerationInTraining:
         done = self._steps + 1 if step is None else step + 1
         if done < self._steps:
             raise InputError(f"`step` must not go back, but got {step} after {self._steps - 1}: count over all epochs")
+        if batch is not None:
+            self._guard._see(batch)
         before, self._steps = self._steps, done
         if self._guard._is_due(before, done):
             self._look()

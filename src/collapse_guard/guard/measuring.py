@@ -23,11 +23,12 @@ from collapse_guard.probes.probe import Probe, merged
 from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.probes.time_limit import within
 from collapse_guard.probes.weights import is_sharded
-from collapse_guard.records import Assessment, Decision, Origin
+from collapse_guard.records import Assessment, Decision, Origin, TrainingCheck
 from collapse_guard.store import LineageStore
 from collapse_guard.store.mlflow.address import without_password
 
 _log = logging.getLogger("collapse_guard")
+Part = tuple[Evidence, TrainingCheck | None]
 
 
 @dataclass(kw_only=True)
@@ -52,6 +53,8 @@ class Measurement:
     """Made in its training."""
     parents_are_given: bool
     """Whether the user named them."""
+    seen: TrainingCheck | None
+    """What this rank found in the texts that it trains on; None: nothing was looked at."""
     under: str
     """Put before the names of metrics for loggers, where another guard owns the plain ones."""
     evidence: Evidence | None = None
@@ -93,8 +96,8 @@ class Measurement:
             but_run=self._is_in_run,
         )
 
-    def _collect(self) -> Evidence:
-        """This rank's part."""
+    def _collect(self) -> Part:
+        """This rank's part of the evidence, and what it found in its training texts."""
         rank, world_size = self.training.ranks.rank, self.training.ranks.world_size
         if self._is_sharded:  # every forward needs all ranks, so all of them do all of it
             rank, world_size = 0, 1
@@ -102,7 +105,8 @@ class Measurement:
         seed = mixed_seed(self.seed, self.seeded_as)
         seed_global_generators(mixed_seed(seed, rank))
         with self.training.context():
-            return self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
+            evidence = self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
+        return evidence, self.seen
 
     def _asked(self, method: str, ask: Callable[[], object]) -> Evidence:
         """What a method of the probe returns in time."""
@@ -112,15 +116,21 @@ class Measurement:
             raise InputError(f"`probe.{method}` must return an Evidence, but got {type(evidence).__name__}")
         return evidence
 
-    def _judge(self, parts: Sequence[Evidence], origin: Origin | None) -> Assessment:
-        parts = parts[:1] if self._is_sharded else parts
-        self.evidence = self._asked("merge", lambda: merged(self.probe, parts))
+    def _judge(self, parts: Sequence[Part], origin: Origin | None) -> Assessment:
+        evidences = [evidence for evidence, _ in parts[: 1 if self._is_sharded else None]]
+        seen = [check for _, check in parts if check is not None]
+        self.evidence = self._asked("merge", lambda: merged(self.probe, evidences))
         _check_not_empty(self.evidence)
         trained = with_training_set(
             self.candidate.generation, self.training.data, parents_are_given=self.parents_are_given
         )
         candidate = replace(self.candidate, generation=trained, origin=origin)
-        assessment = candidate.assess(self.evidence, look=self.look, decisions=self.decisions)
+        assessment = candidate.assess(
+            self.evidence,
+            look=self.look,
+            decisions=self.decisions,
+            training_check=TrainingCheck.together(seen) if seen else None,
+        )
         return assessment if origin is None else self._record(candidate, assessment, self.evidence)
 
     def _record(self, candidate: Candidate, assessment: Assessment, evidence: Evidence) -> Assessment:

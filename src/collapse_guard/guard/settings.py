@@ -11,6 +11,7 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.errors import InputError, near
 from collapse_guard.records import Mixture
 from collapse_guard.store import LineageStore
+from collapse_guard.wildtype import WildType
 
 ACTIONS = ("alert", "reinject", "stop", "raise")
 """What a guard can do about a verdict."""
@@ -31,6 +32,15 @@ class Settings(TypedDict, total=False):
     seed: int
     dry_run: bool
     probe_timeout: float | None
+
+
+def wild_type_of(given: WildType | str | Path) -> WildType:
+    """The wild type itself, or the one that is saved in a directory; raises InputError on anything else."""
+    if isinstance(given, WildType):
+        return given
+    if not isinstance(given, str | Path):
+        raise InputError(f"`wild_type` must be a WildType or the directory of one, but got {given!r:.80}")
+    return WildType.load(given)
 
 
 def check_settings(

@@ -91,6 +91,10 @@ class CollapseGuard(GuardBase, CallbackBase):
         """Rehearse the measurement with the model where it is to be measured."""
         self._rehearse(self._seen(trainer), pl_module)
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Look for evaluation documents in the first batches."""
+        self._see(batch)
+
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Assess in the run after every n-th step, before checkpoints are saved."""
         if self._is_due(*steps_of_batch(trainer)) and not is_over(trainer):
