@@ -14,6 +14,8 @@ import torch
 from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.lightning import ReinjectionDataModule
+from collapse_guard.lineage import candidate
+from collapse_guard.lineage.enrol import submit
 from collapse_guard.lineage.outbox import PENDING, list_pending, load_pending
 from collapse_guard.records import ReasonKind, Severity
 from collapse_guard.reinjection import MixtureSampler
@@ -293,6 +295,26 @@ def test_the_whole_traceback_is_logged(fit, failing, caplog):
     told(lambda: fit(failing(raises(ZeroDivisionError("deep inside"))), max_epochs=1))
     assert "in fault" in caplog.text
     assert "ZeroDivisionError: deep inside" in caplog.text
+
+
+def test_an_assessment_that_fails_costs_a_warning_and_the_evidence_is_kept(
+    fit, founder, guard, store, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    own = guard("healthy")
+    with monkeypatch.context() as broken:
+        broken.setattr(candidate, "assess", lambda *_, **__: raises(MemoryError("8 GiB"))(None))
+        [message] = told(lambda: fit(own, max_epochs=1))
+    assert "the evidence could not be assessed: MemoryError: 8 GiB" in message
+    assert "Send it from this directory once that is mended: collapse-guard assess --resume" in message
+    assert own.verdict.is_unmeasured
+    [kept] = list_pending(PENDING)
+    pending = load_pending(kept)
+    assert pending.evidence.digest() == own.evidence.digest()
+    assert pending.request.origin.step == 4
+    enrolled = submit(store, own.wild_type, pending.request, pending.evidence)
+    assert enrolled.assessment.generation.index == 1
+    assert store.latest("newsbot").verdict.severity is Severity.HEALTHY
 
 
 class TestATrainingThatIsRunAgain:

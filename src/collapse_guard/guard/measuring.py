@@ -10,12 +10,12 @@ from typing import cast
 
 from torch import nn
 
-from collapse_guard.errors import InputError
+from collapse_guard.errors import CollapseGuardError, InputError
 from collapse_guard.evidence import Evidence
 from collapse_guard.guard.journal import readings_of
 from collapse_guard.guard.training import Training
 from collapse_guard.lineage.candidate import Candidate
-from collapse_guard.lineage.enrol import enrol
+from collapse_guard.lineage.enrol import enrol, keep
 from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.lineage.unmeasured import unmeasured
 from collapse_guard.probes.isolation import seed_global_generators, untouched
@@ -125,12 +125,18 @@ class Measurement:
             self.candidate.generation, self.training.data, parents_are_given=self.parents_are_given
         )
         candidate = replace(self.candidate, generation=trained, origin=origin)
-        assessment = candidate.assess(
-            self.evidence,
-            look=self.look,
-            decisions=self.decisions,
-            training_check=TrainingCheck.together(seen) if seen else None,
-        )
+        check = TrainingCheck.together(seen) if seen else None
+        try:
+            assessment = candidate.assess(self.evidence, look=self.look, decisions=self.decisions, training_check=check)
+        except CollapseGuardError:
+            raise
+        except Exception as error:  # which is none of the evidence
+            if origin is None:
+                raise
+            refusal = keep(
+                candidate, self.evidence, error, look=self.look, decisions=self.decisions, training_check=check
+            )
+            raise CollapseGuardError(refusal.sentence(self.store.address if self.store else None)) from error
         return assessment if origin is None else self._record(candidate, assessment, self.evidence)
 
     def _record(self, candidate: Candidate, assessment: Assessment, evidence: Evidence) -> Assessment:

@@ -11,7 +11,7 @@ without a number is stored once.
 |                                           | lineage that was founded anew for this reason already                   |
 | when the founder is no baseline           | nothing: no usable reading, so its place stays free                     |
 | when the store does not take the result,  | the evidence, with all that its assessment rests on, to be sent later   |
-| whatever it says                          |                                                                         |
+| whatever it says; when assessing fails    |                                                                         |
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from collapse_guard.evidence import Evidence
 from collapse_guard.lineage.candidate import Candidate, find_place
 from collapse_guard.lineage.founding import check_founder, check_founding
 from collapse_guard.lineage.outbox import PENDING, WILD_TYPES, PendingRequest, save_pending
-from collapse_guard.records import Assessment
+from collapse_guard.lineage.unmeasured import unmeasured
+from collapse_guard.records import Assessment, Decision, TrainingCheck
 from collapse_guard.report import attachments
 from collapse_guard.store import LineageStore, check_append
 from collapse_guard.store.mlflow.address import without_password
@@ -63,6 +64,8 @@ class Refusal:
     """Directory of the evidence; None where it could not be kept."""
     fault: str = ""
     """Why it could not be kept."""
+    until: str = "the store takes it"
+    """When it can be sent."""
 
     def sentence(self, store: str | None = None) -> str:
         """What happened and what to do, in lines; `store` is the address that the evidence is to be sent to."""
@@ -71,7 +74,7 @@ class Refusal:
         command = ["collapse-guard", "assess", "--resume", *(["--store", without_password(store)] if store else [])]
         return (
             f"{self.error}\nThe evidence is kept in {self.path.absolute()}\n"
-            f"Send it from this directory once the store takes it: {shlex.join(command)}"
+            f"Send it from this directory once {self.until}: {shlex.join(command)}"
         )
 
 
@@ -123,6 +126,40 @@ def enrol(store: LineageStore, candidate: Candidate, assessment: Assessment, evi
         return save_pending(PENDING, evidence=evidence, request=_request_of(candidate, assessment))
 
     return _enter(store, candidate, assessment, evidence, save)
+
+
+def keep(
+    candidate: Candidate,
+    evidence: Evidence,
+    error: Exception,
+    *,
+    look: int | None = None,
+    decisions: Sequence[Decision] = (),
+    training_check: TrainingCheck | None = None,
+) -> Refusal:
+    """Keep the evidence of a generation that could not be assessed, for an error that is none of the evidence.
+
+    Args:
+        candidate: The generation as it was planned.
+        evidence: What was collected.
+        error: What `candidate.assess` raised.
+        look: As in `Candidate.assess`.
+        decisions: As in `Candidate.assess`.
+        training_check: As in `Candidate.assess`.
+    """
+    known = unmeasured(candidate.generation, candidate.policy, "").model_copy(
+        update={
+            "seed": candidate.seed,
+            "look": look,
+            "decisions": tuple(decisions),
+            "training_check": training_check,
+            "origin": candidate.origin,
+        }
+    )
+    request = _request_of(candidate, known)
+    fault = CollapseGuardError(f"the evidence could not be assessed: {type(error).__name__}: {error}".rstrip(": "))
+    refusal = _refusal(fault, lambda: save_pending(PENDING, evidence=evidence, request=request))
+    return replace(refusal, until="that is mended")
 
 
 def submit(

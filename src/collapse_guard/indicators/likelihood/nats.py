@@ -241,4 +241,6 @@ def rate(nats: Values, units: Values) -> float:
 
 
 def _tensor(values: Values) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float64)
+    """As a tensor; torch warns of arrays that may not be written to, such as those of a file, so these are copied."""
+    is_fixed = isinstance(values, np.ndarray) and not values.flags.writeable
+    return torch.as_tensor(np.array(values) if is_fixed else values, dtype=torch.float64)
