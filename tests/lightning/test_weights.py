@@ -144,6 +144,13 @@ class TestAFile:
         assert module.steps.item() == 6.0
 
 
+def test_of_a_file_are_not_put_into_shards(guard, trainer_of, loader, model):
+    own = guard("healthy", weights="kept.ckpt")
+    model.head.weight.ds_id = 1  # as ZeRO-3 marks what it keeps in parts
+    with pytest.raises(InputError, match="`weights` must be 'last' for a model whose weights are in shards"):
+        trainer_of(own).fit(model, loader)
+
+
 class Adversaries(pl.LightningModule):
     """Two optimizers, stepped by hand."""
 

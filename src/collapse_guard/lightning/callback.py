@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from torch import nn
+
 from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.guard.base import GuardBase
 from collapse_guard.guard.loggers import Loggers, is_a
@@ -21,6 +23,7 @@ from collapse_guard.lightning.sampling import n_items, sampler_of
 from collapse_guard.lightning.weights import in_words, loaded, monitoring, path_of
 from collapse_guard.probes.isolation import placed
 from collapse_guard.probes.probe import Probe
+from collapse_guard.probes.weights import is_sharded
 from collapse_guard.records import Generation
 from collapse_guard.wildtype import WildType
 
@@ -88,8 +91,18 @@ class CollapseGuard(GuardBase, CallbackBase):
             self._begin(self._seen(trainer))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Rehearse the measurement with the model where it is to be measured."""
-        self._rehearse(self._seen(trainer), pl_module)
+        """Rehearse the measurement with the model where it is to be measured.
+
+        Raises:
+            InputError: Something is in its way, or the weights of a checkpoint are to be put into shards.
+        """
+        module = _measured(trainer, pl_module)
+        if self.weights not in (None, "last") and is_sharded(module):
+            raise InputError(
+                f"`weights` must be 'last' for a model whose weights are in shards, but got {str(self.weights)!r}: train "
+                "with 'last', and measure the checkpoint afterwards with `guard.assess(module)`"
+            )
+        self._rehearse(self._seen(trainer), module)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Look for evaluation documents in the first batches."""
@@ -117,7 +130,7 @@ class CollapseGuard(GuardBase, CallbackBase):
             CollapsedError: On all ranks, when the verdict is COLLAPSED and the actions include `raise`.
         """
         if self._planned is not None:
-            self._end(self._kept(trainer, pl_module), pl_module)
+            self._end(self._kept(trainer, pl_module), _measured(trainer, pl_module))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Assess a generation whose training was over before this fit began: it is measured, or known to be recorded.
@@ -141,7 +154,8 @@ class CollapseGuard(GuardBase, CallbackBase):
         sampler = sampler_of(trainer)
         end = None if sampler is None else n_items(trainer, sampler)
         # All ranks have the same verdict: stopping on one alone would leave the others waiting for it.
-        if self._look(self._seen(trainer, weights="in training", sampler=sampler, end=end), module):
+        seen = self._seen(trainer, weights="in training", sampler=sampler, end=end)
+        if self._look(seen, _measured(trainer, module)):
             trainer.should_stop = True
 
     def _seen(self, trainer: Trainer, **parts: Any) -> Training:
@@ -187,6 +201,12 @@ class CollapseGuard(GuardBase, CallbackBase):
     @property
     def _under(self) -> str:
         return "" if self._is_first else self.lineage
+
+
+def _measured(trainer: Trainer, module: LightningModule) -> nn.Module:
+    """The module, or what the strategy put around it where only that can gather the weights before a forward."""
+    around: Any = trainer.strategy.model
+    return around if is_a(around, "FullyShardedDataParallel") else module
 
 
 def _guards_last(callbacks: list[Any]) -> list[Any]:
