@@ -99,8 +99,8 @@ class CollapseGuard(GuardBase, CallbackBase):
         module = _measured(trainer, pl_module)
         if self.weights not in (None, "last") and is_sharded(module):
             raise InputError(
-                f"`weights` must be 'last' for a model whose weights are in shards, but got {str(self.weights)!r}: train "
-                "with 'last', and measure the checkpoint afterwards with `guard.assess(module)`"
+                f"`weights` must be 'last' for a model whose weights are in shards, but got {str(self.weights)!r}: "
+                "train with 'last', and measure the checkpoint afterwards with `guard.assess(module)`"
             )
         self._rehearse(self._seen(trainer), module)
 
