@@ -144,6 +144,24 @@ class Submission:
             show_default=False,
         ),
     ] = None
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A trained model, which is measured here and now in place of samples and losses: a directory that "
+            "Hugging Face saved, or what --loader reads.",
+            show_default=False,
+        ),
+    ] = None
+    loader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="Function of the path of the checkpoint that returns the model and its probe; also MODULE:FUNCTION. "
+            "It is run. Default: Hugging Face's.",
+            show_default=False,
+        ),
+    ] = None
     wild_type: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Wild type that `profile` wrote. Required.", show_default=False)
     ] = None

@@ -20,8 +20,10 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.lineage.outbox import PendingRequest
 from collapse_guard.measurement.score_readings import check_tasks
-from collapse_guard.records import LONGEST_REASON, Mixture, is_lineage_name
+from collapse_guard.records import LONGEST_REASON, Mixture, Origin, is_lineage_name
 from collapse_guard.wildtype import WildType
+
+_FILES = ("samples", "losses", "own_losses", "founder_losses", "training_losses", "scores", "prompt_column")
 
 
 def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[WildType, PendingRequest, Evidence]:
@@ -36,7 +38,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
         )
     policy = Policy() if submission.policy is None else Policy.load(submission.policy)
     wild_type = WildType.load(submission.wild_type)
-    evidence = _evidence(submission, column)
+    evidence, origin = _collected(submission, wild_type, column=column, seed=seed)
     request = PendingRequest(
         lineage=submission.lineage,
         index=_index(submission),
@@ -48,6 +50,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
         wild_type=wild_type.fingerprint,
         policy=policy.model_dump(mode="json"),
         seed=seed,
+        origin=origin,
         created=datetime.now(UTC),
     )
     return wild_type, request, evidence
@@ -56,7 +59,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
 def files_of(submission: Submission) -> list[Path]:
     """Every file and directory that is read; raises InputError where samples cannot be found."""
     samples = TextFiles.of(submission.samples).paths if submission.samples else ()
-    names = ("losses", "own_losses", "founder_losses", "training_losses", "policy", "wild_type")
+    names = ("losses", "own_losses", "founder_losses", "training_losses", "policy", "wild_type", "checkpoint")
     single = (getattr(submission, name) for name in names)
     return [*samples, *filter(None, single), *_score_files(submission.scores).values()]
 
@@ -85,6 +88,23 @@ def _founding(submission: Submission) -> str:
     return reason.strip()
 
 
+def _collected(
+    submission: Submission, wild_type: WildType, *, column: str, seed: int
+) -> tuple[Evidence, Origin | None]:
+    """The evidence of the files, or of the model that is measured in their place."""
+    if submission.checkpoint is None:
+        if submission.loader is not None:
+            raise InputError("`--loader` loads a model, but got no `--checkpoint`: give both or none")
+        return _evidence(submission, column), None
+    beside = [name for name in _FILES if getattr(submission, name)]
+    if beside:
+        named = "SAMPLES" if beside[0] == "samples" else f"--{beside[0].replace('_', '-')}"
+        raise InputError(f"`--checkpoint` is measured in place of files, but got {named} too: leave out one of them")
+    from collapse_guard.cli.checkpoint import measured
+
+    return measured(submission.checkpoint, submission.loader, wild_type, seed)
+
+
 def _evidence(submission: Submission, column: str) -> Evidence:
     names = ("losses", "own_losses", "founder_losses", "training_losses")
     unit, per = (submission.loss_unit or "nats"), (submission.loss_per or "document")
@@ -96,7 +116,8 @@ def _evidence(submission: Submission, column: str) -> Evidence:
         raise InputError("`--prompt-column` must be given with samples, but got none: give `SAMPLES`")
     if not (losses or submission.samples or submission.scores):
         raise InputError(
-            "`SAMPLES`, `--losses` or `--scores` is required, but got none: see `collapse-guard assess --help`"
+            "`SAMPLES`, `--losses`, `--scores` or `--checkpoint` is required, but got none: see "
+            "`collapse-guard assess --help`"
         )
     files = find_texts(submission.samples) if submission.samples else None
     sources = {name: shown_name(getattr(submission, name).name) for name in losses}
