@@ -9,6 +9,8 @@ import pytest
 
 from collapse_guard import Evidence, WildType, read_samples
 from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.measurement.lost import what_was_lost
+from collapse_guard.measurement.measure import measure
 from collapse_guard.reinjection import curate
 
 TEXTS = ["We the people", None, " \t", "of the United States", ""]
@@ -86,10 +88,13 @@ TABLE_FAULTS = {
 @pytest.mark.parametrize("given", TABLE_FAULTS.values(), ids=TABLE_FAULTS)
 def test_a_table_without_texts_is_refused_with_its_columns(given):
     said = r"must have a column `text`, but the table has none of that name: .*Known: body, id\. Give the column that"
-    with pytest.raises(InputError, match=f"`samples` {said}"):
-        Evidence(samples=given)
     with pytest.raises(InputError, match=f"`documents` {said}"):
         WildType.fit(given)
+    wild_type = WildType.fit([f"document {i} of the wild type" for i in range(60)])
+    with pytest.raises(InputError, match=f"`samples` {said}"):
+        measure(wild_type, Evidence(samples=given))
+    with pytest.raises(InputError, match=f"`samples` {said}"):
+        what_was_lost(wild_type, given)
 
 
 def test_two_columns_of_texts_are_refused_with_their_places():

@@ -35,6 +35,20 @@ def is_usable(array: npt.NDArray[Any]) -> BoolArray:
     return usable
 
 
+def flat_rows(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """Items of any shape, such as images, as one row of numbers each, and their shape; () where they are rows already.
+
+    Example:
+        >>> images, shape = flat_rows(np.zeros((10, 3, 8, 8)))
+        >>> images.shape, shape
+        ((10, 192), (3, 8, 8))
+    """
+    if array.ndim <= 2:
+        return array, ()
+    shape = array.shape[1:]
+    return array.reshape(len(array), int(np.prod(shape))), shape
+
+
 def mix(values: HashArray) -> HashArray:
     """The finaliser of splitmix64: a bijection in which every bit depends on every bit.
 

@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from collapse_guard.errors import InputError
+from collapse_guard.table import Table
 
-SampleKind = Literal["none", "texts", "ids", "array"]
+SampleKind = Literal["none", "texts", "ids", "array", "table"]
 
 
 def normal_samples(samples: Any) -> tuple[SampleKind, Any]:
-    """The kind of samples, and the samples in the form of that kind: a list of texts or of int64 ids, or an array.
+    """The kind of samples, and the samples in its form: a list of texts or of int64 ids, an array or a table.
 
     Rows of whole numbers that are no array are token ids, which may be of different lengths.
 
@@ -28,6 +29,8 @@ def normal_samples(samples: Any) -> tuple[SampleKind, Any]:
     """
     if samples is None:
         return "none", None
+    if isinstance(samples, Table):
+        return "table", samples
     if isinstance(samples, np.ndarray) and samples.dtype.kind in "fiub":
         return "array", samples
     values = list(samples)
@@ -61,3 +64,10 @@ def rows_bytes(rows: Sequence[Any]) -> Iterator[bytes]:
     """The lengths of rows, and the bits of all their numbers, one row after the other."""
     yield from array_bytes(np.array([len(row) for row in rows], dtype=np.int64))
     yield from array_bytes(np.concatenate(rows) if rows else np.zeros(0))
+
+
+def table_bytes(table: Table) -> Iterator[bytes]:
+    """The names of the columns of a table, each with all its values."""
+    for name, column in table.columns.items():
+        yield text_bytes(name)
+        yield from map(text_bytes, column) if isinstance(column, tuple) else array_bytes(column)

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import METRIC_NAME, METRIC_NAME_RULE, several, whole
 from collapse_guard.arrays import FloatArray, IntArray, is_usable
-from collapse_guard.canonical import array_bytes, normal_samples, rows_bytes, text_bytes
+from collapse_guard.canonical import array_bytes, normal_samples, rows_bytes, table_bytes, text_bytes
 from collapse_guard.errors import InputError
-from collapse_guard.frames import texts_of
+from collapse_guard.frames import samples_of, texts_of
+from collapse_guard.table import Table
 
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 NATS = {"nats": 1.0, "bits": math.log(2.0), "log10": math.log(10.0)}
@@ -25,7 +26,7 @@ NATS = {"nats": 1.0, "bits": math.log(2.0), "log10": math.log(10.0)}
 PER = ("document", "token")
 LARGEST_COUNT = 10**12
 """Most tokens, or bytes, of a document."""
-Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any]
+Samples = Sequence[str] | Sequence[Sequence[int]] | npt.NDArray[Any] | Table
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,8 +220,9 @@ class Evidence:
     """What was collected from one generation. An indicator is not read if a part that it needs is missing."""
 
     samples: Samples | None = None
-    """Generated samples: texts, token ids of the wild type's own tokenizer, or an n d array of vectors. A table of
-    pandas, pyarrow or `datasets` gives its column `text`. A text that is missing or blank is kept, as ""."""
+    """Generated samples: texts, token ids of the wild type's own tokenizer, an n d array of vectors, or an array of
+    items of any shape, such as images. A table of pandas, pyarrow or `datasets` gives its column `text`; without one,
+    its columns by their names. A text that is missing or blank is kept, as ""."""
     losses: Losses | None = None
     """Losses of the generation on wild-type documents."""
     embeddings: npt.NDArray[np.floating[Any]] | None = None
@@ -252,7 +254,7 @@ class Evidence:
         if all(getattr(self, name) is None for name in parts):
             names = ", ".join(f"`{name}`" for name in parts)
             raise InputError(f"an Evidence needs one of {names}, but got none of them")
-        object.__setattr__(self, "samples", texts_of("samples", several("samples", self.samples)))
+        object.__setattr__(self, "samples", samples_of("samples", several("samples", self.samples)))
         for name, check in (("prompts", _prompt), ("truncated", _is_truncated)):
             object.__setattr__(self, name, self._beside_samples(name, check))
         if self.scores is not None:
@@ -298,6 +300,8 @@ def _chunks(evidence: Evidence) -> Iterator[bytes]:
     yield f"samples {kind} {0 if samples is None else len(samples)}".encode()
     if kind == "texts":
         yield from map(text_bytes, samples)
+    elif kind == "table":
+        yield from table_bytes(samples)
     elif samples is not None:
         yield from rows_bytes(samples) if kind == "ids" else array_bytes(samples)
     if evidence.embeddings is not None:

@@ -1,14 +1,21 @@
-"""Tables and columns in memory, as pandas, pyarrow and `datasets` have them, read as lists of texts."""
+"""Tables and columns in memory, as pandas, pyarrow and `datasets` have them, read as texts or as rows of values."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from collapse_guard.errors import InputError, near
+from collapse_guard.table import Column, Table
 
 COLUMN = "text"
 """The column of a table that is read."""
+_NUMBER = Real | Decimal | np.bool_
 _MISSING = ("NAType", "NaTType", "NoneType")
 """Types of values that stand for no text; NaN is one too."""
 
@@ -16,7 +23,7 @@ _MISSING = ("NAType", "NaTType", "NoneType")
 def texts_of(name: str, given: Any) -> Any:
     """The texts of a list, of a column or of the column `text` of a table: "" for one that is missing.
 
-    What holds no texts, such as an array of numbers, is returned as it is; a table of numbers alone, as an array.
+    What holds no texts, such as an array of numbers, is returned as it is.
 
     Args:
         name: Name of the argument, for messages.
@@ -36,12 +43,53 @@ def texts_of(name: str, given: Any) -> Any:
             f"`{name}` must be a sequence of texts, but got a {type(given).__name__}, whose items are its keys: "
             f"give one of its values, such as `{name}[{next(iter(given), COLUMN)!r}]`"
         )
-    names = _column_names(given)
-    if names is not None and COLUMN not in names and _are_numbers(given):
-        return given.to_numpy()
-    column = given if names is None else given[_checked(name, names)]
+    names = column_names(given)
+    column = given if names is None else given[checked_column(name, names)]
     values = _listed(column)
     return values if not isinstance(values, list | tuple) else _filled(values)
+
+
+def samples_of(name: str, given: Any) -> Any:
+    """Samples as they may come: the texts of a list or of a column `text`; rows of values of a table without one.
+
+    Raises:
+        InputError: As `texts_of` and `rows_of`.
+
+    Example:
+        >>> import pandas
+        >>> samples_of("samples", pandas.DataFrame({"id": [1, 2], "text": ["We the people", None]}))
+        ['We the people', '']
+        >>> dict(samples_of("samples", pandas.DataFrame({"age": [41, 29], "city": ["Oslo", None]})).columns)
+        {'age': array([41., 29.]), 'city': ('Oslo', '')}
+    """
+    names = column_names(given)
+    is_text = names is None or COLUMN in names or isinstance(given, Mapping)
+    return texts_of(name, given) if is_text else rows_of(name, given)
+
+
+def rows_of(name: str, given: Any) -> Any:
+    """A table of pandas, pyarrow, `datasets` or polars as named columns of numbers and of texts.
+
+    A pandas table whose columns have numbers as names is an array in a frame, and is returned as such; what is no table
+    is returned as it is.
+
+    Args:
+        name: Name of the argument, for messages.
+        given: What a user gave.
+
+    Raises:
+        InputError: Two columns have one name, or one holds neither numbers nor texts.
+    """
+    names = column_names(given)
+    if names is None or isinstance(given, Table):
+        return given
+    keys = list(getattr(given, "column_names", None) or given.columns)
+    if all(isinstance(key, int | np.integer) for key in keys) and hasattr(given, "to_numpy"):
+        return given.to_numpy()
+    twice = [one for one, n in Counter(names).items() if n > 1]
+    if twice:
+        raise InputError(f"`{name}` must have columns of different names, but two are {twice[0]!r:.80}: rename one")
+    return Table({column: _values(name, column, given[key]) for column, key in zip(names, keys, strict=True)})
 
 
 def column_of(name: str, given: Any, table: Any) -> Any:
@@ -63,7 +111,7 @@ def column_of(name: str, given: Any, table: Any) -> Any:
     """
     if not isinstance(given, str):
         return _listed(given)
-    names = _column_names(table)
+    names = column_names(table)
     if names is None:
         raise InputError(
             f"`{name}` must be a value for each document, but got the name {given!r:.80}, and the documents are no "
@@ -76,7 +124,7 @@ def column_of(name: str, given: Any, table: Any) -> Any:
     return _listed(table[given])
 
 
-def _column_names(given: Any) -> list[str] | None:
+def column_names(given: Any) -> list[str] | None:
     """The names of the columns of a table; None for anything else."""
     names = getattr(given, "column_names", None)
     if names is None:
@@ -84,11 +132,8 @@ def _column_names(given: Any) -> list[str] | None:
     return None if names is None else list(map(str, names))
 
 
-def _are_numbers(table: Any) -> bool:
-    return hasattr(table, "to_numpy") and table.to_numpy().dtype.kind in "biuf"
-
-
-def _checked(name: str, names: Sequence[str]) -> str:
+def checked_column(name: str, names: Sequence[str]) -> str:
+    """The column of texts among these names; raises InputError where there is none, or two."""
     places = [str(place) for place, one in enumerate(names, 1) if one == COLUMN]
     if not places:
         raise InputError(
@@ -110,6 +155,29 @@ def _listed(column: Any) -> Any:
             return getattr(column, convert)()
     holds_objects = getattr(getattr(column, "dtype", None), "kind", "") in ("O", "U", "T")
     return list(column) if holds_objects or type(column).__module__.partition(".")[0] == "datasets" else column
+
+
+def _values(name: str, column: str, given: Any) -> Column:
+    """The values of a column: as numbers where each is one, else as texts; raises InputError where they are neither."""
+    numbers = np.asarray(given)
+    if numbers.ndim == 1 and numbers.dtype.kind in "biuf" and not _is_category(given):
+        return numbers.astype(np.float64)
+    values = [None if _is_missing(value) else value for value in _listed(given)]
+    there = [value for value in values if value is not None]
+    wrong = next((value for value in there if not isinstance(value, str | _NUMBER)), None)
+    if wrong is not None:
+        raise InputError(
+            f"`{name}` must have columns of numbers or of texts, but `{column:.80}` holds a {type(wrong).__name__}, "
+            f"{wrong!r:.80}: turn it into numbers, such as days since a date, or leave it out"
+        )
+    if all(isinstance(value, _NUMBER) for value in there) and not _is_category(given):
+        return np.array([np.nan if value is None else float(value) for value in values])
+    return tuple("" if value is None else str(value) for value in values)
+
+
+def _is_category(column: Any) -> bool:
+    kind = f"{getattr(column, 'dtype', '')} {getattr(column, 'type', '')}".casefold()
+    return any(word in kind for word in ("categor", "enum", "dictionary"))
 
 
 def _filled(values: Sequence[Any]) -> Sequence[Any]:

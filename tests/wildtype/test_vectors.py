@@ -61,15 +61,18 @@ def test_fitting_copies_the_rows() -> None:
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (np.zeros(30), r"`x` must be an n d array of vectors, but got shape \(30,\)"),
-        (np.zeros((30, 2, 2)), r"but got shape \(30, 2, 2\): flatten"),
+        (np.zeros(30), r"`x` must be an n d array of vectors, or .*, but got shape \(30,\): .*`x\.reshape\(-1, 1\)`"),
+        (np.zeros((30, 0)), r"but got shape \(30, 0\)"),
+        ([[1.0, 2.0], [3.0]], "`x` must have rows of one length, but "),
+        ([["Oslo", 1.0]] * 30, "`x` must hold numbers, but got .*'Oslo'.*: give a table with named columns"),
+        ({"age": [1.0]}, r"`x` must hold numbers, but got \{'age'.*such as a pandas\.DataFrame"),
         (np.zeros((30, 2)), "at least 20 distinct finite rows, but got 1"),
         (
             np.where(np.arange(60).reshape(30, 2) == 7, np.nan, 1.0),
             "`x` must be finite, but 1 rows are not, .*; the first is row 3",
         ),
     ],
-    ids=["1-d", "3-d", "all equal", "NaN"],
+    ids=["1-d", "no columns", "uneven", "texts", "mapping", "all equal", "NaN"],
 )
 def test_vectors_that_cannot_be_used_are_refused(x: np.ndarray, said: str) -> None:
     with pytest.raises(InputError, match=said):

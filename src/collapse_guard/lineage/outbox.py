@@ -3,7 +3,7 @@
 A directory of its own per generation, written whole or not at all, without pickle:
 
     pending.json          what was asked for (`PendingRequest`)
-    samples.parquet       samples that are texts (column `text`) or token ids (column `ids`)
+    samples.parquet       samples that are texts (column `text`), token ids (column `ids`) or a table (its columns)
     beside.parquet        prompts of the samples (column `prompt`), and which were cut (column `truncated`)
     losses.parquet        losses on wild-type documents, one row per document
     training_losses.parquet                         losses on training documents, one row per document
@@ -40,7 +40,9 @@ from collapse_guard.canonical import SampleKind, normal_samples
 from collapse_guard.corpus.arrow import read_arrow
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Scores
+from collapse_guard.frames import rows_of
 from collapse_guard.records import Decision, Mixture, Origin, Record, TrainingCheck
+from collapse_guard.table import Column
 
 PENDING = Path(".collapse_guard", "pending")
 """Where evidence waits, in the working directory."""
@@ -241,7 +243,13 @@ def _sync(path: Path) -> None:
 def _sample_table(kind: SampleKind, samples: Any) -> pa.Table:
     if kind == "texts":
         return pa.table({"text": pa.array(samples, pa.large_string())})
+    if kind == "table":
+        return pa.table({name: _column(column) for name, column in samples.columns.items()})
     return pa.table({"ids": pa.array(samples, pa.large_list(pa.int64()))})
+
+
+def _column(column: Column) -> pa.Array:
+    return pa.array(column, pa.large_string() if isinstance(column, tuple) else pa.float64(), from_pandas=False)
 
 
 def _beside_table(evidence: Evidence) -> pa.Table:
@@ -347,6 +355,8 @@ def _read_samples(path: Path, kind: SampleKind) -> Any:
     if kind == "none":
         return None
     table = read_arrow(path)
+    if kind == "table":
+        return rows_of("samples", table)
     return table["text"].to_pylist() if kind == "texts" else _rows(table["ids"].combine_chunks())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from collapse_guard.arrays import IntArray
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.measurement.samples import TextSamples, text_samples
+from collapse_guard.measurement.samples import TextSamples, text_samples, tokenized
 from collapse_guard.records import Intake
 from collapse_guard.wildtype import WildType
 
@@ -90,7 +90,7 @@ def _parts(wild_type: WildType, evidence: Evidence) -> Iterator[Intake]:
 
 def _of_samples(wild_type: WildType, evidence: Evidence, source: str) -> Intake:
     if wild_type.kind == "vectors":
-        return _of_vectors("samples", evidence.samples, source)
+        return _of_vectors("samples", tokenized(wild_type, evidence).samples, source)
     assert evidence.samples is not None  # noqa: S101
     samples: TextSamples = text_samples(wild_type, evidence.samples)
     parts: dict[str, Any] = {"part": "samples", "unit": "texts", "source": source}

@@ -17,7 +17,7 @@ from collapse_guard.arrays import BoolArray, FloatArray, IntArray, is_usable
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Samples
 from collapse_guard.measurement.phrases import Phrases
-from collapse_guard.measurement.samples import sample_texts, vector_samples
+from collapse_guard.measurement.samples import row_samples, sample_texts, vector_samples
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
@@ -94,7 +94,7 @@ def what_was_lost(
         values = samples if embeddings is None else embeddings
         if values is None:
             return ()
-        rows = wild_type.measured(vector_samples(values, dimension=wild_type.geometry.dimension))
+        rows = wild_type.measured(row_samples(wild_type, values))
         return tuple(_of_points(wild_type, _rows(wild_type), rows, most))
     texts = [] if samples is None else sample_texts(wild_type, samples)
     phrases = _of_words(wild_type, texts, most)

@@ -36,6 +36,7 @@ from collapse_guard.measurement.sample_readings import (
 )
 from collapse_guard.measurement.samples import (
     TextSamples,
+    row_samples,
     text_samples,
     tokenized,
     varied_columns,
@@ -47,6 +48,7 @@ from collapse_guard.records import Reading, TailStratum
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
+from collapse_guard.wildtype.contents import of_vectors
 from collapse_guard.wildtype.slices import examples_of_each, slice_of_each
 
 NO_EMBEDDER = (
@@ -216,7 +218,7 @@ def _of_vectors(wild_type: WildType, evidence: Evidence, only: Collection[str]) 
 def _rows(wild_type: WildType, evidence: Evidence) -> FloatArray | None:
     """Samples that are rows, in their own units; None where there are none."""
     values = evidence.samples if evidence.embeddings is None else evidence.embeddings
-    return None if values is None else vector_samples(values, dimension=wild_type.geometry.dimension)
+    return None if values is None else row_samples(wild_type, values)
 
 
 def _warn_of_new_columns(wild_type: WildType, vectors: FloatArray) -> None:
@@ -224,9 +226,11 @@ def _warn_of_new_columns(wild_type: WildType, vectors: FloatArray) -> None:
     varied = varied_columns(wild_type, vectors)
     if varied:
         column, n = max(varied.items(), key=lambda item: item[1])
+        labels = of_vectors(wild_type.contents).labels
+        name = column if labels is None else f"`{labels[column]:.80}`"
         others = f", and {len(varied) - 1} more such columns vary" if len(varied) > 1 else ""
         message = (
-            f"column {column} is constant in real data, but {n:,} of {len(vectors):,} samples have another value"
+            f"column {name} is constant in real data, but {n:,} of {len(vectors):,} samples have another value"
             f"{others}: spread leaves such columns out, distances see them"
         )
         warnings.warn(message, CollapseGuardWarning, stacklevel=2)

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.arrays import FloatArray, IntArray
+from collapse_guard.arrays import FloatArray, IntArray, flat_rows
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Samples
+from collapse_guard.frames import checked_column, rows_of, samples_of
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.whole import is_empty
+from collapse_guard.table import Table
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.columns import Columns, NamedColumn
+from collapse_guard.wildtype.contents import of_vectors
 
 _SMALLEST_DEVIATION = 0.5
 _N_SPECIAL = 2
@@ -72,6 +76,8 @@ def text_samples(wild_type: WildType, samples: Samples) -> TextSamples:
     """
     if isinstance(samples, TextSamples):
         return samples
+    if isinstance(samples, Table):
+        checked_column("samples", list(samples.columns))
     if any(isinstance(sample, str) for sample in samples):
         texts = [_checked_text(i, sample) for i, sample in enumerate(samples)]
         rows = _written(texts)
@@ -97,7 +103,8 @@ def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
     Raises:
         InputError: As `text_samples`.
     """
-    if not isinstance(samples, TextSamples) and all(isinstance(sample, str) for sample in samples):
+    samples = samples_of("samples", samples)
+    if not isinstance(samples, TextSamples | Table) and all(isinstance(sample, str) for sample in samples):
         return [text for text in (_checked_text(i, one) for i, one in enumerate(samples)) if not is_empty(text)]
     return text_samples(wild_type, samples).texts
 
@@ -105,11 +112,16 @@ def sample_texts(wild_type: WildType, samples: Samples) -> list[str]:
 def tokenized(wild_type: WildType, evidence: Evidence) -> Evidence:
     """Tokenize samples of text, and leave empty ones out, with their embeddings where these are given.
 
+    Samples that are rows of a table, or of more than one axis, become rows of numbers.
+
     Raises:
-        InputError: As `text_samples`.
+        InputError: As `text_samples` and `row_samples`.
     """
-    if evidence.samples is None or wild_type.kind == "vectors" or isinstance(evidence.samples, TextSamples):
+    if evidence.samples is None or isinstance(evidence.samples, TextSamples):
         return evidence
+    if wild_type.kind == "vectors":
+        is_plain = not isinstance(evidence.samples, Table) and np.ndim(evidence.samples) <= 2
+        return evidence if is_plain else replace(evidence, samples=row_samples(wild_type, evidence.samples))
     samples = text_samples(wild_type, evidence.samples)
     return replace(evidence, samples=samples, embeddings=_of_rows(evidence.embeddings, samples))
 
@@ -136,6 +148,47 @@ def with_embeddings(wild_type: WildType, evidence: Evidence) -> Evidence:
     embeddings = np.empty_like(ordered)
     embeddings[order] = ordered
     return replace(evidence, embeddings=embeddings)
+
+
+def row_samples(wild_type: WildType, values: Any) -> FloatArray:
+    """Samples of a wild type of vectors, as n d numbers in the order of its columns; NaN and infinity are kept.
+
+    A table goes by the names and kinds of the real one, and items of any shape, such as images, are one row each.
+
+    Raises:
+        InputError: They are not numbers, lack a column, or are of another shape than the real rows or items.
+
+    Example:
+        >>> from pandas import DataFrame
+        >>> real = DataFrame({"age": range(40), "city": ["Oslo", "Bern"] * 20})
+        >>> row_samples(WildType.fit_arrays(real), DataFrame({"city": ["Bern"], "age": [29]})).tolist()
+        [[29.0, 1.0, 0.0]]
+    """
+    contents, d = of_vectors(wild_type.contents), wild_type.geometry.dimension
+    values = rows_of("samples", values)
+    if isinstance(values, Table):
+        return (contents.columns or _by_place(values, d)).encode(values)
+    rows, shape = flat_rows(np.asarray(values))
+    real = getattr(wild_type.settings, "shape", ())
+    if shape and shape != real and rows.shape[1] == d:
+        raise InputError(
+            f"`samples` must be items of the shape {real or (d,)} of the real ones, but got {shape}: put their axes in "
+            "the same order, and flatten them where the real ones were"
+        )
+    return vector_samples(rows, dimension=d)
+
+
+def _by_place(table: Table, d: int) -> Columns:
+    """The columns of a table as they stand, where the real rows were an array without names."""
+    columns = Columns(columns=tuple(NamedColumn(name=name) for name in table.columns))
+    texts = next((name for name, column in table.columns.items() if isinstance(column, tuple)), None)
+    if texts is not None or len(table.columns) != d:
+        what = f"{len(table.columns)} columns" if texts is None else f"texts in `{texts:.80}`"
+        raise InputError(
+            f"`samples` must be rows of {d} numbers, as in the array that the wild type was fitted on, but got a table "
+            f"with {what}: fit the wild type on a table with the same columns"
+        )
+    return columns
 
 
 def vector_samples(values: Any, *, n: int | None = None, dimension: int | None = None) -> FloatArray:

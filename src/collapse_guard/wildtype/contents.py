@@ -19,6 +19,7 @@ from collapse_guard.corpus.embedding import Embedder, TfidfEmbedder
 from collapse_guard.corpus.labels import Labels
 from collapse_guard.errors import InputError
 from collapse_guard.records import Record
+from collapse_guard.wildtype.columns import Columns
 from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.tokenization import SMALLEST_VOCABULARY
@@ -76,6 +77,8 @@ class VectorSettings(Record):
     """Largest number of clusters of the pool."""
     standardized: bool = False
     """Whether columns are measured in standard deviations of the pool."""
+    shape: tuple[Count, ...] = ()
+    """Of one item that a row was made of, as of an image; empty: rows came as rows."""
 
 
 Settings = TextSettings | VectorSettings
@@ -129,6 +132,13 @@ class VectorContents:
     """How columns are measured."""
     geometry: Geometry
     """The first vectors of the pool as they are measured, and what is fitted on them."""
+    columns: Columns | None = None
+    """The columns of the table that the rows came from; None: they came as an array."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """d: what the columns are called; None: they have no names."""
+        return None if self.columns is None else self.columns.labels
 
 
 Contents = TextContents | VectorContents
@@ -162,10 +172,7 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
     saved wild type keeps its fingerprint.
     """
     digest = hashlib.blake2b(digest_size=16)
-    if isinstance(contents, TextContents):
-        parts = _text_parts(contents)
-    else:
-        parts = _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
+    parts = _text_parts(contents) if isinstance(contents, TextContents) else _vector_parts(contents)
     geometry = _array_parts(contents.geometry.arrays())
     for part in chain([_json({"schema": SCHEMA, **_described(settings)})], parts, geometry):
         digest.update(len(part).to_bytes(8, "little"))
@@ -176,7 +183,17 @@ def fingerprint(settings: Settings, contents: Contents) -> str:
 def _described(settings: Settings) -> dict[str, Any]:
     """The settings; one that came later is left out where it says what was so before, so that fingerprints stay."""
     described = settings.model_dump(mode="json")
-    return described if described.get("standardized") else {k: v for k, v in described.items() if k != "standardized"}
+    return {name: value for name, value in described.items() if value or name not in _LATER}
+
+
+_LATER = ("standardized", "shape")
+
+
+def _vector_parts(contents: VectorContents) -> Iterable[bytes]:
+    yield from _array_parts({"evaluation": contents.evaluation, "pool": contents.pool})
+    # The names of columns that hold numbers alone change no measurement.
+    if contents.columns is not None and contents.columns.have_texts:
+        yield _json(contents.columns.model_dump(mode="json"))
 
 
 def _text_parts(contents: TextContents) -> Iterable[bytes]:

@@ -7,7 +7,8 @@ words.parquet         word, count, rare                               }
 tokenizer.json        byte-level BPE                                  }
 embedder.json         terms of the default embedder                   }
 embedder.safetensors  its numbers, or the check of a custom embedder  }
-vectors.safetensors   evaluation, pool                                  kind "vectors"
+vectors.safetensors   evaluation, pool                                } kind "vectors"
+columns.json          names, and texts that stand for kinds, of a table }
 geometry.safetensors  reference, radii, codebook, bandwidth             both kinds
 made/                 what is made of all that and takes long (`kept`), not covered by the fingerprint; may be deleted
 """
@@ -39,6 +40,7 @@ from collapse_guard.corpus.embedding import TfidfEmbedder, save_arrays
 from collapse_guard.corpus.labels import Labels, Numbering
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.whole_files import sync, write_errors
+from collapse_guard.wildtype.columns import Columns, owners_of
 from collapse_guard.wildtype.contents import (
     SCHEMA,
     Contents,
@@ -54,7 +56,7 @@ from collapse_guard.wildtype.geometry import Geometry
 from collapse_guard.wildtype.scaling import Scaling
 from collapse_guard.wildtype.tokenization import read_tokenizer
 
-_MANIFEST = "wild-type.json"
+_MANIFEST, _COLUMNS = "wild-type.json", "columns.json"
 
 
 class Manifest(BaseModel):
@@ -185,6 +187,8 @@ def _write_contents(folder: Path, contents: Contents) -> None:
     save_arrays(contents.geometry.arrays(), folder / "geometry.safetensors")
     if isinstance(contents, VectorContents):
         save_arrays({"evaluation": contents.evaluation, "pool": contents.pool}, folder / "vectors.safetensors")
+        if contents.columns is not None:
+            (folder / _COLUMNS).write_text(contents.columns.model_dump_json(indent=2), encoding="utf-8")
         return
     parts = {"evaluation": contents.evaluation, "pool": contents.pool}
     roles = pa.chunked_array([pa.repeat(role, len(documents)) for role, documents in parts.items()])
@@ -252,13 +256,21 @@ def _as_wild_type_error(path: Path) -> Iterator[None]:
 
 def _read_vectors(path: Path, manifest: Manifest) -> VectorContents:
     arrays = {name: freeze(array) for name, array in load_file(path / "vectors.safetensors").items()}
+    columns, d = _read_columns(path / _COLUMNS), arrays["pool"].shape[1]
+    if columns is not None and len(columns.labels) != d:
+        raise InputError(f"{_COLUMNS} names {len(columns.labels)} columns, but rows have {d}")
     standardized = isinstance(manifest.settings, VectorSettings) and manifest.settings.standardized
     return VectorContents(
         evaluation=arrays["evaluation"],
         pool=arrays["pool"],
-        scaling=Scaling.of(arrays["pool"], standardized=standardized),
+        scaling=Scaling.of(arrays["pool"], standardized=standardized, owners=owners_of(columns)),
         geometry=_read_geometry(path),
+        columns=columns,
     )
+
+
+def _read_columns(path: Path) -> Columns | None:
+    return Columns.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
 def _read_texts(path: Path, manifest: Manifest) -> TextContents:

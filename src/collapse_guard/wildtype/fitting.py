@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from collapse_guard.arrays import LARGEST, FloatArray, freeze, is_usable
+from collapse_guard.arguments import is_number
+from collapse_guard.arrays import LARGEST, FloatArray, flat_rows, freeze, is_usable
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
@@ -17,6 +18,9 @@ from collapse_guard.corpus.labels import Labels
 from collapse_guard.corpus.lexicon import count_words, rare_words
 from collapse_guard.corpus.unique import UniqueTexts
 from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.frames import rows_of
+from collapse_guard.table import Table
+from collapse_guard.wildtype.columns import Columns, owners_of
 from collapse_guard.wildtype.contents import (
     Contents,
     EmbedderCheck,
@@ -26,7 +30,8 @@ from collapse_guard.wildtype.contents import (
     VectorSettings,
 )
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE, NEIGHBOURS, Geometry
-from collapse_guard.wildtype.scaling import Scaling
+from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size
+from collapse_guard.wildtype.scaling import Scaling, differ_in_scale
 from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
@@ -90,8 +95,32 @@ def fit_texts(
     )
 
 
-def fit_vectors(rows: FloatArray, settings: VectorSettings) -> VectorContents:
-    """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool."""
+def fit_vectors(
+    x: Any, *, standardize: bool | None, group_samples: int | None, **options: Any
+) -> tuple[VectorSettings, VectorContents]:
+    """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool.
+
+    Args:
+        x: As `WildType.fit_arrays` takes it.
+        standardize: As there.
+        group_samples: As there.
+        options: The other fields of `VectorSettings`.
+    """
+    given = rows_of("x", x)
+    columns = Columns.of(given) if isinstance(given, Table) else None
+    rows, shape = finite_rows(given if columns is None else columns.encode(given))
+    if standardize is None:
+        standardize = columns is not None or differ_in_scale(rows)
+    size = 2 if group_samples is None else group_samples
+    settings = VectorSettings.checked(standardized=standardize, group_samples=size, shape=shape, **options)
+    contents = _split_rows(rows, settings, columns)
+    if group_samples is None:
+        fitting = fitting_size(len(contents.evaluation), SAMPLES)
+        settings = settings.model_copy(update={"group_samples": fitting})
+    return settings, contents
+
+
+def _split_rows(rows: FloatArray, settings: VectorSettings, columns: Columns | None) -> VectorContents:
     keys = row_keys(rows)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_distinct = len(set(keys))
@@ -100,17 +129,19 @@ def fit_vectors(rows: FloatArray, settings: VectorSettings) -> VectorContents:
     split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
     _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
     pool = freeze(rows[split.pool])
-    scaling = Scaling.of(pool, standardized=settings.standardized)
+    scaling = Scaling.of(pool, standardized=settings.standardized, owners=owners_of(columns))
     geometry = Geometry.fit(scaling(pool), n_clusters=settings.n_clusters, seed=settings.seed)
-    return VectorContents(evaluation=freeze(rows[split.evaluation]), pool=pool, scaling=scaling, geometry=geometry)
+    evaluation = freeze(rows[split.evaluation])
+    return VectorContents(evaluation=evaluation, pool=pool, scaling=scaling, geometry=geometry, columns=columns)
 
 
-def finite_rows(x: Any) -> FloatArray:
-    """Vectors as they come in, one in each row; raises InputError."""
-    rows = np.asarray(x, dtype=np.float64)
+def finite_rows(x: Any) -> tuple[FloatArray, tuple[int, ...]]:
+    """Vectors as they come in, one in each row, and the shape of what each was made of; raises InputError."""
+    rows, shape = flat_rows(_numbers(x))
     if rows.ndim != 2 or not rows.shape[1]:
         raise InputError(
-            f"`x` must be an n d array of vectors, but got shape {rows.shape}: flatten each sample to one row"
+            f"`x` must be an n d array of vectors, or of items of any shape, but got shape {rows.shape}: "
+            "give each sample a row, as `x.reshape(-1, 1)` does where each is one number"
         )
     bad = np.flatnonzero(~is_usable(rows).all(axis=1))
     if len(bad):
@@ -125,7 +156,24 @@ def finite_rows(x: Any) -> FloatArray:
             f"`x` must have columns that are constant or vary by {1.0 / LARGEST:g} or more, but column {narrow[0]} "
             f"varies by {ranges[narrow[0]]:g}: give them in a smaller unit"
         )
-    return rows
+    return rows, shape
+
+
+def _numbers(x: Any) -> FloatArray:
+    """An array of numbers; raises InputError where it holds anything else."""
+    try:
+        array = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    except ValueError as error:
+        raise InputError(f"`x` must have rows of one length, but {error}: give each sample as many numbers") from error
+    if array.dtype.kind == "O":
+        array = np.array(x, dtype=np.float64) if all(map(is_number, array.flat)) else array
+    if array.dtype.kind not in "biuf":
+        wrong = next((value for value in array.flat if not is_number(value)), x)
+        raise InputError(
+            f"`x` must hold numbers, but got {wrong!r:.80}: give a table with named columns, such as a "
+            "pandas.DataFrame, whose texts are taken for kinds"
+        )
+    return array.astype(np.float64)
 
 
 def check_of(embedder: CustomEmbedder, evaluation: Documents) -> EmbedderCheck:

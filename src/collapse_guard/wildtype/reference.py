@@ -15,6 +15,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TextEmbedder
 from collapse_guard.corpus.labels import labels_of
+from collapse_guard.errors import InputError
 from collapse_guard.frames import column_of, texts_of
 from collapse_guard.records import TrainingCheck
 from collapse_guard.wildtype import files
@@ -24,16 +25,14 @@ from collapse_guard.wildtype.contents import (
     Settings,
     TextSettings,
     VectorContents,
-    VectorSettings,
     fingerprint,
     of_vectors,
 )
-from collapse_guard.wildtype.fitting import Watch, finite_rows, fit_texts, fit_vectors, unwatched, with_embedder
-from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size, sizes_for_texts
+from collapse_guard.wildtype.fitting import Watch, fit_texts, fit_vectors, unwatched, with_embedder
+from collapse_guard.wildtype.group_sizes import sizes_for_texts
 from collapse_guard.wildtype.instruments import Instruments
 from collapse_guard.wildtype.leak_index import LeakIndex
 from collapse_guard.wildtype.leaks import refuse_leaks
-from collapse_guard.wildtype.scaling import differ_in_scale
 from collapse_guard.wildtype.slices import Slices, slices_of
 
 
@@ -136,15 +135,17 @@ class WildType(Instruments):
         matter.
 
         Args:
-            x: n d finite numbers, at least 20 distinct rows.
+            x: n d finite numbers, at least 20 distinct rows; items of any shape, such as images, are one row each. Or a
+                table of pandas, pyarrow, `datasets` or polars with named columns, of which texts are taken for kinds.
             seed: Seed of the split and the clusters; it is recorded.
             evaluation_fraction: Share of the rows for evaluation, in (0, 1).
             group_samples: Samples in a group. None: 128, or fewer where the rows for evaluation fill less than six such
                 groups, so that small data can be a baseline.
             n_clusters: Largest number of clusters of the pool, at least 2; see `geometry.Geometry.fit`.
             standardize: Whether columns are measured in standard deviations of the pool, as those of a table must be.
-                None: where the deviation of one is more than 30 times that of another; columns that differ from their
-                median in fewer than 5% of the rows do not count. Rows are kept, given and sampled in their own units.
+                None: of a table, and where the deviation of one is more than 30 times that of another; columns that
+                differ from their median in fewer than 5% of the rows do not count. Rows are kept, given and sampled in
+                their own units.
 
         A column that is constant in the pool (`constant_columns`) is left out of spread, which a model's noise in it
         would change, and kept in distances.
@@ -158,16 +159,8 @@ class WildType(Instruments):
             >>> wild_type.kind, wild_type.evaluation_vectors.shape, wild_type.pool_vectors.shape
             ('vectors', (5, 2), (20, 2))
         """
-        options = {name: value for name, value in locals().items() if name in VectorSettings.model_fields}
-        asked = options.pop("group_samples")
-        rows = finite_rows(x)
-        options["standardized"] = differ_in_scale(rows) if standardize is None else standardize
-        settings = VectorSettings.checked(group_samples=2 if asked is None else asked, **options)
-        contents = fit_vectors(rows, settings)
-        if asked is None:
-            fitting = fitting_size(len(contents.evaluation), SAMPLES)
-            settings = settings.model_copy(update={"group_samples": fitting})
-        return cls._of(settings, contents)
+        options = {name: value for name, value in locals().items() if name not in ("cls", "x")}
+        return cls._of(*fit_vectors(x, **options))
 
     @classmethod
     def load(cls, path: str | Path, *, embedder: TextEmbedder | None = None) -> WildType:
@@ -242,6 +235,20 @@ class WildType(Instruments):
     def pool_vectors(self) -> FloatArray:
         """m d: rows that may be trained on."""
         return self._vectors.pool
+
+    @property
+    def pool_table(self) -> dict[str, list[Any]]:
+        """The rows of the table that may be trained on, as columns: `pandas.DataFrame(wild_type.pool_table)`.
+
+        Raises:
+            InputError: It was not fitted on a table with named columns.
+        """
+        columns = self._vectors.columns
+        if columns is None:
+            raise InputError(
+                "`pool_table` needs a wild type of a table, but this one is of an array: use `pool_vectors`"
+            )
+        return columns.decode(self.pool_vectors)
 
     @property
     def constant_columns(self) -> tuple[int, ...]:
@@ -325,7 +332,7 @@ class WildType(Instruments):
     def __repr__(self) -> str:
         """Kind, sizes and fingerprint."""
         sizes = f"{len(self.contents.evaluation)} for evaluation, {len(self.contents.pool)} in the pool"
-        constant = "" if self.kind == "text" else self._vectors.scaling.constant_columns()
+        constant = "" if self.kind == "text" else self._vectors.scaling.constant_columns(self._vectors.labels)
         return f"WildType({', '.join(filter(None, (self.kind, sizes, constant, self.fingerprint)))})"
 
     @property

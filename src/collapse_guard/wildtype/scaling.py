@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from collapse_guard.arrays import BoolArray, FloatArray, freeze
+from collapse_guard.arrays import BoolArray, FloatArray, IntArray, freeze
 
 LARGEST_RATIO = 30.0
 """Largest ratio of the deviations of two columns of one unit: pixels reach 7, embeddings and principal components 20, a
@@ -32,8 +33,14 @@ class Scaling:
     """d: whether a column has different values in the pool."""
 
     @classmethod
-    def of(cls, pool: FloatArray, *, standardized: bool) -> Self:
+    def of(cls, pool: FloatArray, *, standardized: bool, owners: IntArray | None = None) -> Self:
         """The scaling of a pool; without standardisation the columns stay as they are.
+
+        Args:
+            pool: n d.
+            standardized: Whether columns are measured in standard deviations.
+            owners: d: which columns stand for one thing together, as those of the kinds in one column of a table: they
+                have one deviation, the root of the sum of their variances. None: each stands for itself.
 
         Example:
             >>> pool = np.array([[1.0, 500.0, 7.0], [3.0, 100.0, 7.0]])
@@ -41,11 +48,16 @@ class Scaling:
             [[-1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]
         """
         varies = np.ptp(pool, axis=0) > 0
+        if owners is not None:
+            varies = (np.bincount(owners, varies) > 0)[owners]
         centre, scale = np.zeros(pool.shape[1]), np.ones(pool.shape[1])
         if standardized:
             # The mean of equal numbers may differ from them in the last bit.
             centre = np.where(varies, pool.mean(axis=0), pool[0])
-            scale = np.where(varies, pool.std(axis=0), _OF_CONSTANT * np.maximum(np.abs(centre), 1.0))
+            deviations = pool.std(axis=0)
+            if owners is not None:
+                deviations = np.sqrt(np.bincount(owners, deviations**2))[owners]
+            scale = np.where(varies, deviations, _OF_CONSTANT * np.maximum(np.abs(centre), 1.0))
         return cls(centre=freeze(centre), scale=freeze(scale), varies=freeze(varies))
 
     def __call__(self, rows: FloatArray) -> FloatArray:
@@ -54,17 +66,22 @@ class Scaling:
             scaled: FloatArray = (rows - self.centre) / self.scale
         return scaled
 
-    def constant_columns(self) -> str:
+    def constant_columns(self, labels: Sequence[str] | None = None) -> str:
         """Which columns have one value in the whole pool, as a clause; empty where none has.
 
+        Args:
+            labels: d: what the columns are called; None: by their places.
+
         Example:
-            >>> Scaling.of(np.array([[1.0, 7.0], [3.0, 7.0]]), standardized=False).constant_columns()
-            '1 of 2 columns constant: 1'
+            >>> scaling = Scaling.of(np.array([[1.0, 7.0], [3.0, 7.0]]), standardized=False)
+            >>> scaling.constant_columns(), scaling.constant_columns(["age", "planet"])
+            ('1 of 2 columns constant: 1', '1 of 2 columns constant: planet')
         """
         columns = np.flatnonzero(~self.varies).tolist()
         if not columns:
             return ""
-        shown = ", ".join(map(str, columns[:_SHOWN_COLUMNS])) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
+        named = [str(column) if labels is None else labels[column] for column in columns[:_SHOWN_COLUMNS]]
+        shown = ", ".join(named) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
         return f"{len(columns)} of {len(self.varies)} columns constant: {shown}"
 
 
