@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -16,6 +17,8 @@ from collapse_guard.table import Column, Table
 COLUMN = "text"
 """The column of a table that is read."""
 _NUMBER = Real | Decimal | np.bool_
+_INDEX = re.compile(r"__index_level_\d+__")
+"""Columns that pyarrow makes of the index of a pandas table."""
 _MISSING = ("NAType", "NaTType", "NoneType")
 """Types of values that stand for no text; NaN is one too."""
 
@@ -43,7 +46,7 @@ def texts_of(name: str, given: Any) -> Any:
             f"`{name}` must be a sequence of texts, but got a {type(given).__name__}, whose items are its keys: "
             f"give one of its values, such as `{name}[{next(iter(given), COLUMN)!r}]`"
         )
-    names = column_names(given)
+    names = _column_names(given)
     column = given if names is None else given[checked_column(name, names)]
     values = _listed(column)
     return values if not isinstance(values, list | tuple) else _filled(values)
@@ -62,7 +65,7 @@ def samples_of(name: str, given: Any) -> Any:
         >>> dict(samples_of("samples", pandas.DataFrame({"age": [41, 29], "city": ["Oslo", None]})).columns)
         {'age': array([41., 29.]), 'city': ('Oslo', '')}
     """
-    names = column_names(given)
+    names = _column_names(given)
     is_text = names is None or COLUMN in names or isinstance(given, Mapping)
     return texts_of(name, given) if is_text else rows_of(name, given)
 
@@ -80,16 +83,18 @@ def rows_of(name: str, given: Any) -> Any:
     Raises:
         InputError: Two columns have one name, or one holds neither numbers nor texts.
     """
-    names = column_names(given)
-    if names is None or isinstance(given, Table):
+    keys = None if isinstance(given, Table) else _keys(given)
+    if keys is None:
         return given
-    keys = list(getattr(given, "column_names", None) or given.columns)
-    if all(isinstance(key, int | np.integer) for key in keys) and hasattr(given, "to_numpy"):
+    if keys and all(isinstance(key, int | np.integer) for key in keys) and hasattr(given, "to_numpy"):
         return given.to_numpy()
-    twice = [one for one, n in Counter(names).items() if n > 1]
-    if twice:
-        raise InputError(f"`{name}` must have columns of different names, but two are {twice[0]!r:.80}: rename one")
-    return Table({column: _values(name, column, given[key]) for column, key in zip(names, keys, strict=True)})
+    columns = [(str(key), key) for key in keys if not _INDEX.fullmatch(str(key))]
+    if not columns:
+        raise InputError(f"`{name}` must have columns, but got a table without any: give one with its values")
+    column, n = Counter(column for column, _ in columns).most_common(1)[0]
+    if n > 1:
+        raise InputError(f"`{name}` must have columns of different names, but {n} are {column!r:.80}: rename them")
+    return Table({column: _values(name, column, given[key]) for column, key in columns})
 
 
 def column_of(name: str, given: Any, table: Any) -> Any:
@@ -111,7 +116,7 @@ def column_of(name: str, given: Any, table: Any) -> Any:
     """
     if not isinstance(given, str):
         return _listed(given)
-    names = column_names(table)
+    names = _column_names(table)
     if names is None:
         raise InputError(
             f"`{name}` must be a value for each document, but got the name {given!r:.80}, and the documents are no "
@@ -124,12 +129,18 @@ def column_of(name: str, given: Any, table: Any) -> Any:
     return _listed(table[given])
 
 
-def column_names(given: Any) -> list[str] | None:
+def _column_names(given: Any) -> list[str] | None:
     """The names of the columns of a table; None for anything else."""
-    names = getattr(given, "column_names", None)
-    if names is None:
-        names = getattr(given, "columns", None)
-    return None if names is None else list(map(str, names))
+    keys = _keys(given)
+    return None if keys is None else list(map(str, keys))
+
+
+def _keys(given: Any) -> list[Any] | None:
+    """What the columns of a table go by; None for anything else."""
+    keys = getattr(given, "column_names", None)
+    if keys is None:
+        keys = getattr(given, "columns", None)
+    return None if keys is None else list(keys)
 
 
 def checked_column(name: str, names: Sequence[str]) -> str:

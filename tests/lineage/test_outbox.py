@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,6 +82,17 @@ def test_token_ids_come_back_as_they_were(directory, samples):
     back = round_trip(directory, Evidence(samples=samples)).samples
     assert [row.tolist() for row in back] == samples
     assert {row.dtype for row in back} == {np.dtype(np.int64)}
+
+
+def test_a_table_comes_back_with_its_columns(directory):
+    given = pd.DataFrame({"city": ["Oslo", None, ""], "age": [0.1, float("nan"), -0.0], "": [1, 2, 3]})
+    evidence = Evidence(samples=given)
+    back = round_trip(directory, evidence).samples
+    assert list(back.columns) == ["city", "age", ""]
+    assert back.columns["city"] == ("Oslo", "", "")
+    assert identical(back.columns["age"], given["age"])
+    changed = [given.rename(columns={"age": "years"}), given[["age", "city", ""]], given.assign(city="Oslo")]
+    assert len({evidence.digest(), *(Evidence(samples=other).digest() for other in changed)}) == 4
 
 
 @settings(max_examples=40)

@@ -12,6 +12,7 @@ from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.measurement.samples import TextSamples, text_samples, tokenized
 from collapse_guard.records import Intake
 from collapse_guard.wildtype import WildType
+from collapse_guard.wildtype.contents import of_vectors
 
 _CUT_SHARE = 0.02
 """Share of texts of exactly the greatest length from which on that length looks like a limit: lengths that nobody
@@ -90,7 +91,9 @@ def _parts(wild_type: WildType, evidence: Evidence) -> Iterator[Intake]:
 
 def _of_samples(wild_type: WildType, evidence: Evidence, source: str) -> Intake:
     if wild_type.kind == "vectors":
-        return _of_vectors("samples", tokenized(wild_type, evidence).samples, source)
+        counted = _of_vectors("samples", tokenized(wild_type, evidence).samples, source)
+        named = of_vectors(wild_type.contents).columns
+        return counted if named is None else counted.model_copy(update={"median": len(named.columns)})
     assert evidence.samples is not None  # noqa: S101
     samples: TextSamples = text_samples(wild_type, evidence.samples)
     parts: dict[str, Any] = {"part": "samples", "unit": "texts", "source": source}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from itertools import chain
 from typing import Annotated, Any, Self
@@ -75,7 +76,8 @@ class Columns(Record):
     def encode(self, table: Table) -> FloatArray:
         """Rows of a table as numbers: n d. Columns go by their names; those that the real table lacks are left out.
 
-        A missing number is NaN, and a text that real data lack is none of the kinds, which is told.
+        A missing number is NaN. A text that real data lack is told, and is as far from each kind as two kinds are from
+        each other.
 
         Raises:
             InputError: The table lacks a column.
@@ -134,11 +136,13 @@ def _encoded(column: NamedColumn, given: Column) -> FloatArray:
     if unknown:
         warnings.warn(
             f"`{column.name:.80}` has a text that real data lack in {len(unknown):,} of {len(texts):,} samples, such "
-            f"as {unknown[0]!r:.80}: they count as none of the kinds",
+            f"as {unknown[0]!r:.80}: it counts as one more kind",
             CollapseGuardWarning,
             stacklevel=2,
         )
-    encoded: FloatArray = (found[:, None] == np.arange(len(column.values))).astype(np.float64)
+    k = len(column.values)
+    encoded: FloatArray = (found[:, None] == np.arange(k)).astype(np.float64)
+    encoded[found < 0] = (1.0 - math.sqrt(1.0 + k)) / k  # the point at the same distance from k unit vectors
     return encoded
 
 
