@@ -1,12 +1,13 @@
 """Weigh samples whose worth is known: which verdicts see what is wrong with them, and how sure that is.
 
     python benchmarks/worth.py rows [--repeats 5] [--pairs 40] [--markdown docs/vectors.md]
+    python benchmarks/worth.py images [--repeats 3] [--pairs 20] [--markdown docs/vectors.md]
     python benchmarks/worth.py texts [--sets 18] [--markdown docs/reverse-perplexity.md]
     python benchmarks/worth.py slices [--markdown docs/slices.md]
 
-`rows` has sixteen kinds of samples of three worlds, and pairs of real rows: three minutes on one core. `texts` has
-eight kinds of samples of speeches, and sets of fresh passages: one minute. `slices` shortens passages of speeches:
-a quarter of a minute.
+`rows` has sixteen kinds of samples of three worlds, and pairs of real rows: three minutes on one core. `images` has
+eleven kinds of images of 12,288 numbers: five minutes, and 2 GB of memory. `texts` has eight kinds of samples of
+speeches, and sets of fresh passages: one minute. `slices` shortens passages of speeches: a quarter of a minute.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from detecting.table import Sheet, tell
-from weighing import rows, slices, speeches, texts, worlds
+from weighing import images, rows, slices, speeches, texts, worlds
 from weighing.faults import FAULTS
 
 Item = TypeVar("Item")
@@ -54,6 +55,16 @@ def _rows(arguments: argparse.Namespace) -> dict[str, Sheet]:
     chosen = worlds.healthy(arguments.pairs)
     found = [(data, rows.pairs(data, arguments.seed)) for data in _watched(chosen, "real rows", len(chosen))]
     return {"faults of rows": rows.sheet_of_faults(seen, FAULTS), "real rows": rows.sheet_of_pairs(found)}
+
+
+def _images(arguments: argparse.Namespace) -> dict[str, Sheet]:
+    how = {"repeats": arguments.repeats, "healthy": arguments.pairs, "seed": arguments.seed}
+    how |= {"real": arguments.real, "samples": arguments.samples}
+    seen = []
+    for name, apart in (("kinds far apart", images.FAR), ("kinds near", images.NEAR)):
+        of_faults = images.seen(images.Images(apart=apart, side=arguments.side), **how)
+        seen.append((name, list(_watched(of_faults, name, len(images.FAULTS)))))
+    return {"faults of images": rows.sheet_of_faults(seen, images.FAULTS)}
 
 
 def _texts(arguments: argparse.Namespace) -> dict[str, Sheet]:
@@ -89,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     of_rows.add_argument("--samples", type=int, default=2_000, metavar="N", help="rows of a generation")
     of_rows.add_argument("--repeats", type=int, default=5, metavar="N", help="pairs of each kind of samples")
     of_rows.add_argument("--pairs", type=int, default=40, metavar="N", help="pairs of real rows of each line")
+    of_images = commands.add_parser("images", help="kinds of samples that are images of many pixels")
+    of_images.set_defaults(run=_images)
+    of_images.add_argument("--real", type=int, default=2_000, metavar="N", help="images of the wild type")
+    of_images.add_argument("--samples", type=int, default=1_000, metavar="N", help="images of a generation")
+    of_images.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of each kind of samples")
+    of_images.add_argument("--pairs", type=int, default=20, metavar="N", help="pairs of real images")
+    of_images.add_argument("--side", type=int, default=64, metavar="N", help="pixels in a row and in a column")
     default = speeches.Sizes()
     of_texts = commands.add_parser("texts", help="kinds of samples that are texts, and sets of fresh passages")
     of_texts.set_defaults(run=_texts)

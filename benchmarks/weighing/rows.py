@@ -114,13 +114,15 @@ def sheet_of_faults(found: Sequence[tuple[str, Sequence[Sequence[Pair]]]], fault
     """A line for each kind of samples.
 
     Args:
-        found: Name of each world, and what was said there of the samples of each fault.
+        found: Name of each world, and what was said there of the samples of each fault, real ones first.
         faults: The kinds of samples.
     """
-    repeats = len(found[0][1][0])
+    real, repeats = len(found[0][1][0]), len(found[0][1][-1])
+    more = "" if real == repeats else f" ({real} of real ones)"
     title = (
         f"Verdict and change of `{WORTH}`, {repeats} {'pair' if repeats == 1 else 'pairs'} of a founder and a "
-        "generation in each cell. Of several verdicts the number of pairs stands behind each; the change is the median"
+        f"generation in each cell{more}. Of several verdicts the number of pairs stands behind each; the change is the "
+        "median"
     )
     headings = ("samples", *(f"{name}: {what}" for name, _ in found for what in ("before", "after", "change")))
     rows = [(fault.name, *(cell for _, of in found for cell in _cells(of[i]))) for i, fault in enumerate(faults)]

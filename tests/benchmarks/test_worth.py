@@ -16,8 +16,9 @@ from collapse_guard.records import Interval, Severity
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 worth = importlib.import_module("worth")
-faults, rows, slices, speeches, texts, worlds = (
-    importlib.import_module(f"weighing.{name}") for name in ("faults", "rows", "slices", "speeches", "texts", "worlds")
+faults, images, rows, slices, speeches, texts, worlds = (
+    importlib.import_module(f"weighing.{name}")
+    for name in ("faults", "images", "rows", "slices", "speeches", "texts", "worlds")
 )
 OF = {fault.name: fault for fault in faults.FAULTS}
 SIZES = speeches.Sizes(real=820, learnt=500, samples=300)
@@ -123,6 +124,37 @@ class TestRows:
         line = rows.sheet_of_pairs([(worlds.Healthy("mine", 1_000, 400, 4, None), some)]).rows[0]
         assert line[:4] == ("mine", "1,000", "400", some[0].parts)
         assert line[4:7] == (f"{2 + sum(pair.is_called_worse for pair in some[2:])} of 4", "2", "0")
+
+
+class TestImages:
+    world = images.Images(side=8)
+
+    def drawn(self, name, n=400):
+        (fault,) = (one for one in images.FAULTS if one.name == name)
+        return fault.samples(self.world, n, np.random.default_rng(0))
+
+    @pytest.mark.parametrize("fault", images.FAULTS, ids=lambda fault: fault.name)
+    def test_each_gives_as_many_images_as_are_asked_for(self, fault):
+        assert fault.samples(self.world, 20, np.random.default_rng(1)).shape == (20, 3 * 8 * 8)
+
+    def test_each_loses_what_its_name_says(self):
+        real = self.drawn(images.REAL)
+        spread = {name: self.drawn(name).var(axis=0).sum() / real.var(axis=0).sum() for name, _ in images.FAULTS}
+        assert spread["a tenth of the spread lost"] == pytest.approx(0.81)
+        assert spread["a third of the spread lost"] == pytest.approx(4.0 / 9.0)
+        assert spread["the main direction lost"] > spread["the first three directions lost"]
+        assert spread["no pixel noise"] < 1.0 < spread["twice the pixel noise"]
+        assert np.linalg.matrix_rank(np.cov(self.drawn("no pixel noise").T)) <= images.KINDS + images.DIRECTIONS
+
+    @pytest.mark.slow
+    def test_real_images_are_healthy_and_narrow_ones_are_not(self):
+        chosen = [fault for fault in images.FAULTS if fault.name in (images.REAL, "a third of the spread lost")]
+        sizes = {"real": 160, "samples": 120, "repeats": 1, "healthy": 2}
+        real, narrow = images.seen(self.world, seed=0, faults=chosen, **sizes)
+        assert [str(pair.after) for pair in real] == ["HEALTHY"] * 2
+        assert [str(pair.after) for pair in narrow] == ["COLLAPSED"]
+        title = rows.sheet_of_faults([("mine", [real, narrow])], chosen).title
+        assert "1 pair of a founder and a generation in each cell (2 of real ones)" in title
 
 
 @pytest.fixture(scope="module")
