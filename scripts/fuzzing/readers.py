@@ -114,7 +114,9 @@ def _wild_type(folder: Path) -> Path:
 
 
 def _vectors(folder: Path) -> Path:
-    return WildType.fit_arrays(np.random.default_rng(0).normal(size=(80, 3))).save(folder / "vectors")
+    rng = np.random.default_rng(0)
+    table = pa.table({"age": rng.normal(size=80), "height": rng.normal(size=80), "city": ["Oslo", "Bern"] * 40})
+    return WildType.fit_arrays(table).save(folder / "vectors")
 
 
 _MADE = {"values": np.arange(40.0), "names": np.arange(20, dtype=np.uint8)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from collapse_guard import Evidence, Severity, WildType, assess
+from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.records import Assessment
 
 
@@ -50,6 +52,14 @@ COLLAPSES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 def test_what_is_lost_in_any_column_is_found(wild_type: WildType, founder: Assessment, lost: str) -> None:
     later = assess(wild_type, Evidence(samples=COLLAPSES[lost](people(1000, 2))), history=[founder])
     assert later.verdict.severity is Severity.COLLAPSED
+
+
+def test_what_was_lost_is_shown_as_a_row_of_the_table(wild_type: WildType) -> None:
+    samples = people(1000, 2)
+    lost = what_was_lost(wild_type, samples[samples["city"] != "Bern"])
+    assert {item.kind for item in lost} >= {"cluster"}
+    shown = [re.fullmatch(r"row \d+: city=(\w+), age=[\d.]+, children=\d+, visits=\d+", item.what) for item in lost]
+    assert {row and row[1] for row in shown} == {"Bern"}
 
 
 def test_real_people_are_healthy_in_any_order_of_their_columns(wild_type: WildType, founder: Assessment) -> None:

@@ -21,6 +21,7 @@ from collapse_guard.measurement.samples import row_samples, sample_texts, vector
 from collapse_guard.records import LostItem
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
+from collapse_guard.wildtype.contents import of_vectors
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE
 
 Kind = Literal["word", "2-gram", "3-gram", "cluster", "document"]
@@ -268,8 +269,17 @@ def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _rows(wild_type: WildType) -> _Points:
-    vectors = wild_type.measured(wild_type.evaluation_vectors[:LARGEST_REFERENCE])
-    return _Points(vectors=vectors, names=tuple(f"row {i}" for i in range(len(vectors))))
+    rows, columns = wild_type.evaluation_vectors[:LARGEST_REFERENCE], of_vectors(wild_type.contents).columns
+    names = [f"row {i}" for i in range(len(rows))]
+    if columns is not None:
+        table = columns.decode(rows)
+        written = (", ".join(map(_cell, table, row)) for row in zip(*table.values(), strict=True))
+        names = [_shortened(f"{name}: {row}") for name, row in zip(names, written, strict=True)]
+    return _Points(vectors=wild_type.measured(rows), names=tuple(names))
+
+
+def _cell(column: str, value: Any) -> str:
+    return f"{column}={value if isinstance(value, str) else format(value, 'g')}"
 
 
 def _openings(wild_type: WildType, length: int | None) -> _Points:
