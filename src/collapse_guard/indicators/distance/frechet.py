@@ -101,7 +101,7 @@ def frechet_to_rows(generated: Vectors, reference: Vectors) -> float:
     Source: Heusel et al. (2017), GANs trained by a two time-scale update rule, NeurIPS, eq. (6).
 
     Example:
-        >>> frechet_to_rows([[0.0], [2.0], [4.0]], [[-1.0], [0.0], [1.0]])
+        >>> round(frechet_to_rows([[0.0], [2.0], [4.0]], [[-1.0], [0.0], [1.0]]), 9)
         5.0
     """
     real = rows(reference, name="reference")
