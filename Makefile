@@ -93,6 +93,7 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/forecast.py prescribe --model gru --markdown docs/forecast.md
 	$(BIN)/python benchmarks/reinjection.py --out $(DETECTOR)/re-injection --jobs 2 --markdown docs/re-injection-strategies.md
 	$(BIN)/python benchmarks/worth.py rows --markdown docs/vectors.md
+	$(BIN)/python benchmarks/worth.py images --markdown docs/vectors.md
 	$(BIN)/python benchmarks/worth.py texts --markdown docs/reverse-perplexity.md
 	$(BIN)/python benchmarks/worth.py slices --markdown docs/slices.md
 

@@ -44,7 +44,6 @@ COLLAPSES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "the second city lost": lambda x: x[x["city"] != "Bern"],
     "two children each": lambda x: x.assign(children=2),
     "ages of a third of the spread": lambda x: x.assign(age=(x["age"] - x["age"].mean()) / 3.0 + x["age"].mean()),
-    "ages in months": lambda x: x.assign(age=12.0 * x["age"]),
 }
 
 
