@@ -6,7 +6,7 @@
     python benchmarks/worth.py slices [--markdown docs/slices.md]
 
 `rows` has sixteen kinds of samples of three worlds, and pairs of real rows: three minutes on one core. `images` has
-eleven kinds of images of 12,288 numbers: five minutes, and 2 GB of memory. `texts` has eight kinds of samples of
+eleven kinds of images of 12,288 numbers: six minutes, and 2 GB of memory. `texts` has eight kinds of samples of
 speeches, and sets of fresh passages: one minute. `slices` shortens passages of speeches: a quarter of a minute.
 """
 
