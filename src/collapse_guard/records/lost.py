@@ -13,8 +13,8 @@ class LostItem(Record):
     kind: Literal["word", "2-gram", "3-gram", "cluster", "document"]
     """What is lost: a word, words in a row, a cluster of the wild type, or the surroundings of one real document."""
     what: str
-    """The words; for a cluster its most typical real document, shortened; for vectors "row 17" of those for evaluation.
-    Text from outside: escape it before it is shown."""
+    """The words; for a cluster its most typical real document, shortened; for vectors "row 17" of those for evaluation,
+    with its values where it is of a table. Text from outside: escape it before it is shown."""
     real_count: int
     """Occurrences in the wild type; for a cluster or a document, how many real documents lie there."""
     expected: float
