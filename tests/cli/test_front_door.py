@@ -1,6 +1,7 @@
 """What comes in wrong is red in a CI log, and says why: a lineage for each kind of fault, on the command line."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,14 +47,20 @@ class Pipeline:
         return self.run("assess", samples, *where, *options)
 
 
-@pytest.fixture
-def pipeline(tmp_path, world, run, monkeypatch):
-    monkeypatch.setenv("CI", "true")
-    made = Pipeline(home=tmp_path, wild_type=world.wild_type, run=run)
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory, world, run):
+    made = Pipeline(home=tmp_path_factory.mktemp("founded"), wild_type=world.wild_type, run=run)
     founder = made.samples("founder", sentences(N, seed=11))
     outcome = made.assess(founder, "--losses", made.losses("founder"), "--founder")
     assert outcome.code == 0, outcome.out
     return made
+
+
+@pytest.fixture
+def pipeline(founded, tmp_path, monkeypatch):
+    """A copy of the store is a store of its own."""
+    monkeypatch.setenv("CI", "true")
+    return replace(founded, home=shutil.copytree(founded.home, tmp_path, dirs_exist_ok=True))
 
 
 def healthy():
