@@ -12,6 +12,7 @@ from databases import PostgreSQL, postgresql_programs, running_postgresql
 from waiting import PATIENCE
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # eight processes that wait for jobs of nobody
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("COLLAPSE_GUARD_STORE_TIMEOUT", str(PATIENCE))  # a busy machine is no store that does not answer
 os.environ.pop("CI", None)  # a test that is about CI says so: an unknown lineage is an error there

@@ -90,8 +90,9 @@ def client(uri: str) -> MlflowClient:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+def server(tmp_path: Path, empty_database: Path) -> Iterator[str]:
     """Address of a tracking server that keeps the artifacts itself."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     with running_server(tmp_path) as address:
         yield address
 
