@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from collapse_guard.demo.run import Sizes as DemoSizes
+from fewer_speeches import fewer_passages
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
@@ -213,8 +214,9 @@ class TestPrescribe:
 
 class TestNeural:
     @pytest.mark.slow
-    def test_a_planned_lineage_has_the_mixtures_that_were_planned(self, folder, tmp_path):
-        small = DemoSizes(training_passages=700, epochs=1, width=16)
+    def test_a_planned_lineage_has_the_mixtures_that_were_planned(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr(neural, "passages", fewer_passages)
+        small = DemoSizes(training_passages=400, epochs=1, width=16)
         history = neural.grow(neural.bench_in(tmp_path, small), "planned", [0.4])
         assert [past.generation.mixture.real for past in history] == [1.0, 0.4]
         assert history[-1].outlook.prescription is not None

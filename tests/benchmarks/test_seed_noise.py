@@ -8,6 +8,7 @@ import pytest
 from collapse_guard.decision.calibration import calibrate
 from collapse_guard.demo.run import Sizes
 from collapse_guard.store import open_store
+from fewer_speeches import fewer_passages
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -16,7 +17,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 def test_founders_of_other_seeds_are_lineages_of_their_own_and_can_be_calibrated(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     seed_noise = importlib.import_module("seed_noise")
-    small = Sizes(training_passages=700, epochs=1, width=16)
+    monkeypatch.setattr(seed_noise, "passages", fewer_passages)
+    small = Sizes(training_passages=400, epochs=1, width=16)
     uri, names = seed_noise.train(3, tmp_path, small)
     founders = [open_store(uri).history(name)[0] for name in names]
     assert len({founder.readings["perplexity"].value for founder in founders}) == 3

@@ -1,22 +1,26 @@
 """The demo at a tenth of its size: real speeches, real training, a real store. `make demo` is the whole of it."""
 
 import io
+from unittest import mock
 
 import pytest
 import torch
 from rich.console import Console
 
 from collapse_guard.demo.run import Sizes, run_demo
+from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.records import Mixture
 from collapse_guard.store import open_store
+from fewer_speeches import fewer_passages
 
-SMALL = Sizes(training_passages=700, epochs=1, width=32)
+SMALL = Sizes(training_passages=400, epochs=1, width=32)
 
 
 def run(out, *, generations=3):
     screen = io.StringIO()
     console = Console(file=screen, width=100, no_color=True)
-    run_demo(out=out, generations=generations, sizes=SMALL, console=console)
+    with mock.patch("collapse_guard.demo.run.passages", fewer_passages):
+        run_demo(out=out, generations=generations, sizes=SMALL, console=console)
     return screen.getvalue()
 
 
@@ -57,7 +61,8 @@ def test_both_lineages_start_from_the_same_founder_and_only_the_guarded_one_gets
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo):
+def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo, monkeypatch):
+    monkeypatch.setattr(enrolment, "attachments", lambda lineage, history: {})
     torch.set_num_threads(2)
     screen = run(demo[0], generations=2)
     assert torch.get_num_threads() == 2
