@@ -19,14 +19,21 @@ from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "TOKENIZERS_PARALLELISM": "false"}
 
+# All that a command imports, late or not: once, before processes are copied from this one, which computes nothing.
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import sklearn.cluster
+import sklearn.feature_extraction.text
+import sklearn.linear_model  # noqa: F401
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-# Imported once, before processes are copied from this one, which computes nothing.
 import collapse_guard.cli.commands.assess
+import collapse_guard.cli.submission
 import collapse_guard.lineage.enrol
+import collapse_guard.report.curves
 import collapse_guard.store.mlflow.store  # noqa: F401
+from collapse_guard.indicators.base import all_indicators
 from killing.trial import WAYS, Outcome, complete, judge, moments
 from killing.world import World
 from killing.writing import write_at_once
@@ -36,6 +43,7 @@ WIDTH = 120
 
 def main() -> int:
     arguments = _arguments()
+    all_indicators()
     faults: list[str] = []
     table = Table("assess", "moments", "kills", "generation stored by then", "lost, twice or unreadable")
     with tempfile.TemporaryDirectory(prefix="killed-") as folder:
