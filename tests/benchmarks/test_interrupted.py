@@ -54,7 +54,7 @@ def test_killed_runs_see_what_an_uninterrupted_one_sees(tmp_path):
 
 
 def test_a_data_module_that_does_not_keep_its_state_is_found_to_differ(tmp_path):
-    status, rows, told = run("--trials", "4", "--seed", "3", "--forgetful", folder=tmp_path)
+    status, rows, told = run("--trials", "2", "--seed", "3", "--forgetful", folder=tmp_path)
     assert status == 1
     assert int(rows[-1][-1]) >= 1
     assert all("was to come" in line for line in told)
