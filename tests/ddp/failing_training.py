@@ -23,8 +23,11 @@ from torch import distributed
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.lightning import CollapseGuard
+from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
+
+enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
 
 WILD_TYPE = WildType.fit([f"document {i} of {i * 7 % 60} words" for i in range(200)], vocabulary_size=300)
 SOON, PATIENCE = timedelta(seconds=5), timedelta(minutes=10)

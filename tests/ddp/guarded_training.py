@@ -15,11 +15,14 @@ from torch import nn
 from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.lightning import CollapseGuard, ReinjectionDataModule
+from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.probes import CausalLMProbe
 from collapse_guard.probes.sharding import mixed_seed
 from collapse_guard.records import Mixture
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
+
+enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
 
 warnings.simplefilter("error")
 for usual in (
