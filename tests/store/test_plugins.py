@@ -22,28 +22,33 @@ def open(store_uri, artifact_uri=None):
     return SqlAlchemyStore(store_uri.replace("plugged:", "sqlite:///"), artifact_uri or "./artifacts")
 """
 APPEND = """
+import os
+
 from collapse_guard.store import open_store
 from collapse_guard.testing import example_assessment
 
-store = open_store()
-for index in range(2):
-    store.append(example_assessment(index=index))
-print(store.address, store.lineages(), len(open_store(store.address).history("newsbot")))
+for registry in ("", "databricks-uc"):
+    os.environ["MLFLOW_REGISTRY_URI"] = registry
+    os.environ["MLFLOW_TRACKING_URI"] = f"plugged:{registry}.db"
+    store = open_store()
+    for index in range(2):
+        store.append(example_assessment(index=index))
+    print(store.address, store.lineages(), len(open_store(store.address).history("newsbot")))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("registry", ["", "databricks-uc"])
-def test_what_a_plugin_opens_is_a_store_whatever_the_registry(empty_database, tmp_path, registry):
+def test_what_a_plugin_opens_is_a_store_whatever_the_registry(empty_database, tmp_path):
     """In a process of its own, in which the package of the plugin is installed."""
     (tmp_path / "mlflow_plugged.py").write_text(PLUGIN)
     info = tmp_path / "mlflow_plugged-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mlflow-plugged\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[mlflow.tracking_store]\nplugged = mlflow_plugged:open\n")
-    uri = f"plugged:{shutil.copy(empty_database, tmp_path / 'plugged.db')}"
+    for registry in ("", "databricks-uc"):
+        shutil.copy(empty_database, tmp_path / f"{registry}.db")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": uri, "MLFLOW_REGISTRY_URI": registry}
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", APPEND],
         cwd=tmp_path,
@@ -54,7 +59,8 @@ def test_what_a_plugin_opens_is_a_store_whatever_the_registry(empty_database, tm
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"{uri} ['newsbot'] 2"
+    said = [f"plugged:{registry}.db ['newsbot'] 2" for registry in ("", "databricks-uc")]
+    assert done.stdout.splitlines()[-2:] == said
 
 
 def test_databricks_is_asked_for_an_experiment_with_a_path_of_its_workspace(monkeypatch, uri, make):
