@@ -2,6 +2,7 @@
 them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -53,27 +54,19 @@ def losses_of(wild_type, seed):
     )
 
 
-def by_command(wild_type, generations, folder):
+def by_command(evidence, index, folder):
+    """One generation on the command line; the store and the wild type are in the folder."""
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    wild_type.save(folder / "wild-type")
-    for index, evidence in enumerate(generations):
-        rows = "".join(json.dumps({"text": text}) + "\n" for text in evidence.samples)
-        (folder / f"{index}.jsonl").write_text(rows, encoding="utf-8")
-        losses = zip(evidence.losses.documents, evidence.losses.nll, evidence.losses.n_tokens, strict=True)
-        lines = ["document,nll,n_tokens", *(f"{name},{float(nll)!r},{n}" for name, nll, n in losses)]
-        (folder / "losses.csv").write_text("\n".join(lines), encoding="utf-8")
-        command = ["assess", f"{folder / str(index)}.jsonl", "--losses", f"{folder / 'losses.csv'}", "--lineage", "bot"]
-        where = ["--wild-type", f"{folder / 'wild-type'}", "--store", uri, "--generation", str(index)]
-        result = CliRunner().invoke(app, [*command, *where])
-        assert result.exit_code in (0, 1), result.output
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in evidence.samples)
+    (folder / f"{index}.jsonl").write_text(rows, encoding="utf-8")
+    losses = zip(evidence.losses.documents, evidence.losses.nll, evidence.losses.n_tokens, strict=True)
+    lines = ["document,nll,n_tokens", *(f"{name},{float(nll)!r},{n}" for name, nll, n in losses)]
+    (folder / "losses.csv").write_text("\n".join(lines), encoding="utf-8")
+    command = ["assess", f"{folder / str(index)}.jsonl", "--losses", f"{folder / 'losses.csv'}", "--lineage", "bot"]
+    where = ["--wild-type", f"{folder / 'wild-type'}", "--store", uri, "--generation", str(index)]
+    result = CliRunner().invoke(app, [*command, *where])
+    assert result.exit_code in (0, 1), result.output
     return open_store(uri).history("bot")[-1]
-
-
-def in_python(wild_type, generations):
-    history = []
-    for evidence in generations:
-        history.append(assess(wild_type, evidence, history=history))
-    return history[-1]
 
 
 def by_callback(wild_type, generations, fit):
@@ -84,16 +77,36 @@ def by_callback(wild_type, generations, fit):
     return store.history("bot")[-1]
 
 
+@pytest.fixture(scope="module")
+def founder(wild_type):
+    return Evidence(samples=language(N, seed=1), losses=losses_of(wild_type, 0))
+
+
+@pytest.fixture(scope="module")
+def founded(wild_type, founder, tmp_path_factory):
+    """A folder in which the command line has founded the lineage."""
+    folder = tmp_path_factory.mktemp("founded")
+    wild_type.save(folder / "wild-type")
+    by_command(founder, 0, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def history(wild_type, founder):
+    """The founder as Python assesses it."""
+    return [assess(wild_type, founder)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_three_ways_one_verdict(wild_type, fit, tmp_path, case):
+def test_three_ways_one_verdict(wild_type, founder, founded, history, fit, tmp_path, case):
     change, severity, indicator = CASES[case]
-    samples = language(N, seed=1), change(language(N, seed=2))
-    generations = [Evidence(samples=texts, losses=losses_of(wild_type, seed)) for seed, texts in enumerate(samples)]
+    samples = change(language(N, seed=2))
+    evidence = Evidence(samples=samples, losses=losses_of(wild_type, 1))
     found = [
-        by_command(wild_type, generations, tmp_path),
-        in_python(wild_type, generations),
-        by_callback(wild_type, generations, fit),
+        by_command(evidence, 1, shutil.copytree(founded, tmp_path / "copy")),
+        assess(wild_type, evidence, history=history),
+        by_callback(wild_type, [founder, evidence], fit),
     ]
     for assessment in found:
         assert assessment.verdict.severity is severity, assessment.verdict
@@ -101,4 +114,4 @@ def test_three_ways_one_verdict(wild_type, fit, tmp_path, case):
         assert not indicator or (Severity.COLLAPSED, indicator) in reasons
         assert assessment.to_dict()["readings"] == found[0].to_dict()["readings"]
         assert assessment.verdict.reasons == found[0].verdict.reasons
-        assert assessment.intake[0].rows == len(samples[1])
+        assert assessment.intake[0].rows == len(samples)
