@@ -25,6 +25,7 @@ PUBLIC = [
     "FingerprintMismatchError",
     "Generation",
     "GenerationTakenError",
+    "Guard",
     "Indicator",
     "InputError",
     "LineageError",

@@ -19,8 +19,10 @@ from torch.distributed.fsdp import fully_shard
 from collapse_guard import CausalLMProbe, CollapseGuardError, EmbeddingProbe, Evidence, Guard, Losses, WildType
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.fabric import FabricGuard
+from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.store import MemoryStore
 
+enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
 warnings.filterwarnings("ignore", "(WATCH|UNDECIDED|COLLAPSED) ", CollapseGuardWarning)  # alerts
 torch.set_num_threads(1)
 

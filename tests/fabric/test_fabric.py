@@ -15,6 +15,8 @@ from collapse_guard.fabric import FabricGuard
 from collapse_guard.records import Severity
 from collapse_guard.store import MemoryStore
 
+pytestmark = pytest.mark.usefixtures("page")
+
 
 class Gaussian(nn.Module):
     """Learns the scale of the rows that it is shown, and draws rows of that scale."""

@@ -22,6 +22,9 @@ def wild_type():
     return WildType.fit_arrays(np.random.default_rng(0).normal(size=(900, 4)))
 
 
+pytestmark = pytest.mark.usefixtures("page")
+
+
 class Gaussian(nn.Module):
     """Draws normal rows of its scale."""
 

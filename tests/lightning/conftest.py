@@ -11,7 +11,6 @@ from torch import nn
 
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.lightning import CollapseGuard
-from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
 
@@ -35,9 +34,8 @@ def one_thread():
 
 
 @pytest.fixture(autouse=True)
-def page(monkeypatch):
-    """What stands in for the page of each generation, of which the drawing takes longer than the training does."""
-    monkeypatch.setattr(enrolment, "attachments", lambda lineage, history: {"report.html": f"{lineage} {len(history)}"})
+def without_pages(page):
+    """Pages take longer than these trainings."""
 
 
 @pytest.fixture(scope="session")
