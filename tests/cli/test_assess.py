@@ -188,6 +188,26 @@ def test_losses_in_another_unit_are_undecided_with_the_option_that_reads_them(ru
     assert "'byte' is not one of" in run("assess", *common, nats, "--lineage", "x", "--loss-per", "byte").err
 
 
+def test_training_texts_are_looked_through_for_evaluation_documents(run, world, tmp_path, wild_type):
+    """The founder was trained on all documents; the next generation, on the pool alone, is worse by two thirds."""
+    common = ("--wild-type", world.wild_type, "--store", world.uri)
+    losses = [("--losses", _losses(tmp_path / f"{shift}.csv", wild_type, shift)) for shift in (0.0, 0.5)]
+    pool, held = list(wild_type.pool)[:300], list(wild_type.evaluation)[:60]
+    clean, leaked = tmp_path / "clean.txt", tmp_path / "leaked.txt"
+    clean.write_text("\n".join(pool), encoding="utf-8")
+    leaked.write_text("\n".join([*pool, *held]), encoding="utf-8")
+    for texts, severity, code in ((leaked, "WATCH", 0), (clean, "HEALTHY", 1)):
+        named = ("--lineage", f"trained on {texts.stem}")
+        founder = run("assess", *common, *losses[0], *named, "--founder", "--training-texts", texts)
+        assert f"{severity}: generation 0" in founder.out
+        held_back = "60 of 360 training texts that were looked at hold evaluation documents (60 of 700, such as '"
+        assert (held_back in founder.out) == (texts is leaked)
+        worse = run("assess", *common, *losses[1], *named, "--training-texts", clean)
+        assert worse.code == code
+        assert "300 training texts, 9,000 words, 300 of the pool, none with an evaluation document." in worse.out
+        assert ("so what is worse than its own on these is no sign of collapse" in worse.out) == (texts is leaked)
+
+
 def test_a_founder_that_knows_its_evaluation_documents_is_watched(run, world, tmp_path, wild_type):
     common = ("--wild-type", world.wild_type, "--store", world.uri, "--generation", 0)
     losses = ("--losses", _losses(tmp_path / "losses.csv", wild_type))
@@ -197,7 +217,7 @@ def test_a_founder_that_knows_its_evaluation_documents_is_watched(run, world, tm
         assert outcome.code == 0
         assert f"{severity}: generation 0" in outcome.out
         assert ("too few documents to tell" in outcome.out) == (shift == 0.0)
-        assert ("`WildType.check_training`" in outcome.out) == (severity == "WATCH")
+        assert ("`--training-texts`" in outcome.out) == (severity == "WATCH")
 
 
 def _of_samples(path, n):

@@ -235,3 +235,32 @@ def test_a_slice_column_that_is_not_there_is_named_before_anything_is_written(ru
     assert outcome.code == 2
     assert "must have a column `language` that says what kind a text is of, but has none of that name" in outcome.err
     assert not (tmp_path / "wild").exists()
+
+
+def test_a_split_that_exists_is_kept_and_what_train_has_of_test_is_said(run, tmp_path, texts):
+    train, test = texts[:75], texts[75:]
+    WRITERS["jsonl"](tmp_path / "train.jsonl", [*train, "", test[0], f"{test[1]} once more"])
+    WRITERS["txt"](tmp_path / "a.txt", test[:10])
+    WRITERS["txt"](tmp_path / "b.txt", test[10:])
+    split = ("--evaluation", tmp_path / "a.txt", "--evaluation", tmp_path / "b.txt")
+    outcome = run("profile", tmp_path / "train.jsonl", *split, "--out", tmp_path / "wild-type")
+    assert outcome.code == 0, outcome.err
+    wild_type = WildType.load(tmp_path / "wild-type")
+    assert (set(wild_type.evaluation), set(wild_type.pool)) == (set(test), set(train))
+    assert "2 of `documents` are in `evaluation` too, or resemble a document there" in outcome.err
+    assert "Read train.jsonl: 78 rows, 1 blank, 77 documents, 77 different, median " in outcome.out
+    inside = run("profile", tmp_path / "train.jsonl", *split, "--out", tmp_path / "a.txt")
+    assert inside.code == 2
+
+
+def test_the_kinds_of_both_sides_of_a_split_are_read(run, tmp_path, texts):
+    for name, rows in (("train", texts[:75]), ("test", texts[75:])):
+        lines = (json.dumps({"text": text, "part": text.split()[0][:1]}) + "\n" for text in rows)
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    split = ("--evaluation", tmp_path / "test.jsonl", "--slice", "part")
+    outcome = run("profile", tmp_path / "train.jsonl", *split, "--out", tmp_path / "wild-type")
+    assert outcome.code == 0, outcome.err
+    here, there = WildType.load(tmp_path / "wild-type").contents.labels
+    wild_type = WildType.load(tmp_path / "wild-type")
+    for labels, documents in ((here, wild_type.evaluation), (there, wild_type.pool)):
+        assert list(labels) == [text.split()[0][:1] for text in documents]

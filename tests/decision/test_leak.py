@@ -143,8 +143,9 @@ def test_as_many_as_fresh_documents_hold_by_chance_are_told_and_are_no_leak():
 def test_chance_makes_a_leak_of_fresh_documents_as_rarely_as_it_says():
     rng = np.random.default_rng(3)
     for n in (2, 10, 100, 1000):
-        copies = rng.binomial(n, 0.04, 4000)
-        leaks = sum(is_leaking(check(copies=int(k), pieces=n, texts=n, of_pool=0, evaluation=10**6)) for k in copies)
+        copies, times = np.unique(rng.binomial(n, 0.04, 4000), return_counts=True)
+        found = [is_leaking(check(copies=int(k), pieces=n, texts=n, of_pool=0, evaluation=10**6)) for k in copies]
+        leaks = times[found].sum()
         assert leaks <= 4000 * 0.005 + 3 * math.sqrt(4000 * 0.005)
 
 
@@ -195,7 +196,7 @@ def test_worse_losses_than_those_of_a_leaked_founder_are_no_collapse():
     worst = beside.verdict.reasons[0]
     assert (worst.kind, worst.severity, worst.indicator) == (*LEAKED, "perplexity")
     assert worst.sentence.startswith(
-        "the founder was trained on evaluation documents, so losses that are worse than its own are no sign of "
+        "the founder was trained on evaluation documents, so what is worse than its own on these is no sign of "
         "collapse: perplexity is 137.0 against 39.00 (+251%"
     )
     assert worst.sentence.endswith(f"Train on `wild_type.pool` alone, and {FOUND_ANEW}")

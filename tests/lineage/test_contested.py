@@ -12,9 +12,10 @@ from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.lineage.candidate import find_place
 from collapse_guard.lineage.enrol import enrol, submit
 from collapse_guard.lineage.outbox import PENDING, list_pending, load_pending
-from collapse_guard.records import Decision, Mixture, Severity
+from collapse_guard.records import Decision, Mixture, Severity, TrainingCheck
 from faulty_stores import ContestedStore
 
+CHECK = TrainingCheck(texts=320, words=9_000, evaluation=40, of_pool=290, leaking=9, pieces=30, copies=9, found=("a",))
 DECISION = Decision(step=3, severity=Severity.WATCH, real_before=0.1, real_after=0.4, from_index=64, rule="raised")
 
 
@@ -50,10 +51,12 @@ class TestWhoeverIsFaster:
         store.others += others[:1]
         planned = find_place(store, wild_type, lineage="newsbot", policy=Policy())
         trained = replace(planned, follows_newest=False)
-        enrolled = enrol(store, trained, trained.assess(evidence(1), look=3, decisions=[DECISION]), evidence(1))
+        enrolled = enrol(
+            store, trained, trained.assess(evidence(1), look=3, decisions=[DECISION], training_check=CHECK), evidence(1)
+        )
         own = enrolled.assessment
         assert (own.generation.index, own.generation.parents, own.look) == (2, (0,), 3)
-        assert own.decisions == (DECISION,)
+        assert (own.decisions, own.training_check) == ((DECISION,), CHECK)
 
     def test_the_same_evidence_from_two_processes_is_stored_once(self, wild_type, request_of, candidate, evidence):
         store = ContestedStore()

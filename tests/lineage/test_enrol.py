@@ -23,12 +23,13 @@ from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.lineage.candidate import Candidate, plan
 from collapse_guard.lineage.enrol import Enrolled, enrol, submit
 from collapse_guard.lineage.outbox import PENDING, list_pending, load_pending
-from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, Verdict
+from collapse_guard.records import Assessment, Decision, Generation, Mixture, Severity, TrainingCheck, Verdict
 from collapse_guard.wildtype import WildType
 from faulty_stores import FaultyStore
 
 CREATED = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 DECISION = Decision(step=3, severity=Severity.WATCH, real_before=0.1, real_after=0.4, from_index=64, rule="raised")
+CHECK = TrainingCheck(texts=320, words=9_000, evaluation=40, of_pool=290, leaking=9, pieces=30, copies=9, found=("a",))
 OUTAGES = [
     StoreUnreachableError("the network is down"),
     LineageError("somebody was faster"),
@@ -135,7 +136,7 @@ class TestEnrol:
         self, candidate, wild_type, error, evidence
     ):
         own = candidate(mixture=Mixture.with_real(0.5), items=40)
-        assessment = own.assess(evidence(), look=2, decisions=[DECISION])
+        assessment = own.assess(evidence(), look=2, decisions=[DECISION], training_check=CHECK)
         enrolled = enrol(FaultyStore(error), own, assessment, evidence())
         assert enrolled.assessment == assessment
         assert not enrolled.is_new

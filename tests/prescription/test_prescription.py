@@ -16,6 +16,8 @@ from collapse_guard.records import (
     Interval,
     Outlook,
     Prescription,
+    Reason,
+    ReasonKind,
     Severity,
 )
 
@@ -59,6 +61,15 @@ def test_after_a_collapse_or_a_watch_the_lineage_gets_what_it_needs_and_at_least
     assert asked(severity, 0.1, needs(0.6)) == pytest.approx(0.6)
     assert asked(severity, 0.6, needs(0.6)) == pytest.approx(0.6 + RULE.release)
     assert asked(severity, 0.98, needs(0.6)) == 1.0
+
+
+def test_a_leak_asks_for_no_more_real_data():
+    leak = Reason(kind=ReasonKind.LEAKED, severity=Severity.WATCH, sentence="evaluation documents were trained on")
+    far = Reason(kind=ReasonKind.BEYOND_WATCH, severity=Severity.WATCH, sentence="by hand")
+    for reasons, share in (((leak,), 0.3), ((leak, far), 0.3 + RULE.release)):
+        now = make_assessment("newsbot", 1, real=0.3, reasons=reasons)
+        mixture = prescribe(now, history=(), ahead=None, rule=RULE)
+        assert mixture.real == pytest.approx(share)
 
 
 def test_the_larger_of_two_needs_counts():

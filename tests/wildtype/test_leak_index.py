@@ -19,7 +19,7 @@ from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.leak_index import LeakIndex
 
 Form = Callable[[WildType, list[str]], list[str]]
-UNSEEN = 700
+UNSEEN = 400
 
 
 def runs(text: str) -> set[tuple[str, ...]]:
@@ -30,7 +30,7 @@ def runs(text: str) -> set[tuple[str, ...]]:
 def functions() -> list[str]:
     """The functions of Python's standard library, as they are written."""
     texts = []
-    for path in sorted(Path(ast.__file__).parent.glob("[a-m]*.py")):
+    for path in sorted(Path(ast.__file__).parent.glob("[a-f]*.py")):
         source = path.read_text(encoding="utf-8")
         lines = source.splitlines()
         nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
@@ -38,7 +38,7 @@ def functions() -> list[str]:
     return texts
 
 
-CORPORA: dict[str, Callable[[], list[str]]] = {"speeches": lambda: list(passages(64))[::4], "code": functions}
+CORPORA: dict[str, Callable[[], list[str]]] = {"speeches": lambda: list(passages(64))[::6], "code": functions}
 
 
 @pytest.fixture(scope="module", params=CORPORA)
@@ -47,7 +47,7 @@ def real(request: pytest.FixtureRequest) -> tuple[WildType, list[str]]:
     texts = CORPORA[request.param]()
     order = np.random.default_rng(0).permutation(len(texts))
     unseen = [texts[i] for i in order[:UNSEEN]]
-    return WildType.fit([texts[i] for i in order[UNSEEN:]], max_evaluation_documents=400), unseen
+    return WildType.fit([texts[i] for i in order[UNSEEN:]], max_evaluation_documents=250), unseen
 
 
 def whole(_: WildType, texts: list[str]) -> list[str]:
@@ -198,7 +198,7 @@ def test_of_a_large_pool_a_part_of_the_runs_is_held(real: tuple[WildType, list[s
     index = LeakIndex.of(wild_type.evaluation, wild_type.pool, most_held=len(whole.pool))
     assert index.step > whole.step == 1
     assert len(index.pool) == pytest.approx(len(whole.pool) / index.step, rel=0.05)
-    assert index.check(list(wild_type.evaluation), wild_type.evaluation).leaking > 350
+    assert index.check(list(wild_type.evaluation), wild_type.evaluation).leaking > 240
     clean = index.check(list(wild_type.pool)[:1000], wild_type.evaluation)
     assert clean.copies == 0
     assert clean.of_pool > 0.9 * clean.texts

@@ -125,6 +125,15 @@ class Submission:
             "leak, evaluation documents are no harder than these."
         ),
     ] = None
+    training_texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="TEXTS",
+            help="Texts that the generation was trained on, as whole documents or parts of them, in files as SAMPLES "
+            "are: evaluation documents are looked for in them. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
     loss_unit: Annotated[
         LossUnit | None,
         typer.Option(help="What the losses and entropies in all files are in. Default: nats.", show_default=False),

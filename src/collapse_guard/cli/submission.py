@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from collapse_guard.cli.options import Submission
 from collapse_guard.cli.outputs import ReportFiles
 from collapse_guard.cli.terminal import say_warning
 from collapse_guard.cli.texts import find_texts, read_all
+from collapse_guard.cli.waiting import waiting
 from collapse_guard.corpus.files import TextFiles
 from collapse_guard.corpus.losses import read_losses
 from collapse_guard.corpus.prompted import PromptedFiles
+from collapse_guard.corpus.reading import stream_samples
 from collapse_guard.corpus.scores import read_scores
 from collapse_guard.corpus.streams import shown_name
 from collapse_guard.decision.policy import Policy
@@ -20,7 +23,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses, Samples, Scores
 from collapse_guard.lineage.outbox import PendingRequest
 from collapse_guard.measurement.score_readings import check_tasks
-from collapse_guard.records import LONGEST_REASON, Mixture, Origin, is_lineage_name
+from collapse_guard.records import LONGEST_REASON, Mixture, Origin, TrainingCheck, is_lineage_name
 from collapse_guard.wildtype import WildType
 
 _FILES = ("samples", "losses", "own_losses", "founder_losses", "training_losses", "scores", "prompt_column")
@@ -39,6 +42,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
     policy = Policy() if submission.policy is None else Policy.load(submission.policy)
     wild_type = WildType.load(submission.wild_type)
     evidence, origin = _collected(submission, wild_type, column=column, seed=seed)
+    trained_on = submission.training_texts
     request = PendingRequest(
         lineage=submission.lineage,
         index=_index(submission),
@@ -51,6 +55,7 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
         policy=policy.model_dump(mode="json"),
         seed=seed,
         origin=origin,
+        training_check=_training_check(wild_type, find_texts(trained_on), column) if trained_on else None,
         created=datetime.now(UTC),
     )
     return wild_type, request, evidence
@@ -58,10 +63,10 @@ def read_submission(submission: Submission, *, column: str, seed: int) -> tuple[
 
 def files_of(submission: Submission) -> list[Path]:
     """Every file and directory that is read; raises InputError where samples cannot be found."""
-    samples = TextFiles.of(submission.samples).paths if submission.samples else ()
+    texts = (TextFiles.of(given).paths for given in (submission.samples, submission.training_texts) if given)
     names = ("losses", "own_losses", "founder_losses", "training_losses", "policy", "wild_type", "checkpoint")
     single = (getattr(submission, name) for name in names)
-    return [*samples, *filter(None, single), *_score_files(submission.scores).values()]
+    return [*chain.from_iterable(texts), *filter(None, single), *_score_files(submission.scores).values()]
 
 
 def _index(submission: Submission) -> int | None:
@@ -147,6 +152,12 @@ def _samples(submission: Submission, files: TextFiles, column: str, sources: dic
             "they count as answers to one empty prompt"
         )
     return {"samples": samples, **beside}
+
+
+def _training_check(wild_type: WildType, files: TextFiles, column: str) -> TrainingCheck:
+    """What training texts hold of evaluation documents."""
+    with waiting() as wait:
+        return wild_type.leaks_in(wait.read(stream_samples(files, column=column), files))
 
 
 def _check_unit(submission: Submission, losses: dict[str, Any]) -> None:

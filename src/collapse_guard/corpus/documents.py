@@ -150,9 +150,14 @@ class Documents(Sequence[str]):
         return f"Documents({len(self)} documents, {self._texts.nbytes:,} bytes)"
 
 
-def check_texts(texts: Iterable[str]) -> Iterator[str]:
-    """The texts, one after the other; raises CorpusError at one that is no str or has no UTF-8 form."""
-    required = "`documents` must be an iterable of str"
+def check_texts(texts: Iterable[str], name: str = "documents") -> Iterator[str]:
+    """The texts, one after the other; raises CorpusError at one that is no str or has no UTF-8 form.
+
+    Args:
+        texts: Any number of texts.
+        name: Name of the argument, for messages.
+    """
+    required = f"`{name}` must be an iterable of str"
     if isinstance(texts, str):
         raise CorpusError(f"{required}, but got one str: wrap it in a list, or read a file with `read_documents`")
     for number, text in enumerate(texts):

@@ -12,7 +12,7 @@
 A model knows what it was trained on better than other documents of the same kind, unless it remembers no single
 document: it is underfit, or saw each one once among very many. Losses cannot tell that from a leak; training texts can.
 
-A founder that is a WATCH for a leak is no baseline of losses: no later generation is COLLAPSED for being worse than it.
+A founder that is a WATCH for a leak is no baseline on evaluation documents: to be worse than it there is no collapse.
 """
 
 from __future__ import annotations
@@ -126,8 +126,11 @@ def is_leaking(check: TrainingCheck) -> bool:
 def beside_a_leak(
     comparisons: Sequence[Comparison], readings: Readings, founder: Assessment, policy: Policy
 ) -> list[Reason]:
-    """One WATCH for all losses that are worse than those of a founder that was, or may have been, trained on evaluation
-    documents; none where it was not, or they are no worse.
+    """One WATCH for all that is worse on evaluation documents than a founder that was, or may have been, trained on
+    them; none where it was not, or nothing is worse.
+
+    Losses on them rest on these documents, and so do those of a small model that is fitted on samples (`reverse`), in
+    which a founder tells what it knows by heart. All else that is read of samples decides as it did.
 
     It names the indicators that must not decide because of that (`Reason.is_about`).
 
@@ -139,14 +142,14 @@ def beside_a_leak(
     """
     leaks = leak_of(founder.generation, founder.readings, policy, founder.training_check)
     is_watched = any(reason.kind is ReasonKind.LEAKED for reason in leaks)
-    worse = _worse_losses(comparisons, of_documents(readings), policy) if is_watched else []
+    worse = _worse(comparisons, _on_evaluation(readings), policy) if is_watched else []
     if not worse:
         return []
     is_sure = founder.training_check is not None and is_leaking(founder.training_check)
     was, sign = ("was", "sign") if is_sure else ("may have been", "sure sign")
     changes = "; ".join(change(comparison) for comparison in worse)
     sentence = (
-        f"the founder {was} trained on evaluation documents, so losses that are worse than its own are no {sign} of "
+        f"the founder {was} trained on evaluation documents, so what is worse than its own on these is no {sign} of "
         f"collapse: {changes}. Train on `wild_type.pool` alone, and {FOUND_ANEW}"
     )
     first, *others = (comparison.indicator for comparison in worse)
@@ -161,15 +164,18 @@ def beside_a_leak(
     ]
 
 
-def _worse_losses(comparisons: Sequence[Comparison], losses: Collection[str], policy: Policy) -> list[Comparison]:
-    """Deciding comparisons of losses with the founder that are not shown to be within margin and watch level, worst
-    first."""
+def _on_evaluation(readings: Readings) -> list[str]:
+    return [*of_documents(readings), *(name for name, reading in readings.items() if reading.family == "reverse")]
+
+
+def _worse(comparisons: Sequence[Comparison], names: Collection[str], policy: Policy) -> list[Comparison]:
+    """Deciding comparisons with the founder that are not shown to be within margin and watch level, worst first."""
     worse = [
         one
         for one in comparisons
         if one.decides
         and one.baseline == "founder"
-        and one.indicator in losses
+        and one.indicator in names
         and not (one.p_within_margin <= 1.0 - policy.confidence and one.harm <= one.watch)
     ]
     return sorted(worse, key=lambda one: one.harm / one.margin, reverse=True)
@@ -217,7 +223,7 @@ def _no_harder(harder: str, gap: Gap, check: TrainingCheck | None) -> Reason:
     if check is not None and check.texts >= FEWEST_TEXTS and gap.high >= 0.0 and not is_leaking(check):
         held = f"of {check.texts:,} training texts that were looked at, {share(check.leaking / check.texts)} hold one"
         return _said(ReasonKind.WITHIN_MARGIN, f"{seen}, but {held}: {other}")
-    advice = "Look for them in its training data (`WildType.leaks_in`)"
+    advice = "Look for them in its training texts (`--training-texts`, `WildType.leaks_in` in Python)"
     return _said(ReasonKind.LEAKED, f"{seen}. {advice}; {other}", Severity.WATCH)
 
 

@@ -39,6 +39,7 @@ from collapse_guard.records import (
     Mixture,
     Outlook,
     Prescription,
+    ReasonKind,
     Severity,
     of_foundation,
 )
@@ -96,7 +97,9 @@ def _real_items(generation: Generation) -> int | None:
 def _by_verdict(
     assessment: Assessment, history: Sequence[Assessment], needed: Prescription | None, rule: Reinjection
 ) -> float | None:
-    severity, share = assessment.verdict.severity, real_share(assessment)
+    # More real data is no cure of a leak.
+    others = [one.severity for one in assessment.verdict.reasons if one.kind is not ReasonKind.LEAKED]
+    severity, share = Severity.worst(others), real_share(assessment)
     enough = 1.0 - (1.0 - share) * _cut(assessment.comparisons) if needed is None else _enough(needed)
     if severity in (Severity.COLLAPSED, Severity.WATCH):
         return max(enough, raise_share(share, assessment.comparisons, rule))

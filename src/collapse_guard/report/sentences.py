@@ -116,8 +116,10 @@ def prescription(assessment: Assessment) -> str:
 
 
 def read(assessment: Assessment) -> str:
-    """What was read of the generation, counted, and which weights were measured; empty where neither is known."""
-    parts = [one_line(str(part)) for part in assessment.intake]
+    """What was read of the generation and its training texts, counted, and which weights were measured; empty where
+    nothing of that is known."""
+    looked_at = [] if assessment.training_check is None else [assessment.training_check]
+    parts = [one_line(str(part)) for part in (*assessment.intake, *looked_at)]
     measured = one_line(assessment.origin.measured) if assessment.origin else ""
     said = [f"Read {'; '.join(parts)}." if parts else "", f"Weights measured: {measured}." if measured else ""]
     return " ".join(filter(None, said))

@@ -118,6 +118,9 @@ class TextContents:
     """Which kind each evaluation document is of, and each of the pool, as the user said; None: nobody did."""
     n_alike: int | None = None
     """Documents that resemble another one; the first of each cluster does not count. None: it was read from files."""
+    n_left_out: int = 0
+    """Documents that are on no side, because they are, or resemble, evaluation documents that were given. 0 where it
+    was read from files."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

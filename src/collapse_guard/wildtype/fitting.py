@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from collapse_guard.arguments import is_number
 from collapse_guard.arrays import LARGEST, FloatArray, flat_rows, freeze, is_usable
-from collapse_guard.corpus.documents import Documents
+from collapse_guard.corpus.documents import Documents, check_texts, content_hash
 from collapse_guard.corpus.duplicates import duplicate_labels
 from collapse_guard.corpus.embedding import CustomEmbedder, TextEmbedder, TfidfEmbedder
 from collapse_guard.corpus.labels import Labels
@@ -32,7 +33,7 @@ from collapse_guard.wildtype.contents import (
 from collapse_guard.wildtype.geometry import LARGEST_REFERENCE, NEIGHBOURS, Geometry
 from collapse_guard.wildtype.group_sizes import SAMPLES, fitting_size
 from collapse_guard.wildtype.scaling import Scaling, differ_in_scale
-from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters
+from collapse_guard.wildtype.splitting import Split, row_keys, split_clusters, split_given
 from collapse_guard.wildtype.tokenization import train_tokenizer
 
 MOST_FITTED = 1 << 26
@@ -65,14 +66,17 @@ def fit_texts(
     watch: Watch = unwatched,
     *,
     slices: Iterable[str] | None = None,
+    given: Iterable[str] | None = None,
 ) -> TextContents:
     """Drop blank and duplicate documents, split the rest, and fit the instruments.
 
     Tokenizer, embedder and geometry are fitted on the pool alone, of which they see at most 64 MB, chosen at random
     (the embedder, 50,000 documents of these); words are counted in evaluation and pool. Where the slice of each
-    document is given, "" for none, each has its share of the evaluation documents.
+    document is given, "" for none, those of the documents that are given for evaluation last, each slice has its share
+    of the evaluation documents.
     """
-    evaluation, pool, labels, n_alike = _split_texts(documents, slices, settings, watch)
+    divided = _divided(documents, given, slices, settings, watch)
+    evaluation, pool = divided.evaluation, divided.pool
     counts = count_words(watch("counting words", chain(evaluation, pool), len(evaluation) + len(pool)))
     custom = None if embedder is None else CustomEmbedder(embedder)
     # The split left the clusters of the pool in a random order, so its head is a sample of it.
@@ -82,8 +86,9 @@ def fit_texts(
     return TextContents(
         evaluation=evaluation,
         pool=pool,
-        labels=labels,
-        n_alike=n_alike,
+        labels=divided.labels,
+        n_alike=divided.n_alike,
+        n_left_out=divided.n_left_out,
         tokenizer=train_tokenizer(
             watch("training the tokenizer", sample, len(sample)), vocabulary_size=settings.vocabulary_size
         ),
@@ -202,18 +207,56 @@ def _agree(again: FloatArray, before: FloatArray) -> bool:
     return bool(np.linalg.norm(again - before) <= _EMBEDDER_TOLERANCE * np.linalg.norm(before))
 
 
-def _split_texts(
-    documents: Iterable[str], slices: Iterable[str] | None, settings: TextSettings, watch: Watch
-) -> tuple[Documents, Documents, tuple[Labels, Labels] | None, int]:
-    """Evaluation, pool, the labels of both, and how many documents resemble another one."""
-    with UniqueTexts(documents, slices) as unique:
-        split, n_alike = _split(unique, settings, watch)
+class _Divided(NamedTuple):
+    """Documents on their sides."""
+
+    evaluation: Documents
+    pool: Documents
+    labels: tuple[Labels, Labels] | None
+    """Of both."""
+    n_alike: int
+    """Documents that resemble another one."""
+    n_left_out: int
+    """Documents that were not given for evaluation and are on no side."""
+
+
+def _divided(
+    documents: Iterable[str],
+    given: Iterable[str] | None,
+    slices: Iterable[str] | None,
+    settings: TextSettings,
+    watch: Watch,
+) -> _Divided:
+    held = None if given is None else Documents.from_texts(check_texts(given, "evaluation"))
+    hashes = frozenset(() if held is None else held.hashes) - {content_hash("")}
+    copies = set[str]()
+
+    def read() -> Iterator[str]:
+        for text in check_texts(documents):
+            if hashes and (key := content_hash(text)) in hashes:
+                copies.add(key)
+            yield text
+        yield from held or ()
+
+    with UniqueTexts(read(), slices) as unique:
+        is_given = (
+            None if held is None else np.fromiter((key in hashes for key in unique.hashes), np.bool_, len(unique))
+        )
+        split, n_alike = _split(unique, is_given, settings, watch)
         here, there = unique.labels(split.evaluation), unique.labels(split.pool)
-        labels = None if here is None or there is None else (here, there)
-        return unique.select(split.evaluation), unique.select(split.pool), labels, n_alike
+        n_left_out = 0 if is_given is None else len(copies) + int((~is_given).sum()) - len(split.pool)
+        return _Divided(
+            evaluation=unique.select(split.evaluation),
+            pool=unique.select(split.pool),
+            labels=None if here is None or there is None else (here, there),
+            n_alike=n_alike,
+            n_left_out=n_left_out,
+        )
 
 
-def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[Split, int]:
+def _split(
+    unique: UniqueTexts, is_given: npt.NDArray[np.bool_] | None, settings: TextSettings, watch: Watch
+) -> tuple[Split, int]:
     """The split, and how many documents resemble another one."""
     _require(len(unique), "distinct documents that are not blank", "`documents`")
     labels = duplicate_labels(
@@ -222,22 +265,17 @@ def _split(unique: UniqueTexts, settings: TextSettings, watch: Watch) -> tuple[S
         seed=settings.seed,
         reading=watch("looking for near duplicates", unique, len(unique)),
     )
-    n_clusters = int(labels.max()) + 1
-    n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, settings.max_evaluation_documents)
-    kinds = unique.labels(np.arange(len(unique)))
-    split = split_clusters(
-        labels,
-        unique.hashes,
-        n_evaluation=n_evaluation,
-        seed=settings.seed,
-        strata=None if kinds is None else kinds.codes,
-    )
-    _require_both_sides(
-        split,
-        settings.n_folds,
-        f"{len(unique)} documents in {n_clusters} clusters of near duplicates and "
-        f"`evaluation_fraction={settings.evaluation_fraction:g}`",
-    )
+    n_clusters, kinds = int(labels.max()) + 1, unique.labels(np.arange(len(unique)))
+    strata, most = None if kinds is None else kinds.codes, settings.max_evaluation_documents
+    got = f"{len(unique)} documents in {n_clusters} clusters of near duplicates"
+    if is_given is None:
+        n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, most)
+        split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed, strata=strata)
+        got, another = f"{got} and `evaluation_fraction={settings.evaluation_fraction:g}`", "`evaluation_fraction`"
+    else:
+        split = split_given(labels, unique.hashes, is_given, most=most, seed=settings.seed, strata=strata)
+        got, another = f"{got}, of which {int(is_given.sum())} are in `evaluation`,", "`evaluation`"
+    _require_both_sides(split, settings.n_folds, got, another)
     return split, len(unique) - n_clusters
 
 
@@ -253,11 +291,11 @@ def _require(n: int, what: str, argument: str) -> None:
         )
 
 
-def _require_both_sides(split: Split, n_folds: int, got: str) -> None:
+def _require_both_sides(split: Split, n_folds: int, got: str, another: str = "`evaluation_fraction`") -> None:
     if len(split.evaluation) < n_folds or len(split.pool) <= NEIGHBOURS:
         raise InputError(
             f"a wild type must have at least {n_folds} for evaluation (one per fold) and "
             f"{NEIGHBOURS + 1} in the pool, but {got} give "
             f"{len(split.evaluation)} and {len(split.pool)}: "
-            "give more distinct data, fewer `n_folds` or another `evaluation_fraction`"
+            f"give more distinct data, fewer `n_folds` or another {another}"
         )

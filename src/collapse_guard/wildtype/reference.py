@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +17,7 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.corpus.documents import Documents
 from collapse_guard.corpus.embedding import TextEmbedder
 from collapse_guard.corpus.labels import labels_of
-from collapse_guard.errors import InputError
+from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.frames import column_of, texts_of
 from collapse_guard.records import TrainingCheck
 from collapse_guard.wildtype import files
@@ -75,6 +77,7 @@ class WildType(Instruments):
         near_duplicate_threshold: float = 0.8,
         n_clusters: int = 64,
         slices: Iterable[Any] | str | None = None,
+        evaluation: Iterable[str] | None = None,
         watch: Watch = unwatched,
     ) -> WildType:
         """Fit a wild type of texts; the order of the documents does not matter.
@@ -103,6 +106,11 @@ class WildType(Instruments):
             slices: What kind each document is of, such as its language, domain or customer: a value for each, None for
                 none; or the name of a column where `documents` is a table. Each kind has its share of the evaluation
                 documents, and those with 40 or more are watched one by one (`slices`). None: clusters are.
+            evaluation: Documents that are never trained on, where you have split them already, as into train and test;
+                `documents` are then the pool. At most `max_evaluation_documents` of them are measured on. Documents
+                that are in `evaluation` too, or resemble one there, are left out of the pool, and a warning counts
+                them. In a list of `slices`, those of `evaluation` come last. None: `evaluation_fraction` of the
+                documents.
             watch: Watches each pass over all documents, for a person who waits (`fitting.Watch`).
 
         Raises:
@@ -115,8 +123,20 @@ class WildType(Instruments):
         options = {name: value for name, value in locals().items() if name in TextSettings.model_fields}
         sizes = {name: options.pop(name) for name in ("group_tokens", "group_samples") if options[name] is None}
         settings = TextSettings.checked(**dict.fromkeys(sizes, 2) | options)
-        kinds = None if slices is None else labels_of(column_of("slices", slices, documents))
-        contents = fit_texts(texts_of("documents", documents), settings, embedder, watch, slices=kinds)
+        given = None if evaluation is None else texts_of("evaluation", evaluation)
+        contents = fit_texts(
+            texts_of("documents", documents),
+            settings,
+            embedder,
+            watch,
+            slices=None if slices is None else _kinds(slices, documents, evaluation),
+            given=given,
+        )
+        if given is not None:
+            n, n_pool = len(contents.evaluation), len(contents.pool)
+            settings = settings.model_copy(update={"evaluation_fraction": n / (n + n_pool)})
+        if contents.n_left_out:
+            warnings.warn(_left_out(contents.n_left_out), CollapseGuardWarning, stacklevel=2)
         fitting = sizes_for_texts(contents.evaluation, contents.tokenizer) if sizes else {}
         return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
@@ -338,3 +358,17 @@ class WildType(Instruments):
     @property
     def _vectors(self) -> VectorContents:
         return of_vectors(self.contents)
+
+
+def _kinds(slices: Any, documents: Any, evaluation: Any) -> Iterator[str]:
+    """The slice of each document, and then of each that is given for evaluation."""
+    tables = [documents] if evaluation is None or not isinstance(slices, str) else [documents, evaluation]
+    return labels_of(chain.from_iterable(column_of("slices", slices, table) for table in tables))
+
+
+def _left_out(n: int) -> str:
+    are = "1 of `documents` is" if n == 1 else f"{n:,} of `documents` are"
+    return (
+        f"{are} in `evaluation` too, or resemble a document there, and left out of the pool: train on "
+        "`wild_type.pool`, which lacks them"
+    )

@@ -67,6 +67,44 @@ def split_clusters(
     return Split(by_key[drawn[for_evaluation]], by_key[drawn[~for_evaluation]])
 
 
+def split_given(
+    labels: IntArray,
+    keys: Sequence[str],
+    is_given: npt.NDArray[np.bool_],
+    *,
+    most: int,
+    seed: int,
+    strata: IntArray | None = None,
+) -> Split:
+    """Take items for evaluation that are given for it, at most so many; of the others, those in a cluster with a given
+    one are on no side.
+
+    Args:
+        labels: n: as in `split_clusters`, and so are `keys`, `seed` and `strata`.
+        keys: n.
+        is_given: n: whether each item is for evaluation.
+        most: Largest number of items for evaluation; more are left out, clusters by the order of `split_clusters`.
+        seed: Of the order.
+        strata: n.
+
+    Example:
+        >>> given = np.array([True, False, False])
+        >>> [side.tolist() for side in split_given(np.array([0, 0, 1]), ["a", "b", "c"], given, most=9, seed=0)]
+        [[0], [2]]
+    """
+    given = np.flatnonzero(is_given)
+    others = np.flatnonzero(~np.isin(labels, labels[given]))
+    drawn = split_clusters(
+        labels[given],
+        [keys[i] for i in given.tolist()],
+        n_evaluation=min(most, len(given)),
+        seed=seed,
+        strata=None if strata is None else strata[given],
+    )
+    ordered = split_clusters(labels[others], [keys[i] for i in others.tolist()], n_evaluation=0, seed=seed)
+    return Split(given[drawn.evaluation], others[ordered.pool])
+
+
 def _shared_out(n: int, sizes: IntArray) -> IntArray:
     """n items for kinds of these sizes, each by its share; the largest remainders get what is left."""
     exact = n * sizes / max(1, sizes.sum())

@@ -6,7 +6,7 @@ import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import tee
+from itertools import chain, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collapse_guard.records import Intake
     from collapse_guard.records.readings import Readings
     from collapse_guard.wildtype import WildType
+    from collapse_guard.wildtype.contents import TextContents
 
 _FEWEST_WORDS = 2
 _LARGEST_SHARE = 0.5
@@ -45,6 +46,15 @@ def profile(
             show_default=False,
         ),
     ] = None,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="TEST",
+            help="Documents to measure on, where they are split already: all of REAL may then be trained on, but for "
+            "what is in TEST too, or resembles it. May be repeated. Default: a share of REAL.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     group_tokens: Annotated[
         int | None,
@@ -53,7 +63,7 @@ def profile(
         ),
     ] = None,
     evaluation_fraction: Annotated[
-        float, typer.Option(help="Share of the documents to measure on. Never train on them.")
+        float, typer.Option(help="Share of REAL to measure on, without --evaluation. Never train on it.")
     ] = 0.2,
 ) -> None:
     """Freeze real documents into a wild type: what every generation is measured against."""
@@ -62,9 +72,11 @@ def profile(
     from collapse_guard.wildtype import WildType
 
     files, n_read, n_blank = find_texts(real), 0, 0
-    check_folder(out, "--out", files.paths)
+    held = find_texts(evaluation) if evaluation else None
+    check_folder(out, "--out", [*files.paths, *(held.paths if held else ())])
     # Texts and labels are read in step, so hardly any row waits.
     texts, labels = tee(_rows(files, column, slices))
+    held_texts, held_labels = tee(_rows(held, column, slices) if held else ())
 
     def counted() -> Iterator[str]:
         nonlocal n_read, n_blank
@@ -79,13 +91,14 @@ def profile(
             seed=seed,
             group_tokens=group_tokens,
             evaluation_fraction=evaluation_fraction,
-            slices=None if slices is None else (label for _, label in labels),
+            slices=None if slices is None else (label for _, label in chain(labels, held_labels)),
+            evaluation=wait.read((text for text, _ in held_texts), held) if held else None,
             watch=wait.watch,
         )
         wait.for_the_rest("writing it, and reading it as a baseline")
         wild_type = replace(wild_type, home=wild_type.save(out).absolute())
         facts, reference, _ = _facts(wild_type), _reference(wild_type), wild_type.slices
-        intake = _intake(wild_type, files, rows=n_read, empty=n_blank)
+        intake = _intake(wild_type, files, is_split=held is not None, rows=n_read, empty=n_blank)
     say(f"Read {intake}.\n")
     _show(facts)
     show_slices(wild_type, slices)
@@ -105,15 +118,17 @@ def _rows(files: TextFiles, column: str, slices: str | None) -> Iterator[tuple[s
     return stream_labelled(files, column=column, slices=slices)
 
 
-def _intake(wild_type: WildType, files: TextFiles, **counts: int) -> Intake:
-    """What was read; lengths are those of the evaluation documents, which are a random part."""
+def _intake(wild_type: WildType, files: TextFiles, *, is_split: bool, **counts: int) -> Intake:
+    """What was read to be split, or as the pool; lengths are those of a random part."""
     from collapse_guard.measurement.intake import texts_intake
 
-    texts = wild_type.evaluation.texts
+    n_evaluation, pool = len(wild_type.evaluation), wild_type.pool
+    texts = pool[:n_evaluation].texts if is_split else wild_type.evaluation.texts
     counted = texts_intake(
         texts, wild_type.encode(texts), part="documents", unit="documents", source=files.name, **counts
     )
-    return counted.model_copy(update={"different": len(texts) + len(wild_type.pool)})
+    elsewhere = _contents(wild_type).n_left_out if is_split else n_evaluation
+    return counted.model_copy(update={"different": len(pool) + elsewhere})
 
 
 def _reference(wild_type: WildType) -> Readings:
@@ -136,11 +151,13 @@ def _facts(wild_type: WildType) -> dict[str, str]:
 
 def _n_alike(wild_type: WildType) -> int:
     """Number of documents that are near duplicates of another one; the first of each cluster does not count."""
-    from collapse_guard.wildtype.contents import TextContents
+    return _contents(wild_type).n_alike or 0
 
-    contents = wild_type.contents
-    assert isinstance(contents, TextContents)  # noqa: S101
-    return contents.n_alike or 0
+
+def _contents(wild_type: WildType) -> TextContents:
+    from collapse_guard.wildtype.contents import of_texts
+
+    return of_texts(wild_type.contents)
 
 
 def _gaps(wild_type: WildType, reference: Readings) -> list[str]:
@@ -168,7 +185,6 @@ def _gaps(wild_type: WildType, reference: Readings) -> list[str]:
 def _word_warnings(wild_type: WildType) -> list[str]:
     """Where words tell little of these documents, so that a person does not trust what is read from them."""
     from collapse_guard.corpus.embedding import TfidfEmbedder
-    from collapse_guard.wildtype.contents import TextContents
 
     n_documents = len(wild_type.evaluation) + len(wild_type.pool)
     known, rare = wild_type.known_words, wild_type.rare_words
@@ -184,7 +200,7 @@ def _word_warnings(wild_type: WildType) -> list[str]:
             f"the rare words are {n_rare / n_words:.0%} of the text: hardly any word comes often, so rare_coverage and "
             "rare_mass see little; give more documents of one kind"
         )
-    embedder = wild_type.contents.embedder if isinstance(wild_type.contents, TextContents) else None
+    embedder = _contents(wild_type).embedder
     if isinstance(embedder, TfidfEmbedder) and embedder.unit == "characters":
         warnings.append(
             "the documents share so few words that the default embedder compares runs of three characters: "
