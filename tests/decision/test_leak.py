@@ -159,7 +159,7 @@ def test_a_tenth_of_the_evaluation_documents_is_a_leak_however_many_texts_they_a
 def test_texts_without_a_leak_make_a_remark_of_losses_that_are_hardly_harder():
     [told] = leak_of(FIRST, readings(0.0), POLICY, check())
     assert (told.kind, told.severity) == HARDER
-    assert "but of 320 training texts that were looked at, 0% hold one: an underfit model" in told.sentence
+    assert "but none of 320 training texts that were looked at hold one: an underfit model" in told.sentence
     for few in (None, check(texts=99, of_pool=69)):
         assert [(one.kind, one.severity) for one in leak_of(FIRST, readings(0.0), POLICY, few)] == [LEAKED]
     both = leak_of(FIRST, readings(0.0), POLICY, check(copies=28))

@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = (
     "how-to-choose-an-indicator.md",
     "input-files.md",
+    "leaks.md",
     "losses.md",
     "metrics-alone.md",
     "slices.md",

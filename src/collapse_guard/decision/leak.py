@@ -24,7 +24,7 @@ from typing import NamedTuple
 from scipy.special import stdtrit
 from scipy.stats import binom
 
-from collapse_guard.comparison.effects import relative, share
+from collapse_guard.comparison.effects import relative
 from collapse_guard.comparison.paired import paired_difference
 from collapse_guard.decision.founder import change
 from collapse_guard.decision.plausibility import doubt, of_documents
@@ -221,7 +221,7 @@ def _no_harder(harder: str, gap: Gap, check: TrainingCheck | None) -> Reason:
     seen = f"{harder}: they are {found}, as documents are that it was trained on"
     other = "an underfit model, or one that saw each document once, shows this too"
     if check is not None and check.texts >= FEWEST_TEXTS and gap.high >= 0.0 and not is_leaking(check):
-        held = f"of {check.texts:,} training texts that were looked at, {share(check.leaking / check.texts)} hold one"
+        held = f"{check.leaking or 'none'} of {check.texts:,} training texts that were looked at hold one"
         return _said(ReasonKind.WITHIN_MARGIN, f"{seen}, but {held}: {other}")
     advice = "Look for them in its training texts (`--training-texts`, `WildType.leaks_in` in Python)"
     return _said(ReasonKind.LEAKED, f"{seen}. {advice}; {other}", Severity.WATCH)
