@@ -175,7 +175,7 @@ def _train(home: Path, wild_type: WildType, way: str) -> None:
     guard = CollapseGuard(
         wild_type,
         LINEAGE,
-        CausalLMProbe(wild_type.tokenizer, n_samples=48, max_new_tokens=12, n_documents=60),
+        CausalLMProbe(wild_type.tokenizer, n_samples=50, max_new_tokens=12, n_documents=60),
         store=_address(home),
         generation=0 if way == "as the founder" else None,
         actions=("alert", "reinject"),

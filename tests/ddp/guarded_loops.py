@@ -132,7 +132,7 @@ def weights_in_shards():
     """The same language model in shards and whole: the evidence is the same."""
     reports = {}
     for name, is_sharded in (("whole", False), ("sharded", True)):
-        probe = CausalLMProbe(TEXTS.tokenizer, n_samples=10, batch_size=4, max_new_tokens=8, n_documents=7)
+        probe = CausalLMProbe(TEXTS.tokenizer, n_samples=80, batch_size=4, max_new_tokens=8, n_documents=7)
         guard = Guard(TEXTS, name, probe, store=MemoryStore(), generation=0)
         model = Language()
         if is_sharded:

@@ -107,7 +107,7 @@ def train(guard, *, epochs=1, data=None):
 
 
 def a_language_model():
-    probe = Recorded(WILD_TYPE.tokenizer, n_samples=10, batch_size=4, max_new_tokens=8, n_documents=7)
+    probe = Recorded(WILD_TYPE.tokenizer, n_samples=82, batch_size=4, max_new_tokens=8, n_documents=7)
     store = MemoryStore()
     train(CollapseGuard(WILD_TYPE, "measured", Scripted(5.0), store=store, generation=0))
     guard = CollapseGuard(WILD_TYPE, "measured", probe, store=store)

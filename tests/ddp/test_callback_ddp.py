@@ -50,7 +50,7 @@ def test_both_ranks_have_the_same_assessment(ranks):
 
 def test_the_evidence_of_two_ranks_is_that_of_one(ranks):
     merged, alone = ranks[0]["model"]["merged"], ranks[0]["model"]["alone"]
-    assert merged["sizes"] == [[6, 4], [4, 3]]
+    assert merged["sizes"] == [[42, 4], [40, 3]]
     assert merged["samples"] == alone["samples"]
     assert merged["documents"] == alone["documents"]
     assert merged["nll"] == pytest.approx(alone["nll"], rel=1e-5)

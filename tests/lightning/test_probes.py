@@ -11,10 +11,8 @@ from torch import nn
 
 from collapse_guard.errors import InputError
 from collapse_guard.lightning import CollapseGuard
-from collapse_guard.probes import CausalLMProbe, EmbeddingProbe, Probe
-from collapse_guard.probes import causal_lm as probes
+from collapse_guard.probes import CausalLMProbe, EmbeddingProbe, Probe, writing
 from collapse_guard.probes.decoding import generate
-from collapse_guard.wildtype import WildType
 
 
 def collect(probe, module, wild_type, seed=0, **place):
@@ -119,7 +117,7 @@ def drawn(monkeypatch):
         rows.extend(found)
         return found
 
-    monkeypatch.setattr(probes, "generate", spy)
+    monkeypatch.setattr(writing, "generate", spy)
     return rows
 
 
@@ -148,7 +146,7 @@ def test_the_losses_of_documents_come_with_their_entropies(small, model, wild_ty
 
 
 def test_samples_of_no_tokens_have_no_loss_and_the_others_keep_their_numbers(small, model, wild_type, monkeypatch):
-    monkeypatch.setattr(probes, "generate", lambda module, prompts, **settings: [[], *[[3, 4]] * (len(prompts) - 1)])
+    monkeypatch.setattr(writing, "generate", lambda module, prompts, **settings: [[], *[[3, 4]] * (len(prompts) - 1)])
     losses = collect(small(n_documents=0), model, wild_type).own_losses
     assert losses.documents == ("1", "2", "3", "5", "6", "7", "9")
 
@@ -176,12 +174,6 @@ def test_the_founder_is_left_as_it_was_and_is_no_part_of_the_module(small, model
     assert all(map(torch.equal, before, other.parameters()))
     assert set(model.state_dict()) == names
     assert other not in set(model.modules())
-
-
-def test_the_founder_may_be_the_module_itself(small, model, wild_type):
-    evidence = collect(small(founder=model), model.train(), wild_type)
-    assert evidence.founder_losses.nll.tolist() == evidence.own_losses.nll.tolist()
-    assert model.training
 
 
 def test_training_with_scored_samples_and_a_founder_gives_the_weights_of_training_without(
@@ -280,39 +272,6 @@ def test_parts_that_are_not_asked_for_are_not_collected(small, model, wild_type)
 def test_arguments_out_of_range_are_refused(small, settings, message):
     with pytest.raises(InputError, match=message):
         small(**settings)
-
-
-class TestVectors:
-    @pytest.fixture
-    def vectors(self, rng):
-        return WildType.fit_arrays(rng.normal(size=(500, 3)))
-
-    @staticmethod
-    def decode(module, n, generator):
-        return module(torch.randn(n, 2, generator=generator))
-
-    def test_samples_are_drawn_with_the_generator_alone(self, vectors):
-        probe, module = EmbeddingProbe(self.decode, n_samples=10, batch_size=4), nn.Linear(2, 3)
-        first, second = (collect(probe, module, vectors).samples for _ in range(2))
-        assert first.shape == (10, 3)
-        assert first.dtype == np.float64
-        assert (first == second).all()
-        assert len(np.unique(first[:, 0])) == 10
-
-    def test_samples_of_another_shape_are_refused(self, vectors):
-        probe = EmbeddingProbe(self.decode, n_samples=10)
-        with pytest.raises(InputError, match=r"`sample` must return a \(10, 3\) tensor, but got \(10, 4\)"):
-            collect(probe, nn.Linear(2, 4), vectors)
-
-    def test_a_sample_that_cannot_be_called_is_refused(self):
-        with pytest.raises(InputError, match=r"`sample` must be a function of \(module, n, generator\), but got 3"):
-            EmbeddingProbe(3)
-
-    def test_each_probe_refuses_the_wild_type_of_the_other(self, vectors, small, model, wild_type):
-        with pytest.raises(InputError, match="`wild_type` must be of text, but got one of vectors"):
-            collect(small(), model, vectors)
-        with pytest.raises(InputError, match="`wild_type` must be of vectors, but got one of text"):
-            collect(EmbeddingProbe(self.decode), model, wild_type)
 
 
 def test_both_probes_and_any_object_with_collect_are_probes(small, scripted):

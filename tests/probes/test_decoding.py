@@ -109,16 +109,20 @@ def test_prompts_of_unlike_length_are_continued_without_the_prompt():
 
 
 def test_a_sample_ends_before_the_end_token_and_others_go_on():
-    assert continue_(Counting(), [[3], [6]], eos=6, max_new_tokens=8) == [[4, 5], [7, 8, 9, 0, 1, 2, 3, 4]]
+    assert continue_(Counting(), [[3], [6]], stops=[6], max_new_tokens=8) == [[4, 5], [7, 8, 9, 0, 1, 2, 3, 4]]
+
+
+def test_each_of_several_tokens_ends_a_sample():
+    assert continue_(Counting(), [[3], [6]], stops=[6, 9], max_new_tokens=8) == [[4, 5], [7, 8]]
 
 
 def test_an_end_token_inside_a_prompt_ends_nothing():
-    assert continue_(Counting(), [[6, 1], [1, 6, 1]], eos=6, max_new_tokens=2) == [[2, 3], [2, 3]]
+    assert continue_(Counting(), [[6, 1], [1, 6, 1]], stops=[6], max_new_tokens=2) == [[2, 3], [2, 3]]
 
 
 def test_sampling_stops_when_every_row_has_ended():
     module = Counting()
-    continue_(module, [[3], [4]], eos=6, max_new_tokens=50)
+    continue_(module, [[3], [4]], stops=[6], max_new_tokens=50)
     assert len(module.calls) == 3
 
 
@@ -146,6 +150,22 @@ def test_stepping_and_running_the_whole_prefix_give_the_same_samples():
     prompts = [[0], [3, 1, 4], [1, 5]]
     with torch.no_grad():
         assert continue_(stepping, prompts, max_new_tokens=20) == continue_(whole, prompts, max_new_tokens=20)
+
+
+def test_a_step_that_is_given_stands_in_up_to_the_longest_prefix():
+    """Beyond it the whole prefix is read, without its beginning."""
+    torch.manual_seed(0)
+    module, whole, asked = Stepping().eval(), Recurrent().eval(), []
+    whole.load_state_dict(module.state_dict())
+
+    def step(ids, state):
+        asked.append(ids.shape[1])
+        return module.generate_step(ids, state)
+
+    with torch.no_grad():
+        expected = continue_(whole, [[0, 1, 2], [5, 6, 7]], max_new_tokens=9, max_length=6)
+        assert continue_(whole, [[0, 1, 2], [5, 6, 7]], max_new_tokens=9, max_length=6, step=step) == expected
+    assert asked == [3, 1, 1, 1]
 
 
 def test_the_generator_alone_decides():

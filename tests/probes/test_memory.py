@@ -81,7 +81,7 @@ def test_samples_do_not_depend_on_how_many_fit(kind, room):
 
     def drawn(module, at_once):
         generator = torch.Generator().manual_seed(3)
-        settings = {"max_new_tokens": 9, "decoding": Decoding(), "max_length": 6, "eos": 11}
+        settings = {"max_new_tokens": 9, "decoding": Decoding(), "max_length": 6, "stops": [11]}
         return generate(module, prompts, generator=generator, at_once=at_once, **settings)
 
     whole = drawn(kind(99), None)

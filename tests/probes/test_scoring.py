@@ -1,15 +1,13 @@
 """Oracles: the slow definition, one token at a time, and closed forms."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from collapse_guard.errors import InputError
-from collapse_guard.probes.scoring import Document, logits_of, score
+from collapse_guard.probes.scoring import Document, score
 
 BOS = 0
 
@@ -144,25 +142,6 @@ def test_half_precision_logits_are_summed_in_double():
     nll = score(module, texts, bos=BOS, max_length=4000, batch_size=1).nll[0]
     exact = score(Causal(), texts, bos=BOS, max_length=4000, batch_size=1).nll[0]
     assert nll == pytest.approx(exact, rel=1e-5)
-
-
-def test_an_output_with_logits_will_do():
-    logits = torch.zeros(1, 2, 3)
-    assert logits_of(SimpleNamespace(logits=logits)) is logits
-    assert logits_of(logits) is logits
-
-
-@pytest.mark.parametrize(
-    ("output", "got"),
-    [
-        (torch.zeros(2, 3), r"shape \(2, 3\)"),
-        ((torch.zeros(1, 2, 3), None), "tuple"),
-        (SimpleNamespace(logits=None), "Sim"),
-    ],
-)
-def test_another_output_is_refused(output, got):
-    with pytest.raises(InputError, match=rf"must return logits of shape \(batch, time, vocabulary\).* but got {got}"):
-        logits_of(output)
 
 
 def test_no_documents_have_no_losses():

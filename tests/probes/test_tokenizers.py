@@ -45,7 +45,7 @@ def test_the_tokenizers_library_is_read_through_its_encodings():
     codec = Codec(plain_tokenizer())
     assert codec.encode("c a b") == [4, 2, 3]
     assert codec.decode([4, 2]) == "c a"
-    assert (codec.bos, codec.eos) == (0, None)
+    assert (codec.bos, codec.stops) == (0, ())
 
 
 def test_special_tokens_are_neither_added_nor_read():
@@ -68,14 +68,67 @@ def test_padding_and_truncation_are_switched_off_for_us_and_left_on_for_the_user
 
 def test_a_hugging_face_tokenizer_brings_its_own_ids():
     codec = Codec(HuggingFaceLike())
-    assert (codec.bos, codec.eos) == (7, 8)
+    assert (codec.bos, codec.stops) == (7, (8,))
     assert codec.encode("a .") == [10 + ord(letter) for letter in "a ."]
     assert codec.decode([7, *codec.encode("a ."), 8]) == "a ."
 
 
 def test_given_ids_win_over_the_tokenizers():
     codec = Codec(HuggingFaceLike(), bos_token_id=0, eos_token_id=1)
-    assert (codec.bos, codec.eos) == (0, 1)
+    assert (codec.bos, codec.stops) == (0, (1,))
+
+
+def test_a_tokenizer_may_be_two_functions():
+    letters = "abc"
+    codec = Codec(
+        lambda text: list(map(letters.index, text)), lambda ids: "".join(letters[id_] for id_ in ids), bos_token_id=3
+    )
+    assert codec.encode("cab") == [2, 0, 1]
+    assert codec.decode([1, 1]) == "bb"
+    with pytest.raises(InputError, match=r"`tokenizer` must have encode and decode, but got .* without decode: give a"):
+        Codec(lambda text: [0], bos_token_id=3)
+
+
+def test_a_function_that_decodes_takes_the_place_of_the_tokenizers():
+    assert Codec(plain_tokenizer(), lambda ids: "!" * len(ids)).decode([2, 3]) == "!!"
+
+
+def test_several_ids_may_end_a_sample():
+    assert Codec(plain_tokenizer(), eos_token_id=[3, 4]).stops == (3, 4)
+
+
+class Indexed(Bare):
+    """As sentencepiece, which raises for ids that it lacks."""
+
+    def decode(self, ids):
+        return "".join("abcd"[id_] for id_ in ids)
+
+
+class Converting(HuggingFaceLike):
+    def convert_ids_to_tokens(self, id_):
+        return "x" if id_ < 200 else None
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "ids", "text"),
+    [
+        (plain_tokenizer(), [2, 77, 3, 4, 9, 9], "a�b c��"),
+        (Indexed(), [0, 4, 1, 2], "a�bc"),
+        (Converting(), [107, 200, 108], "a�b"),
+        (Indexed(), [], ""),
+    ],
+)
+def test_ids_that_a_tokenizer_does_not_know_are_signs_and_no_errors(tokenizer, ids, text):
+    assert Codec(tokenizer, bos_token_id=0).decode(ids) == text
+
+
+def test_what_tiktoken_refuses_in_a_text_is_encoded_as_text():
+    class TiktokenLike(Bare):
+        def encode(self, text, *, allowed_special=frozenset(), disallowed_special="all"):
+            assert disallowed_special == ()
+            return super().encode(text)
+
+    assert Codec(TiktokenLike(), bos_token_id=0).encode("<|endoftext|> a") == [13, 1]
 
 
 def test_the_least_interface_will_do_when_the_first_id_is_given():

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
 
 from collapse_guard.arguments import whole
+from collapse_guard.decision.policy import DECIDES
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.probes.decoding import Decoding, generate
+from collapse_guard.probes.caching import cached_step
+from collapse_guard.probes.causality import check_causal, trial_rows
+from collapse_guard.probes.decoding import Decoding, Step
+from collapse_guard.probes.forward import Forward, Logits, device_of
+from collapse_guard.probes.founder import check_apart, check_founder
 from collapse_guard.probes.isolation import placed, untouched
-from collapse_guard.probes.memory import Fitting
-from collapse_guard.probes.scoring import Document, device_of, score
-from collapse_guard.probes.sharding import batch_generator, batches, merge
+from collapse_guard.probes.model_settings import settings_of
+from collapse_guard.probes.rehearsal import N_TRIED, Rehearsal
+from collapse_guard.probes.scoring import Document, score
+from collapse_guard.probes.sharding import merge
 from collapse_guard.probes.tokenizers import Codec
+from collapse_guard.probes.weights import is_sharded
+from collapse_guard.probes.writing import Generate, Writer
 from collapse_guard.wildtype import WildType
 
 
@@ -33,14 +40,17 @@ class CausalLMProbe:
     Where a batch does not fit into memory, half of it is tried, down to a single sample or window. The losses are those
     of the smaller batch size, and the samples are drawn with the same random numbers: they differ by rounding only.
 
-    The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), or an
-    object with `.logits` as Hugging Face models return. For fast sampling it may have `generate_step` (see
-    `decoding.generate`); else its forward runs on the whole prefix for every token. The evidence is the same for any
-    number of ranks; so are, up to rounding, the losses for any batch size. Sharded modules (FSDP), whose ranks must
-    forward together, need a probe of their own.
+    The module is any `nn.Module` whose forward(ids), ids (B, T) int64, returns next-token logits (B, T, V), an object
+    with `.logits` as Hugging Face models return, or a tuple that holds them; any other with `logits=`. It must not look
+    ahead: that is tried out. Samples are drawn fast where it has `generate_step` (see `decoding.generate`), or is or
+    wraps a model with a cache of Hugging Face's form that gives the same logits; else its forward runs on the whole
+    prefix for every token. The evidence is the same for any number of ranks; so are, up to rounding, the losses for any
+    batch size. Ranks of sharded modules must all do the whole (`weights.is_sharded`); they forward equally often then.
 
     Args:
-        tokenizer: The model's: a `tokenizers.Tokenizer` or a Hugging Face one (`tokenizing.Codec`); never changed.
+        tokenizer: The model's: a `tokenizers.Tokenizer`, a Hugging Face one, or a function from a text to ids
+            (`tokenizers.Codec`); never changed. Ids that it does not know are U+FFFD in samples, with a warning.
+        decode: Function from a list of ids to a text; None: the tokenizer's.
         n_samples: Number of samples to draw; 0: none.
         max_new_tokens: Largest number of tokens of a sample.
         temperature: As in `sampling.Decoding`.
@@ -52,13 +62,19 @@ class CausalLMProbe:
         max_length: Largest number of ids per forward: longer documents are scored in windows, and longer prefixes lose
             their beginning.
         bos_token_id: Id that begins a document; None: the tokenizer's, else that of "<|bos|>".
-        eos_token_id: Id that ends a sample; None: the tokenizer's, if it has one.
+        eos_token_id: Id, or several, that end a sample; None: the tokenizer's, if it has one.
         n_documents: Number of evaluation documents to score, from the first; None: all; 0: none.
         score_samples: Whether the module scores its own samples, which costs one more forward over them: little beside
             drawing them, which takes one for every token.
         founder: The model of generation 0, of the same tokenizer, which scores the samples at the same cost; None: no
             founder_perplexity. It is kept here and nowhere else, in particular not as a part of the module in
-            training, and left as it was. One on the CPU is moved to the module's device while it is measured.
+            training, and left as it was; it must have weights of its own. One on the CPU is moved to the module's
+            device while it is measured.
+        logits: logits(module, ids) returns what a forward would, for any module and for the founder; None: their
+            forward(ids).
+        generate: generate(module, prompts, seed) returns for each of up to `batch_size` prompts the text that continues
+            it, without the prompt: beams, penalties, another engine. It decodes by itself and bounds the length. Its
+            texts are encoded again to be scored. None: tokens are drawn here.
 
     Raises:
         InputError: An argument is out of range, or the tokenizer is not supported.
@@ -70,6 +86,7 @@ class CausalLMProbe:
     def __init__(
         self,
         tokenizer: Any,
+        decode: Callable[[list[int]], str] | None = None,
         *,
         n_samples: int = 2000,
         max_new_tokens: int = 64,
@@ -80,28 +97,68 @@ class CausalLMProbe:
         batch_size: int = 64,
         max_length: int = 256,
         bos_token_id: int | None = None,
-        eos_token_id: int | None = None,
+        eos_token_id: int | Sequence[int] | None = None,
         n_documents: int | None = None,
         score_samples: bool = True,
         founder: nn.Module | None = None,
+        logits: Logits | None = None,
+        generate: Generate | None = None,
     ) -> None:
-        whole("n_samples", n_samples, least=0)
-        whole("max_new_tokens", max_new_tokens, least=1)
-        whole("batch_size", batch_size, least=1)
-        whole("max_length", max_length, least=1)
         whole("n_documents", n_documents or 0, least=0)
         if n_samples == 0 and n_documents == 0:
             raise InputError(
                 "`n_samples` or `n_documents` must be positive, but got 0 and 0: there would be no evidence"
             )
-        _check_founder(founder, n_samples)
-        self.codec = Codec(tokenizer, bos_token_id=bos_token_id, eos_token_id=eos_token_id)
-        self.decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
-        self.n_samples, self.max_new_tokens = n_samples, max_new_tokens
-        self.batch_size, self.max_length, self.n_documents = batch_size, max_length, n_documents
-        self.score_samples, self.founder = score_samples, founder
-        self.prompts = None if prompts is None else [*_texts("prompts", prompts)]
-        self._starts = [[self.codec.bos, *self.codec.encode(prompt)] for prompt in _texts("prompts", prompts)]
+        check_founder(founder, n_samples)
+        self.writer = Writer(
+            codec=Codec(tokenizer, decode, bos_token_id=bos_token_id, eos_token_id=eos_token_id),
+            forward=Forward(logits),
+            decoding=Decoding(temperature=temperature, top_k=top_k, top_p=top_p),
+            generate=generate,
+            prompts=prompts if prompts is None or isinstance(prompts, str) else [*prompts],
+            n_samples=n_samples,
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            max_length=max_length,
+        )
+        self.n_documents, self.score_samples, self.founder = n_documents, score_samples, founder
+
+    @classmethod
+    def from_model(
+        cls,
+        model: nn.Module,
+        tokenizer: Any,
+        *,
+        logits: Logits | None = None,
+        generate: Generate | None = None,
+        **settings: Any,
+    ) -> Self:
+        """A probe with the settings that a model has: its positions, how its texts begin and end, and its decoding.
+
+        Read are the positions (1,024 at most) as `max_length`, `bos_token_id` and `eos_token_id`, of which the model
+        may have several, and, where the generation config has `do_sample=True`, temperature, top-k and top-p as Hugging
+        Face's `generate` would take them. Otherwise tokens are drawn from the whole distribution. What the generation
+        config asks for besides, such as beams and penalties, is not taken, and a warning names it.
+
+        Args:
+            model: Of Hugging Face, or any module with such attributes on itself or on its `config`; it is not kept.
+            tokenizer: As in `CausalLMProbe`.
+            logits: As in `CausalLMProbe`.
+            generate: As in `CausalLMProbe`.
+            settings: Of `CausalLMProbe`; what is given here is not read from the model.
+
+        Raises:
+            InputError: As in `CausalLMProbe`.
+
+        Example:
+            >>> model = nn.Embedding(300, 300)
+            >>> model.block_size = 128
+            >>> letters = lambda text: list(text.encode())
+            >>> CausalLMProbe.from_model(model, letters, decode=bytes, bos_token_id=256).writer.max_length
+            128
+        """
+        found = settings_of(model, tokenizer, decodes=generate is None)
+        return cls(tokenizer, logits=logits, generate=generate, **{**found, **settings})
 
     def collect(
         self, module: nn.Module, wild_type: WildType, *, seed: int, rank: int = 0, world_size: int = 1
@@ -109,41 +166,101 @@ class CausalLMProbe:
         """Collect this rank's part; without ranks, all of it. Leaves the module and all random states as they were.
 
         Raises:
-            InputError: The wild type is not of text, or the module does not return logits.
+            InputError: The wild type is not of text, the module does not return logits or looks ahead, or the founder
+                shares weights with it.
         """
-        if wild_type.kind != self.kind:
-            raise InputError(f"`wild_type` must be of text, but got one of {wild_type.kind}: use an EmbeddingProbe")
+        self._check_kind(wild_type)
         documents = self._documents(wild_type)[rank::world_size]
+        if self.founder is not None:
+            check_apart(self.founder, module)
         with untouched(module):
+            step = self._checked(module, wild_type)
             losses = None if self.n_documents == 0 else self._score(module, documents)
-            if not self.n_samples:
+            if not self.writer.n_samples:
                 return Evidence(losses=losses)
-            samples = list(self._samples(module, seed, rank, world_size))
-            written = [sample for _, sample in samples if sample.tokens]
-            return Evidence(
+            place = {"rank": rank, "world_size": world_size}
+            samples = list(self.writer.samples(module, seed=seed, step=step, **place))
+            scored = [sample.scored for sample in samples if sample.scored.tokens]
+            evidence = Evidence(
                 losses=losses,
-                samples=[text for text, _ in samples],
-                prompts=self._prompts_of([sample for _, sample in samples]),
-                truncated=self._truncated([sample for _, sample in samples]),
-                own_losses=_sums_of(self._score(module, written)) if self.score_samples else None,
-                founder_losses=self._at_founder(written, device_of(module)),
+                samples=[sample.text for sample in samples],
+                prompts=self.writer.prompts_of([int(sample.scored.id) for sample in samples]),
+                truncated=self.writer.truncated(samples),
+                own_losses=_sums_of(self._score(module, scored)) if self.score_samples else None,
+                founder_losses=self._at_founder(scored, device_of(module)),
             )
+        self.writer.tell_unknown(samples)
+        return evidence
 
     def merge(self, parts: Sequence[Evidence]) -> Evidence:
         """Join the parts of all ranks, in the order in which a single rank would have collected them."""
-        return merge(parts, samples=self.batch_size, documents=1)
+        return merge(parts, samples=self.writer.batch_size, documents=1)
+
+    def rehearse(self, module: nn.Module, wild_type: WildType, *, decides: Collection[str] = DECIDES) -> list[str]:
+        """Every obstacle to `collect` that is known before training, with the one change that cures it.
+
+        A few forwards of two rows, one of the longest documents, and two samples. Leaves no trace.
+
+        Args:
+            module: As in `collect`.
+            wild_type: As in `collect`.
+            decides: Names of the indicators that decide, for which the samples must be enough.
+
+        Returns:
+            Sentences; empty where nothing is in the way.
+        """
+        try:
+            self._check_kind(wild_type)
+        except InputError as error:
+            return [str(error)]
+        rehearsal = Rehearsal(
+            writer=self.writer, n_documents=self.n_documents, asks_module=self._asks_module, founder=self.founder
+        )
+        return rehearsal.obstacles(module, wild_type, decides)
+
+    @property
+    def _asks_module(self) -> bool:
+        """Whether the module is asked for logits."""
+        return self.n_documents != 0 or self.score_samples or self.writer.generate is None
+
+    def _check_kind(self, wild_type: WildType) -> None:
+        if wild_type.kind != self.kind:
+            raise InputError(f"`wild_type` must be of text, but got one of {wild_type.kind}: use an EmbeddingProbe")
+
+    def _checked(self, module: nn.Module, wild_type: WildType) -> Step | None:
+        """The step of its cache, if it has one; raises InputError where the module looks ahead."""
+        codec, writer = self.writer.codec, self.writer
+        if not self._asks_module:
+            return None
+        ids = [codec.encode(text) for text in wild_type.evaluation.texts[:N_TRIED]]
+        longest = min(writer.max_length, max(writer.longest, *map(len, ids if self.n_documents != 0 else [[]])))
+        rows = trial_rows([id_ for document in ids for id_ in document], bos=codec.bos, longest=longest)
+        logits = None if rows is None else check_causal(module, writer.forward, rows)
+        is_stepped = writer.n_samples and writer.generate is None and not hasattr(module, "generate_step")
+        if rows is None or logits is None or not is_stepped or is_sharded(module):
+            return None
+        return cached_step(module, logits, [*rows[:2]])
 
     def _documents(self, wild_type: WildType) -> list[Document]:
         """The evaluation documents that encode to anything."""
         evaluation = wild_type.evaluation
         identified = zip(evaluation.hashes[: self.n_documents], evaluation.texts[: self.n_documents], strict=True)
         documents = (
-            Document(id=id_, tokens=self.codec.encode(text), n_bytes=len(text.encode())) for id_, text in identified
+            Document(id=id_, tokens=self.writer.codec.encode(text), n_bytes=len(text.encode()))
+            for id_, text in identified
         )
         return [document for document in documents if document.tokens]
 
     def _score(self, module: nn.Module, documents: Sequence[Document]) -> Losses:
-        return score(module, documents, bos=self.codec.bos, max_length=self.max_length, batch_size=self.batch_size)
+        writer = self.writer
+        return score(
+            module,
+            documents,
+            bos=writer.codec.bos,
+            max_length=writer.max_length,
+            batch_size=writer.batch_size,
+            forward=writer.forward,
+        )
 
     def _at_founder(self, samples: Sequence[Document], device: torch.device) -> Losses | None:
         if self.founder is None:
@@ -151,61 +268,7 @@ class CausalLMProbe:
         with placed(self.founder, device), untouched(self.founder):
             return _sums_of(self._score(self.founder, samples))
 
-    def _prompts_of(self, samples: Sequence[Document]) -> list[str] | None:
-        """What each sample continues, which its number tells."""
-        if self.prompts is None:
-            return None
-        return [self.prompts[int(sample.id) % len(self.prompts)] for sample in samples]
-
-    def _truncated(self, samples: Sequence[Document]) -> list[bool] | None:
-        """Whether each sample was cut; None where there is no id that would end one."""
-        if self.codec.eos is None:
-            return None
-        return [len(sample.tokens) == self.max_new_tokens for sample in samples]
-
-    def _samples(self, module: nn.Module, seed: int, rank: int, world_size: int) -> Iterator[tuple[str, Document]]:
-        """Each sample as text, and as the ids to score, by its number among the samples of all ranks."""
-        fitting = Fitting(self.batch_size)
-        for number, size in batches(self.n_samples, self.batch_size, rank=rank, world_size=world_size):
-            numbers = range(number * self.batch_size, number * self.batch_size + size)
-            starts = [self._starts[sample % len(self._starts)] for sample in numbers]
-            rows = fitting.run(partial(self._continued, module, starts, seed, number))
-            for sample, start, ids in zip(numbers, starts, rows, strict=True):
-                text = self.codec.decode(ids)
-                yield text, Document(id=str(sample), tokens=ids, n_bytes=len(text.encode()), prompt=start[1:])
-
-    def _continued(
-        self, module: nn.Module, starts: Sequence[Sequence[int]], seed: int, number: int, at_once: int
-    ) -> list[list[int]]:
-        """The ids that continue each start, of at most `at_once` rows in a forward."""
-        return generate(
-            module,
-            starts,
-            max_new_tokens=self.max_new_tokens,
-            decoding=self.decoding,
-            generator=batch_generator(seed, number, device_of(module)),
-            max_length=self.max_length,
-            eos=self.codec.eos,
-            at_once=at_once,
-        )
-
-
-def _texts(name: str, texts: Sequence[str] | None) -> Sequence[str]:
-    """The texts, or one empty text for None."""
-    if isinstance(texts, str) or (texts is not None and not texts):
-        raise InputError(f"`{name}` must be a list with at least one text, or None, but got {texts!r:.80}")
-    return [""] if texts is None else texts
-
 
 def _sums_of(losses: Losses) -> Losses:
     """The losses without those of single tokens, which nothing reads of samples."""
     return replace(losses, token_nll=None)
-
-
-def _check_founder(founder: nn.Module | None, n_samples: int) -> None:
-    if founder is None:
-        return
-    if not isinstance(founder, nn.Module):
-        raise InputError(f"`founder` must be an nn.Module, or None, but got {type(founder).__name__}: load it first")
-    if n_samples == 0:
-        raise InputError("`n_samples` must be positive with a `founder`, which scores the samples, but got 0: raise it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from collapse_guard.errors import InputError
-from collapse_guard.probes.scoring import logits_of
+from collapse_guard.probes.forward import FORWARD, Forward
 
 
 class Rows(NamedTuple):
@@ -121,18 +121,22 @@ def _nucleus(probabilities: Tensor, top_p: float | None) -> Tensor:
     return torch.zeros_like(nucleus).scatter(-1, places, nucleus)
 
 
+Step = Callable[[Tensor, Any], tuple[Any, Any]]
+"""step(ids, state) -> (logits, state), as `generate_step` of a module."""
+
+
 class _NextLogits:
     """The (B, V) logits after a prefix that grows from call to call."""
 
-    def __init__(self, module: nn.Module, max_length: int) -> None:
-        self.module, self.max_length = module, max_length
-        self.step: Any = getattr(module, "generate_step", None)
+    def __init__(self, module: nn.Module, forward: Forward, step: Step | None, max_length: int, limit: float) -> None:
+        self.module, self.forward, self.max_length, self.limit = module, forward, max_length, limit
+        self.step = step
         self.state: Any = None
         self.seen = 0
 
     def __call__(self, prefix: Tensor) -> Tensor:
-        if self.step is None:
-            return logits_of(self.module(prefix[:, -self.max_length :]))[:, -1]
+        if self.step is None or prefix.shape[1] > self.limit:
+            return self.forward(self.module, prefix[:, -self.max_length :])[:, -1]
         logits, self.state = self.step(prefix[:, self.seen :], self.state)
         self.seen = prefix.shape[1]
         if not isinstance(logits, Tensor) or logits.ndim != 2:
@@ -151,8 +155,11 @@ def generate(
     decoding: Decoding,
     generator: torch.Generator,
     max_length: int,
-    eos: int | None = None,
+    stops: Collection[int] = (),
     at_once: int | None = None,
+    forward: Forward = FORWARD,
+    step: Step | None = None,
+    to_the_end: bool = False,
 ) -> list[list[int]]:
     """Continue each prompt by up to `max_new_tokens` tokens; all rows advance together.
 
@@ -170,9 +177,13 @@ def generate(
         decoding: How a token is drawn.
         generator: On the module's device.
         max_length: Largest number of ids per forward; a longer prefix keeps its last ones. Not for `generate_step`.
-        eos: Ends a sample, and is not part of it.
+        stops: Ids each of which ends a sample, and is not part of it.
         at_once: Most rows per forward, one part of the rows after the other; None: all. Every row is given the same
             random numbers for any `at_once`, so its tokens are the same up to the rounding of its logits.
+        forward: How the module is asked for the logits of a whole prefix.
+        step: In the place of a `generate_step` that the module lacks, for prefixes of up to `max_length` ids.
+        to_the_end: Whether as many tokens are drawn as may be, whatever has ended: sharded modules, whose ranks must
+            forward together, are asked equally often so, and only for whole prefixes.
 
     Returns:
         The new ids of each row. A row ends early if the model gives no distribution (NaN).
@@ -181,28 +192,38 @@ def generate(
         InputError: The module does not return logits.
     """
     first, state, size = min(map(len, prompts)), generator.get_state(), len(prompts)
+    own = None if to_the_end else getattr(module, "generate_step", None)
+    ending = _Ending(torch.tensor(sorted(stops), dtype=torch.int64, device=generator.device), is_awaited=not to_the_end)
     continued: list[list[int]] = []
     for begin in range(0, size, at_once or size):
         rows = Rows(begin, min(begin + (at_once or size), size), of=size)
         generator.set_state(state)
         draw = partial(decoding.draw, generator=generator, rows=rows)
-        next_logits = _NextLogits(module, max_length)
+        next_logits = _NextLogits(module, forward, own or step, max_length, math.inf if own else max_length)
         part = prompts[rows.first : rows.end]
-        continued += _continued(part, next_logits, draw, generator.device, first, max_new_tokens, eos)
+        continued += _continued(part, next_logits, draw, first, max_new_tokens, ending)
     return continued
+
+
+class _Ending(NamedTuple):
+    """When a sample ends before its longest length."""
+
+    stops: Tensor
+    """Ids that end it, on the device of the generator."""
+    is_awaited: bool
+    """Whether drawing is over when all rows have ended."""
 
 
 def _continued(
     prompts: Sequence[Sequence[int]],
     next_logits: _NextLogits,
     draw: Callable[[Tensor], tuple[Tensor, Tensor]],
-    device: torch.device,
     first: int,
     max_new_tokens: int,
-    eos: int | None,
+    ending: _Ending,
 ) -> list[list[int]]:
     """The new ids of some rows; tokens are drawn from the place `first` on, where the shortest prompt of all ends."""
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=ending.stops.device)
     ids = lengths.new_zeros(len(prompts), int(lengths.max()) + max_new_tokens)
     for row, prompt in zip(ids, prompts, strict=True):
         row[: len(prompt)] = torch.tensor(prompt)
@@ -211,9 +232,9 @@ def _continued(
         drawn, sound = draw(next_logits(ids[:, :place]))
         open_ = lengths <= place
         ids[:, place] = torch.where(open_, drawn, ids[:, place])
-        stops = open_ & (~sound if eos is None else ~sound | (drawn == eos))
-        ends = torch.where(stops, ends.clamp(max=place), ends)
-        if bool((ends <= place + 1).all()):
+        stopped = open_ & (~sound | torch.isin(drawn, ending.stops))
+        ends = torch.where(stopped, ends.clamp(max=place), ends)
+        if ending.is_awaited and bool((ends <= place + 1).all()):
             break
     rows = zip(ids.tolist(), lengths.tolist(), ends.tolist(), strict=True)
     return [row[start:end] for row, start, end in rows]

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import nn
+
+from collapse_guard.probes.weights import is_sharded
 
 Result = TypeVar("Result")
 
@@ -40,6 +43,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 class Fitting:
     """A batch size that is halved, down to 1, where memory is too small for it; what fitted is remembered.
 
+    Args:
+        size: The largest that is tried.
+        least: The smallest.
+
     Example:
         >>> def forward(size):
         ...     if size > 2:
@@ -50,26 +57,36 @@ class Fitting:
         (2, 2)
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, *, least: int = 1) -> None:
+        self.size, self.least = size, least
 
     def run(self, attempt: Callable[[int], Result]) -> Result:
         """Return what `attempt` makes of the largest size that memory allows.
 
         Raises:
-            Exception: What `attempt` raises for any other reason, or still with a size of 1.
+            Exception: What `attempt` raises for any other reason, or still with the smallest size.
         """
         while True:
             try:
                 return attempt(self.size)
             except Exception as error:
-                if self.size == 1 or not is_out_of_memory(error):
+                if self.size <= self.least or not is_out_of_memory(error):
                     raise
                 why = str(error) or type(error).__name__
             # After the error is gone, because it holds all that the attempt had in memory.
             _release()
-            self.size //= 2
+            self.size = max(self.least, self.size // 2)
             _log.info("memory is too small, so %s at a time are measured: %.200s", self.size, why)
+
+
+def fitting_of(module: nn.Module, size: int) -> Fitting:
+    """The batch size of a module; of a sharded one it stays, because one rank alone must not forward again.
+
+    Example:
+        >>> fitting_of(nn.Linear(2, 2), 64).least
+        1
+    """
+    return Fitting(size, least=size if is_sharded(module) else 1)
 
 
 def _release() -> None:

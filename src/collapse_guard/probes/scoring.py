@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from collapse_guard.arrays import FloatArray
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Losses
 from collapse_guard.indicators.likelihood.logits import token_entropy, token_nll
-from collapse_guard.probes.memory import Fitting
+from collapse_guard.probes.forward import FORWARD, Forward, device_of
+from collapse_guard.probes.memory import fitting_of
 
 IGNORED = -100
 """Label of a pad."""
@@ -44,28 +44,15 @@ class _Window:
         return len(self.prompt) + len(self.tokens)
 
 
-def logits_of(output: Any) -> Tensor:
-    """The (B, T, V) logits of a module's output: the output itself, or its `.logits`.
-
-    Raises:
-        InputError: It is neither.
-    """
-    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-    if not isinstance(logits, Tensor) or logits.ndim != 3:
-        got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"{type(output).__name__}"
-        raise InputError(
-            "the module's forward(ids) must return logits of shape (batch, time, vocabulary), or an object that has "
-            f"them as `.logits`, but got {got}: give CollapseGuard a probe of your own (an object with `collect`)"
-        )
-    return logits
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Device of the module's parameters; the CPU if it has none."""
-    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-
-
-def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_length: int, batch_size: int) -> Losses:
+def score(
+    module: nn.Module,
+    documents: Sequence[Document],
+    *,
+    bos: int,
+    max_length: int,
+    batch_size: int,
+    forward: Forward = FORWARD,
+) -> Losses:
     r"""Losses of the documents under the module: \(-\sum_t \ln p(x_t \mid \text{bos}, x_{<t})\) for each.
 
     The entropies of these distributions come from the same forward.
@@ -76,28 +63,31 @@ def score(module: nn.Module, documents: Sequence[Document], *, bos: int, max_len
     right, and pads are not scored: neither batch size nor neighbours matter to a causal module.
 
     Where a batch does not fit into memory, all is scored again by half of it, down to one window: the losses are those
-    of the smaller batch.
+    of the smaller batch. Not so a sharded module, whose ranks must forward together.
 
     Args:
-        module: forward(ids), ids (B, T) int64, returns logits (B, T, V) of the next token, or an object with `.logits`.
+        module: Causal language model.
         documents: Each with at least one token.
         bos: Id that begins every document.
         max_length: Most ids in a forward, and most tokens scored by it.
         batch_size: Most windows in a forward.
+        forward: How the module is asked for logits.
 
     Raises:
-        InputError: The module does not return logits.
+        InputError: The module does not return logits, or of fewer ids than the documents have.
     """
     windows = _all_windows(documents, bos, max_length)
-    return Fitting(batch_size).run(lambda size: _scored(module, documents, windows, size))
+    return fitting_of(module, batch_size).run(lambda size: _scored(module, forward, documents, windows, size))
 
 
-def _scored(module: nn.Module, documents: Sequence[Document], windows: Sequence[_Window], batch_size: int) -> Losses:
+def _scored(
+    module: nn.Module, forward: Forward, documents: Sequence[Document], windows: Sequence[_Window], batch_size: int
+) -> Losses:
     token_losses = [np.empty(len(document.tokens)) for document in documents]
     entropies = np.zeros(len(documents))
     for start in range(0, len(windows), batch_size):
         batch = windows[start : start + batch_size]
-        for window, (nll, entropy) in zip(batch, _nats(module, batch), strict=True):
+        for window, (nll, entropy) in zip(batch, _nats(module, forward, batch), strict=True):
             token_losses[window.document][window.start : window.start + len(nll)] = nll
             entropies[window.document] += entropy.sum()
     return Losses(
@@ -130,7 +120,20 @@ def _windows(number: int, document: Document, bos: int, max_length: int) -> Iter
         yield _Window(number, first - prompt_length, before, ids[start : min(prompt_length, end)], ids[first:end])
 
 
-def _nats(module: nn.Module, batch: Sequence[_Window]) -> list[tuple[FloatArray, FloatArray]]:
+def check_labels(largest: int, vocabulary: int) -> None:
+    """Refuse ids for which a module has no logits; on CUDA they would end the process.
+
+    Raises:
+        InputError: The largest id is not below the size of the vocabulary.
+    """
+    if largest >= vocabulary:
+        raise InputError(
+            f"the tokenizer gives the id {largest}, but the module's logits are of {vocabulary} ids, from 0 on: give "
+            "the tokenizer that the module is trained with"
+        )
+
+
+def _nats(module: nn.Module, forward: Forward, batch: Sequence[_Window]) -> list[tuple[FloatArray, FloatArray]]:
     """Nats of each token of each window, and entropies of what the module expected there."""
     longest = max(map(len, batch))
     labels = np.full((len(batch), longest), IGNORED, dtype=np.int64)
@@ -139,7 +142,8 @@ def _nats(module: nn.Module, batch: Sequence[_Window]) -> list[tuple[FloatArray,
         ids[: len(window)] = [window.before, *window.prompt, *window.tokens][:-1]
         targets[len(window.prompt) : len(window)] = window.tokens
     device = device_of(module)
-    logits = logits_of(module(torch.from_numpy(inputs).to(device)))
+    logits = forward(module, torch.from_numpy(inputs).to(device))
+    check_labels(int(labels.max()), logits.shape[-1])
     on_device = torch.from_numpy(labels).to(device)
     nll, entropy = (
         measured(logits, on_device, ignore_index=IGNORED).double().cpu().numpy()
