@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -91,6 +93,12 @@ def test_a_tokenizer_may_be_two_functions():
 
 def test_a_function_that_decodes_takes_the_place_of_the_tokenizers():
     assert Codec(plain_tokenizer(), lambda ids: "!" * len(ids)).decode([2, 3]) == "!!"
+
+
+def test_a_codec_goes_to_the_processes_that_are_spawned():
+    codec = pickle.loads(pickle.dumps(Codec(plain_tokenizer(), eos_token_id=3)))  # noqa: S301
+    assert codec.decode(codec.encode("c a b")) == "c a b"
+    assert codec.stops == (3,)
 
 
 def test_several_ids_may_end_a_sample():

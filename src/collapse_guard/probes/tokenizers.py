@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -107,7 +108,7 @@ def _with(method: Callable[..., Any], **arguments: Any) -> Callable[[Any], Any]:
     except ValueError:  # of some functions in C
         known = ()
     taken = {name: value for name, value in arguments.items() if name in known}
-    return lambda value: method(value, **taken)
+    return partial(method, **taken)
 
 
 def _bos(tokenizer: Any) -> int:
