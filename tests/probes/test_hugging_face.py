@@ -71,6 +71,12 @@ def bart():
     return surer(transformers.BartForConditionalGeneration(config))
 
 
+def in_shards(model):
+    """Marked as ZeRO-3 marks weights."""
+    model.lm_head.weight.ds_id = 0
+    return model
+
+
 def probe_of(model, wild_type, **settings):
     usual = {"n_samples": 6, "max_new_tokens": 26, "batch_size": 4, "n_documents": 3}
     return CausalLMProbe.from_model(model, wild_type.tokenizer, **{**usual, **settings})
@@ -115,8 +121,9 @@ class Wrapper(nn.Module):
         (mamba, True),
         (lambda: Wrapper(gpt2()), True),
         (lambda: Wrapper(gpt2(), factor=2.0), False),
+        (lambda: in_shards(gpt2()), False),
     ],
-    ids=["GPT2", "Llama", "sliding window", "experts", "BERT as decoder", "Mamba", "wrapped", "changed"],
+    ids=["GPT2", "Llama", "sliding window", "experts", "BERT as decoder", "Mamba", "wrapped", "changed", "in shards"],
 )
 def test_samples_by_a_cache_are_those_without(make, has_cache, steps, wild_type):
     """Also of prompts of unlike length, and beyond the positions that the cache has."""

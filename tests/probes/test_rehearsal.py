@@ -86,6 +86,24 @@ def test_positions_that_no_document_and_no_sample_reaches_are_no_obstacle(langua
     assert len(obstacles(module, wild_type, max_new_tokens=longest + 1)) == 1
 
 
+def test_embeddings_that_are_given_something_else_than_their_rows_are_no_obstacle(language, wild_type):
+    """As positions of BART and OPT are, which count the ids that they get."""
+
+    class Positions(nn.Embedding):
+        def forward(self, ids):
+            return super().forward(torch.arange(ids.shape[1]))
+
+    class Counted(language):
+        def __init__(self):
+            super().__init__()
+            self.positions = Positions(99, 300)
+
+        def forward(self, ids):
+            return self.logits(ids) + self.positions(ids)
+
+    assert obstacles(Counted(), wild_type) == []
+
+
 @pytest.mark.parametrize("vocabulary", [100, 298])
 def test_a_tokenizer_of_more_ids_than_the_module_is_told(language, wild_type, vocabulary):
     [obstacle] = obstacles(language(vocabulary), wild_type)

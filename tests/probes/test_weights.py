@@ -88,6 +88,29 @@ def test_sharded_modules_are_asked_equally_often_whatever_has_ended(to_the_end, 
     assert module.n_forwards == forwards
 
 
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_the_probe_asks_sharded_modules_equally_often(language, wild_type, is_marked):
+    """Whatever they draw, and by their forward alone."""
+
+    class Ending(language):
+        n_forwards = 0
+
+        def forward(self, ids):
+            self.n_forwards += 1
+            return self.logits(ids) + nn.functional.one_hot(torch.full_like(ids, 3), 300) * 1e3
+
+        def generate_step(self, ids, state):
+            return self(ids)[:, -1], state
+
+    module = Ending()
+    if is_marked:
+        module.head.weight.ds_id = 0
+    settings = {"n_samples": 6, "batch_size": 4, "max_new_tokens": 9, "eos_token_id": 3, "n_documents": 0}
+    evidence = CausalLMProbe(wild_type.tokenizer, **settings).collect(module, wild_type, seed=0)
+    assert evidence.samples == [""] * 6
+    assert module.n_forwards == 2 + 2 * (9 if is_marked else 1)
+
+
 def test_a_sharded_module_is_not_asked_again_where_memory_is_too_small(language, wild_type):
     class Small(language):
         n_forwards = 0
