@@ -16,8 +16,8 @@ class Rehearsing:
     def collect(self, module, wild_type, **place):
         return self.good.collect(module, wild_type, **place)
 
-    def rehearse(self, module, wild_type):
-        self.rehearsed.append((module.training, torch.is_grad_enabled()))
+    def rehearse(self, module, wild_type, *, decides):
+        self.rehearsed.append((module.training, torch.is_grad_enabled(), decides))
         torch.rand(3)
         module.dropout.train()
         return self.obstacles
@@ -54,7 +54,7 @@ def test_a_rehearsal_leaves_no_trace(fit, rehearsing, model, store):
     start = {name: value.clone() for name, value in model.state_dict().items()}
     own = rehearsing()
     assert train(own) == train()
-    assert own.probe.rehearsed == [(False, False)]
+    assert own.probe.rehearsed == [(False, False, own.policy.decides)]
     assert store.latest("newsbot") == own.assessment
 
 

@@ -29,7 +29,7 @@ from collapse_guard.guard.steering import steer_run
 from collapse_guard.guard.training import Training
 from collapse_guard.guard.training_texts import TrainingTexts, warn_of_leak
 from collapse_guard.lineage.candidate import Candidate, find_place
-from collapse_guard.probes.probe import Probe, check_probe
+from collapse_guard.probes.probe import Probe, ReadingProbe, check_probe
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, TrainingCheck, Verdict
 from collapse_guard.store import LineageStore
 from collapse_guard.wildtype import WildType
@@ -195,7 +195,9 @@ class GuardBase:
         """Nothing is known of the training that begins, but what was checked for it."""
         if self._is_recorded:
             self._checked = None
-        self._texts = TrainingTexts(self.wild_type, getattr(getattr(self.probe, "codec", None), "decode", None))
+        self._texts = TrainingTexts(
+            self.wild_type, self.probe.text_of if isinstance(self.probe, ReadingProbe) else None
+        )
         self._assessment = None
         self.evidence: Evidence | None = None
         self.prescription: Mixture | None = None
@@ -233,7 +235,7 @@ class GuardBase:
 
     def _rehearse(self, training: Training, module: nn.Module) -> None:
         """Try the measurement on little before training is paid for; raises InputError with all that is in its way."""
-        check_rehearsal(self.probe, module, self.wild_type, training)
+        check_rehearsal(self.probe, module, self.wild_type, training, decides=self.policy.decides)
 
     def _is_due(self, before: int, now: int) -> bool:
         """Whether a look is due where so many training steps were done before, and so many are now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
@@ -13,7 +13,9 @@ from collapse_guard.probes.probe import Probe, RehearsingProbe
 from collapse_guard.wildtype import WildType
 
 
-def check_rehearsal(probe: Probe, module: nn.Module, wild_type: WildType, training: Training) -> None:
+def check_rehearsal(
+    probe: Probe, module: nn.Module, wild_type: WildType, training: Training, *, decides: Collection[str]
+) -> None:
     """Rehearse on all ranks, and raise the same error on all of them; a probe that cannot rehearse is believed.
 
     Raises:
@@ -24,7 +26,7 @@ def check_rehearsal(probe: Probe, module: nn.Module, wild_type: WildType, traini
 
     def rehearse() -> Sequence[str]:
         with untouched(module), training.context():
-            return probe.rehearse(module, wild_type)
+            return probe.rehearse(module, wild_type, decides=decides)
 
     found = training.ranks.together(rehearse, lambda parts: list(dict.fromkeys(one for part in parts for one in part)))
     if found:

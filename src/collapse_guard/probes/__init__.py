@@ -5,6 +5,7 @@ from collapse_guard.probes.isolation import untouched as untouched
 from collapse_guard.probes.probe import MergingProbe as MergingProbe
 from collapse_guard.probes.probe import OneKindProbe as OneKindProbe
 from collapse_guard.probes.probe import Probe as Probe
+from collapse_guard.probes.probe import ReadingProbe as ReadingProbe
 from collapse_guard.probes.probe import RehearsingProbe as RehearsingProbe
 from collapse_guard.probes.sharding import batch_generator as batch_generator
 from collapse_guard.probes.sharding import merge as merge

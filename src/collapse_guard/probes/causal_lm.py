@@ -192,6 +192,10 @@ class CausalLMProbe:
         self.writer.tell_unknown(samples)
         return evidence
 
+    def text_of(self, ids: Sequence[int]) -> str:
+        """Text of ids, as a guard needs it that reads training batches."""
+        return self.writer.codec.decode(ids)
+
     def merge(self, parts: Sequence[Evidence]) -> Evidence:
         """Join the parts of all ranks, in the order in which a single rank would have collected them."""
         return merge(parts, samples=self.writer.batch_size, documents=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import nn
@@ -54,14 +54,28 @@ class MergingProbe(Probe, Protocol):
 
 @runtime_checkable
 class RehearsingProbe(Probe, Protocol):
-    """A probe that can say before training what will be in the way of measuring after it."""
+    """A probe that says before training what will keep it from measuring."""
 
-    def rehearse(self, module: nn.Module, wild_type: WildType) -> Sequence[str]:
-        """What is in the way, each with the one change that cures it; empty: nothing that is known beforehand.
+    def rehearse(self, module: nn.Module, wild_type: WildType, *, decides: Collection[str]) -> Sequence[str]:
+        """Every obstacle that is known beforehand, as a sentence with the one change that cures it; none: empty.
 
-        It is called on all ranks, with the module in eval mode and without gradients, and must be cheap: a few
-        documents, a few samples.
+        It is called on all ranks, with the module in eval mode and without gradients. A few documents and samples,
+        once, and without a trace. It must say nothing where the measurement would work.
+
+        Args:
+            module: As in `collect`.
+            wild_type: As in `collect`.
+            decides: Names of the indicators that decide, for which the evidence must be enough.
         """
+        ...
+
+
+@runtime_checkable
+class ReadingProbe(Probe, Protocol):
+    """A probe that can read the ids of a training batch, in which a guard looks for evaluation documents."""
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of ids; those that no tokenizer knows stand for nothing that is looked for."""
         ...
 
 
