@@ -35,6 +35,7 @@ from collapse_guard.records import Assessment, Comparison, Generation, Reason, R
 
 Threshold = Literal["margin", "watch"]
 _PUT_ASIDE = (ReasonKind.IMPLAUSIBLE, ReasonKind.UNINFORMATIVE)
+_GROUND = (ReasonKind.FOUNDED_ANEW, ReasonKind.LEAKED)
 
 
 def decide(
@@ -197,8 +198,8 @@ def _accumulated(policy: Policy, e_values: Sequence[float]) -> float:
 
 
 def _worst_first(reason: Reason) -> tuple[int, bool]:
-    """Among equals, that the lineage is founded anew comes first: it says what all others rest on."""
-    return -reason.severity.rank, reason.kind is not ReasonKind.FOUNDED_ANEW
+    """Among equals, a founding anew and a leak come first: they say what all others rest on."""
+    return -reason.severity.rank, reason.kind not in _GROUND
 
 
 def _excess(comparison: Comparison) -> float:
