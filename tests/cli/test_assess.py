@@ -382,7 +382,7 @@ def _bad(path, content):
 
 
 USAGE = {
-    "no samples": ((), r"`SAMPLES`, `--losses` or `--scores` is required"),
+    "no samples": ((), r"`SAMPLES`, `--losses`, `--scores` or `--checkpoint` is required"),
     "missing file": (("gone.txt",), r"gone\.txt"),
     "unknown extension": (("notes.doc",), r"notes\.doc"),
     "empty file": (("empty.txt",), r"empty\.txt must hold at least one row, but got none in 0 bytes"),
