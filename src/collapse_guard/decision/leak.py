@@ -106,7 +106,7 @@ def leak_of(
 def is_leaking(check: TrainingCheck) -> bool:
     """Whether training texts hold more evaluation documents than fresh documents of the same kind do by chance.
 
-    .. math:: P(X \\geq k) \\leq 0.003, \\qquad X \\sim \\mathrm{Bin}(n, 0.04)
+    .. math:: P(X \\geq k) \\leq 0.005, \\qquad X \\sim \\mathrm{Bin}(n, 0.04)
 
     for k evaluation documents among the n documents, or parts of one, that are not of the pool. Or a tenth of all
     evaluation documents was found: so many matter, in however many texts they are.

@@ -27,7 +27,7 @@ from collapse_guard.guard.rehearsal import check_rehearsal
 from collapse_guard.guard.settings import check_settings, wild_type_of
 from collapse_guard.guard.steering import steer_run
 from collapse_guard.guard.training import Training
-from collapse_guard.guard.training_texts import TrainingTexts, warn_of_leak
+from collapse_guard.guard.training_texts import TrainingTexts, warned_of_leak
 from collapse_guard.lineage.candidate import Candidate, find_place
 from collapse_guard.probes.probe import Probe, ReadingProbe, check_probe
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, TrainingCheck, Verdict
@@ -183,8 +183,7 @@ class GuardBase:
             InputError: The wild type is not of text.
         """
         self._checked = self.wild_type.leaks_in(texts)
-        if self._checked.found:
-            warn_of_leak(self._checked)
+        warned_of_leak(self._checked)
         return self._checked
 
     def _see(self, batch: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from collapse_guard.decision.leak import is_leaking
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.records import TrainingCheck
 from collapse_guard.wildtype import WildType
@@ -37,7 +38,7 @@ class TrainingTexts:
     def __init__(self, wild_type: WildType, decode: Decode | None) -> None:
         self._wild_type, self._decode = wild_type, decode
         self._checks: list[TrainingCheck] = []
-        self._n_seen = 0
+        self._n_seen, self._is_told = 0, False
 
     @property
     def found(self) -> TrainingCheck | None:
@@ -56,20 +57,21 @@ class TrainingTexts:
             _log.info("a training batch could not be read", exc_info=error)
             return
         if check is not None:
-            is_news = bool(check.found) and not any(one.found for one in self._checks)
             self._checks.append(check)
-            if is_news:
-                warn_of_leak(check)
+            self._is_told = self._is_told or warned_of_leak(TrainingCheck.together(self._checks))
 
 
-def warn_of_leak(check: TrainingCheck) -> None:
-    """Warn that a model is about to be trained on evaluation documents, as long as that can be stopped."""
+def warned_of_leak(check: TrainingCheck) -> bool:
+    """Warn where texts hold more evaluation documents than by chance, as long as training can be stopped."""
+    if not is_leaking(check):
+        return False
     message = (
         f"the model is trained on documents that it will be measured with: {check}, such as "
         f"{', '.join(check.examples)}. Stop, and train on `wild_type.pool`: what this training comes to cannot be "
         "judged by losses"
     )
     warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+    return True
 
 
 def texts_of_batch(batch: object, decode: Decode | None) -> list[str]:
