@@ -83,7 +83,8 @@ def _presets(arguments: argparse.Namespace) -> None:
     from detecting.scoring import scored
     from detecting.table import presets, tell
 
-    names = [*PRESETS, *([CALIBRATED] if arguments.calibration else [])]
+    compared = [name for name in PRESETS if name != "rl"]  # its samples have prompts
+    names = [*compared, *([CALIBRATED] if arguments.calibration else [])]
     results = {
         name: scored(arguments.series, chosen(name, arguments.calibration), jobs=arguments.jobs) for name in names
     }

@@ -81,9 +81,9 @@ def test_an_empty_file_is_the_default_policy(tmp_path):
         ("[seed_noise]\nvendy = { controls = 3, mean = 0, sd = 0.1 }", r"unknown indicator `vendy`"),
         (
             'preset = "sttrict"',
-            r"`preset` must be strict, default, lenient, but got 'sttrict': did you mean `strict`\?",
+            r"`preset` must be strict, default, lenient, rl, but got 'sttrict': did you mean `strict`\?",
         ),
-        ('preset = ["strict"]', r"line 1: `preset` must be strict, default, lenient, but got \['strict'\]"),
+        ('preset = ["strict"]', r"line 1: `preset` must be strict, default, lenient, rl, but got \['strict'\]"),
         ("[slices]\nspanish = { margn = 0.3 }", r"line 2: unknown key `slices.spanish.margn`: did you mean `margin`\?"),
         (
             '[slices."tax, income"]\nmargin = 0.1\nwatch = 0.2',

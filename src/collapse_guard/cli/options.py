@@ -67,10 +67,10 @@ OwnLossesFile = Annotated[
         "sample, from 0."
     ),
 ]
-PolicyFile = Annotated[Path | None, file("Policy in TOML, or one of strict, default, lenient. Default: default.")]
+PolicyFile = Annotated[Path | None, file("Policy in TOML, or one of strict, default, lenient, rl. Default: default.")]
 NewPolicy = Annotated[
     Path | None,
-    file("Decide again by this policy: TOML, or strict, default, lenient. Default: use the stored verdict."),
+    file("Decide again by this policy: TOML, or strict, default, lenient, rl. Default: use the stored verdict."),
 ]
 Json = Annotated[Path | None, file("Write the whole assessment as JSON.", "--json")]
 

@@ -123,8 +123,25 @@ PRESETS: dict[str, dict[str, Any]] = {
             "vendi": {"margin": 0.30, "watch": 0.15},
         }
     },
+    # What rewards move in any case decides nothing: losses, words, lengths, phrases that all answers begin with.
+    "rl": {
+        "decides": (
+            "distinct_within_prompts",
+            "distinct_between_prompts",
+            "entropy_2",
+            "unique_samples",
+            "near_unique_samples",
+            "empty_samples",
+            "truncated_samples",
+        ),
+        "drift": {
+            "default": {"margin": 0.20, "watch": 0.10},
+            "entropy_2": {"margin": 0.5, "watch": 0.25},
+            "empty_samples": {"margin": 0.10, "watch": 0.05},
+        },
+    },
 }
-"""What each preset changes; docs/detector.md has the measured false alarms and delays of each."""
+"""What each preset changes; docs/detector.md has the measured false alarms and delays of the first three."""
 
 
 class Policy(Setting):
@@ -206,7 +223,7 @@ class Policy(Setting):
 
     @classmethod
     def preset(cls, name: str) -> Policy:
-        """A policy with a name: "strict", "default" or "lenient".
+        """A policy with a name: "strict", "default" or "lenient", or "rl" for models trained by reinforcement.
 
         Example:
             >>> Policy.preset("strict").margin("perplexity", "founder").margin
