@@ -10,7 +10,7 @@ import collapse_guard
 from collapse_guard import errors
 
 ROOT = Path(__file__).parents[1]
-TRAINERS = ("pytorch_lightning", "lightning", "transformers", "trl")
+TRAINERS = ("pytorch_lightning", "lightning", "transformers.trainer", "trl")  # torchmetrics loads transformers itself
 
 PUBLIC = [
     "Assessment",
@@ -99,6 +99,14 @@ def test_probes_and_contracts_load_no_trainer_no_mlflow_and_no_test_runner():
     code = "from collapse_guard import EmbeddingProbe; from collapse_guard.probes import CausalLMProbe, Probe"
     code += "; import collapse_guard.testing"
     assert loaded(code, ("torch", *TRAINERS, "mlflow", "pytest", "hypothesis")) == ["torch"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", ["transformers", "trl"])
+def test_a_shell_whose_trainer_is_not_installed_says_how_to_install_it(room):
+    code = f"import sys, torchmetrics; sys.modules['transformers'] = None; import collapse_guard.{room}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert 'transformers is not installed: pip install "collapse-guard[transformers]"' in out.stderr.splitlines()[-1]
 
 
 def test_the_rooms_import_one_way():
