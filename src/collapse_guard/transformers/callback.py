@@ -70,7 +70,7 @@ class CollapseGuardCallback(GuardBase, TrainerCallback):
         """Send the readings to all reporters of the trainer, such as TensorBoard, as `Trainer.log` does.
 
         It is put before the other callbacks, or moved there: reporters close when training ends, and the generation is
-        measured then.
+        measured then. Logging takes back the flag that a log is due, which another callback sets after it.
 
         Args:
             trainer: The trainer, before it trains.

@@ -46,16 +46,12 @@ class TrainerJournal(Journal):
 
     @staticmethod
     def _log_by(trainer: Trainer, values: Mapping[str, float], what: str, *, but_run: bool) -> None:
-        # That a log of the training's own is due at this step is told by a flag, which logging takes back.
-        is_due = trainer.control.should_log
         try:
             with _without((MLflowCallback,) if but_run else (), trainer):
                 # Not `trainer.log`: those of TRL end the averages of the training's metrics.
                 Trainer.log(trainer, dict(values))
         except Exception as error:
             warn_of(trainer, f"take {what}", error)
-        finally:
-            trainer.control.should_log = is_due
 
 
 @contextmanager
