@@ -46,6 +46,12 @@ class TestReporters:
         assert not any(READING in names for _, names in reporter.told)
         assert [line["step"] for line in trainer.state.log_history if READING in line] == [4, 8]
 
+    def test_those_that_the_readings_do_not_reach_are_named(self, scripted, trainer_of, model):
+        trainer = trainer_of(model, scripted("healthy"))
+        trainer.args.report_to = ["mlflow", "tensorboard"]  # not installed
+        with pytest.warns(CollapseGuardWarning, match=r"will not be in tensorboard, .* call `guard.attach\(trainer\)`"):
+            trainer.train()
+
     def test_one_that_fails_costs_neither_training_nor_record(self, scripted, trainer_of, model, store):
         trainer = trainer_of(model, Reporter(fails=True))
         scripted("healthy").attach(trainer)

@@ -109,6 +109,7 @@ class CollapseGuardCallback(GuardBase, TrainerCallback):
         self._enter(state)
         self._rehearse(training, given["model"])
         if training.ranks.rank == 0:
+            self._tell_of_reporters(args)
             self._see_rows(given["model"])
 
     def on_step_end(
@@ -163,6 +164,16 @@ class CollapseGuardCallback(GuardBase, TrainerCallback):
             end=end_of(args, state, sampler),
             weights=weights,
         )
+
+    def _tell_of_reporters(self, args: TrainingArguments) -> None:
+        """Say which reporters the readings will not reach."""
+        others = sorted(set(args.report_to or ()) - {"mlflow"}) if self._trainer is None else []
+        if others:
+            message = (
+                f"readings will not be in {', '.join(others)}, because a trainer does not tell its callbacks who it "
+                "is: take the guard out of `callbacks`, and call `guard.attach(trainer)` before `trainer.train()`"
+            )
+            warnings.warn(message, CollapseGuardWarning, stacklevel=2)
 
     def _see_rows(self, model: nn.Module) -> None:
         """Look for evaluation documents in what the training loader reads."""
