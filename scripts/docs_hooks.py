@@ -35,7 +35,11 @@ ROOMS = {
     "store": "Store",
     "report": "Report",
     "probes": "Probes",
+    "guard": "Guard",
     "lightning": "Lightning",
+    "transformers": "Hugging Face",
+    "trl": "TRL",
+    "fabric": "Fabric",
     "testing": "Testing",
     "errors": "Errors",
 }

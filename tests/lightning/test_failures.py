@@ -297,6 +297,24 @@ def test_the_whole_traceback_is_logged(fit, failing, caplog):
     assert "ZeroDivisionError: deep inside" in caplog.text
 
 
+def test_warnings_of_a_probe_come_after_the_record_and_once(fit, founder, guard, store):
+    own = guard("healthy")
+    collect = own.probe.collect
+
+    def warns(module, wild_type, **place):
+        for _ in range(3):
+            warnings.warn("two ids are not known", UserWarning, stacklevel=1)
+        return collect(module, wild_type, **place)
+
+    own.probe.collect = warns
+    with pytest.raises(UserWarning, match="two ids"):  # warnings are errors here
+        fit(own, max_epochs=1)
+    assert store.latest("newsbot").generation.index == 1
+    with pytest.warns(UserWarning, match="two ids") as caught:
+        fit(own, max_epochs=2)
+    assert len([one for one in caught if "two ids" in str(one.message)]) == 1
+
+
 def test_an_assessment_that_fails_costs_a_warning_and_the_evidence_is_kept(
     fit, founder, guard, store, tmp_path, monkeypatch
 ):

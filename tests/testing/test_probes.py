@@ -90,9 +90,9 @@ class LeavesTrainMode(Plain):
 
 
 class DrawsGlobally(Sound):
-    def __init__(self):
-        super().__init__()
-        self.sample = lambda module, n, generator: module(torch.randn(n, 2))
+    def collect(self, module, wild_type, *, seed, rank=0, world_size=1):
+        with untouched(module):
+            return Evidence(samples=module(torch.randn(10, 2)).double().numpy()[rank::world_size])
 
 
 class SeedsGlobally(Plain):

@@ -1,5 +1,6 @@
 """Where readings go: the log history, the reporters of a trainer, and the MLflow run that it logs to."""
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from transformers import TrainerCallback
@@ -69,8 +70,12 @@ class TestReporters:
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
-    """One database for the module: MLflow takes seconds to make one."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    """One database for the module, where MLflow is told to log: whoever told it before in this process is put back."""
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    yield uri
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.mark.slow
@@ -78,7 +83,6 @@ def uri(tmp_path_factory):
 def test_the_run_of_an_mlflow_callback_is_the_run_of_the_generation(
     scripted, trainer_of, tokenizer, uri, tmp_path, monkeypatch, is_attached
 ):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "trainings")
     monkeypatch.chdir(tmp_path)
     lineage = f"newsbot {is_attached}"

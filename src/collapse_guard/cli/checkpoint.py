@@ -40,9 +40,8 @@ def measured(checkpoint: Path, loader: str | None, wild_type: WildType, seed: in
         InputError: It cannot be loaded or measured; the message says why.
     """
     load = _found(loader) if loader else _hugging_face(checkpoint)
-    module, probe = _tried(
-        lambda: _checked(load(checkpoint)), f"`{loader or '--checkpoint'}` did not load {checkpoint}"
-    )
+    loaded = _tried(lambda: _checked(load(checkpoint)), f"`{loader or '--checkpoint'}` did not load {checkpoint}")
+    module, probe = cast("tuple[nn.Module, Probe]", loaded)
     check_probe(probe, wild_type)
     digest = weights_digest(module)
     drawn_with = mixed_seed(seed, int(digest or "0", 16))
@@ -52,7 +51,7 @@ def measured(checkpoint: Path, loader: str | None, wild_type: WildType, seed: in
         with untouched(module):
             return probe.collect(module, wild_type, seed=drawn_with, rank=0, world_size=1)
 
-    evidence = _tried(collect, f"{checkpoint} could not be measured")
+    evidence: Evidence = _tried(collect, f"{checkpoint} could not be measured")
     origin = Origin(training=uuid.uuid4().hex, step=0, weights=digest, measured=checkpoint.name)
     return evidence, origin
 

@@ -75,6 +75,16 @@ class Measurement:
         Args:
             origin: Of a generation whose training is over, which is recorded; None: a look at one in training.
         """
+        # Told later: where warnings are errors, they must not come between the record and what is known of it.
+        try:
+            with warnings.catch_warnings(record=True) as self._warned:
+                warnings.simplefilter("always")
+                return self._assessed(origin)
+        except BaseException:
+            self._pass_on()
+            raise
+
+    def _assessed(self, origin: Origin | None) -> Assessment:
         ranks = self.training.ranks
         try:
             with untouched(self.module):
@@ -143,14 +153,7 @@ class Measurement:
         """Add the generation to its lineage, in the trainer's run if its guard owns that."""
         store, generation = cast("LineageStore", self.store), candidate.generation
         place = store if self.under else self.training.journal.place(store, self.training.step)
-        # Told later: where warnings are errors, they must not come between the record and what is known of it.
-        try:
-            with warnings.catch_warnings(record=True) as self._warned:
-                warnings.simplefilter("always")
-                enrolled = enrol(place, candidate, assessment, evidence)
-        except BaseException:
-            self._pass_on()
-            raise
+        enrolled = enrol(place, candidate, assessment, evidence)
         if enrolled.refusal:
             lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
             self.fault = f"{lost}: {enrolled.refusal.sentence(store.address)}"
@@ -160,7 +163,9 @@ class Measurement:
         return enrolled.assessment
 
     def _pass_on(self) -> None:
-        for one in self._warned:
+        """Each warning once, however often a probe gave it."""
+        told = {(str(one.message), one.category, one.filename, one.lineno): one for one in self._warned}
+        for one in told.values():
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
     def _of_look(self, why: str) -> str:
