@@ -27,8 +27,6 @@ from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
 
-enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
-
 WILD_TYPE = WildType.fit([f"document {i} of {i * 7 % 60} words" for i in range(200)], vocabulary_size=300)
 SOON, PATIENCE = timedelta(seconds=5), timedelta(minutes=10)
 
@@ -144,6 +142,7 @@ def train(folder, name, rank):
 
 
 if __name__ == "__main__":
+    enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
     warnings.filterwarnings("ignore")
     processes = get_context("fork")
     for fault in FAULTS:

@@ -22,7 +22,6 @@ from collapse_guard.fabric import FabricGuard
 from collapse_guard.lineage import enrol as enrolment
 from collapse_guard.store import MemoryStore
 
-enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
 warnings.filterwarnings("ignore", "(WATCH|UNDECIDED|COLLAPSED) ", CollapseGuardWarning)  # alerts
 torch.set_num_threads(1)
 
@@ -147,6 +146,7 @@ def weights_in_shards():
 
 
 if __name__ == "__main__":
+    enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
     faulthandler.dump_traceback_later(200, exit=True)  # where a rank waits for ever, its test shows where
     distributed.init_process_group("gloo")
     report = {

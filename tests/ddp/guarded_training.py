@@ -22,8 +22,6 @@ from collapse_guard.records import Mixture
 from collapse_guard.store import MemoryStore
 from collapse_guard.wildtype import WildType
 
-enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
-
 warnings.simplefilter("error")
 for usual in (
     "You passed in a `val_dataloader` but have no `validation_step`",
@@ -169,6 +167,7 @@ def is_second():
 
 
 if __name__ == "__main__":
+    enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
     faulthandler.dump_traceback_later(200)  # where a rank waits for ever, its test shows where
     report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture(), "steered": a_steered_run()}
     rank = torch.distributed.get_rank()
