@@ -59,3 +59,12 @@ def page(monkeypatch):
     from collapse_guard.lineage import enrol
 
     monkeypatch.setattr(enrol, "attachments", lambda lineage, history: {"report.html": f"{lineage} {len(history)}"})
+
+
+@pytest.fixture
+def one_thread():
+    """Models as small as those of tests are many times faster on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

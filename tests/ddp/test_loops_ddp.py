@@ -56,7 +56,7 @@ def test_a_plain_loop_is_judged_once_for_both(ranks):
     assert [report["plain"]["recorded"] for report in ranks] == [2, 0]
 
 
-def test_ranks_draw_different_samples_where_the_sampler_ignores_its_generator(ranks):
+def test_ranks_draw_different_samples_where_a_probe_ignores_its_seed(ranks):
     assert ranks[0]["global"]["n"] == ranks[0]["global"]["different"] == 256
 
 

@@ -115,7 +115,11 @@ class TestALoop:
             train(fabric_of(guard_of(actions=("raise",))), scale=0.2)
 
     def test_of_half_precision_is_measured_in_it(self, guard_of, fabric_of, store):
-        train(fabric_of(guard_of(generation=0), precision="bf16-true"))
+        own, seen = guard_of(generation=0), set()
+        draw = own.probe.sample
+        own.probe.sample = lambda *given: (seen.add(torch.get_default_dtype()), draw(*given))[1]
+        train(fabric_of(own, precision="bf16-true"))
+        assert seen == {torch.bfloat16}
         assert store.latest("tables").verdict.severity is not Severity.UNDECIDED
 
     def test_logs_the_readings_to_its_loggers_and_is_kept_in_their_mlflow_run(self, guard_of, fabric_of, tmp_path):

@@ -25,17 +25,8 @@ def language(n, seed=0):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Models this small are many times faster on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def without_pages(page):
-    """Pages take longer than these trainings."""
+def small(page, one_thread):
+    """Trainings here are shorter than what is drawn or started beside them."""
 
 
 @pytest.fixture(scope="session")

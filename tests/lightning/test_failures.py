@@ -297,6 +297,17 @@ def test_the_whole_traceback_is_logged(fit, failing, caplog):
     assert "ZeroDivisionError: deep inside" in caplog.text
 
 
+def test_a_fit_that_is_interrupted_shows_nothing_of_the_one_before(fit, founder, guard, model):
+    own = guard("healthy")
+    fit(own, max_epochs=1)
+    assert own.verdict is not None
+    model.training_step = raises(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        fit(own, max_epochs=2)
+    assert own.verdict is None
+    assert own.evidence is None
+
+
 def test_warnings_of_a_probe_come_after_the_record_and_once(fit, founder, guard, store):
     own = guard("healthy")
     collect = own.probe.collect

@@ -151,6 +151,17 @@ def test_of_a_file_are_not_put_into_shards(guard, trainer_of, loader, model):
         trainer_of(own).fit(model, loader)
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16-true", torch.bfloat16), ("64-true", torch.float64)])
+def test_the_precision_of_the_trainer_is_entered_while_measuring(guard, trainer_of, precision, dtype):
+    own, seen = guard("healthy", assess_every_n_steps=1), []
+    collect = own.probe.collect
+    own.probe.collect = lambda *given, **place: (seen.append(torch.get_default_dtype()), collect(*given, **place))[1]
+    batches = torch.utils.data.DataLoader(torch.zeros(4, 1), batch_size=2)
+    trainer_of(own, max_epochs=1, precision=precision).fit(Counting(), batches)
+    assert seen == [dtype] * 2  # of a look, and of the end
+    assert torch.get_default_dtype() is torch.float32
+
+
 class Adversaries(pl.LightningModule):
     """Two optimizers, stepped by hand."""
 

@@ -8,7 +8,6 @@ import torch
 from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
 from collapse_guard.evidence import Evidence, Losses
-from collapse_guard.lineage import enrol
 from collapse_guard.probes import CausalLMProbe
 from collapse_guard.store import MemoryStore
 from collapse_guard.transformers import CollapseGuardCallback
@@ -25,18 +24,8 @@ def _short_collections():
 
 
 @pytest.fixture(autouse=True)
-def _undrawn(monkeypatch):
-    """A report is not drawn for each generation: drawing takes longer than such a training, and is tested elsewhere."""
-    monkeypatch.setattr(enrol, "attachments", lambda lineage, history: {"report.html": f"{lineage} {len(history)}"})
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Models this small are many times faster on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def small(page, one_thread):
+    """Trainings here are shorter than what is drawn or started beside them."""
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,9 @@
 import gc
 
 import pytest
-import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from collapse_guard.lineage import enrol
 from collapse_guard.store import MemoryStore
 from collapse_guard.trl import RolloutGuard
 from collapse_guard.wildtype import WildType
@@ -23,18 +21,8 @@ def _short_collections():
 
 
 @pytest.fixture(autouse=True)
-def _undrawn(monkeypatch):
-    """A report is not drawn for each generation: drawing takes longer than such a training, and is tested elsewhere."""
-    monkeypatch.setattr(enrol, "attachments", lambda lineage, history: {"report.html": f"{lineage} {len(history)}"})
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Models this small are many times faster on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def small(page, one_thread):
+    """Trainings here are shorter than what is drawn or started beside them."""
 
 
 @pytest.fixture(scope="session")
