@@ -43,6 +43,22 @@ def guarded(given: Setting) -> list[float]:
     return _train(given, guard)
 
 
+class _Watching(CollapseGuard):
+    """Plans, and looks at each step, but neither rehearses nor measures."""
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        pass
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        pass
+
+
+def watched(given: Setting) -> list[float]:
+    """The loss of each step with a guard that watches the training and measures nothing."""
+    probe = CausalLMProbe(tokenizer=given.wild_type.tokenizer)
+    return _train(given, _Watching(given.wild_type, "newsbot", probe, generation=0, store=MemoryStore()))
+
+
 def alone(given: Setting) -> list[float]:
     """The loss of each step without a guard."""
     return _train(given)

@@ -20,6 +20,7 @@ from collapse_guard import CausalLMProbe, CollapseGuardError, EmbeddingProbe, Ev
 from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.fabric import FabricGuard
 from collapse_guard.lineage import enrol as enrolment
+from collapse_guard.probes import cost as costs
 from collapse_guard.store import MemoryStore
 
 warnings.filterwarnings("ignore", "(WATCH|UNDECIDED|COLLAPSED) ", CollapseGuardWarning)  # alerts
@@ -94,6 +95,36 @@ def a_probe_that_ignores_its_seed():
     return {"different": len({tuple(row) for row in rows}), "n": len(rows)}
 
 
+def a_time_budget():
+    """A sample takes twice as long on rank 1, where the training takes half as long."""
+    rank = distributed.get_rank()
+
+    class Clock:
+        now = 0.0
+
+        def __call__(self):
+            return self.now
+
+    def takes_time(module, n, generator):
+        clock.now += n * (1 + rank)
+        return drawn(module, n, generator)
+
+    before, costs.clock = costs.clock, (clock := Clock())
+    guard = Guard(
+        ROWS,
+        "budget",
+        EmbeddingProbe(takes_time, n_samples=2000, batch_size=32),
+        store=MemoryStore(),
+        generation=0,
+        time_budget=0.1,
+    )
+    with guard.generation(Gaussian()):
+        clock.now += 8000.0 / (1 + rank)
+    costs.clock = before
+    rows = guard.evidence.samples if guard.evidence else []
+    return of(guard, n=len(rows), spent=guard.cost.total.seconds)
+
+
 def a_loop_of_fabric():
     store = MemoryStore()
     guard = FabricGuard(ROWS, "fabric", EmbeddingProbe(drawn, n_samples=500, batch_size=64), store=store, generation=0)
@@ -154,6 +185,7 @@ if __name__ == "__main__":
         "global": a_probe_that_ignores_its_seed(),
         "failing": a_rank_that_fails(),
         "sharded": weights_in_shards(),
+        "budget": a_time_budget(),
         "fabric": a_loop_of_fabric(),
     }
     Path(sys.argv[1], f"rank{os.environ['RANK']}.json").write_text(json.dumps(report))

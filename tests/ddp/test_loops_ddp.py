@@ -75,6 +75,15 @@ def test_a_model_in_shards_gives_the_evidence_of_a_whole_one(ranks):
         assert report["sharded"]["sharded"]["assessment"] == ranks[0]["sharded"]["sharded"]["assessment"]
 
 
+def test_ranks_draw_together_what_the_slowest_of_them_can_in_the_time_of_the_first(ranks):
+    first, second = (report["budget"] for report in ranks)
+    rehearsed = 2 * 16 + 32
+    assert first["n"] == (0.1 * 8000.0 - rehearsed) * 2 / 2
+    assert first["assessment"] == second["assessment"] is not None
+    # Of 23 batches of 32 rank 0 draws twelve, and rank 1 eleven.
+    assert [first["spent"], second["spent"]] == [rehearsed + 12 * 32, 2 * (rehearsed + 11 * 32)]
+
+
 def test_a_loop_of_fabric_is_judged_once_for_both(ranks):
     first, second = (report["fabric"] for report in ranks)
     assert first["assessment"] == second["assessment"] is not None

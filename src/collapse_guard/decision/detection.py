@@ -24,10 +24,10 @@ class Detection(NamedTuple):
     now: Comparison
     """Two samples as large as the evaluation data; `detectable` is the smallest harm found with 80% power."""
     with_more: Comparison
-    """The same with four times as much data."""
+    """The same with so many times as much data as was asked for."""
 
 
-def detections(reference: Readings, policy: Policy) -> list[Detection]:
+def detections(reference: Readings, policy: Policy, times: float = MORE) -> list[Detection]:
     """What the first generation after a founder would be found from, if it writes as many samples as there are
     evaluation documents.
 
@@ -36,12 +36,13 @@ def detections(reference: Readings, policy: Policy) -> list[Detection]:
     Args:
         reference: Readings of the wild type itself; those that cannot be compared are left out.
         policy: Its deciding indicators, margins and error budget.
+        times: How many times as much data `Detection.with_more` is about.
     """
     found = []
     for name in policy.decides:
         reading = reference.get(name)
         if reading is not None and not obstacle(reading, reading):
-            found.append(Detection(_with_itself(reading, policy), _with_itself(_larger(reading), policy)))
+            found.append(Detection(_with_itself(reading, policy), _with_itself(_larger(reading, times), policy)))
     return found
 
 
@@ -59,12 +60,13 @@ def _with_itself(reading: Reading, policy: Policy) -> Comparison:
     )
 
 
-def _larger(reading: Reading) -> Reading:
-    """As if there were four times as many groups of the same spread."""
-    census = tuple((times, MORE * different) for times, different in reading.census)
+def _larger(reading: Reading, times: float) -> Reading:
+    """As if there were so many times as many groups of the same spread."""
+    census = tuple((often, max(1, round(times * different))) for often, different in reading.census)
     values, n = np.array(reading.replicates), len(reading.replicates)
+    more = round(times * n)
     if n > 1:
         # Repeating values lowers their estimated spread a little.
-        values = values.mean() + (values - values.mean()) * math.sqrt((MORE * n - 1) / (MORE * (n - 1)))
-    replicates = tuple(np.tile(values, MORE).tolist())
-    return reading.model_copy(update={"replicates": replicates, "census": census, "n": MORE * reading.n})
+        values = values.mean() + (values - values.mean()) * math.sqrt((more - 1) * n / (more * (n - 1)))
+    replicates = tuple(np.resize(values, more).tolist())
+    return reading.model_copy(update={"replicates": replicates, "census": census, "n": round(times * reading.n)})

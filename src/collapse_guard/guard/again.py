@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 
 from torch import nn
 
+from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.guard.training import Training
 from collapse_guard.probes.weights import weights_digest
-from collapse_guard.records import Assessment, Origin
+from collapse_guard.records import Assessment, Generation, Origin
 
 _log = logging.getLogger("collapse_guard")
 
@@ -43,3 +45,18 @@ def of_same_weights(origin: Origin, history: Sequence[Assessment]) -> Assessment
     """
     known = (past for past in history if past.origin is not None and past.origin.weights == origin.weights != "")
     return next(known, None)
+
+
+def warn_of_recorded(stored: Generation) -> None:
+    """Say that a training is recorded already."""
+    message = f"this training is recorded as generation {stored.index} of {stored.lineage!r}: nothing was added"
+    warnings.warn(message, CollapseGuardWarning, stacklevel=3)
+
+
+def warn_of_other(number: int, planned: Generation) -> None:
+    """Say that a checkpoint is of a generation with another number than the planned one."""
+    message = (
+        f"the checkpoint is of generation {number} of {planned.lineage!r}, but that is stored. "
+        f"Unless it is what this training came to, this fit will be recorded as generation {planned.index}"
+    )
+    warnings.warn(message, CollapseGuardWarning, stacklevel=3)

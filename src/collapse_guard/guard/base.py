@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import Any, cast
 from torch import nn
 
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import CollapsedError, CollapseGuardWarning
+from collapse_guard.errors import CollapsedError
 from collapse_guard.evidence import Evidence
-from collapse_guard.guard.again import of_same_weights, origin_of, recorded_before
+from collapse_guard.guard.again import of_same_weights, origin_of, recorded_before, warn_of_other, warn_of_recorded
 from collapse_guard.guard.alerts import alert
+from collapse_guard.guard.budget import TimeBudget
 from collapse_guard.guard.mailbox import Mailbox
 from collapse_guard.guard.measuring import Measurement
 from collapse_guard.guard.ranks import Ranks
@@ -29,6 +29,7 @@ from collapse_guard.guard.steering import steer_run
 from collapse_guard.guard.training import Training
 from collapse_guard.guard.training_texts import TrainingTexts, warned_of_leak
 from collapse_guard.lineage.candidate import Candidate, find_place
+from collapse_guard.probes.cost import Cost
 from collapse_guard.probes.probe import Probe, ReadingProbe, check_probe
 from collapse_guard.records import Assessment, Decision, Generation, Mixture, Origin, Severity, TrainingCheck, Verdict
 from collapse_guard.store import LineageStore
@@ -85,12 +86,15 @@ class GuardBase:
         dry_run: Say what `reinject` would change in the run, and do not change it.
         probe_timeout: Seconds after which a probe that does not end is interrupted, on each rank; None: never. Where
             the process group waits less for a rank, it is nine tenths of that.
+        time_budget: Seconds that the guard may take for each second of training, such as 0.05: as many samples are
+            drawn as fit, and a warning says what fewer cost (`docs/training.md`); None: all, however long it takes.
 
     Attributes:
         evidence: What it rests on, on rank 0 only: its samples may be what the next generation is trained on.
         prescription: The mixture that its newest parent's assessment asks for; None: it asks for nothing.
         looks: (step, severity) of each in-run assessment so far.
         decisions: What `reinject` did in the run so far, or would have done, the same on all ranks.
+        cost: What the guard took of the training so far, part by part, in this process.
 
     Raises:
         InputError: An argument is invalid.
@@ -118,6 +122,7 @@ class GuardBase:
         seed: int = 0,
         dry_run: bool = False,
         probe_timeout: float | None = 3600.0,
+        time_budget: float | None = None,
     ) -> None:
         super().__init__()
         self.wild_type = wild_type_of(wild_type)
@@ -126,7 +131,7 @@ class GuardBase:
         self.actions = tuple(actions)
         self.assess_every_n_epochs = assess_every_n_epochs
         self.assess_every_n_steps = assess_every_n_steps
-        self.dry_run, self.probe_timeout = dry_run, probe_timeout
+        self.dry_run, self.probe_timeout, self.time_budget = dry_run, probe_timeout, time_budget
         self._index, self._parents = generation, None if parents is None else tuple(parents)
         self._founding = founding
         self._training = ""
@@ -188,7 +193,9 @@ class GuardBase:
 
     def _see(self, batch: object) -> None:
         """Look at a training batch, of which the first ones are read."""
-        self._texts.see(batch)
+        if self._texts.is_looking:
+            with self.cost.of("reading training texts"):
+                self._texts.see(batch)
 
     def _forget(self) -> None:
         """Nothing is known of the training that begins, but what was checked for it."""
@@ -206,14 +213,16 @@ class GuardBase:
         self._store: LineageStore | None = None
         self._candidate: Candidate | None = None
         self._looked_at: int | None = None
+        self._budget: TimeBudget | None = None
+        self.cost = Cost()
         self._step = 0
         self._is_warned = self._is_trained = self._is_recorded = False
 
     def _begin(self, training: Training) -> None:
         """Check store, lineage and wild type before training; the outcome is the same on all ranks."""
         self._forget()
-        planned = training.ranks.on_rank_zero(lambda: self._plan(training))
-        self._planned, self.prescription, self._training = planned
+        with self.cost.of("reading the lineage"):
+            self._planned, self.prescription, self._training = training.ranks.on_rank_zero(lambda: self._plan(training))
 
     def _plan(self, training: Training) -> tuple[Generation, Mixture | None, str]:
         self._store = training.journal.open(self.store)
@@ -234,7 +243,12 @@ class GuardBase:
 
     def _rehearse(self, training: Training, module: nn.Module) -> None:
         """Try the measurement on little before training is paid for; raises InputError with all that is in its way."""
-        check_rehearsal(self.probe, module, self.wild_type, training, decides=self.policy.decides)
+        with self.cost.of("rehearsing"):
+            check_rehearsal(self.probe, module, self.wild_type, training, decides=self.policy.decides)
+            if self.time_budget is not None:
+                self._budget = TimeBudget(self.time_budget, self.probe, self.policy.decides)
+                self._budget.find_price(training, module, self.wild_type)
+        self.cost.begin_training(training.step)
 
     def _is_due(self, before: int, now: int) -> bool:
         """Whether a look is due where so many training steps were done before, and so many are now."""
@@ -276,10 +290,12 @@ class GuardBase:
     def _end(self, training: Training, module: nn.Module) -> Verdict:
         """Assess the generation, record it, act; raises CollapsedError on all ranks where that is asked for."""
         self._is_trained, self._step = True, training.step
+        self.cost.end_training()
         verdict = self._conclude(training, module, cast("Generation", self._planned))
         self._is_recorded = not verdict.is_unmeasured
         if training.ranks.rank == 0 and self._assessment is not None:
             self._mailbox.leave(self._assessment)
+            _log.info("%s", self.cost)
         if verdict.severity is Severity.COLLAPSED and "raise" in self.actions:
             raise CollapsedError(str(verdict), verdict)
         return verdict
@@ -305,55 +321,42 @@ class GuardBase:
             return self._assess(training, module, generation, origin, seeded_as)
         self._assessment = stored
         if training.ranks.rank == 0:
-            again = f"this training is recorded as generation {stored.generation.index} of {self.lineage!r}"
-            warnings.warn(f"{again}: nothing was added", CollapseGuardWarning, stacklevel=2)
+            warn_of_recorded(stored.generation)
         return stored.verdict
 
     def _assess(
         self, training: Training, module: nn.Module, generation: Generation, origin: Origin | None, seeded_as: int
     ) -> Verdict:
         """Measure and judge the same on all ranks; with an origin the generation is recorded."""
+        unread = Candidate(generation=generation, history=(), wild_type=self.wild_type, policy=self.policy)
+        plan = self._budget.plan(training, self.cost, is_look=origin is None) if self._budget else None
         measurement = Measurement(
             training=training,
             module=module,
-            candidate=self._candidate or self._without_history(generation),
+            candidate=self._candidate or unread,
             store=self._store,
-            probe=self.probe,
+            probe=plan.probe if plan else self.probe,
             seed=self.seed,
             seeded_as=seeded_as,
             timeout=self.probe_timeout,
             look=len(self.looks) if self.assess_every_n_epochs or self.assess_every_n_steps else None,
             decisions=self.decisions,
             parents_are_given=self._parents is not None,
-            seen=self._seen_texts(training),
+            seen=self._texts.known(self._checked if training.ranks.rank == 0 else None),
             under=self._under,
         )
-        self._assessment = measurement.assess(origin)
+        with self.cost.counting():
+            self._assessment = measurement.assess(origin)
         self.evidence = measurement.evidence
         if training.ranks.rank == 0:
-            self._tell(measurement, is_final=origin is not None)
+            with self.cost.of("logging"):
+                measurement.tell(self._assessment, self.cost, of_faults=origin is not None or not self._is_warned)
+                if plan:
+                    plan.tell(self._assessment.readings, self.policy, is_look=origin is None)
+            self._is_warned = origin is None and (self._is_warned or bool(measurement.fault))
             if "alert" in self.actions and not (self.looks and self.looks[-1][1] == self._assessment.verdict.severity):
                 alert(self._assessment.verdict)
         return self._assessment.verdict
-
-    def _seen_texts(self, training: Training) -> TrainingCheck | None:
-        """What this rank knows of its training texts; what was checked before is told by rank 0."""
-        seen = [self._checked if training.ranks.rank == 0 else None, self._texts.found]
-        known = [check for check in seen if check is not None]
-        return TrainingCheck.together(known) if known else None
-
-    def _without_history(self, generation: Generation) -> Candidate:
-        """The candidate as ranks know it that read no store."""
-        return Candidate(
-            generation=generation, history=(), wild_type=self.wild_type, policy=self.policy, seed=self.seed
-        )
-
-    def _tell(self, measurement: Measurement, *, is_final: bool) -> None:
-        """Tell the user what went wrong, but not of every look, and the loggers what was read."""
-        if measurement.fault and (is_final or not self._is_warned):
-            self._is_warned = not is_final
-            warnings.warn(measurement.fault, CollapseGuardWarning, stacklevel=2)
-        measurement.tell(cast("Assessment", self._assessment))
 
     @property
     def _under(self) -> str:
@@ -364,25 +367,21 @@ class GuardBase:
         """The generation in training and its in-run assessments, as plain values; never the policy."""
         if self._planned is None:
             return {}
-        decisions = [decision.to_dict() for decision in self.decisions]
-        state = {"generation": self._planned.index, "looks": self.looks, "decisions": decisions}
-        return {**state, "training": self._training}
+        state = {"generation": self._planned.index, "training": self._training, "trained": self.cost.trained or 0.0}
+        return {**state, "looks": self.looks, "decisions": [decision.to_dict() for decision in self.decisions]}
 
     def _resume(self, state: dict[str, Any]) -> None:
         """Go on with the in-run assessments of an interrupted run of the same generation."""
         if self._planned is None:
             return
         self._training = str(state.get("training", self._training))
+        self.cost.trained_before = float(state.get("trained", 0.0))
         if state["generation"] == self._planned.index:
             self.looks = [(int(step), str(severity)) for step, severity in state["looks"]]
             self._looked_at = self.looks[-1][0] if self.looks else None
             self.decisions = [Decision.from_dict(decision) for decision in state.get("decisions", ())]
             return
-        message = (
-            f"the checkpoint is of generation {state['generation']} of {self.lineage!r}, but that is stored. "
-            f"Unless it is what this training came to, this fit will be recorded as generation {self._planned.index}"
-        )
-        warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+        warn_of_other(state["generation"], self._planned)
 
     def _check(self, actions: Sequence[str]) -> None:
         """Refuse settings that do not fit; raises InputError."""
@@ -392,6 +391,7 @@ class GuardBase:
             assess_every_n_steps=self.assess_every_n_steps,
             mixture=self.mixture,
             probe_timeout=self.probe_timeout,
+            time_budget=self.time_budget,
         )
         check_probe(self.probe, self.wild_type)
         parents = self._parents if self._parents and self._index is not None else ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from collapse_guard.errors import CollapseGuardWarning
+from collapse_guard.probes.cost import MEGABYTE, Cost
 from collapse_guard.records import Assessment
 from collapse_guard.store import LineageStore, open_store
 from collapse_guard.store.mlflow.address import without_password
@@ -33,14 +34,14 @@ class Journal:
         """
         return store
 
-    def log(self, values: Mapping[str, float], *, step: int, what: str, but_run: bool = False) -> None:
+    def log(self, values: Mapping[str, float], *, step: int, what: str, in_run: Collection[str] = ()) -> None:
         """Tell every logger; one that fails is warned of, and costs neither the training nor the other loggers.
 
         Args:
             values: Name -> finite number.
             step: Step of the training.
             what: What they are, for the warning.
-            but_run: Whether the run of `place` has them already.
+            in_run: Names of those that the run of `place` has already.
         """
 
 
@@ -51,8 +52,34 @@ def readings_of(assessment: Assessment, under: str = "") -> dict[str, float]:
         assessment: Of the generation.
         under: A lineage whose name is put before them; empty: none.
     """
-    prefix = f"{metric_name(under)}/" if under else ""
-    return {f"{prefix}{name}": value for name, value in metrics(assessment).items()}
+    return _below(under, metrics(assessment))
+
+
+def costs_of(cost: Cost, under: str = "") -> dict[str, float]:
+    """What a guard took, by the names that loggers know it by: `guard/seconds`, of each part too, `guard/share` of the
+    time of training, and `guard/megabytes` by which it raised the peak of memory.
+
+    Args:
+        cost: Of the training so far.
+        under: As in `readings_of`.
+
+    Example:
+        >>> cost = Cost()
+        >>> with cost.of("drawing samples"):
+        ...     pass
+        >>> list(costs_of(cost))
+        ['guard/seconds', 'guard/megabytes', 'guard/seconds_drawing_samples']
+    """
+    total, share = cost.total, cost.share
+    found = {"guard/seconds": total.seconds, "guard/megabytes": (total.host + total.device) / MEGABYTE}
+    found |= {"guard/share": share} if share is not None else {}
+    found |= {f"guard/seconds_{name.replace(' ', '_')}": spent.seconds for name, spent in cost.parts.items()}
+    return _below(under, found)
+
+
+def _below(lineage: str, values: Mapping[str, float]) -> dict[str, float]:
+    """The values with a lineage before their names, unless it is empty."""
+    return {f"{metric_name(lineage)}/{name}" if lineage else name: value for name, value in values.items()}
 
 
 def warn_of(logger: object, failed_to: str, error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from collapse_guard.guard.journal import Journal, warn_of
@@ -48,13 +48,14 @@ class Loggers(Journal):
             return store
         return store.in_run(run_id, step=None if _renames(logger) else step)
 
-    def log(self, values: Mapping[str, float], *, step: int, what: str, but_run: bool = False) -> None:
+    def log(self, values: Mapping[str, float], *, step: int, what: str, in_run: Collection[str] = ()) -> None:
         """Tell every logger, but not the MLFlowLogger what its run has already."""
         for logger in self._loggers:
-            if but_run and logger is self._keeper and not _renames(logger):
-                continue
+            has = in_run if logger is self._keeper and not _renames(logger) else ()
+            told = {name: value for name, value in values.items() if name not in has}
             try:
-                logger.log_metrics(dict(values), step=step)
+                if told:
+                    logger.log_metrics(told, step=step)
             except Exception as error:
                 warn_of(logger, f"take {what}", error)
 

@@ -10,14 +10,15 @@ from typing import cast
 
 from torch import nn
 
-from collapse_guard.errors import CollapseGuardError, InputError
+from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning, InputError
 from collapse_guard.evidence import Evidence
-from collapse_guard.guard.journal import readings_of
+from collapse_guard.guard.journal import costs_of, readings_of
 from collapse_guard.guard.training import Training
 from collapse_guard.lineage.candidate import Candidate
 from collapse_guard.lineage.enrol import enrol, keep
 from collapse_guard.lineage.training_set import with_training_set
 from collapse_guard.lineage.unmeasured import unmeasured
+from collapse_guard.probes.cost import Cost, part
 from collapse_guard.probes.isolation import seed_global_generators, untouched
 from collapse_guard.probes.probe import Probe, merged
 from collapse_guard.probes.sharding import mixed_seed
@@ -95,15 +96,24 @@ class Measurement:
             self.fault = self._of_look(why) if origin is None else self._of_generation(why)
             return unmeasured(self.candidate.generation, self.candidate.policy, why)
 
-    def tell(self, assessment: Assessment) -> None:
-        """Tell the user and the loggers, on rank 0, once the record is made."""
+    def tell(self, assessment: Assessment, cost: Cost, *, of_faults: bool) -> None:
+        """Tell the user and the loggers, on rank 0, once the record is made.
+
+        Args:
+            assessment: What came of it.
+            cost: What the guard took so far.
+            of_faults: Whether to warn of what went wrong.
+        """
+        if self.fault and of_faults:
+            warnings.warn(self.fault, CollapseGuardWarning, stacklevel=3)
         self._pass_on()
         generation = assessment.generation
+        readings = readings_of(assessment, self.under)
         self.training.journal.log(
-            readings_of(assessment, self.under),
+            {**readings, **costs_of(cost, self.under)},
             step=self.training.step,
             what=f"the readings of generation {generation.index} of {generation.lineage!r}",
-            but_run=self._is_in_run,
+            in_run=readings if self._is_in_run else (),
         )
 
     def _collect(self) -> Part:
@@ -114,7 +124,7 @@ class Measurement:
         place, wild_type = {"rank": rank, "world_size": world_size}, self.candidate.wild_type
         seed = mixed_seed(self.seed, self.seeded_as)
         seed_global_generators(mixed_seed(seed, rank))
-        with self.training.context():
+        with part("collecting evidence"), self.training.context():
             evidence = self._asked("collect", lambda: self.probe.collect(self.module, wild_type, seed=seed, **place))
         return evidence, self.seen
 
@@ -137,7 +147,10 @@ class Measurement:
         candidate = replace(self.candidate, generation=trained, origin=origin)
         check = TrainingCheck.together(seen) if seen else None
         try:
-            assessment = candidate.assess(self.evidence, look=self.look, decisions=self.decisions, training_check=check)
+            with part("assessing"):
+                assessment = candidate.assess(
+                    self.evidence, look=self.look, decisions=self.decisions, training_check=check
+                )
         except CollapseGuardError:
             raise
         except Exception as error:  # which is none of the evidence
@@ -153,7 +166,8 @@ class Measurement:
         """Add the generation to its lineage, in the trainer's run if its guard owns that."""
         store, generation = cast("LineageStore", self.store), candidate.generation
         place = store if self.under else self.training.journal.place(store, self.training.step)
-        enrolled = enrol(place, candidate, assessment, evidence)
+        with part("recording"):
+            enrolled = enrol(place, candidate, assessment, evidence)
         if enrolled.refusal:
             lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
             self.fault = f"{lost}: {enrolled.refusal.sentence(store.address)}"

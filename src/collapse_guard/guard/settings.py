@@ -32,6 +32,7 @@ class Settings(TypedDict, total=False):
     seed: int
     dry_run: bool
     probe_timeout: float | None
+    time_budget: float | None
 
 
 def wild_type_of(given: WildType | str | Path) -> WildType:
@@ -50,6 +51,7 @@ def check_settings(
     assess_every_n_steps: int | None,
     mixture: object,
     probe_timeout: float | None,
+    time_budget: float | None,
 ) -> None:
     """Refuse what no guard can do.
 
@@ -64,5 +66,6 @@ def check_settings(
     whole("assess_every_n_epochs", 1 if assess_every_n_epochs is None else assess_every_n_epochs, least=1)
     whole("assess_every_n_steps", 1 if assess_every_n_steps is None else assess_every_n_steps, least=1)
     above("probe_timeout", 1.0 if probe_timeout is None else probe_timeout, 0.0)
+    above("time_budget", 1.0 if time_budget is None else time_budget, 0.0)
     if not isinstance(mixture, Mixture | None):
         raise InputError(f"`mixture` must be a Mixture or None, but got {mixture!r}")

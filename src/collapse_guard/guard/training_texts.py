@@ -41,13 +41,23 @@ class TrainingTexts:
         self._n_seen, self._is_told = 0, False
 
     @property
+    def is_looking(self) -> bool:
+        """Whether the next batch is one of those that are looked at."""
+        return self._n_seen < N_BATCHES and self._wild_type.kind == "text"
+
+    @property
     def found(self) -> TrainingCheck | None:
         """What was found so far; None: nothing was looked at."""
         return TrainingCheck.together(self._checks) if self._checks else None
 
+    def known(self, checked: TrainingCheck | None) -> TrainingCheck | None:
+        """What was found so far, together with what was checked before training; None: nobody looked."""
+        checks = [check for check in (checked, self.found) if check is not None]
+        return TrainingCheck.together(checks) if checks else None
+
     def see(self, batch: object) -> None:
         """Look at a batch, if it is one of the first and its texts can be told; training goes on whatever it is."""
-        if self._n_seen >= N_BATCHES or self._wild_type.kind != "text":
+        if not self.is_looking:
             return
         self._n_seen += 1
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +17,7 @@ from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.probes.caching import cached_step
 from collapse_guard.probes.causality import check_causal, trial_rows
+from collapse_guard.probes.cost import Cost, Price, part
 from collapse_guard.probes.decoding import Decoding, Step
 from collapse_guard.probes.forward import Forward, Logits, device_of
 from collapse_guard.probes.founder import check_apart, check_founder
@@ -23,10 +26,14 @@ from collapse_guard.probes.model_settings import settings_of
 from collapse_guard.probes.rehearsal import N_TRIED, Rehearsal
 from collapse_guard.probes.scoring import Document, score
 from collapse_guard.probes.sharding import merge
+from collapse_guard.probes.shortage import fewest_samples
 from collapse_guard.probes.tokenizers import Codec
 from collapse_guard.probes.weights import is_sharded
 from collapse_guard.probes.writing import Generate, Writer
 from collapse_guard.wildtype import WildType
+
+N_LENGTHS = 100
+"""Evaluation documents that tell how long samples will be."""
 
 
 class CausalLMProbe:
@@ -175,18 +182,20 @@ class CausalLMProbe:
             check_apart(self.founder, module)
         with untouched(module):
             step = self._checked(module, wild_type)
-            losses = None if self.n_documents == 0 else self._score(module, documents)
+            with part("losses of documents"):
+                losses = None if self.n_documents == 0 else self._score(module, documents)
             if not self.writer.n_samples:
                 return Evidence(losses=losses)
             place = {"rank": rank, "world_size": world_size}
-            samples = list(self.writer.samples(module, seed=seed, step=step, **place))
+            with part("drawing samples"):
+                samples = list(self.writer.samples(module, seed=seed, step=step, **place))
             scored = [sample.scored for sample in samples if sample.scored.tokens]
             evidence = Evidence(
                 losses=losses,
                 samples=[sample.text for sample in samples],
                 prompts=self.writer.prompts_of([int(sample.scored.id) for sample in samples]),
                 truncated=self.writer.truncated(samples),
-                own_losses=_sums_of(self._score(module, scored)) if self.score_samples else None,
+                own_losses=self._at_itself(module, scored),
                 founder_losses=self._at_founder(scored, device_of(module)),
             )
         self.writer.tell_unknown(samples)
@@ -199,6 +208,46 @@ class CausalLMProbe:
     def merge(self, parts: Sequence[Evidence]) -> Evidence:
         """Join the parts of all ranks, in the order in which a single rank would have collected them."""
         return merge(parts, samples=self.writer.batch_size, documents=1)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that it draws."""
+        return self.writer.n_samples
+
+    def with_samples(self, n: int) -> Self:
+        """The same probe, with so many samples."""
+        sized = copy(self)
+        sized.writer = replace(self.writer, n_samples=n)
+        return sized
+
+    def price(self, module: nn.Module, wild_type: WildType) -> Price:
+        """Seconds of one process for its documents and for each sample, found out by a batch of each.
+
+        Leaves no trace. The samples of a model that is not trained yet are longer than later ones, if anything.
+
+        Args:
+            module: As in `collect`.
+            wild_type: As in `collect`.
+        """
+        size, cost = self.writer.batch_size, Cost()
+        n_documents = len(wild_type.evaluation.texts[: self.n_documents])
+        few = self.with_samples(min(size, self.n_samples))
+        few.n_documents = min(size, n_documents)
+        with cost.counting(), cost.of("the rest"):
+            few.collect(module, wild_type, seed=0)
+        documents, rest = (cost.parts[name].seconds for name in ("losses of documents", "the rest"))
+        samples = cost.total.seconds - documents - rest
+        return Price(
+            once=rest + documents * n_documents / max(1, few.n_documents), sample=samples / max(1, few.n_samples)
+        )
+
+    def fewest(self, wild_type: WildType, *, decides: Collection[str] = DECIDES) -> int:
+        """Samples that some indicators need to decide, with as many again to spare: as long as real texts, or cut."""
+        texts = wild_type.evaluation.texts[:N_LENGTHS]
+        n_ids = [len(self.writer.codec.encode(text)) for text in texts]
+        tokens = sum(map(len, wild_type.encode(texts))) / max(1, sum(n_ids))
+        each = float(np.mean([min(n, self.writer.max_new_tokens) for n in n_ids]))
+        return fewest_samples(wild_type, decides, max(1.0, each * tokens))
 
     def rehearse(self, module: nn.Module, wild_type: WildType, *, decides: Collection[str] = DECIDES) -> list[str]:
         """Every obstacle to `collect` that is known before training, with the one change that cures it.
@@ -266,10 +315,16 @@ class CausalLMProbe:
             forward=writer.forward,
         )
 
+    def _at_itself(self, module: nn.Module, samples: Sequence[Document]) -> Losses | None:
+        if not self.score_samples:
+            return None
+        with part("losses of samples"):
+            return _sums_of(self._score(module, samples))
+
     def _at_founder(self, samples: Sequence[Document], device: torch.device) -> Losses | None:
         if self.founder is None:
             return None
-        with placed(self.founder, device), untouched(self.founder):
+        with part("losses of samples"), placed(self.founder, device), untouched(self.founder):
             return _sums_of(self._score(self.founder, samples))
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.probes.cost import Price
 from collapse_guard.probes.sharding import merge
 from collapse_guard.wildtype import WildType
 
@@ -76,6 +77,28 @@ class ReadingProbe(Probe, Protocol):
 
     def text_of(self, ids: Sequence[int]) -> str:
         """The text of ids; those that no tokenizer knows stand for nothing that is looked for."""
+        ...
+
+
+@runtime_checkable
+class SizedProbe(Probe, Protocol):
+    """A probe that can draw fewer samples where time is short, and says what they cost."""
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that it draws."""
+        ...
+
+    def with_samples(self, n: int) -> Probe:
+        """The same probe, with so many samples."""
+        ...
+
+    def price(self, module: nn.Module, wild_type: WildType) -> Price:
+        """What a measurement by one process takes, found out by a small one. It leaves no trace."""
+        ...
+
+    def fewest(self, wild_type: WildType, *, decides: Collection[str]) -> int:
+        """Samples that some indicators need to decide, with some to spare."""
         ...
 
 

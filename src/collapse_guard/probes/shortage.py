@@ -15,6 +15,31 @@ _MORE_TOKENS = 2.0
 """How many times as many of the wild type's tokens samples may have as real texts of as many ids."""
 
 
+_SPARE = 2
+"""How many times as many samples as are needed at least, because they may be shorter than real texts."""
+
+
+def fewest_samples(wild_type: WildType, decides: Collection[str], tokens_of_sample: float | None = None) -> int:
+    """Samples with which deciding indicators are read whose number is planned, with as many again to spare.
+
+    Args:
+        wild_type: What the samples will be measured against.
+        decides: Names of the indicators that decide.
+        tokens_of_sample: Tokens of the wild type in a sample, on average; None: samples are no texts.
+
+    Example:
+        >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
+        >>> fewest_samples(wild_type, ["vendi"]), fewest_samples(wild_type, ["perplexity"])
+        (100, 2)
+    """
+    fewest = [2]
+    if _are_read(decides, ("samples", "vectors")):
+        fewest.append(_SPARE * MINIMUM_GROUPS * wild_type.group_samples)
+    if tokens_of_sample is not None and _are_read(decides, ("tokens", "words")):
+        fewest.append(math.ceil(_SPARE * MINIMUM_GROUPS * wild_type.group_tokens / tokens_of_sample))
+    return max(fewest)
+
+
 def too_few_samples(wild_type: WildType, n_samples: int, decides: Collection[str]) -> list[str]:
     """Say that samples do not fill the groups of samples that deciding indicators are read from, and how many would.
 

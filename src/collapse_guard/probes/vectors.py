@@ -17,11 +17,12 @@ from collapse_guard.arrays import FloatArray
 from collapse_guard.decision.policy import DECIDES
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence
+from collapse_guard.probes.cost import Cost, Price, part
 from collapse_guard.probes.forward import device_of
 from collapse_guard.probes.isolation import seed_global_generators, untouched
 from collapse_guard.probes.memory import fitting_of
 from collapse_guard.probes.sharding import batch_generator, batches, merge, mixed_seed
-from collapse_guard.probes.shortage import too_few_samples
+from collapse_guard.probes.shortage import fewest_samples, too_few_samples
 from collapse_guard.probes.trial import failure_of
 from collapse_guard.wildtype import WildType
 
@@ -77,7 +78,7 @@ class EmbeddingProbe:
         """
         self._check_kind(wild_type)
         width = wild_type.evaluation_vectors.shape[1]
-        with untouched(module):
+        with untouched(module), part("drawing samples"):
             drawn = list(self._batches(module, width, seed, rank, world_size))
         _check_different(drawn)
         return Evidence(samples=np.concatenate([np.empty((0, width)), *drawn]))
@@ -118,6 +119,21 @@ class EmbeddingProbe:
 
         found = too_few_samples(wild_type, self.n_samples, decides)
         return found + failure_of(draw_twice, "`sample(module, n, generator)`", "mend it")
+
+    def with_samples(self, n: int) -> EmbeddingProbe:
+        """The same probe, with so many samples."""
+        return EmbeddingProbe(self.sample, n_samples=n, batch_size=self.batch_size)
+
+    def price(self, module: nn.Module, wild_type: WildType) -> Price:
+        """Seconds of one process for each sample, found out by one batch of them. Leaves no trace."""
+        few, cost = self.with_samples(min(self.batch_size, self.n_samples)), Cost()
+        with cost.of("drawing samples"):
+            few.collect(module, wild_type, seed=0)
+        return Price(once=0.0, sample=cost.total.seconds / few.n_samples)
+
+    def fewest(self, wild_type: WildType, *, decides: Collection[str] = DECIDES) -> int:
+        """Samples that some indicators need to decide, with as many again to spare."""
+        return fewest_samples(wild_type, decides)
 
     def _check_kind(self, wild_type: WildType) -> None:
         if wild_type.kind != self.kind:

@@ -118,6 +118,8 @@ class CollapseGuardCallback(GuardBase, TrainerCallback):
         """Assess in the run after every n-th step but the last, before a checkpoint is saved."""
         if self._is_due(state.global_step - 1, state.global_step) and state.global_step < state.max_steps:
             self._look_and_act(args, state, control, given["model"])
+        if control.should_save:
+            self._keep(state)
         return control
 
     def on_epoch_end(

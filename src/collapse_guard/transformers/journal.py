@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,15 +32,16 @@ class TrainerJournal(Journal):
             return store
         return store.in_run(self._run.run_id, step=step)
 
-    def log(self, values: Mapping[str, float], *, step: int, what: str, but_run: bool = False) -> None:
+    def log(self, values: Mapping[str, float], *, step: int, what: str, in_run: Collection[str] = ()) -> None:
         """Tell all that the trainer tells, but not the MLflow run what it has already."""
-        if self._trainer is not None:
-            self._log_by(self._trainer, values, what, but_run=but_run)
-            return
-        self._state.log_history.append({**values, "epoch": self._state.epoch, "step": step})
-        if self._run is not None and not but_run:
+        if self._trainer is None:
+            self._state.log_history.append({**values, "epoch": self._state.epoch, "step": step})
+        else:
+            self._log_by(self._trainer, values, what, but_run=bool(in_run))
+        left = {name: value for name, value in values.items() if name not in in_run}
+        if self._run is not None and left and (in_run or self._trainer is None):
             try:
-                self._run.log(values, step=step)
+                self._run.log(left, step=step)
             except Exception as error:
                 warn_of(self._run, f"take {what}", error)
 
