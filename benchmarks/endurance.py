@@ -82,7 +82,7 @@ def of_text(store: str) -> Callable[[int], None]:
 def of_vectors(store: str) -> Callable[[int], None]:
     """A loop that trains a model of rows."""
     wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(900, 4)))
-    probe = EmbeddingProbe(lambda module, n, generator: torch.randn(n, 4, generator=generator), n_samples=500)
+    probe = EmbeddingProbe(lambda _, n, generator: torch.randn(n, 4, generator=generator), n_samples=500)
 
     def train(generation: int) -> None:
         guard = Guard(wild_type, "vectors", probe, store=store, **_place(generation))
