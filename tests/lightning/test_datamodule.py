@@ -16,13 +16,10 @@ from collapse_guard.lineage.training_set import TrainingSet
 from collapse_guard.records import Mixture
 from collapse_guard.reinjection import MixtureSampler
 from collapse_guard.reinjection import loader as room
+from workers import STARTS, as_vector, started
 
 FIRST_OF_TWO = partial(MixtureSampler, num_replicas=2, rank=0)
 REAL, EARLIER, NEWEST = list(range(40)), list(range(100, 120)), list(range(200, 240))
-
-
-def as_vector(number):
-    return torch.full((4,), float(number))
 
 
 def data_module(*args, **settings):
@@ -126,14 +123,6 @@ def test_a_run_resumed_between_epochs_sees_what_an_uninterrupted_one_sees(fit, t
     assert sorted(resumed) == [2, 3]
     assert resumed == {epoch: whole[epoch] for epoch in (2, 3)}
     assert whole[0] != whole[1]
-
-
-STARTS = ("fork", "spawn", "forkserver")
-
-
-def started(_):
-    """In which way the process that reads was started."""
-    return as_vector(STARTS.index(multiprocessing.get_start_method()))
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from collapse_guard.reinjection import MixtureLoader, MixtureSampler
 from collapse_guard.reinjection.loader import RestingLoader
 from collapse_guard.reinjection.sampler import SamplerState
 from collapse_guard.reinjection.schedule import WhenUsedUp
-from collapse_guard.reinjection.sources import OrderedItems
+from collapse_guard.reinjection.sources import EncodedItems, OrderedItems
 
 Items = Sequence[Any] | Dataset[Any]
 """A sequence or map-style dataset, of texts or tensors; `collapse_guard.reinjection` has some for large files."""
@@ -173,7 +173,7 @@ class ReinjectionDataModule(DataModuleBase):
         if self.trainer and self._interrupted is None:
             self.sampler.set_epoch(coming_epoch(self.trainer))
         everything: ConcatDataset[Any] = ConcatDataset(
-            [_Encoded(part, self.encode) for parts in self._parts().values() for part in parts]
+            [EncodedItems(part, self.encode) for parts in self._parts().values() for part in parts]
         )
         settings = {**self._settings(), **self._loading}
         # Lightning makes the loader of `overfit_batches` anew, with another sampler.
@@ -193,7 +193,7 @@ class ReinjectionDataModule(DataModuleBase):
         if self.validation is None:
             return self._user.loaders("val")
         own = torch.Generator().manual_seed(self.seed)
-        return RestingLoader(_Encoded(self.validation, self.encode), generator=own, **self._settings())
+        return RestingLoader(EncodedItems(self.validation, self.encode), generator=own, **self._settings())
 
     def test_dataloader(self) -> Any:
         """The test loaders of `datamodule`."""
@@ -297,20 +297,6 @@ class ReinjectionDataModule(DataModuleBase):
                 f"`synthetic` must be of generations before {own.index}, which is in training, but got {late}: leave "
                 "them out"
             )
-
-
-class _Encoded(Dataset[Any]):
-    """A dataset whose items are encoded when they are read."""
-
-    def __init__(self, items: Items, encode: Callable[[Any], Any] | None) -> None:
-        self.items, self.encode = items, encode
-
-    def __len__(self) -> int:
-        return _size(self.items)
-
-    def __getitem__(self, place: int) -> Any:
-        item = self.items[place]
-        return item if self.encode is None else self.encode(item)
 
 
 class _Loader(MixtureLoader):

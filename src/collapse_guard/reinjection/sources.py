@@ -253,6 +253,22 @@ class StreamedItems(Dataset[Any]):
         return item
 
 
+class EncodedItems(Dataset[Any]):
+    """Items that are encoded when they are read; here, so that a worker that is spawned for them imports no trainer."""
+
+    def __init__(self, items: Sequence[Any] | Dataset[Any], encode: Callable[[Any], Any] | None) -> None:
+        self.items, self.encode = items, encode
+
+    def __len__(self) -> int:
+        """As many as there are items."""
+        return len(self.items)  # type: ignore[arg-type]
+
+    def __getitem__(self, place: int) -> Any:
+        """The item of a number, encoded."""
+        item = self.items[place]
+        return item if self.encode is None else self.encode(item)
+
+
 def _place(index: SupportsIndex, length: int) -> int:
     place = operator.index(index)
     if not -length <= place < length:
