@@ -1,6 +1,7 @@
-"""Run by test_loops_ddp.py as torchrun would, once for each of two gloo ranks; each writes rank<r>.json in argv[1].
+"""Run by test_loops_ddp.py: loops without a trainer in two gloo processes; each writes rank<r>.json in argv[1].
 
-Loops without a trainer: plain ones, of Fabric, and with the weights in shards.
+Plain loops, of Fabric, and with the weights in shards. The processes are forked from this one, which has imported it
+all, and are told their places as torchrun tells them.
 """
 
 import faulthandler
@@ -8,6 +9,7 @@ import json
 import os
 import sys
 import warnings
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -176,9 +178,9 @@ def weights_in_shards():
     return reports
 
 
-if __name__ == "__main__":
-    enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
+def run(rank, folder):
     faulthandler.dump_traceback_later(200, exit=True)  # where a rank waits for ever, its test shows where
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
     distributed.init_process_group("gloo")
     report = {
         "plain": a_plain_loop(),
@@ -188,5 +190,15 @@ if __name__ == "__main__":
         "budget": a_time_budget(),
         "fabric": a_loop_of_fabric(),
     }
-    Path(sys.argv[1], f"rank{os.environ['RANK']}.json").write_text(json.dumps(report))
+    (folder / f"rank{rank}.json").write_text(json.dumps(report))
     distributed.barrier()  # whoever ends first ends the other
+
+
+if __name__ == "__main__":
+    enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
+    ranks = [get_context("fork").Process(target=run, args=(rank, Path(sys.argv[1]))) for rank in (0, 1)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join()
+    sys.exit(max(abs(process.exitcode) for process in ranks))

@@ -1,6 +1,6 @@
 """Two real gloo processes: the reduced value of every indicator is that of one process that saw everything.
 
-This file is also the program of each process: `python test_indicators_ddp.py RANK WORLD_SIZE FOLDER`.
+This file is also the program that forks them: `python test_indicators_ddp.py FOLDER`.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,8 @@ def run(rank, world_size, folder):
 def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gloo")
     command = [sys.executable, "-W", "error", "-W", "ignore:The ``compute`` method", __file__]
-    processes = [
-        subprocess.Popen([*command, str(rank), "2", str(folder)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)
-    ]
-    errors = [process.communicate(timeout=PATIENCE)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
+    done = subprocess.run([*command, str(folder)], stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
@@ -102,4 +100,9 @@ def test_both_ranks_have_the_value_of_one_process_that_saw_everything(reports, s
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    ranks = [get_context("fork").Process(target=run, args=(rank, 2, sys.argv[1])) for rank in (0, 1)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join()
+    sys.exit(max(abs(process.exitcode) for process in ranks))

@@ -3,45 +3,35 @@
 import contextlib
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from waiting import PATIENCE
+from waiting import PATIENCE, free_port
 
 pytestmark = [pytest.mark.ddp, pytest.mark.slow]
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What rank 0 and rank 1 saw, started as torchrun starts them."""
+    """What rank 0 and rank 1 saw, told their places as torchrun tells them."""
     folder = tmp_path_factory.mktemp("loops")
     command = [sys.executable, str(Path(__file__).with_name("guarded_loops.py")), str(folder)]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "loops"}
-    processes = []
-    for rank in ("0", "1"):
-        place = {"RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
-        with (folder / f"errors{rank}.txt").open("w") as stream:
-            started = subprocess.Popen(command, cwd=folder, env={**os.environ, **common, **place}, stderr=stream)
-            processes.append(started)
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    environment = {**os.environ, **place, "TORCHELASTIC_RUN_ID": "loops", "OMP_NUM_THREADS": "1"}
+    errors = folder / "errors.txt"
+    with errors.open("w") as stream:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stderr=stream, start_new_session=True)
     try:
-        for process in processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-        errors = "\n".join((folder / f"errors{rank}.txt").read_text()[-4000:] for rank in (0, 1))
-        assert [process.returncode for process in processes] == [0, 0], errors
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        assert process.returncode == 0, errors.read_text()[-8000:]
     finally:
-        for process in processes:
-            process.kill()  # a rank that waits for ever is no reason to stay behind
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a rank that waits for ever is no reason to stay behind
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
