@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from building import make_assessment, make_reading
 from collapse_guard.records import Assessment, Reason, ReasonKind, Severity
 from collapse_guard.store.mlflow.connection import Connection
 from collapse_guard.store.mlflow.store import MLflowStore
-from servers import running_server
 
 WILD_TYPE = "9f2c4be0d17a44e1a6b8c0d2e4f60718"
 COURSE = {
@@ -87,14 +86,6 @@ def store(uri: str) -> MLflowStore:
 def client(uri: str) -> MlflowClient:
     """MLflow's own client, for what a person or another program does to the store."""
     return MlflowClient(tracking_uri=uri)
-
-
-@pytest.fixture
-def server(tmp_path: Path, empty_database: Path) -> Iterator[str]:
-    """Address of a tracking server that keeps the artifacts itself."""
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    with running_server(tmp_path) as address:
-        yield address
 
 
 @pytest.fixture

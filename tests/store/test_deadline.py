@@ -7,10 +7,10 @@ import warnings
 
 import pytest
 
-from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning, InputError, StoreUnreachableError
+from collapse_guard.errors import CollapseGuardWarning, InputError, StoreUnreachableError
 from collapse_guard.store.mlflow.deadline import DEFAULT_SECONDS, SETTING, Deadline, LateError, limit, operation
 from collapse_guard.store.mlflow.store import MLflowStore
-from faulty import FAULTS, Proxy, failing, listening, swallowing
+from faulty import FAULTS, failing, swallowing
 from waiting import PATIENCE, free_port
 
 STALLS = ("stall", "stall_after_the_request", "stall_in_the_answer", "drip", "drip_the_head", "say_later")
@@ -99,33 +99,3 @@ class TestAServer:
     def test_that_nobody_listens_at_does_not_answer(self):
         with pytest.raises(StoreUnreachableError, match=r"does not answer: .*refused"):
             MLflowStore(f"http://127.0.0.1:{free_port()}").lineages()
-
-
-IN_THE_MIDDLE = ("stall_after_the_request", "drip", "reset", "truncate", "say_error", "say_page", "say_garbage")
-
-
-@pytest.mark.slow
-def test_a_way_that_fails_in_the_middle_loses_nothing_and_counts_nothing_twice(server, make, monkeypatch):
-    """The server is asked the same again without the proxy: what was on its way may have arrived.
-
-    Where it fails after the generation counts, a warning says so; warnings are errors here.
-    """
-    direct, open_way, failed = MLflowStore(server), Proxy(int(server.rpartition(":")[2])), []
-    direct.append(make())
-    with listening(open_way.treat) as port:
-        MLflowStore(f"http://127.0.0.1:{port}").append(make(index=1))
-    for index, fault in enumerate(IN_THE_MIDDLE, start=2):
-        after = (index - 1) * (open_way.calls - 1) // len(IN_THE_MIDDLE)
-        way = Proxy(open_way.to, fault, after=after)
-        with monkeypatch.context() as patch, listening(way.treat) as port:
-            patch.setenv(SETTING, "2")
-            try:
-                MLflowStore(f"http://127.0.0.1:{port}").append(make(index=index))
-            except (CollapseGuardError, CollapseGuardWarning):
-                failed.append(fault)
-            else:
-                assert direct.latest("newsbot").generation.index == index, "it was said to be stored"
-        direct.append(make(index=index))
-    assert set(IN_THE_MIDDLE) - set(failed) <= {"say_garbage"}, "an object of JSON may look like an answer"
-    stored = [item.to_dict() for item in direct.history("newsbot")]
-    assert stored == [make(index=index).to_dict() for index in range(len(IN_THE_MIDDLE) + 2)]

@@ -71,14 +71,14 @@ def damaged(text, how):
     }[how]
 
 
-@pytest.mark.parametrize("how", ["lost", "cut off", "changed", "swapped", "not text", "of nobody"])
-def test_a_damaged_ledger_changes_nothing_and_is_made_anew(store, make, uri, long, database, how):
+def test_a_damaged_ledger_changes_nothing_and_is_made_anew(store, make, uri, long, database):
     file = the_file(database)
     whole = file.read_bytes()
-    file.write_bytes(damaged(whole.decode(), how).encode(errors="surrogateescape"))
-    require_ledger(MLflowStore(uri), long)
-    store.append(long[-1])
-    assert file.read_bytes() == whole
+    for how in ("lost", "cut off", "changed", "swapped", "not text", "of nobody"):
+        file.write_bytes(damaged(whole.decode(), how).encode(errors="surrogateescape"))
+        require_ledger(MLflowStore(uri), long)
+        store.append(long[-1])
+        assert file.read_bytes() == whole, how
 
 
 def test_a_verdict_that_was_made_milder_in_the_ledger_is_not_believed(store, make, uri, database):

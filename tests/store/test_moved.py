@@ -4,7 +4,6 @@ import re
 import shutil
 
 import pytest
-from mlflow import MlflowClient
 
 from collapse_guard.errors import LineageError, LineageNotFoundError
 from collapse_guard.store import dashboard_link, open_store
@@ -236,23 +235,3 @@ def test_an_older_generation_that_cannot_be_read_does_not_hide_the_newest(store,
 def test_the_address_opens_the_store_again(store, make):
     store.append(make())
     assert indices(open_store(store.address)) == [0]
-
-
-@pytest.mark.slow
-def test_behind_a_server_experiments_are_found_by_their_tag_and_faults_stay_with_their_lineage(server, make, tmp_path):
-    client, store = MlflowClient(server), MLflowStore(server)
-    for name in ("newsbot", "новости", "broken"):
-        store.append(make(name))
-    home = client.get_experiment_by_name("collapse_guard").experiment_id
-    client.rename_experiment(home, "renamed")
-    query = "tags.`collapse_guard.lineage` = 'broken' AND tags.`collapse_guard.kind` = 'generation'"
-    (run,) = client.search_runs([home], query)
-    (file,) = (tmp_path / "artifacts").rglob(f"{run.info.run_id}/artifacts/assessment.json")
-    file.unlink()
-    after = MLflowStore(server)
-    after.append(make("newsbot", 1))
-    assert (after.lineages(), indices(after)) == (["broken", "newsbot", "новости"], [0, 1])
-    with pytest.raises(LineageError, match=f"run {run.info.run_id} of lineage `broken` is not there: put it back at"):
-        after.latest("broken")
-    with pytest.raises(LineageNotFoundError, match=f"the store `{server}`, but got 'newsbto': did you mean `newsbot`"):
-        after.history("newsbto")
