@@ -214,7 +214,7 @@ class TestPrescribe:
 
 class TestNeural:
     @pytest.mark.slow
-    def test_a_planned_lineage_has_the_mixtures_that_were_planned(self, folder, tmp_path, monkeypatch):
+    def test_a_planned_lineage_has_the_mixtures_that_were_planned(self, page, tmp_path, monkeypatch):
         monkeypatch.setattr(neural, "passages", fewer_passages)
         small = DemoSizes(training_passages=400, epochs=1, width=16)
         history = neural.grow(neural.bench_in(tmp_path, small), "planned", [0.4])

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.mark.slow
-def test_founders_of_other_seeds_are_lineages_of_their_own_and_can_be_calibrated(tmp_path, monkeypatch):
+def test_founders_of_other_seeds_are_lineages_of_their_own_and_can_be_calibrated(page, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     seed_noise = importlib.import_module("seed_noise")
     monkeypatch.setattr(seed_noise, "passages", fewer_passages)

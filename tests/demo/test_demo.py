@@ -13,13 +13,15 @@ from collapse_guard.records import Mixture
 from collapse_guard.store import open_store
 from fewer_speeches import fewer_passages
 
-SMALL = Sizes(training_passages=400, epochs=1, width=32)
+SMALL = Sizes(training_passages=320, epochs=1, width=16)
 
 
 def run(out, *, generations=3):
     screen = io.StringIO()
     console = Console(file=screen, width=100, no_color=True)
-    with mock.patch("collapse_guard.demo.run.passages", fewer_passages):
+    # To draw a page for each generation takes longer than to train it; that of the whole demo is drawn.
+    pages = mock.patch.object(enrolment, "attachments", return_value={})
+    with pages, mock.patch("collapse_guard.demo.run.passages", fewer_passages):
         run_demo(out=out, generations=generations, sizes=SMALL, console=console)
     return screen.getvalue()
 
@@ -61,8 +63,7 @@ def test_both_lineages_start_from_the_same_founder_and_only_the_guarded_one_gets
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo, monkeypatch):
-    monkeypatch.setattr(enrolment, "attachments", lambda lineage, history: {})
+def test_the_same_seed_gives_the_same_numbers_and_a_second_run_starts_beside_the_first(demo):
     torch.set_num_threads(2)
     screen = run(demo[0], generations=2)
     assert torch.get_num_threads() == 2
