@@ -1,9 +1,13 @@
 """What is trained with Hugging Face's trainers in tests, without a hub: a language, a tokenizer of it, and a GPT-2."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from collapse_guard.wildtype import WildType
 
 WORDS = [f"{onset}{vowel}{coda}" for onset in "bdfgklmnprst" for vowel in "aeiou" for coda in "nrst"]
 
@@ -13,6 +17,13 @@ def language(n, seed=0):
     rng = np.random.default_rng(seed)
     shares = 1.0 / np.arange(1, len(WORDS) + 1)
     return [" ".join(rng.choice(WORDS, rng.integers(8, 17), p=shares / shares.sum())) for _ in range(n)]
+
+
+@cache
+def language_wild_type():
+    """A wild type of it, in small groups."""
+    small = {"vocabulary_size": 300, "group_tokens": 128, "group_samples": 16}
+    return WildType.fit(language(500), seed=0, evaluation_fraction=0.3, **small)
 
 
 def trained_tokenizer(texts):

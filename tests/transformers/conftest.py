@@ -1,7 +1,5 @@
 """A small world to train in with Hugging Face's `Trainer`, and scripted evidence."""
 
-import gc
-
 import numpy as np
 import pytest
 import torch
@@ -11,38 +9,12 @@ from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.probes import CausalLMProbe
 from collapse_guard.store import MemoryStore
 from collapse_guard.transformers import CollapseGuardCallback
-from collapse_guard.wildtype import WildType
-from tiny_models import gpt2, gpt2_items, language, trained_tokenizer
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _short_collections():
-    """A `Trainer` collects garbage when it begins, which is quick where what was imported is left out."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def small(page, one_thread):
-    """Trainings here are shorter than what is drawn or started beside them."""
-
-
-@pytest.fixture(scope="session")
-def wild_type():
-    return WildType.fit(
-        language(500), seed=0, vocabulary_size=300, group_tokens=128, group_samples=16, evaluation_fraction=0.3
-    )
-
-
-@pytest.fixture(scope="session")
-def tokenizer(wild_type):
-    return trained_tokenizer(wild_type.pool)
-
-
-@pytest.fixture
-def store():
-    return MemoryStore()
+from small_world import short_collections as short_collections
+from small_world import small as small
+from small_world import store as store
+from small_world import tokenizer as tokenizer
+from small_world import wild_type as wild_type
+from tiny_models import gpt2, gpt2_items
 
 
 @pytest.fixture(scope="session")
