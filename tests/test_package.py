@@ -102,11 +102,20 @@ def test_probes_and_contracts_load_no_trainer_no_mlflow_and_no_test_runner():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", ["transformers", "trl"])
-def test_a_shell_whose_trainer_is_not_installed_says_how_to_install_it(room):
-    code = f"import sys, torchmetrics; sys.modules['transformers'] = None; import collapse_guard.{room}"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert 'transformers is not installed: pip install "collapse-guard[transformers]"' in out.stderr.splitlines()[-1]
+def test_a_shell_whose_trainer_is_not_installed_says_how_to_install_it():
+    code = """
+import importlib, sys, torchmetrics
+sys.modules["transformers"] = None
+for room in ("transformers", "trl"):
+    try:
+        importlib.import_module(f"collapse_guard.{room}")
+    except ImportError as error:
+        print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = out.stdout.splitlines()
+    assert 'transformers is not installed: pip install "collapse-guard[transformers]"' in first
+    assert 'transformers is not installed: pip install "collapse-guard[transformers]"' in second
 
 
 def test_the_rooms_import_one_way():
@@ -121,13 +130,6 @@ def test_nothing_pickles():
     for path in (ROOT / "src").rglob("*.py"):
         found = [word for word in forbidden if word in path.read_text(encoding="utf-8")]
         assert not found, f"{path.name}: {found}"
-
-
-@pytest.mark.slow
-def test_assess_is_the_function_whatever_was_imported_before():
-    code = "import collapse_guard.lightning, collapse_guard; print(callable(collapse_guard.assess))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "True"
 
 
 def test_no_public_name_is_hidden_by_a_room_of_the_same_name():

@@ -9,6 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from torchmetrics import MetricCollection
 
+from collapse_guard.assessment import assess, replay
 from collapse_guard.indicators.base import DEFINITIONS, KINDS, all_indicators
 from collapse_guard.indicators.registry import built_in, names
 from collapse_guard.records import Direction, EffectScale
@@ -65,10 +66,33 @@ class TestReadings(IndicatorContract):
         return readings.wild_type()
 
     def healthy(self, rng):
-        return readings.healthy(rng)
+        return drawn(readings.healthy, rng)
 
     def collapsed(self, rng):
-        return readings.COLLAPSES.get(self.name, readings.narrowed)(rng)
+        return drawn(readings.COLLAPSES.get(self.name, readings.narrowed), rng)
+
+    def _verdict(self, evidence):
+        """What was measured for one indicator is decided on by the others too: the rest is as in the contract."""
+        return replay(lineage(evidence), self._policy())[-1].verdict
+
+
+KEPT = {}
+
+
+def drawn(make, rng):
+    """The same evidence for the same state of the generator."""
+    place = make, rng.bit_generator.state["state"]["state"]
+    if place not in KEPT:
+        KEPT[place] = make(rng)
+    return KEPT[place]
+
+
+def lineage(evidence):
+    """A healthy founder, and a generation of which the evidence was collected."""
+    if (place := evidence.digest()) not in KEPT:
+        founder = assess(readings.wild_type(), drawn(readings.healthy, np.random.default_rng(0)))
+        KEPT[place] = founder, assess(readings.wild_type(), evidence, history=[founder])
+    return KEPT[place]
 
 
 def test_the_registry_the_catalogue_and_the_cases_name_the_same_indicators():

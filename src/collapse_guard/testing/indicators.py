@@ -131,10 +131,13 @@ class IndicatorContract(ABC):
 
     def _verdict(self, evidence: Evidence) -> Verdict:
         """The verdict after a healthy founder, where the indicator decides alone."""
-        name, wild_type = self.indicator().name, self.make_wild_type()
-        policy = Policy(decides=(name,), drift={name: {"margin": self.margin, "watch": self.margin / 2}})
+        wild_type, policy = self.make_wild_type(), self._policy()
         founder = assess(wild_type, self._healthy(0), policy=policy)
         return assess(wild_type, evidence, history=[founder], policy=policy).verdict
+
+    def _policy(self) -> Policy:
+        name = self.indicator().name
+        return Policy(decides=(name,), drift={name: {"margin": self.margin, "watch": self.margin / 2}})
 
     def _reading(self, evidence: Evidence) -> Reading:
         name, founder, wild_type = self.indicator().name, self._healthy(0), self.make_wild_type()
