@@ -158,12 +158,15 @@ def test_a_healthy_generation_reads_like_the_wild_type_and_a_collapsed_one_does_
 @pytest.mark.slow
 def test_few_samples_are_a_problem_that_says_how_many_would_do(wild_type, samples):
     few = measure(wild_type, Evidence(samples=samples[:8]))
+    found = {}
     for name, reading in few.items():
         needed = int(re.search(r"are needed.*: (\d+) samples would do", reading.problem).group(1))
         assert needed == reading.n_minimum > reading.n == 8
         assert not reading.is_usable
-        enough = zipf_texts(np.random.default_rng(5), math.ceil(1.1 * needed))
-        assert measure(wild_type, Evidence(samples=enough))[name].is_usable, name
+        if needed not in found:
+            enough = zipf_texts(np.random.default_rng(5), math.ceil(1.1 * needed))
+            found[needed] = measure(wild_type, Evidence(samples=enough))
+        assert found[needed][name].is_usable, name
 
 
 @pytest.mark.slow
