@@ -11,6 +11,7 @@ from collapse_guard.decision.founder import founded_anew
 from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
 from collapse_guard.decision.leak import beside_a_leak, leak_of
 from collapse_guard.decision.obstacles import obstacles_of
+from collapse_guard.decision.other_units import in_other_units
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
@@ -20,6 +21,7 @@ from collapse_guard.measurement.intake import intake_of
 from collapse_guard.measurement.lineage_readings import lineage_readings
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
+from collapse_guard.measurement.other_unit import unit_of_samples
 from collapse_guard.measurement.prompts import warn_of_prompts_within
 from collapse_guard.measurement.samples import tokenized, with_embeddings
 from collapse_guard.measurement.slices import slice_coverage
@@ -30,6 +32,7 @@ from collapse_guard.records import (
     Assessment,
     Comparison,
     Generation,
+    OtherUnit,
     Reading,
     Severity,
     TailStratum,
@@ -110,6 +113,7 @@ def assess(
         seed=seed,
         look=look,
         training_check=training_check,
+        other_unit=unit_of_samples(wild_type, embedded),
         missing=missing,
     )
     covered = slice_coverage(wild_type, embedded.samples)
@@ -187,6 +191,7 @@ def conclude(
     seed: int = 0,
     look: int | None = None,
     training_check: TrainingCheck | None = None,
+    other_unit: OtherUnit | None = None,
     missing: Mapping[int, str] = NONE_MISSING,
 ) -> Assessment:
     """Compare and decide on existing readings, without a forecast."""
@@ -194,8 +199,11 @@ def conclude(
     founder = founder_of(past, generation)
     drift = founder.readings if founder else {}
     comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, history=past, look=look)
-    asked_else = other_prompts(readings, drift)
-    if any(reason.severity is Severity.UNDECIDED for reason in asked_else):
+    of_founder = founder.other_unit if founder else None
+    of_something_else = other_prompts(readings, drift) + in_other_units(
+        other_unit, of_founder, readings, policy.decides
+    )
+    if any(reason.severity is Severity.UNDECIDED for reason in of_something_else):
         comparisons = [_shown_only(one) if is_of_samples(readings[one.indicator]) else one for one in comparisons]
     leaks = leak_of(generation, readings, policy, training_check)
     if founder:
@@ -208,7 +216,7 @@ def conclude(
     obstacles = gaps_of(generation.index, present, missing, founder=generation.founder)
     if founder or generation.is_founder:
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
-    obstacles += leaks + asked_else
+    obstacles += leaks + of_something_else
     obstacles += founded_anew(generation, history)
     evidence = _by_this_policy(past, drift, policy) if policy.rotate_folds else past
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
@@ -219,6 +227,7 @@ def conclude(
         comparisons=tuple(comparisons),
         verdict=verdict,
         training_check=training_check,
+        other_unit=other_unit,
         stratum=stratum,
         seed=seed,
         look=look,
@@ -264,6 +273,7 @@ def _again(
         seed=assessment.seed,
         look=assessment.look,
         training_check=assessment.training_check,
+        other_unit=assessment.other_unit,
         missing=missing,
     )
     concluded = ("generation", "readings", "reference", "comparisons", "verdict")

@@ -17,6 +17,7 @@ from collapse_guard.records.generation import is_lineage_name as is_lineage_name
 from collapse_guard.records.intake import Intake as Intake
 from collapse_guard.records.lost import LostItem as LostItem
 from collapse_guard.records.origin import Origin as Origin
+from collapse_guard.records.other_unit import OtherUnit as OtherUnit
 from collapse_guard.records.outlook import Course as Course
 from collapse_guard.records.outlook import Depression as Depression
 from collapse_guard.records.outlook import Forecast as Forecast

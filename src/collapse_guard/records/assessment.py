@@ -12,6 +12,7 @@ from collapse_guard.records.generation import Generation, Mixture
 from collapse_guard.records.intake import Intake
 from collapse_guard.records.lost import LostItem
 from collapse_guard.records.origin import Origin
+from collapse_guard.records.other_unit import OtherUnit
 from collapse_guard.records.outlook import Outlook
 from collapse_guard.records.readings import Reading, TailStratum
 from collapse_guard.records.record import Record
@@ -33,6 +34,8 @@ class Assessment(Record):
     """What was read of each part of the evidence, counted; empty where an earlier version did not count."""
     training_check: TrainingCheck | None = None
     """What was found of evaluation documents in the texts that it was trained on; None: nobody looked."""
+    other_unit: OtherUnit | None = None
+    """What samples look like that are in another unit than real rows; None: they do not, or are texts."""
     readings: dict[str, Reading]
     """Indicator name -> reading."""
     reference: dict[str, Reading] = Field(default_factory=dict)
