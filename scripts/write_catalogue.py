@@ -38,6 +38,7 @@ EVIDENCE = {
     "whole": "all generated samples together",
     "prompts": "generated samples, as token ids, and the prompts that they answer",
     "vectors": "vectors of the samples: embeddings, latents, images",
+    "columns": "samples that are rows of a table, or of an array of up to 64 columns",
     "lineage": "this generation, and its parent, the founder or the wild type",
 }
 COLLAPSE = {Direction.DOWN: "down", Direction.UP: "up", Direction.BOTH: "either way"}

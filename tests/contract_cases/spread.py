@@ -9,6 +9,7 @@ from collapse_guard.indicators import spread
 from contract_cases.case import ITEMS, Case
 
 DIMENSION = 4
+REAL, OWNERS = [0.9, 1.1, 1.3, 0.8], [0, 1, 2, 2]
 
 
 def vectors(rng):
@@ -28,6 +29,11 @@ def slow_effective_rank(items):
     s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
     p = s / s.sum()
     return math.exp(-(p * np.log(p)).sum())
+
+
+def slow_narrowest_column(items):
+    a, b, c, d = np.var(matrix(items), axis=0, ddof=1)
+    return min(a / 0.9, b / 1.1, (c + d) / (1.3 + 0.8))
 
 
 def slow_vendi(items):
@@ -67,6 +73,14 @@ CASES = {
         batch=stacked,
         slow=slow_effective_rank,
         collapse=lambda items: [item * torch.tensor([1.0, 0.1, 0.1, 0.1]) for item in items],
+    ),
+    "narrowest_column": Case(
+        metric=lambda: spread.NarrowestColumn(REAL, OWNERS),
+        pure=spread.narrowest_column,
+        items=vectors,
+        batch=stacked,
+        slow=slow_narrowest_column,
+        collapse=lambda items: [item * torch.tensor([1.0, 0.1, 1.0, 1.0]) for item in items],
     ),
     "vendi": Case(
         metric=lambda: spread.Vendi(DIMENSION),

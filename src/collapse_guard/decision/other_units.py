@@ -48,8 +48,8 @@ def in_other_units(
         return []
     grew = "grew" if here.factors[0] > 1.0 else "shrank"
     hint = (
-        f"{_what('samples', here)}. Values around 0 look the same in another unit: if they are in one, give them in that "
-        f"of the wild type; else the cloud {grew}"
+        f"{_what('samples', here)}. Values around 0 look the same in another unit: if they are in one, give them in "
+        f"that of the wild type; else the cloud {grew}"
     )
     return [Reason(kind=ReasonKind.NEAR_A_UNIT, severity=Severity.HEALTHY, sentence=hint)]
 

@@ -59,6 +59,7 @@ DECIDES = (
     "lost_ngrams",
     "total_variance",
     "effective_rank",
+    "narrowest_column",
     "vendi",
     "real_equivalent",
 )
@@ -99,6 +100,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "copied_ngrams": {"margin": 0.02, "watch": 0.01},
             "real_equivalent": {"margin": 0.5, "watch": 0.2},
             "effective_rank": {"margin": 0.08, "watch": 0.05},
+            "narrowest_column": {"margin": 0.5, "watch": 0.25},
             "vendi": {"margin": 0.08, "watch": 0.05},
         }
     },
@@ -120,6 +122,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "copied_ngrams": {"margin": 0.10, "watch": 0.05},
             "real_equivalent": {"margin": 2.0, "watch": 0.5},
             "effective_rank": {"margin": 0.30, "watch": 0.15},
+            "narrowest_column": {"margin": 2.0, "watch": 1.0},
             "vendi": {"margin": 0.30, "watch": 0.15},
         }
     },

@@ -28,12 +28,19 @@ EvidenceKind = Literal[
     "whole",
     "prompts",
     "vectors",
+    "columns",
     "scores",
     "lineage",
 ]
 GroupKind = Literal["tokens", "words", "samples", "vectors"]
 KINDS: tuple[str, ...] = get_args(EvidenceKind)
-_GROUPS: dict[str, GroupKind] = {"tokens": "tokens", "words": "words", "texts": "samples", "vectors": "vectors"}
+_GROUPS: dict[str, GroupKind] = {
+    "tokens": "tokens",
+    "words": "words",
+    "texts": "samples",
+    "vectors": "vectors",
+    "columns": "vectors",
+}
 MINIMUM_GROUPS = 5
 """Groups that a comparison of output indicators needs at least: with fewer, the spread between groups is unknown."""
 DEFINITIONS = {
@@ -135,6 +142,7 @@ class Indicator(Metric, ABC):
         | words      | `read(group: WordGroup)`       | the same                                                 |
         | texts      | `read(group: TextGroup)`       | the same                                                 |
         | vectors    | `read(group: VectorGroup)`     | the same                                                 |
+        | columns    | `read(group: VectorGroup)`     | the same, where columns are of things of their own       |
         | whole      | `read(whole: WholeSamples)`    | a `Census`, `Clusters`, or a number for each sample      |
         | prompts    | `read(given: PromptedSamples)` | `Rates`: a number for each prompt, and of all            |
         | losses     | `read(scored: ScoredDocuments)`| `Rates`: a number for each document, and of all          |
@@ -144,7 +152,7 @@ class Indicator(Metric, ABC):
         | scores     | `read(scores)`: name -> Scores | `Scores`: a number from 0 to 1 for each item             |
         | lineage    | `read(relatives: Relatives)`   | a `Reading`                                              |
 
-        All but the first four may return None: the evidence lacks what is needed. Groups are in `indicators.samples`,
+        All but the first five may return None: the evidence lacks what is needed. Groups are in `indicators.samples`,
         `Rates` in `indicators.rates`. What is frozen and takes long to make is made once for each wild type:
         `group.instruments.of(make)`.
         """

@@ -15,10 +15,14 @@ import numpy as np
 from collapse_guard.arrays import BoolArray, FloatArray, IntArray
 from collapse_guard.wildtype import WildType
 from collapse_guard.wildtype.cache import Cache
+from collapse_guard.wildtype.columns import owners_of
+from collapse_guard.wildtype.contents import of_vectors
 from collapse_guard.wildtype.geometry import Geometry
 
 Thing = TypeVar("Thing")
 
+MOST_COLUMNS = 64
+"""Columns of an array that is not standardised, up to which it is taken for a table."""
 MOST_TRAINING_DOCUMENTS = 50_000
 """Number of pool documents, chosen at random, to look for copies in; with a larger pool the result is a lower bound."""
 MOST_TRAINING_BYTES = 1 << 26
@@ -61,6 +65,22 @@ class Instruments(Shared):
         if self.wild_type.kind == "vectors":
             varies[list(self.wild_type.constant_columns)] = False
         return varies
+
+    @cached_property
+    def owners(self) -> IntArray | None:
+        """d: which columns of real rows stand for one column of a table together; None: none do."""
+        return owners_of(of_vectors(self.wild_type.contents).columns) if self.wild_type.kind == "vectors" else None
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether columns of real rows are of things of their own: of a table, or of an array of a few columns.
+
+        Those of embeddings, and the pixels of images, are not: what is one column there is a matter of chance.
+        """
+        settings = self.wild_type.settings
+        if settings.kind == "text" or self.varies.sum() < 2:
+            return False
+        return settings.standardized or (not settings.shape and len(self.varies) <= MOST_COLUMNS)
 
     @cached_property
     def word_ids(self) -> dict[str, int]:

@@ -39,7 +39,7 @@ DECLARATIONS = {
     "value_range": "its smallest and largest possible value, such as (0.0, math.inf)",
     "minimum_n": "how many groups, documents or items a comparison needs at least",
     "evidence": "what it reads: one of losses, reverse, learning, outputs, tokens, words, texts, whole, prompts, "
-    "vectors, scores, lineage",
+    "vectors, columns, scores, lineage",
     "read": "the classmethod that computes it (`Indicator.read`)",
 }
 """What an indicator must declare, and what each says."""

@@ -134,7 +134,7 @@ def _readings_of(assessment: Assessment, part: Intake) -> list[Reading]:
 
 _OF_OUTPUTS = ("own_losses", "founder_losses")
 """Parts that are beside samples."""
-_OF_SAMPLES = ("tokens", "words", "texts", "whole", "vectors")
+_OF_SAMPLES = ("tokens", "words", "texts", "whole", "vectors", "columns")
 _EMPTY = "empty_samples"
 
 HOW_TO_FOUND = (

@@ -47,6 +47,8 @@ MOST_SHARES = 0.4
 """Share of the rows that may be of other kinds in a column of kinds."""
 _AFFINE = 8
 """Columns that a common map with an offset needs."""
+_ONE_FACTOR = 0.3
+"""Logarithms of factors that differ by less are of one factor."""
 _MOST_ROWS = 1000
 _SHOWN = 3
 _GRID = np.linspace(0.05, 0.95, 19)
@@ -88,7 +90,10 @@ class _Sides(NamedTuple):
     @property
     def factors(self) -> FloatArray:
         """c: what real quantiles are to be multiplied by."""
-        factors: FloatArray = (self.here * self.there).sum(axis=0) / (self.there**2).sum(axis=0)
+        # Where one side is 0, as for a kind of another share, nothing is told of the factor.
+        there = np.where(self.here != 0.0, self.there, 0.0)
+        squares = (there**2).sum(axis=0)
+        factors: FloatArray = (self.here * there).sum(axis=0) / np.where(squares > 0.0, squares, np.inf)
         return factors
 
 
@@ -142,7 +147,9 @@ def other_unit(wild_type: WildType, rows: FloatArray) -> OtherUnit | None:
     if not len(chosen):
         return None
     here, there = here[:, chosen], real[:, chosen]
-    sides = _Sides(np.quantile(here, _GRID, axis=0), np.quantile(there, _GRID, axis=0), here, there)
+    # Quantiles that stand between two values are no values of counts and kinds.
+    quantiles = [np.quantile(side, _GRID, axis=0, method="nearest") for side in (here, there)]
+    sides = _Sides(quantiles[0], quantiles[1], here, there)
     tells = (_width(sides.there) > 0.0) & (_width(sides.here) > 0.0)
     if not tells.any() or (sides.at(~tells).here != sides.at(~tells).there).any():
         return None
@@ -188,8 +195,10 @@ def _of_each(sides: _Sides, labels: Sequence[str]) -> OtherUnit | None:
         return None
     some = sides.at(far)
     for undone in _separate(some):
-        if (some.missed(undone.quantiles) <= undone.needed).all():
-            return _found(undone.way, some, [labels[j] for j in np.flatnonzero(far)], far)
+        missed, can_be = some.missed(undone.quantiles), (undone.needed > 0.0).all()
+        # Counts and kinds come back less exactly than the mean of all columns does.
+        if can_be and (missed <= COMES_BACK).all() and missed.mean() <= undone.needed.mean():
+            return _found(undone.way, some, [labels[j] for j in np.flatnonzero(far).tolist()], far)
     return None
 
 
@@ -199,7 +208,7 @@ def _separate(sides: _Sides) -> Iterator[_Undone]:
     needed = np.where(widths < 1.0, COMES_BACK_FROM_LESS, COMES_BACK)
     # Many columns that shrank by factors of their own are a collapse to 0 rather than as many units.
     shrank = factors[factors < 1.0]
-    is_one = len(shrank) < 2 or float(np.ptp(np.log(np.maximum(shrank, 1e-300)))) < 0.2
+    is_one = len(shrank) < 2 or float(np.ptp(np.log(np.maximum(shrank, 1e-300)))) < _ONE_FACTOR
     allowed = np.array([_allowed(float(factor)) for factor in factors])
     yield _Undone("factor", here / np.where(factors, factors, 1.0), allowed if is_one else 0.0 * needed - 1.0)
     yield _Undone("standardised", real.mean(axis=0) + here * real.std(axis=0), needed)

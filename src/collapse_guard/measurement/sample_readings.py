@@ -36,7 +36,10 @@ def group_readings(
 
 def row_readings(groups: Groups[FloatArray], instruments: Instruments, only: Collection[str]) -> list[Reading]:
     """Readings of groups of samples that are rows: as vectors, and what rows have in common with texts."""
-    of_rows = [metric for metric in _chosen(only) if metric.groups_of and (metric.reads_rows or _of_vectors(metric))]
+    kinds = ("vectors", "columns") if instruments.has_columns else ("vectors",)
+    of_rows = [
+        metric for metric in _chosen(only) if metric.groups_of and (metric.reads_rows or metric.evidence in kinds)
+    ]
     return _read(groups, VectorGroup, instruments, of_rows)
 
 
@@ -101,12 +104,8 @@ def need_vectors(only: Collection[str]) -> bool:
     return bool(_reading("vectors", only))
 
 
-def _of_vectors(metric: type[Indicator]) -> bool:
-    return metric.groups_of == "vectors"
-
-
 def _reading(kind: GroupKind, only: Collection[str]) -> list[type[Indicator]]:
-    return [metric for metric in _chosen(only) if metric.groups_of == kind]
+    return [metric for metric in _chosen(only) if metric.groups_of == kind and metric.evidence != "columns"]
 
 
 def _chosen(only: Collection[str]) -> list[type[Indicator]]:

@@ -4,5 +4,6 @@ Samples that are equal to float precision have no spread: total_variance is then
 undefined.
 """
 
+from collapse_guard.indicators.spread.columns import *
 from collapse_guard.indicators.spread.cosines import *
 from collapse_guard.indicators.spread.variance import *
