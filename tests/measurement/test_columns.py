@@ -104,3 +104,13 @@ def test_rounding_in_a_constant_column_is_not_told() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         measure(wild_type, Evidence(samples=(with_constants(rows(600, 1) / UNITS) + 0.1).astype(np.float32)))
+
+
+def test_a_pool_of_one_value_is_told_of_and_no_error() -> None:
+    """Equal rows stay on one side, so all that differ may be for evaluation."""
+    rng = np.random.default_rng(0)
+    real = np.where(rng.random((400, 6)) < 0.02, rng.normal(size=(400, 6)), 0.0)
+    wild_type = WildType.fit_arrays(real)
+    assert len(wild_type.constant_columns) == 6
+    with pytest.warns(CollapseGuardWarning, match="is constant in real data, but"):
+        measure(wild_type, Evidence(samples=real), only=("total_variance",))

@@ -197,3 +197,23 @@ def test_files_that_hold_no_geometry_are_refused(saved: Path, name: str, array: 
     save_file({key: value for key, value in arrays.items() if value is not None}, file)
     with pytest.raises(WildTypeError, match=said):
         WildType.load(saved)
+
+
+def test_distances_of_many_columns_are_exact_for_copies_and_near_ones() -> None:
+    """Products lose the digits of a small difference; the slow definition has them."""
+    x = np.random.default_rng(1).normal(size=(60, 2100)) + 50.0
+    x[20:40] = x[:20] + 1e-6 * np.random.default_rng(2).normal(size=(20, 2100))
+    x[40:46] = x[40]
+    geometry, distances = Geometry.fit(x), cdist(x, x)
+    np.fill_diagonal(distances, np.inf)
+    np.testing.assert_allclose(geometry.radii, np.sort(distances, axis=1)[:, NEIGHBOURS - 1], rtol=1e-9, atol=0.0)
+    assert (geometry.radii[40:46] == 0.0).all()
+    assert geometry.bandwidth == pytest.approx(np.median(distances[np.triu_indices(60, 1)]), rel=1e-9)
+
+
+def test_clusters_of_many_columns_are_those_of_the_same_points_in_few() -> None:
+    rng = np.random.default_rng(3)
+    few = rng.normal(size=(6, 8)).repeat(20, axis=0) * 5.0 + rng.normal(size=(120, 8))
+    turned = np.linalg.qr(rng.normal(size=(2100, 8)))[0]
+    there, here = (Geometry.fit(x, n_clusters=6, seed=0) for x in (few, few @ turned.T))
+    np.testing.assert_allclose(np.sort(here.codebook @ turned, axis=0), np.sort(there.codebook, axis=0), rtol=1e-6)

@@ -30,7 +30,7 @@ class VectorIndicator(Indicator):
     def lacking(cls, instruments: Instruments) -> str:
         """Where all real vectors are equal, so that no distance means anything."""
         reference = instruments.geometry.reference
-        alike = bool((reference == reference[0]).all())
+        alike = all(np.array_equal(row, reference[0]) for row in reference)
         return f"the embedder gives all {len(reference):,} real texts the same vector" if alike else ""
 
 

@@ -226,8 +226,11 @@ def varied_columns(wild_type: WildType, vectors: FloatArray) -> dict[int, int]:
         {1: 1}
     """
     constant = list(wild_type.constant_columns)
+    if not constant:
+        return {}
     pool = wild_type.measured(wild_type.pool_vectors)
-    nearest = _SMALLEST_DEVIATION * np.median(np.delete(pool, constant, axis=1).std(axis=0)) if constant else 0.0
+    varying = np.delete(pool, constant, axis=1).std(axis=0)
+    nearest = _SMALLEST_DEVIATION * np.median(varying) if varying.size else 0.0
     away = np.abs(wild_type.measured(vectors)[:, constant] - pool[0, constant]) > nearest
     return {column: n for column, n in zip(constant, away.sum(axis=0).tolist(), strict=True) if n}
 

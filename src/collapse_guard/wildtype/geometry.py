@@ -21,6 +21,10 @@ FEWEST_PER_CLUSTER = 8
 """Smallest mean number of reference vectors per cluster."""
 _BLOCK = 4096
 _RESTARTS = 4
+_MANY_COLUMNS = 2048
+_NEAR = 1e-4
+"""Squared distance of a pair, in squared lengths, below which a difference of sums has lost a quarter of its digits."""
+_NUMBERS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,15 +67,14 @@ class Geometry:
         Raises:
             InputError: The shape is wrong, there are too few vectors, or a number is not finite.
         """
-        from scipy.spatial.distance import pdist
-
         reference = np.array(vectors, dtype=np.float64)[:LARGEST_REFERENCE]
         _check(reference)
-        distances = pdist(reference)
+        products = _products(reference) if reference.shape[1] > _MANY_COLUMNS else None
+        distances = _distances(reference, products)
         return cls(
             reference=freeze(reference),
             radii=freeze(_radii(distances)),
-            codebook=freeze(_codebook(reference, n_clusters, seed)),
+            codebook=freeze(_codebook(reference, products, n_clusters, seed)),
             bandwidth=_bandwidth(distances),
         )
 
@@ -147,6 +150,35 @@ class Geometry:
 _NAMES = ("reference", "radii", "codebook", "bandwidth")
 
 
+def _products(rows: FloatArray) -> FloatArray:
+    """n n: products of all pairs of rows, about their mean."""
+    centred = rows - rows.mean(axis=0)
+    with threadpool_limits(1):
+        products: FloatArray = centred @ centred.T
+    return products
+
+
+def _distances(rows: FloatArray, products: FloatArray | None) -> FloatArray:
+    """The distance of each pair of rows, as `pdist` orders them.
+
+    Of many columns, products are ten times as fast. Where a difference of them has lost digits, it is not used.
+    """
+    if products is None:
+        from scipy.spatial.distance import pdist
+
+        distances: FloatArray = pdist(rows)
+        return distances
+    i, j = np.triu_indices(len(rows), 1)
+    squares = products.diagonal()[i] + products.diagonal()[j]
+    found = squares - 2.0 * products[i, j]
+    near = np.flatnonzero(found < _NEAR * squares)
+    at_once = _NUMBERS_AT_ONCE // rows.shape[1] + 1
+    for start in range(0, len(near), at_once):
+        some = near[start : start + at_once]
+        found[some] = ((rows[i[some]] - rows[j[some]]) ** 2).sum(axis=1)
+    return np.asarray(np.sqrt(found), dtype=np.float64)
+
+
 def _radii(distances: FloatArray) -> FloatArray:
     from scipy.spatial.distance import squareform
 
@@ -160,15 +192,25 @@ def _bandwidth(distances: FloatArray) -> float:
     return float(np.median(distances)) or float(distances.mean()) or 1.0
 
 
-def _codebook(reference: FloatArray, n_clusters: int, seed: int) -> FloatArray:
+def _codebook(reference: FloatArray, products: FloatArray | None, n_clusters: int, seed: int) -> FloatArray:
     from sklearn.cluster import KMeans
 
     largest = max(2, min(n_clusters, len(reference) // FEWEST_PER_CLUSTER))
-    n_distinct = len(np.unique(reference, axis=0))
+    n_distinct = len({row.tobytes() for row in reference + 0.0})
     # One thread adds in one order, so the bits do not depend on the machine's number of cores.
     with threadpool_limits(1):
-        means = KMeans(min(largest, n_distinct), n_init=_RESTARTS, random_state=seed).fit(reference)
-    return np.ascontiguousarray(means.cluster_centers_, dtype=np.float64)
+        points = reference if products is None else _coordinates(products)
+        means = KMeans(min(largest, n_distinct), n_init=_RESTARTS, random_state=seed).fit(points)
+    if products is None:
+        return np.ascontiguousarray(means.cluster_centers_, dtype=np.float64)
+    return np.stack([reference[means.labels_ == label].mean(axis=0) for label in np.unique(means.labels_)])
+
+
+def _coordinates(products: FloatArray) -> FloatArray:
+    """n n: points of few columns with the products of rows of many: clusters of the one are those of the other."""
+    values, directions = np.linalg.eigh(products)
+    coordinates: FloatArray = directions * np.sqrt(np.maximum(values, 0.0))
+    return coordinates
 
 
 def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:

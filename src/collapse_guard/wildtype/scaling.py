@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -61,10 +62,17 @@ class Scaling:
         return cls(centre=freeze(centre), scale=freeze(scale), varies=freeze(varies))
 
     def __call__(self, rows: FloatArray) -> FloatArray:
-        """Scale rows: n d."""
+        """Scale rows: n d. They are returned as they are where nothing is scaled."""
+        if self.is_identity:
+            return rows
         with np.errstate(over="ignore"):  # infinite, and then it is said that the row is not finite
             scaled: FloatArray = (rows - self.centre) / self.scale
         return scaled
+
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether columns stay as they are."""
+        return not self.centre.any() and bool((self.scale == 1.0).all())
 
     def constant_columns(self, labels: Sequence[str] | None = None) -> str:
         """Which columns have one value in the whole pool, as a clause; empty where none has.
