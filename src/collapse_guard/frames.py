@@ -65,9 +65,33 @@ def samples_of(name: str, given: Any) -> Any:
         >>> dict(samples_of("samples", pandas.DataFrame({"age": [41, 29], "city": ["Oslo", None]})).columns)
         {'age': array([41., 29.]), 'city': ('Oslo', '')}
     """
+    given = without_gradient(given)
+    if isinstance(given, list | tuple) and given and isinstance(given[0], Mapping):
+        raise InputError(
+            f"`{name}` must be texts, rows of numbers or a table, but got a {type(given[0]).__name__} for each row: "
+            f"give a table, such as `pandas.DataFrame({name})`"
+        )
     names = _column_names(given)
     is_text = names is None or COLUMN in names or isinstance(given, Mapping)
     return texts_of(name, given) if is_text else rows_of(name, given)
+
+
+def without_gradient(given: Any) -> Any:
+    """A tensor, or a list of tensors, as arrays, whatever its device and its type are; anything else as it is.
+
+    Example:
+        >>> import torch
+        >>> without_gradient(torch.ones(2, dtype=torch.bfloat16, requires_grad=True))
+        array([1., 1.], dtype=float32)
+    """
+    if isinstance(given, list | tuple) and given and hasattr(given[0], "detach"):
+        return [without_gradient(one) for one in given]
+    if not hasattr(given, "detach"):
+        return given
+    tensor = given.detach().cpu()
+    # numpy has no bfloat16, nor the types of 8 bits.
+    is_known = not tensor.is_floating_point() or tensor.element_size() > 2 or str(tensor.dtype).endswith("float16")
+    return (tensor if is_known and not str(tensor.dtype).endswith("bfloat16") else tensor.float()).numpy()
 
 
 def rows_of(name: str, given: Any) -> Any:

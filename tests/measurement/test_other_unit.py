@@ -147,6 +147,21 @@ def test_a_cloud_around_0_and_a_unit_are_not_told_apart(factor: float) -> None:
     assert found.factors[0] == pytest.approx(factor, rel=0.25)
 
 
+def embeddings(n: int, seed: int) -> np.ndarray:
+    """Around 0, and with columns that belong together."""
+    axes = np.random.default_rng(7).normal(size=(4, 24))
+    return np.random.default_rng(seed).normal(size=(n, 4)) @ axes
+
+
+@pytest.mark.parametrize("is_noise", [False, True])
+def test_what_grew_in_its_shape_is_another_unit_and_noise_is_none(is_noise: bool) -> None:
+    samples = embeddings(300, 1)
+    noisy = samples + 20.0 * samples.std(axis=0) * np.random.default_rng(2).normal(size=samples.shape)
+    found = other_unit(WildType.fit_arrays(embeddings(400, 0)), noisy if is_noise else 20.0 * samples)
+    assert found is None or not is_noise or not found.is_told_apart
+    assert is_noise or (found is not None and found.is_told_apart)
+
+
 def judged(wild_type: WildType, founder: Assessment, samples: object) -> Assessment:
     return assess(wild_type, Evidence(samples=samples), history=[founder])
 

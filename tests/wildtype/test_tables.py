@@ -152,10 +152,40 @@ def test_a_kind_that_real_data_lack_is_told_and_is_far_from_all_kinds(wild_type:
 def test_a_number_that_is_missing_or_no_number_is_no_sample(wild_type: WildType) -> None:
     samples = people(80, 1).astype({"age": object})
     samples.loc[3, "age"], samples.loc[4, "age"] = None, "forty"
-    assert (
-        "2 of 80 vectors are not finite"
-        in measure(wild_type, Evidence(samples=samples), only=["vendi"])["vendi"].problem
-    )
+    said = "^`age` has no number in 2 of 80 samples, the first in row 3: nothing can be judged with these rows$"
+    with pytest.warns(CollapseGuardWarning, match=said):
+        vendi = measure(wild_type, Evidence(samples=samples), only=["vendi"])["vendi"]
+    assert "2 of 80 vectors are not finite" in vendi.problem
+
+
+def test_a_truth_that_is_written_as_a_text_is_one() -> None:
+    """As a language model writes a table."""
+    real = people().assign(member=lambda rows: rows["age"] > 40.0)
+    written = real.assign(member=real["member"].astype(str))
+    wild_type = WildType.fit_arrays(real)
+    assert np.array_equal(row_samples(wild_type, written), row_samples(wild_type, real))
+
+
+def test_rows_of_no_table_are_told_what_the_table_has(wild_type: WildType) -> None:
+    rows = people(80, 1)
+    with pytest.raises(InputError, match=r"must be a table with the columns of the real one \(`"):
+        measure(wild_type, Evidence(samples=rows.to_numpy()))
+    with pytest.raises(
+        InputError, match=r"got a dict for each row: give a table, such as `pandas.DataFrame\(samples\)`"
+    ):
+        Evidence(samples=rows.to_dict("records"))
+
+
+def test_a_table_of_few_kinds_has_all_of_them_on_both_sides() -> None:
+    """Most rows are equal to others: were these kept together, whole kinds would be missing on one side."""
+    rng = np.random.default_rng(0)
+    kinds = pd.DataFrame({f"kind {i}": rng.choice(list("abc"), 1000, p=[0.5, 0.3, 0.2]) for i in range(3)})
+    first, again = (WildType.fit_arrays(rows) for rows in (kinds, kinds.iloc[::-1]))
+    assert first.fingerprint == again.fingerprint
+    sides = [{tuple(row) for row in side.tolist()} for side in (first.evaluation_vectors, first.pool_vectors)]
+    assert len(sides[1]) == 27
+    assert sides[0] <= sides[1]
+    assert len(sides[0]) >= 24
 
 
 def test_a_text_that_is_missing_is_a_kind() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from collapse_guard.errors import InputError, WildTypeError
+from collapse_guard.evidence import Evidence
+from collapse_guard.measurement.measure import measure
 from collapse_guard.wildtype import WildType
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -117,3 +120,14 @@ def test_a_wild_type_of_texts_says_that_it_has_no_vectors(wild_type: WildType) -
     for name in ("evaluation_vectors", "pool_vectors"):
         with pytest.raises(InputError, match="a wild type of vectors is required, but this one holds texts"):
             getattr(wild_type, name)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_tensors_of_any_type_are_rows_also_with_a_gradient(dtype: torch.dtype) -> None:
+    rows = torch.tensor(np.random.default_rng(0).normal(size=(60, 3))).to(dtype).requires_grad_()
+    values = rows.detach().double().numpy()
+    wild_type = WildType.fit_arrays(rows)
+    assert wild_type.fingerprint == WildType.fit_arrays(values).fingerprint
+    for samples in (rows, list(rows)):
+        readings = measure(wild_type, Evidence(samples=samples), only=("vendi",))
+        assert readings == measure(wild_type, Evidence(samples=values), only=("vendi",))

@@ -7,8 +7,8 @@ in another unit where
 
 1. some columns are far from real rows, and each of them comes back by one of the maps of this file, all by the same;
 2. all other columns are like real rows as they are;
-3. location moved with the width (`OtherUnit.is_told_apart`): what lies around 0 cannot be told from a cloud that
-   grows or shrinks, and is left to the verdict with a remark.
+3. location moved with the width, or columns grew and go with others as before (`OtherUnit.is_told_apart`): else what
+   lies around 0 cannot be told from a cloud that grows or shrinks, and is left to the verdict with a remark.
 
 A map with a free factor counts from three times as wide, or a third as wide, on: drift may double an income.
 """
@@ -41,6 +41,12 @@ COMES_BACK_FROM_LESS = 0.25
 """… and of one that had shrunk, because a collapse shrinks."""
 MOVED = 0.5
 """Distance of the means, in mean deviations of the wider side, from which on location says something."""
+STRONG = 0.3
+"""Correlation of two real columns that tells whether they belong together still: where half of the columns that grew
+have one, …"""
+KEPT = 0.8
+"""… and so much of these correlations is left, it was no noise. Noise that makes a column three times as wide leaves a
+third."""
 MOST_COLUMNS = 256
 """So many columns, of all of them, are looked at."""
 MOST_SHARES = 0.4
@@ -165,7 +171,8 @@ def _of_all(sides: _Sides, labels: Sequence[str]) -> OtherUnit | None:
         return None
     for undone in _common(sides):
         if sides.missed_together(undone.quantiles) <= float(undone.needed[0]):
-            return _found(undone.way, sides, labels, np.ones(len(labels), dtype=np.bool_))
+            far = np.ones(len(labels), dtype=np.bool_)
+            return _found(undone.way, sides, labels, far, belongs=_belong_together(sides, far))
     return None
 
 
@@ -198,7 +205,8 @@ def _of_each(sides: _Sides, labels: Sequence[str]) -> OtherUnit | None:
         missed, can_be = some.missed(undone.quantiles), (undone.needed > 0.0).all()
         # Counts and kinds come back less exactly than the mean of all columns does.
         if can_be and (missed <= COMES_BACK).all() and missed.mean() <= undone.needed.mean():
-            return _found(undone.way, some, [labels[j] for j in np.flatnonzero(far).tolist()], far)
+            names = [labels[j] for j in np.flatnonzero(far).tolist()]
+            return _found(undone.way, some, names, far, belongs=_belong_together(sides, far))
     return None
 
 
@@ -241,7 +249,7 @@ def _fill_a_range(rows: FloatArray) -> bool:
     )
 
 
-def _found(way: Way, sides: _Sides, labels: Sequence[str], far: BoolArray) -> OtherUnit:
+def _found(way: Way, sides: _Sides, labels: Sequence[str], far: BoolArray, *, belongs: bool) -> OtherUnit:
     factors = sides.factors if way == "factor" else _width(sides.here) / _width(sides.there)
     return OtherUnit(
         way=way,
@@ -251,8 +259,26 @@ def _found(way: Way, sides: _Sides, labels: Sequence[str], far: BoolArray) -> Ot
         factors=tuple(factors[:_SHOWN].tolist()),
         here=float(_middle(sides.here)[0]),
         there=float(_middle(sides.there)[0]),
-        is_told_apart=sides.moved >= MOVED,
+        is_told_apart=sides.moved >= MOVED or (min(factors) >= LARGEST_DRIFT and belongs),
     )
+
+
+def _belong_together(sides: _Sides, far: BoolArray) -> bool:
+    """Whether these columns go with others as in real rows: noise, by which a cloud may grow, does not."""
+    if sides.real.shape[1] < 2:
+        return False
+    there, here = _correlations(sides.real), _correlations(sides.samples)
+    is_strong: BoolArray = (np.abs(there) >= STRONG) & far[:, None]
+    share = np.asarray(is_strong.any(axis=1))[far].mean()
+    return bool(share >= 0.5 and np.median(here[is_strong] / there[is_strong]) >= KEPT)
+
+
+def _correlations(rows: FloatArray) -> FloatArray:
+    """c c: 0 of a column with itself, or where rounding leaves no deviation."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = np.asarray(np.nan_to_num(np.corrcoef(rows, rowvar=False)), dtype=np.float64)
+    np.fill_diagonal(correlations, 0.0)
+    return correlations
 
 
 def _kinds_alike(here: FloatArray, there: FloatArray, owners: IntArray) -> bool:

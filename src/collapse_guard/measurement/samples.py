@@ -12,7 +12,7 @@ import numpy as np
 from collapse_guard.arrays import FloatArray, IntArray, flat_rows
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Samples
-from collapse_guard.frames import checked_column, rows_of, samples_of
+from collapse_guard.frames import checked_column, rows_of, samples_of, without_gradient
 from collapse_guard.indicators.groups import content_order
 from collapse_guard.indicators.whole import is_empty
 from collapse_guard.table import Table
@@ -21,6 +21,7 @@ from collapse_guard.wildtype.columns import Columns, NamedColumn
 from collapse_guard.wildtype.contents import of_vectors
 
 _SMALLEST_DEVIATION = 0.5
+_SHOWN_COLUMNS = 8
 _N_SPECIAL = 2
 """Ids below are the wild type's special tokens."""
 
@@ -168,7 +169,15 @@ def row_samples(wild_type: WildType, values: Any) -> FloatArray:
     values = rows_of("samples", values)
     if isinstance(values, Table):
         return (contents.columns or _by_place(values, d)).encode(values)
-    rows, shape = flat_rows(np.asarray(values))
+    rows, shape = flat_rows(np.asarray(without_gradient(values)))
+    if contents.columns is not None and (rows.dtype.kind not in "fiu" or rows.shape[1:] != (d,)) and len(rows):
+        shown = [f"`{column.name:.40}`" for column in contents.columns.columns[:_SHOWN_COLUMNS]]
+        more = ["…"] if len(contents.columns.columns) > _SHOWN_COLUMNS else []
+        raise InputError(
+            f"`samples` must be a table with the columns of the real one ({', '.join(shown + more)}), or an array with "
+            f"a number for each of the {d} `wild_type.contents.columns.labels`, but got {rows.dtype} of shape "
+            f"{rows.shape}"
+        )
     real = getattr(wild_type.settings, "shape", ())
     if shape and shape != real and rows.shape[1] == d:
         raise InputError(

@@ -15,6 +15,7 @@ from collapse_guard.errors import CollapseGuardWarning, InputError, near
 from collapse_guard.records import Record
 from collapse_guard.table import Column, Table
 
+_TRUTHS = {"true": "1", "false": "0"}
 FEW_VALUES = 20
 """So many different texts are kinds in any case; of more …"""
 FEWEST_ROWS = 5
@@ -128,6 +129,7 @@ def _encoded(column: NamedColumn, given: Column) -> FloatArray:
     """n by the number of the column's different texts, or by 1."""
     if column.values is None:
         numbers = np.array([_number(text) for text in given]) if isinstance(given, tuple) else given
+        _warn_of_no_numbers(column.name, given, numbers)
         return numbers[:, None]
     texts = given if isinstance(given, tuple) else tuple(map(_text, given.tolist()))
     places = {value: place for place, value in enumerate(column.values)}
@@ -151,10 +153,23 @@ def _decoded(column: NamedColumn, part: FloatArray) -> list[Any]:
     return part[:, 0].tolist() if values is None else [values[place] for place in part.argmax(axis=1).tolist()]
 
 
+def _warn_of_no_numbers(name: str, given: Column, numbers: FloatArray) -> None:
+    missing = np.flatnonzero(np.isnan(numbers))
+    if not len(missing):
+        return
+    shown = f", such as {given[missing[0]]!r:.80}" if isinstance(given, tuple) and given[missing[0]] else ""
+    warnings.warn(
+        f"`{name:.80}` has no number in {len(missing):,} of {len(numbers):,} samples{shown}, the first in row "
+        f"{missing[0]}: nothing can be judged with these rows",
+        CollapseGuardWarning,
+        stacklevel=2,
+    )
+
+
 def _number(text: str) -> float:
-    """A number that is written as a text, as a language model writes it; NaN for any other text."""
+    """A number or a truth that is written as a text, as a language model writes it; NaN for any other text."""
     try:
-        return float(text)
+        return float(_TRUTHS.get(text.strip().casefold(), text))
     except ValueError:
         return float("nan")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -19,7 +20,7 @@ from collapse_guard.corpus.labels import Labels
 from collapse_guard.corpus.lexicon import count_words, rare_words
 from collapse_guard.corpus.unique import UniqueTexts
 from collapse_guard.errors import InputError, WildTypeError
-from collapse_guard.frames import rows_of
+from collapse_guard.frames import rows_of, without_gradient
 from collapse_guard.table import Table
 from collapse_guard.wildtype.columns import Columns, owners_of
 from collapse_guard.wildtype.contents import (
@@ -42,6 +43,10 @@ MOST_EMBEDDED = 50_000
 """… and documents that the embedder is: its decomposition takes some 2.5 kB for each."""
 FEWEST = 20
 """Distinct documents or rows that a wild type needs."""
+REPEATED = 5
+"""Rows for each different one from which on equal rows are kinds of people and no copies, …"""
+FEW_COLUMNS = 64
+"""… in a table of so many columns: held on one side, they would leave the other without whole kinds."""
 N_CHECKED = 4
 """Evaluation documents whose embeddings identify a custom embedder."""
 _EMBEDDER_TOLERANCE = 1e-3
@@ -103,7 +108,8 @@ def fit_texts(
 def fit_vectors(
     x: Any, *, standardize: bool | None, group_samples: int | None, **options: Any
 ) -> tuple[VectorSettings, VectorContents]:
-    """Split rows by the hash of their bytes, which keeps equal rows on one side, and fit the geometry on the pool.
+    """Split rows by the hash of their bytes, and fit the geometry on the pool. Equal rows stay on one side, unless most
+    rows of a table are equal to others (`REPEATED`).
 
     Args:
         x: As `WildType.fit_arrays` takes it.
@@ -127,8 +133,10 @@ def fit_vectors(
 
 def _split_rows(rows: FloatArray, settings: VectorSettings, columns: Columns | None) -> VectorContents:
     keys = row_keys(rows)
-    labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_distinct = len(set(keys))
+    if n_distinct * REPEATED <= len(rows) and (len(columns.columns) if columns else rows.shape[1]) <= FEW_COLUMNS:
+        keys = _numbered(keys)
+    labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     _require(n_distinct, "distinct finite rows", "`x`")
     n_evaluation = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
     split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
@@ -138,6 +146,16 @@ def _split_rows(rows: FloatArray, settings: VectorSettings, columns: Columns | N
     geometry = Geometry.fit(scaling(pool), n_clusters=settings.n_clusters, seed=settings.seed)
     evaluation = freeze(rows[split.evaluation])
     return VectorContents(evaluation=evaluation, pool=pool, scaling=scaling, geometry=geometry, columns=columns)
+
+
+def _numbered(keys: Iterable[str]) -> list[str]:
+    """Keys that tell the first, second, … of equal ones apart."""
+    met = Counter[str]()
+    numbered = []
+    for key in keys:
+        numbered.append(f"{key} {met[key]}")
+        met[key] += 1
+    return numbered
 
 
 def finite_rows(x: Any) -> tuple[FloatArray, tuple[int, ...]]:
@@ -167,7 +185,7 @@ def finite_rows(x: Any) -> tuple[FloatArray, tuple[int, ...]]:
 def _numbers(x: Any) -> FloatArray:
     """An array of numbers; raises InputError where it holds anything else."""
     try:
-        array = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+        array = np.asarray(without_gradient(x))
     except ValueError as error:
         raise InputError(f"`x` must have rows of one length, but {error}: give each sample as many numbers") from error
     if array.dtype.kind == "O":

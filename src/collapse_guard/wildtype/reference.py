@@ -151,8 +151,10 @@ class WildType(Instruments):
         n_clusters: int = 64,
         standardize: bool | None = None,
     ) -> WildType:
-        """Fit a wild type of vectors; equal rows stay on one side of the split, and the order of the rows does not
-        matter.
+        """Fit a wild type of vectors; the order of the rows does not matter.
+
+        Equal rows stay on one side of the split, unless a table has each row five times on average: then they are
+        kinds.
 
         Args:
             x: n d finite numbers, at least 20 distinct rows; items of any shape, such as images, are one row each. Or a
