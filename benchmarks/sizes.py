@@ -4,6 +4,8 @@ python benchmarks/sizes.py                 # about ten minutes
 python benchmarks/sizes.py --scale 0.1     # a tenth of each size
 python benchmarks/sizes.py --large         # a wild type of 1 GB of text instead: ten minutes, and 4 GB of disk
 python benchmarks/sizes.py --generations   # a lineage of 300 generations instead, a process for each: half an hour
+python benchmarks/sizes.py --images        # images of 12,288 numbers instead, in this process: half a minute
+python benchmarks/sizes.py --cache         # samples of a GPT-2 with and without its cache, in this process: two minutes
 """
 
 from __future__ import annotations
@@ -12,12 +14,17 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
 
 from collapse_guard.demo.corpus import passages
 
@@ -32,6 +39,10 @@ REAL = 10_000
 JOB = 2_000
 """Samples of an ordinary job, beside its losses."""
 LOSSES = 600
+IMAGES, SHAPE = 2_000, (3, 64, 64)
+"""Images that the wild type is made of, twice as many as a generation has, and what one is."""
+WRITTEN, LENGTH = 64, 128
+"""Samples of a GPT-2 of four layers, and tokens of each."""
 
 
 class Cost(NamedTuple):
@@ -118,6 +129,87 @@ def long(folder: Path, scale: float) -> Iterator[Line]:
             yield Line(f"`assess` of generation {generation}", JOB, cost, None)
 
 
+def images(folder: Path, scale: float) -> Iterator[Line]:  # noqa: ARG001 - as the others
+    """Measure what rows of many numbers cost: a wild type of images, its founder and a later generation."""
+    from collapse_guard import Evidence, WildType, assess
+
+    n = round(IMAGES * scale)
+    real, first, second = (shown(size, seed) for seed, size in enumerate((n, n // 2, n // 2)))
+    what = f"images of {real[0].size:,} numbers"
+    wild_type, cost = _done(lambda: WildType.fit_arrays(real))
+    yield Line(f"a wild type of {what}", n, cost, None)
+    founder, cost = _done(lambda: assess(wild_type, Evidence(samples=first)))
+    yield Line(f"the founder, {what}", n // 2, cost, None)
+    _, cost = _done(lambda: assess(wild_type, Evidence(samples=second), history=[founder]))
+    yield Line(f"a later generation, {what}", n // 2, cost, None)
+
+
+def shown(n: int, seed: int) -> np.ndarray:
+    """Images that vary along 48 patterns, with noise on each pixel."""
+    patterns = np.random.default_rng(48).normal(size=(48, *SHAPE))
+    rng = np.random.default_rng(seed)
+    return 0.1 * np.tensordot(rng.normal(size=(n, 48)), patterns, axes=1) + 0.05 * rng.normal(size=(n, *SHAPE))
+
+
+def cache(folder: Path, scale: float) -> Iterator[Line]:  # noqa: ARG001 - as the others
+    """Measure what samples of a model cost, with its cache of what it has read, and without."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from collapse_guard import CausalLMProbe, WildType
+
+    wild_type = WildType.fit(fragments(200, seed=0))
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            n_layer=4, n_embd=256, n_head=4, vocab_size=wild_type.vocabulary_size, bos_token_id=0, eos_token_id=1
+        )
+    ).eval()
+    n, written = max(1, round(WRITTEN * scale)), []
+    for name, module in {"with": model, "without": _Uncached(model)}.items():
+        probe = CausalLMProbe(
+            lambda text: wild_type.encode([text])[0].tolist(),
+            decode=lambda ids: wild_type.decode([np.array(ids)])[0],
+            bos_token_id=0,
+            n_samples=n,
+            n_documents=0,
+            max_new_tokens=max(2, round(LENGTH * scale)),
+            score_samples=False,
+        )
+        evidence, cost = _done(lambda probe=probe, module=module: probe.collect(module, wild_type, seed=0))
+        written.append(list(evidence.samples))
+        yield Line(f"samples of a GPT-2 {name} its cache", n, cost, None)
+    if written[0] != written[1]:
+        raise RuntimeError("samples with the cache must be those without it, but they differ")
+
+
+class _Uncached(torch.nn.Module):
+    """A model that nobody finds the cache of."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.hidden = (model,)
+        self.somewhere = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """All logits."""
+        return self.hidden[0](input_ids=ids, use_cache=False).logits
+
+
+def _done(work: Callable[[], Any]) -> tuple[Any, Cost]:
+    """What work in this process gives on one thread, and its cost; the memory is the peak so far."""
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    before = time.process_time()
+    try:
+        with threadpool_limits(1):
+            done = work()
+    finally:
+        torch.set_num_threads(threads)
+    return done, Cost(time.process_time() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
 def _profiled(folder: Path) -> str:
     """The wild type of an ordinary job."""
     wild_type = str(folder / "wild")
@@ -168,7 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full sizes")
     parser.set_defaults(measure=lines)
-    for option, measure in {"--large": large, "--generations": long}.items():
+    options = {"--large": large, "--generations": long, "--images": images, "--cache": cache}
+    for option, measure in options.items():
         parser.add_argument(option, dest="measure", action="store_const", const=measure, help=measure.__doc__)
     chosen = parser.parse_args(arguments)
     print("| what | texts | processor time | twice the texts | memory |\n| --- | --- | --- | --- | --- |")

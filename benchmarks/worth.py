@@ -2,11 +2,13 @@
 
     python benchmarks/worth.py rows [--repeats 5] [--pairs 40] [--markdown docs/vectors.md]
     python benchmarks/worth.py images [--repeats 3] [--pairs 20] [--markdown docs/vectors.md]
+    python benchmarks/worth.py kinds [--repeats 5] [--markdown docs/vectors.md]
     python benchmarks/worth.py texts [--sets 18] [--markdown docs/reverse-perplexity.md]
     python benchmarks/worth.py slices [--markdown docs/slices.md]
 
 `rows` has sixteen kinds of samples of three worlds, and pairs of real rows: three minutes on one core. `images` has
-eleven kinds of images of 12,288 numbers: six minutes, and 2 GB of memory. `texts` has eight kinds of samples of
+eleven kinds of images of 12,288 numbers: six minutes, and 2 GB of memory. `kinds` loses kinds that lie near each other:
+three minutes. `texts` has eight kinds of samples of
 speeches, and sets of fresh passages: one minute. `slices` shortens passages of speeches: a quarter of a minute.
 """
 
@@ -25,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 
 from detecting.table import Sheet, tell
-from weighing import images, rows, slices, speeches, texts, worlds
+from weighing import images, kinds, rows, slices, speeches, texts, worlds
 from weighing.faults import FAULTS
 
 Item = TypeVar("Item")
@@ -35,6 +37,8 @@ WORLDS = (
     ("people", worlds.people(), 2_000),
 )
 """What the samples of the first table stand for, with the rows of the wild type."""
+LOST = (0, 1, 4)
+"""Kinds of eight that are lost."""
 SETS_OF = (100, 200, 500, 1_000, 2_000, 5_000)
 BUDGETS = (1 << 14, 1 << 16, 1 << 17, 1 << 18)
 WORDS = (10, 20, 40, 60, 80)
@@ -65,6 +69,11 @@ def _images(arguments: argparse.Namespace) -> dict[str, Sheet]:
         of_faults = images.seen(images.Images(apart=apart, side=arguments.side), **how)
         seen.append((name, list(_watched(of_faults, name, len(images.FAULTS)))))
     return {"faults of images": rows.sheet_of_faults(seen, images.FAULTS)}
+
+
+def _kinds(arguments: argparse.Namespace) -> dict[str, Sheet]:
+    how = {name: getattr(arguments, name) for name in ("columns", "real", "samples", "repeats", "seed")}
+    return {"kinds near each other": kinds.sheet(lost=LOST, **how)}
 
 
 def _texts(arguments: argparse.Namespace) -> dict[str, Sheet]:
@@ -107,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     of_images.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of each kind of samples")
     of_images.add_argument("--pairs", type=int, default=20, metavar="N", help="pairs of real images")
     of_images.add_argument("--side", type=int, default=64, metavar="N", help="pixels in a row and in a column")
+    of_kinds = commands.add_parser("kinds", help="kinds that lie near each other, of which some are lost")
+    of_kinds.set_defaults(run=_kinds)
+    of_kinds.add_argument("--columns", type=int, default=128, metavar="N", help="numbers of a row")
+    of_kinds.add_argument("--real", type=int, default=2_000, metavar="N", help="rows of the wild type")
+    of_kinds.add_argument("--samples", type=int, default=1_000, metavar="N", help="rows of a generation")
+    of_kinds.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs in each cell")
     default = speeches.Sizes()
     of_texts = commands.add_parser("texts", help="kinds of samples that are texts, and sets of fresh passages")
     of_texts.set_defaults(run=_texts)

@@ -16,7 +16,8 @@ from collapse_guard.decision.policy import Policy
 from collapse_guard.evidence import Evidence
 from collapse_guard.indicators.reverse import RealEquivalent
 from collapse_guard.measurement.measure import founding_budget, measure, reference_readings
-from collapse_guard.records import Assessment, Comparison, Generation, Severity
+from collapse_guard.measurement.other_unit import unit_of_samples
+from collapse_guard.records import Assessment, Comparison, Generation, OtherUnit, Severity
 from collapse_guard.records.readings import Readings
 from collapse_guard.wildtype import WildType
 from detecting.table import Sheet
@@ -24,7 +25,7 @@ from weighing.faults import Fault
 from weighing.worlds import Healthy, Rows, World
 
 WORTH = RealEquivalent.name
-OF_SPREAD = ("total_variance", "effective_rank", "vendi", "unique_samples")
+OF_SPREAD = ("total_variance", "effective_rank", "narrowest_column", "vendi", "unique_samples")
 """What decides by default beside what rows are worth."""
 BEFORE, AFTER = Policy(decides=OF_SPREAD), Policy()
 LEVEL = 0.05
@@ -64,7 +65,8 @@ def judged(wild_type: WildType, founder: Rows, later: Rows) -> Pair:
     budget = founding_budget(first)
     second = measure(wild_type, Evidence(samples=later), budget=budget, only=names)
     reference = reference_readings(wild_type, sample_tokens=None, budget=budget, only=names)
-    before, after = (_concluded(first, second, reference, policy) for policy in (BEFORE, AFTER))
+    unit = unit_of_samples(wild_type, Evidence(samples=later))
+    before, after = (_concluded(first, second, reference, policy, unit) for policy in (BEFORE, AFTER))
     (comparison,) = (one for one in after.comparisons if one.indicator == WORTH and one.baseline == "founder")
     of_worth = [reason.severity for reason in after.verdict.reasons if reason.is_about(WORTH)]
     return Pair(
@@ -76,10 +78,12 @@ def judged(wild_type: WildType, founder: Rows, later: Rows) -> Pair:
     )
 
 
-def _concluded(first: Readings, second: Readings, reference: Readings, policy: Policy) -> Assessment:
+def _concluded(
+    first: Readings, second: Readings, reference: Readings, policy: Policy, unit: OtherUnit | None
+) -> Assessment:
     founder = conclude(Generation(lineage="rows", index=0), first, reference, history=[], policy=policy)
     generation = Generation(lineage="rows", index=1, parents=(0,))
-    return conclude(generation, second, reference, history=[founder], policy=policy)
+    return conclude(generation, second, reference, history=[founder], policy=policy, other_unit=unit)
 
 
 def seen(
@@ -130,8 +134,13 @@ def sheet_of_faults(found: Sequence[tuple[str, Sequence[Sequence[Pair]]]], fault
 
 
 def _cells(some: Sequence[Pair]) -> tuple[str, str, str]:
+    return _tally(pair.before for pair in some), *told(some)
+
+
+def told(some: Sequence[Pair]) -> tuple[str, str]:
+    """The verdicts on some pairs, and their median change."""
     change = percent(float(np.median([pair.change for pair in some])))
-    return _tally(pair.before for pair in some), _tally(pair.after for pair in some), change
+    return _tally(pair.after for pair in some), change
 
 
 def _tally(severities: Iterable[Severity]) -> str:

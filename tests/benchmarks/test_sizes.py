@@ -31,3 +31,22 @@ def test_the_cost_of_a_command_is_that_of_its_process_and_a_failed_one_is_an_err
     assert cost.megabytes > 10
     with pytest.raises(subprocess.CalledProcessError):
         sizes.cost_of("gate", "--no-such-option")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--images", ["a wild type of images of 48 numbers | 100", "the founder, ", "a later generation, "]),
+        ("--cache", ["samples of a GPT-2 with its cache | 3", "samples of a GPT-2 without its cache | 3"]),
+    ],
+)
+def test_what_is_measured_in_this_process_is_told(option, told, capsys, monkeypatch):
+    """`--cache` is an error where the samples differ."""
+    monkeypatch.setattr(sizes, "SHAPE", (3, 4, 4))
+    monkeypatch.setattr(sizes, "LENGTH", 40)
+    sizes.main([option, "--scale", "0.05"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == len(told)
+    for row, begins in zip(rows, told, strict=True):
+        assert row.startswith(f"| {begins}")
+        assert " s |" in row
