@@ -12,7 +12,7 @@ import torch
 from collapse_guard.errors import InputError
 from collapse_guard.evidence import Evidence, Losses
 from collapse_guard.indicators.base import all_indicators
-from collapse_guard.indicators.registry import built_in, names
+from collapse_guard.indicators.registry import names
 from collapse_guard.measurement import measure as measure_module
 from collapse_guard.measurement.measure import founding_budget, measure, reference_readings, sample_tokens
 from collapse_guard.measurement.stratum import freeze_tail
@@ -27,8 +27,16 @@ OUTPUT = tuple(
 COMPARED = tuple(name for name in OUTPUT if name != "sample_length")
 """What is read of the wild type too: its documents are cut to the length of the samples."""
 REVERSE = {name for name, metric in all_indicators().items() if metric.evidence == "reverse"}
-VECTORS = tuple(name for name, family in built_in().items() if family in ("spread", "distance"))
-OF_ROWS = ("real_equivalent", "unique_samples", *VECTORS, "homozygosity", "fixation_index")
+VECTORS = tuple(name for name, metric in all_indicators().items() if metric.evidence == "vectors")
+OF_ROWS = (
+    "real_equivalent",
+    "unique_samples",
+    *VECTORS[:2],
+    "narrowest_column",
+    *VECTORS[2:],
+    "homozygosity",
+    "fixation_index",
+)
 
 
 def zipf_texts(rng, n, *, words=30, types=2000, exponent=1.0):
