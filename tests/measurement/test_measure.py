@@ -21,7 +21,8 @@ from collapse_guard.wildtype import WildType
 OUTPUT = tuple(
     name
     for name, metric in all_indicators().items()
-    if metric.evidence not in ("losses", "learning", "outputs", "lineage", "prompts") and name != "truncated_samples"
+    if metric.evidence not in ("losses", "learning", "outputs", "lineage", "prompts", "columns")
+    and name != "truncated_samples"
 )
 """What is read of samples alone."""
 COMPARED = tuple(name for name in OUTPUT if name != "sample_length")
@@ -83,8 +84,8 @@ def test_texts_and_losses_give_every_indicator_in_the_order_of_the_catalogue(wil
     beside = {"prompts": [f"prompt {i % 30}" for i in range(300)], "truncated": [i % 3 == 0 for i in range(300)]}
     evidence = Evidence(samples=samples, losses=losses, own_losses=own, founder_losses=own, **beside)
     readings = measure(wild_type, evidence, stratum=freeze_tail(losses))
-    lineage = ("effective_size", "relative_fitness")
-    assert tuple(readings) == tuple(name for name in names() if name not in lineage)
+    of_others = ("effective_size", "relative_fitness", "narrowest_column")
+    assert tuple(readings) == tuple(name for name in names() if name not in of_others)
     assert all(reading.is_usable for reading in readings.values())
 
 
