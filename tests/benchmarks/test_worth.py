@@ -16,9 +16,9 @@ from collapse_guard.records import Interval, Severity
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 worth = importlib.import_module("worth")
-faults, images, rows, slices, speeches, texts, worlds = (
+faults, images, near_kinds, rows, slices, speeches, texts, worlds = (
     importlib.import_module(f"weighing.{name}")
-    for name in ("faults", "images", "rows", "slices", "speeches", "texts", "worlds")
+    for name in ("faults", "images", "kinds", "rows", "slices", "speeches", "texts", "worlds")
 )
 OF = {fault.name: fault for fault in faults.FAULTS}
 SIZES = speeches.Sizes(real=820, learnt=500, samples=300)
@@ -268,3 +268,17 @@ def test_the_command_writes_between_the_marks_of_a_page(tmp_path, monkeypatch, c
     assert (
         text.index("| pairs of mine |") < text.index("faults of rows: begin") < text.index("| a thousandth as large |")
     )
+
+
+class TestKinds:
+    def test_the_loss_of_half_of_the_kinds_is_told_in_each_form(self, monkeypatch):
+        monkeypatch.setattr(near_kinds, "SHARES", (0.5,))
+        found = near_kinds.sheet(columns=64, lost=(0, 4), real=800, samples=500, repeats=1, seed=0)
+        real, halved = ([float(text.rstrip("%")) for text in row[3::2]] for row in found.rows)
+        assert min(real) > -25.0
+        assert max(halved) < -40.0
+
+    def test_scores_say_how_well_rows_fit_each_kind(self):
+        world = near_kinds.Near(columns=5, share=0.8)
+        assert (world.scores(world.centres).argmax(axis=1) == np.arange(near_kinds.KINDS)).all()
+        assert list(world.table(world.centres)["kind"]) == [f"kind {i}" for i in range(near_kinds.KINDS)]
