@@ -11,6 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, fully_shard
 
 from collapse_guard.errors import CollapseGuardError, CollapseGuardWarning
 from collapse_guard.evidence import Evidence, Losses
@@ -87,16 +88,38 @@ class Recorded(CausalLMProbe):
         return self.evidence
 
 
-def train(guard, *, epochs=1, data=None):
+class InShards(Model):
+    """FSDP2 puts its weights into shards. It does not learn."""
+
+    def configure_model(self):
+        if self.device_mesh and not isinstance(self, FSDPModule):
+            for layer in (self.embedding, self.head, self):
+                fully_shard(layer, mesh=self.device_mesh["data_parallel"])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class ShardedOnCPU(pl.strategies.FSDPStrategy):
+    """FSDP without the accelerator that it asks for."""
+
+    def _setup_model(self, model):
+        return FullyShardedDataParallel(model, device_id=self.root_device)
+
+    def _determine_device_ids(self):
+        return None
+
+
+def train(guard, *, epochs=1, data=None, module=None, strategy="ddp"):
     """Fit; returns the module, the trainer, and the error that ended training."""
-    module = Model()
+    module = module or Model()
     quiet = {
         "logger": False,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
-    trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=epochs, callbacks=[guard], **quiet)
+    trainer = pl.Trainer(accelerator="cpu", devices=2, strategy=strategy, max_epochs=epochs, callbacks=[guard], **quiet)
     try:
         trainer.fit(module, datamodule=data or ReinjectionDataModule(list(range(16)), mixture=1.0, **DATA))
     except CollapseGuardError as error:
@@ -116,6 +139,20 @@ def a_language_model():
         # Its weights are those of the founder, whose seed it is measured with.
         report["alone"] = of(probe.collect(module, WILD_TYPE, seed=mixed_seed(0, 0)))
     return report
+
+
+def weights_in_shards():
+    """By both strategies of Lightning, looked at in the run too."""
+    probe = CausalLMProbe(WILD_TYPE.tokenizer, n_samples=82, batch_size=4, max_new_tokens=8, n_documents=31)
+    strategies = {"FSDP2": pl.strategies.ModelParallelStrategy(), "FSDP1": ShardedOnCPU()}
+    reports = {"whole": of(probe.collect(InShards(), WILD_TYPE, seed=mixed_seed(0, 0)))}
+    for name, strategy in strategies.items():
+        settings = {"store": MemoryStore(), "generation": 0, "assess_every_n_steps": 1}
+        guard = CollapseGuard(WILD_TYPE, name, probe, **settings)
+        _, _, error = train(guard, module=InShards(), strategy=strategy)
+        evidence = guard.evidence and of(guard.evidence)
+        reports[name] = {"error": error, "verdict": str(guard.verdict), "evidence": evidence, "looks": guard.looks}
+    return reports
 
 
 def of(evidence):
@@ -169,7 +206,13 @@ def is_second():
 if __name__ == "__main__":
     enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
     faulthandler.dump_traceback_later(200)  # where a rank waits for ever, its test shows where
-    report = {"model": a_language_model(), "lineage": a_lineage(), "mixture": a_mixture(), "steered": a_steered_run()}
+    report = {
+        "model": a_language_model(),
+        "lineage": a_lineage(),
+        "mixture": a_mixture(),
+        "steered": a_steered_run(),
+        "sharded": weights_in_shards(),
+    }
     rank = torch.distributed.get_rank()
     Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(report))
     torch.distributed.barrier()  # whoever ends first ends the other

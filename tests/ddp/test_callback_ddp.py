@@ -116,5 +116,16 @@ def test_both_ranks_change_the_shares_from_the_same_place_that_none_has_fetched(
     assert len(items) == 120
 
 
+@pytest.mark.parametrize("strategy", ["FSDP2", "FSDP1"])
+def test_weights_in_shards_give_the_evidence_of_whole_ones(ranks, strategy):
+    whole = ranks[0]["sharded"]["whole"]
+    first, second = (report["sharded"][strategy] for report in ranks)
+    assert first["error"] is second["error"] is None
+    assert first["verdict"] == second["verdict"]
+    assert len(first["looks"]) == len(second["looks"]) == 1
+    assert first["evidence"]["samples"] == whole["samples"]
+    assert first["evidence"]["nll"] == pytest.approx(whole["nll"], rel=1e-5)
+
+
 def _fours(numbers):
     return [numbers[start : start + 4] for start in range(0, len(numbers), 4)]

@@ -35,6 +35,18 @@ def ranks(tmp_path_factory):
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
+def check_same(both, alone):
+    """What both ranks collected is what one process alone does, up to rounding."""
+    assert both.keys() == alone.keys()
+    for name, part in alone.items():
+        if part is None or name in ("samples", "prompts", "truncated"):
+            assert both[name] == part
+        else:
+            documents, nll, n_tokens = part
+            assert both[name][::2] == [documents, n_tokens]
+            assert both[name][1] == pytest.approx(nll, rel=1e-5)
+
+
 def test_a_plain_loop_is_judged_once_for_both(ranks):
     for first, second in zip(*(report["plain"]["generations"] for report in ranks), strict=True):
         assert first == second
@@ -57,12 +69,32 @@ def test_a_rank_that_fails_ends_no_loop_and_is_named_on_both(ranks):
     assert [len(first["warnings"]), len(second["warnings"])] == [1, 0]
 
 
-def test_a_model_in_shards_gives_the_evidence_of_a_whole_one(ranks):
-    whole, sharded = ranks[0]["sharded"]["whole"]["evidence"], ranks[0]["sharded"]["sharded"]["evidence"]
-    assert sharded["samples"] == whole["samples"]
-    assert sharded["nll"] == pytest.approx(whole["nll"], rel=1e-5)
+@pytest.mark.parametrize("kind", ["FSDP2", "FSDP1", "ZeRO-3"])
+def test_a_model_in_shards_gives_the_evidence_of_a_whole_one(ranks, kind):
+    whole, sharded = ranks[0]["sharded"]["whole"], ranks[0]["sharded"][kind]
+    assert sharded["evidence"]["samples"] == whole["evidence"]["samples"]
+    assert sharded["evidence"]["nll"] == pytest.approx(whole["evidence"]["nll"], rel=1e-5)
     for report in ranks:
-        assert report["sharded"]["sharded"]["assessment"] == ranks[0]["sharded"]["sharded"]["assessment"]
+        assert report["sharded"][kind]["assessment"] == sharded["assessment"]
+
+
+@pytest.mark.parametrize("kind", ["FSDP2", "FSDP1"])
+def test_what_is_made_to_train_a_model_in_shards_after_a_measurement_trains_all_of_it(ranks, kind):
+    for report in ranks:
+        assert report["sharded"][kind]["losses"] == pytest.approx(report["sharded"]["whole"]["losses"], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["a document more", "a single document", "a single sample", "a sample more"])
+def test_uneven_and_empty_parts_are_the_evidence_of_one_process(ranks, kind):
+    first, second = (report["uneven"][kind] for report in ranks)
+    assert first["verdict"] == second["verdict"]
+    check_same(first["both"], first["alone"])
+
+
+def test_ranks_with_uneven_loaders_are_judged_once_for_both(ranks):
+    first, second = (report["joined"] for report in ranks)
+    assert first["assessment"] == second["assessment"] is not None
+    assert first["step"] == 3
 
 
 def test_ranks_draw_together_what_the_slowest_of_them_can_in_the_time_of_the_first(ranks):
@@ -79,3 +111,7 @@ def test_a_loop_of_fabric_is_judged_once_for_both(ranks):
     assert first["assessment"] == second["assessment"] is not None
     assert first["world_size"] == second["world_size"] == 2
     assert [first["recorded"], second["recorded"]] == [1, 0]
+
+
+def test_a_loop_of_fabric_in_shards_gives_the_evidence_of_a_whole_model(ranks):
+    check_same(ranks[0]["sharded fabric"]["both"], ranks[0]["sharded fabric"]["alone"])

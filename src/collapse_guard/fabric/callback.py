@@ -12,6 +12,7 @@ from collapse_guard.guard.base import GuardBase
 from collapse_guard.guard.loggers import Loggers, is_a
 from collapse_guard.guard.ranks import Ranks
 from collapse_guard.guard.training import Training
+from collapse_guard.probes.weights import gathering
 
 
 class FabricGuard(GuardBase):
@@ -126,5 +127,4 @@ class FabricGuard(GuardBase):
 
 def _module_of(model: Any) -> nn.Module:
     """The module that `fabric.setup` was given; its own methods can be called, which the wrapper refuses."""
-    module: nn.Module = model.module if is_a(model, "_FabricModule") else model
-    return module
+    return gathering(model.module, model._forward_module) if is_a(model, "_FabricModule") else model

@@ -23,7 +23,7 @@ from collapse_guard.lightning.sampling import n_items, sampler_of
 from collapse_guard.lightning.weights import in_words, loaded, monitoring, path_of
 from collapse_guard.probes.isolation import placed
 from collapse_guard.probes.probe import Probe
-from collapse_guard.probes.weights import is_sharded
+from collapse_guard.probes.weights import gathering, is_sharded
 from collapse_guard.records import Generation
 from collapse_guard.wildtype import WildType
 
@@ -204,9 +204,7 @@ class CollapseGuard(GuardBase, CallbackBase):
 
 
 def _measured(trainer: Trainer, module: LightningModule) -> nn.Module:
-    """The module, or what the strategy put around it where only that can gather the weights before a forward."""
-    around: Any = trainer.strategy.model
-    return around if is_a(around, "FullyShardedDataParallel") else module
+    return gathering(module, trainer.strategy.model)
 
 
 def _guards_last(callbacks: list[Any]) -> list[Any]:

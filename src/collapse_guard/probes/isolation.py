@@ -10,13 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from collapse_guard.probes.weights import shards_kept
+
+_TELLS_OF_PADS = "warn_if_padding_and_no_attention_mask"
+"""Method by which models of Hugging Face say that a mask is missing."""
+
 
 @contextmanager
 def untouched(module: nn.Module) -> Iterator[None]:
     """Measure inside: `module` is in eval mode and builds no graph; afterwards everything is as before.
 
     Restored are the random states of torch, CUDA, numpy and Python, the train/eval mode of every submodule one by one
-    (a user may keep a frozen part in eval mode), and `requires_grad`.
+    (a user may keep a frozen part in eval mode), `requires_grad`, and the shards that weights are in.
 
     Gradients are switched off with `no_grad`, not `inference_mode`: what a module caches during its forward, such as
     rotary tables, would otherwise break the next training step.
@@ -31,7 +36,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """
     modes = [(part, part.training) for part in module.modules()]
     needs_grad = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    with _random_states_kept():
+    with _random_states_kept(), _pads_untold(module), shards_kept(module):
         try:
             module.eval()
             with torch.no_grad():
@@ -77,6 +82,32 @@ def placed(module: nn.Module, device: torch.device) -> Iterator[None]:
     finally:
         if moves:
             module.to("cpu")
+
+
+@contextmanager
+def _pads_untold(module: nn.Module) -> Iterator[None]:
+    """Models of Hugging Face do not say that a mask is missing: what is before a pad does not depend on it.
+
+    They would say it once in a process, and not of the rows of a user any more. Compiled ones do not say it.
+    """
+    tells = (part for part in module.modules() if hasattr(type(part), _TELLS_OF_PADS))
+    parts = [part for part in tells if _TELLS_OF_PADS not in vars(part)] if not _is_compiled(module) else []
+    try:
+        for part in parts:
+            vars(part)[_TELLS_OF_PADS] = _says_nothing
+        yield
+    finally:
+        for part in parts:
+            vars(part).pop(_TELLS_OF_PADS, None)
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether a change of an attribute could have a part of it compiled anew."""
+    return any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in module.modules())
+
+
+def _says_nothing(*_: object) -> None:
+    pass
 
 
 @contextmanager

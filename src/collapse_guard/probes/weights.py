@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -53,9 +54,51 @@ def is_sharded(module: nn.Module) -> bool:
         >>> is_sharded(nn.Linear(2, 2))
         False
     """
-    return any(map(_is_part, module.parameters())) or any(
-        kind.__name__ == "FullyShardedDataParallel" for part in module.modules() for kind in type(part).__mro__
-    )
+    return any(map(_is_part, module.parameters())) or any(map(_gathers, module.modules()))
+
+
+@contextmanager
+def shards_kept(module: nn.Module) -> Iterator[None]:
+    """Leave weights in the shards that they are in.
+
+    A forward of FSDP2 without a backward leaves some of them whole. An optimizer that is made then is given those, and
+    trains them for nothing.
+
+    Example:
+        >>> with shards_kept(nn.Linear(2, 2)):
+        ...     pass
+    """
+    before = sum(map(_is_part, module.parameters()))
+    try:
+        yield
+    finally:
+        if sum(map(_is_part, module.parameters())) < before:
+            for part in module.modules():
+                if _is_a(part, "FSDPModule"):
+                    part.reshard()  # type: ignore[operator]
+
+
+def gathering(module: nn.Module, around: object) -> nn.Module:
+    """What can be asked for a forward: the module, or what is around it where only that gathers its shards (FSDP1).
+
+    Args:
+        module: What is trained.
+        around: What a strategy put around it, if anything.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> gathering(layer, nn.Sequential(layer)) is layer
+        True
+    """
+    return around if isinstance(around, nn.Module) and _gathers(around) else module
+
+
+def _gathers(part: nn.Module) -> bool:
+    return _is_a(part, "FullyShardedDataParallel")
+
+
+def _is_a(part: nn.Module, name: str) -> bool:
+    return any(kind.__name__ == name for kind in type(part).__mro__)
 
 
 def _is_part(parameter: nn.Parameter) -> bool:
