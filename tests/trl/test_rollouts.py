@@ -6,7 +6,9 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from collapse_guard.errors import CollapseGuardWarning, InputError
+from collapse_guard.lineage.outbox import PENDING, list_pending, load_pending
 from collapse_guard.records import Severity
+from faulty_stores import FaultyStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning")  # TRL asks
 
@@ -148,6 +150,23 @@ def test_a_prompt_that_is_no_text_costs_a_warning_and_no_training(guard, trainer
     said = [str(one.message) for one in warned if one.category is CollapseGuardWarning]
     assert len(said) == 2
     assert "rollouts are not measured: `prompts` must be texts or chats, but got 7" in said[0]
+
+
+def test_a_founder_that_the_store_refuses_is_kept_and_no_later_rollouts_take_its_place(
+    guard, trainer_of, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    store = FaultyStore(appending=OSError(28, "No space left on device"))
+    refused = guard(store=store)
+    with pytest.warns(CollapseGuardWarning) as warned:
+        trainer_of(length_of, refused.observe, callbacks=[refused], max_steps=11).train()
+    lost, rest = [str(one.message) for one in warned if one.category is CollapseGuardWarning]
+    assert lost.startswith("generation 0 of 'newsbot' is not in the store: ")
+    assert rest == (
+        "the rest of this training is not assessed: the store must take the founder first, which is generation 0"
+    )
+    [kept] = list_pending(PENDING)
+    assert load_pending(kept).request.origin.measured == "rollouts of steps 1 to 5"
 
 
 def test_rollouts_of_too_few_prompts_are_refused_before_training(guard, trainer_of):

@@ -102,7 +102,7 @@ class GuardBase:
 
     _assessment: Assessment | None = None
     _checked: TrainingCheck | None = None
-    _is_recorded = False
+    _is_recorded = _is_kept = False
 
     def __init__(
         self,
@@ -347,7 +347,7 @@ class GuardBase:
         )
         with self.cost.counting():
             self._assessment = measurement.assess(origin)
-        self.evidence = measurement.evidence
+        self.evidence, self._is_kept = measurement.evidence, measurement.is_kept
         if training.ranks.rank == 0:
             with self.cost.of("logging"):
                 measurement.tell(self._assessment, self.cost, of_faults=origin is not None or not self._is_warned)

@@ -62,6 +62,8 @@ class Measurement:
     """What was collected, on rank 0."""
     fault: str = ""
     """What went wrong and what to do, in words; empty: nothing."""
+    is_kept: bool = False
+    """Whether the store did not take it, on rank 0: then its evidence is kept beside."""
     _is_in_run: bool = field(default=False, init=False)
     _warned: Sequence[warnings.WarningMessage] = field(default=(), init=False)
     _is_sharded: bool = field(default=False, init=False)
@@ -169,6 +171,7 @@ class Measurement:
         with part("recording"):
             enrolled = enrol(place, candidate, assessment, evidence)
         if enrolled.refusal:
+            self.is_kept = True
             lost = f"generation {generation.index} of {generation.lineage!r} is not in the store"
             self.fault = f"{lost}: {enrolled.refusal.sentence(store.address)}"
             return assessment

@@ -165,6 +165,8 @@ class RolloutGuard(CollapseGuardCallback):
         self._index, self._founding = None, ""
         self.rollouts.newest.clear()
         try:
+            if Ranks.current().on_rank_zero(lambda: self._is_kept):
+                raise InputError(f"the store must take the founder first, which is generation {verdict.generation}")
             self._begin(self._now(args, state))
         except CollapseGuardError as error:
             self._forget()
