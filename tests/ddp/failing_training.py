@@ -102,6 +102,25 @@ FAULTS = {
 }
 
 
+def trainer_of(guard, folder, strategy):
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    place = {"accelerator": "cpu", "devices": 2, "strategy": strategy, "default_root_dir": folder}
+    return pl.Trainer(max_epochs=1, callbacks=[guard], enable_model_summary=False, **quiet, **place)
+
+
+def data():
+    return torch.utils.data.DataLoader(torch.ones(12, 2), batch_size=2)
+
+
+def train_in_processes_of_the_trainer(folder):
+    """Nothing fails: the trainer starts its processes, and this one is told what they came to."""
+    guard = CollapseGuard(WILD_TYPE, "newsbot", Faulty(fails, calls=0), store=MemoryStore(), generation=0)
+    module = Model()
+    trainer_of(guard, folder, "ddp_fork").fit(module, data())
+    verdict = guard.verdict and guard.verdict.to_dict()
+    (folder / "forked-0.json").write_text(json.dumps({"verdict": verdict, "steps": module.steps}))
+
+
 def train(folder, name, rank):
     faulthandler.dump_traceback_later(200)
     torch.set_num_threads(1)
@@ -113,21 +132,10 @@ def train(folder, name, rank):
     store = MemoryStore()
     guard = CollapseGuard(WILD_TYPE, "newsbot", store=store, actions=(), generation=0, **settings)
     module = Model()
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        devices=2,
-        strategy=pl.strategies.DDPStrategy(timeout=limit),
-        max_epochs=1,
-        callbacks=[guard],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
+    trainer = trainer_of(guard, folder, pl.strategies.DDPStrategy(timeout=limit))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        trainer.fit(module, torch.utils.data.DataLoader(torch.ones(12, 2), batch_size=2))
+        trainer.fit(module, data())
     report = {
         "verdict": guard.verdict.to_dict(),
         "told": [str(one.message) for one in caught if one.category is CollapseGuardWarning],
@@ -144,6 +152,7 @@ def train(folder, name, rank):
 if __name__ == "__main__":
     enrolment.attachments = lambda lineage, history: {}  # to draw a page takes longer than a training
     warnings.filterwarnings("ignore")
+    train_in_processes_of_the_trainer(Path(sys.argv[1]))
     processes = get_context("fork")
     for fault in FAULTS:
         ranks = [processes.Process(target=train, args=(Path(sys.argv[1]), fault, rank)) for rank in (0, 1)]

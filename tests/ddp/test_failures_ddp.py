@@ -81,3 +81,9 @@ def test_a_look_that_fails_on_one_rank_is_a_look_less_on_both(reports):
     assert [first["stored"], second["stored"]] == [1, 0]
     [message] = first["told"]
     assert message.startswith("the model could not be measured after step 1: rank 1 failed with ZeroDivisionError")
+
+
+def test_whoever_called_a_trainer_that_starts_its_own_processes_is_told_the_verdict(reports):
+    [caller] = reports("forked")
+    assert caller["steps"] == 0
+    assert caller["verdict"]["severity"] == "HEALTHY"

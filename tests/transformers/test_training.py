@@ -1,8 +1,11 @@
 """What the guard sees of a training by `Trainer`, and what the training sees of the guard: nothing."""
 
+import logging
+
 import pytest
 import torch
-from transformers import TrainerCallback
+from torch.utils.data import IterableDataset
+from transformers import Trainer, TrainerCallback
 
 from collapse_guard.errors import CollapsedError, CollapseGuardWarning, InputError
 from collapse_guard.probes import CausalLMProbe
@@ -82,18 +85,57 @@ def test_a_tokenizer_that_does_not_fit_the_model_is_refused_before_training(guar
         trainer_of(smaller, guard()).train()
 
 
+def alike(items):
+    """Items of one length, for which a model is compiled once."""
+    return [{"input_ids": item["input_ids"][:12]} for item in items]
+
+
+class Stream(IterableDataset):
+    """Items that nobody can ask for by their number."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
+
+
+class Small(Trainer):
+    """Has no memory for more than four rows from its third step on."""
+
+    def training_step(self, model, inputs, *args):
+        if len(inputs["input_ids"]) > 4 and self.state.global_step == 2:
+            raise RuntimeError("CUDA out of memory.")
+        return super().training_step(model, inputs, *args)
+
+
 WAYS = {
-    "evaluated": {"eval_strategy": "steps", "eval_steps": 2, "logging_steps": 2},
+    "evaluated by steps": {"eval_strategy": "steps", "eval_steps": 2},
+    "evaluated by epochs": {"eval_strategy": "epoch", "max_steps": -1, "num_train_epochs": 2},
     "accumulation": {"gradient_accumulation_steps": 2, "max_steps": 6},
-    "bf16": {"bf16": True},
+    "bf16": {"bf16": True, "bf16_full_eval": True},
+    "gradient checkpointing": {"gradient_checkpointing": True},
+    "torch_compile": {"torch_compile": True, "torch_compile_backend": "eager", "data": alike, "layers": 1},
+    "auto_find_batch_size": {"auto_find_batch_size": True, "kind": Small},
+    "a stream": {"data": Stream},
+    "noise, smoothing and workers": {
+        "neftune_noise_alpha": 5.0,
+        "label_smoothing_factor": 0.1,
+        "dataloader_num_workers": 1,
+    },
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch, while it compiles
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.slow
-def test_losses_and_weights_are_to_the_bit_those_without_it(guard, trainer_of, tokenizer, items, way):
+def test_losses_and_weights_are_to_the_bit_those_without_it(guard, trainer_of, tokenizer, items, store, way):
     def trained(*callbacks):
-        trainer = trainer_of(gpt2(tokenizer), *callbacks, evaluation=items[:8], **{"logging_steps": 1, **WAYS[way]})
+        settings = {"logging_steps": 1, "data": list, "layers": 2, **WAYS[way]}
+        data = settings.pop("data")(items[:32] if "epochs" in way else items)
+        model = gpt2(tokenizer, n_layer=settings.pop("layers"))
+        trainer = trainer_of(model, *callbacks, evaluation=items[:8], **settings, data=data)
         for callback in callbacks:
             callback.attach(trainer)
         trainer.train()
@@ -107,6 +149,18 @@ def test_losses_and_weights_are_to_the_bit_those_without_it(guard, trainer_of, t
     assert [step for step, _ in looking.looks] == ([3] if way == "accumulation" else [3, 6])
     assert losses == with_guard
     assert all(torch.equal(weight, same[name]) for name, weight in weights.items())
+    assert store.latest("newsbot").verdict == looking.verdict
+
+
+def test_nothing_is_said_of_pads_but_of_those_of_the_user(guard, tokenizer, caplog):
+    model = gpt2(tokenizer, pad_token_id=tokenizer.bos_token_id)
+    said = "We strongly recommend passing in an `attention_mask`"
+    tell = logging.getLogger("transformers.modeling_utils").warning_once
+    tell.cache_clear()  # it is said once in a process
+    assert not guard().assess(model).is_unmeasured
+    assert said not in caplog.text
+    model(torch.tensor([[tokenizer.bos_token_id, 5]]))
+    assert said in caplog.text
 
 
 @pytest.mark.usefixtures("founder")
