@@ -91,11 +91,14 @@ class TestALoop:
         assert store.latest("tables") == collapsed.assessment
         assert [past.generation.index for past in store.history("tables")] == [0, 1]
 
-    def test_is_not_changed_by_being_watched(self, guard_of, fabric_of):
-        watched, model = train(fabric_of(guard_of(generation=0, assess_every_n_steps=2)))
-        alone, other = train(fabric_of(None))
+    @pytest.mark.parametrize("precision", ["32-true", "16-true", "bf16-true", "bf16-mixed", "64-true"])
+    def test_is_not_changed_by_being_watched(self, guard_of, fabric_of, precision):
+        own = guard_of(generation=0, assess_every_n_steps=2)
+        watched, model = train(fabric_of(own, precision=precision))
+        alone, other = train(fabric_of(None, precision=precision))
         assert watched == alone
         assert torch.equal(model.scale, other.scale)
+        assert not own.verdict.is_unmeasured
 
     def test_is_looked_at_and_stops(self, guard_of, fabric_of):
         train(fabric_of(guard_of(generation=0)))

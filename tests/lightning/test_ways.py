@@ -4,13 +4,14 @@ generation is measured and recorded once.
 
 import warnings
 
+import peft
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from collapse_guard import CausalLMProbe, CollapseGuard
-from collapse_guard.errors import CollapseGuardWarning
+from collapse_guard.errors import CollapseGuardWarning, InputError
 from collapse_guard.store import MemoryStore
 
 from .conftest import tiny_model
@@ -56,6 +57,41 @@ class Rolling(tiny_model(pl)):
         return self.head(self.dropout(self.gru(embedded)[0]))
 
 
+class Half(tiny_model(pl)):
+    """Its optimizer has no numbers that half precision has not."""
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Adapted(tiny_model(pl)):
+    """Trains adapters of its head, as PEFT makes them."""
+
+    def __init__(self):
+        super().__init__()
+        peft.inject_adapter_in_model(peft.LoraConfig(target_modules=["head"]), self)
+
+
+class EightBits(nn.Module):
+    """A linear layer whose weight is kept in eight bits."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.scale, self.bias = layer.weight.detach().abs().max() / 127, layer.bias
+        self.weight = nn.Parameter((layer.weight / self.scale).round().to(torch.int8), requires_grad=False)
+
+    def forward(self, hidden):
+        return nn.functional.linear(hidden, self.weight * self.scale, self.bias)
+
+
+def quantized():
+    """A founder whose head is kept in eight bits."""
+    torch.manual_seed(0)
+    founder = tiny_model(pl)()
+    founder.head = EightBits(founder.head)
+    return founder
+
+
 WAYS = {
     "plain": {},
     "a validation loader": {"validation": 1},
@@ -72,7 +108,9 @@ WAYS = {
     "max_steps": {"max_epochs": -1, "max_steps": 5},
     "bf16-true": {"precision": "bf16-true"},
     "bf16-mixed": {"precision": "bf16-mixed"},
+    "16-true": {"precision": "16-true", "model": Half},
     "64-true": {"precision": "64-true"},
+    "adapters, and a quantized founder": {"model": Adapted, "founder": quantized},
     "manual optimization": {"model": ByHand},
     "compiled": {"model": Compiled},
     "states of its own": {"model": Rolling},
@@ -111,7 +149,9 @@ def trained(trainer_of, loader):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_trains_as_without_a_guard_and_is_recorded(trained, wild_type, way):
-    store, settings = MemoryStore(), {"max_length": 64, "n_samples": 80, "max_new_tokens": 20, "n_documents": 40}
+    way, store = dict(way), MemoryStore()
+    founder = way.pop("founder", lambda: None)()
+    settings = {"max_length": 64, "n_samples": 80, "max_new_tokens": 20, "n_documents": 40, "founder": founder}
     guard = CollapseGuard(
         wild_type,
         "newsbot",
@@ -134,6 +174,26 @@ def test_trains_as_without_a_guard_and_is_recorded(trained, wild_type, way):
     assert all(torch.equal(weights[name], others[name]) for name in weights)
     assert store.latest("newsbot").to_dict() == guard.assessment.to_dict()  # as records: NaN is no number
     assert guard.assessment.readings["perplexity"].is_usable
+    assert founder is None or guard.assessment.readings["founder_perplexity"].is_usable
+
+
+def test_the_model_below_its_adapters_is_refused_as_founder_before_training(trainer_of, wild_type, store, loader):
+    model = Adapted()
+    below = peft.get_peft_model(tiny_model(pl)(), peft.LoraConfig(target_modules=["head"]))
+    model.head, founder = below.head, below.get_base_model()
+    probe = CausalLMProbe(wild_type.tokenizer, n_samples=80, max_new_tokens=20, founder=founder)
+    guard = CollapseGuard(wild_type, "newsbot", probe, store=store, generation=0)
+    with pytest.raises(InputError, match=r"`founder` must have weights of its own, .* With PEFT, `get_base_model\(\)`"):
+        trainer_of(guard).fit(model, loader)
+    assert model.losses == []
+
+
+def test_one_guard_serves_several_trainers(trainer_of, guard, founder, store, loader, model_of):
+    own = guard("healthy")
+    for index in (1, 2):
+        trainer_of(own, max_epochs=1).fit(model_of(pl), loader)
+        assert own.verdict.generation == index
+    assert [past.generation.index for past in store.history("newsbot")] == [0, 1, 2]
 
 
 def test_a_dry_run_is_not_recorded(trained, guard, store):
