@@ -250,14 +250,15 @@ def weights_in_shards():
         guard, model = Guard(TEXTS, name, probe, store=MemoryStore(), generation=0), keep(Language())
         with guard.generation(model):
             losses = steps(model, 3)
-        reports[name] = of(guard, evidence=evidence_of(guard), losses=losses)
+        alone = steps(keep(Language()), 3)
+        reports[name] = of(guard, evidence=evidence_of(guard), losses=losses, alone=alone)
     guard, model = Guard(TEXTS, "ZeRO-3", probe, store=MemoryStore(), generation=0), Language()
     steps(model, 3)
     for layer in (model.embedding, model.gru, model.head):
         Partition(layer)
     with guard.generation(model):
         pass
-    reports["ZeRO-3"] = of(guard, evidence=evidence_of(guard), losses=[])
+    reports["ZeRO-3"] = of(guard, evidence=evidence_of(guard))
     return reports
 
 

@@ -119,7 +119,10 @@ def train(guard, *, epochs=1, data=None, module=None, strategy="ddp"):
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
-    trainer = pl.Trainer(accelerator="cpu", devices=2, strategy=strategy, max_epochs=epochs, callbacks=[guard], **quiet)
+    callbacks = [guard] if guard else []
+    trainer = pl.Trainer(
+        accelerator="cpu", devices=2, strategy=strategy, max_epochs=epochs, callbacks=callbacks, **quiet
+    )
     try:
         trainer.fit(module, datamodule=data or ReinjectionDataModule(list(range(16)), mixture=1.0, **DATA))
     except CollapseGuardError as error:
@@ -133,7 +136,9 @@ def a_language_model():
     train(CollapseGuard(WILD_TYPE, "measured", Scripted(5.0), store=store, generation=0))
     guard = CollapseGuard(WILD_TYPE, "measured", probe, store=store)
     module, trainer, error = train(guard)
-    report = {"world_size": trainer.world_size, "assessment": guard.assessment.to_dict(), "error": error}
+    alone, _, _ = train(None)
+    same = all(map(torch.equal, module.parameters(), alone.parameters()))
+    report = {"world_size": trainer.world_size, "assessment": guard.assessment.to_dict(), "error": error, "same": same}
     if trainer.is_global_zero:
         report["merged"] = {"sizes": probe.sizes, **of(probe.evidence)}
         # Its weights are those of the founder, whose seed it is measured with.

@@ -48,6 +48,10 @@ def test_both_ranks_have_the_same_assessment(ranks):
     assert first["assessment"]["readings"]["perplexity"]["n"] == 7
 
 
+def test_the_weights_are_to_the_bit_those_without_a_guard(ranks):
+    assert [report["model"]["same"] for report in ranks] == [True, True]
+
+
 def test_the_evidence_of_two_ranks_is_that_of_one(ranks):
     merged, alone = ranks[0]["model"]["merged"], ranks[0]["model"]["alone"]
     assert merged["sizes"] == [[42, 4], [40, 3]]

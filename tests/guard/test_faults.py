@@ -1,7 +1,9 @@
 """What fails in a training, in every shell: the training stands, nothing half is stored, and it is told what to do."""
 
+import gc
 import signal
 import warnings
+from types import SimpleNamespace
 
 import lightning_fabric
 import numpy as np
@@ -115,6 +117,14 @@ class Rows:
 pytestmark = pytest.mark.usefixtures("page", "one_thread")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _short_collections():
+    """A `Trainer` collects garbage when it begins, which is quick where what was imported is left out."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module")
 def wild_type():
     return WildType.fit_arrays(np.random.default_rng(0).normal(size=(900, 4)))
@@ -145,59 +155,62 @@ def train(request, wild_type, tmp_path):
             except BaseException as error:
                 raised = error
         told = [str(one.message) for one in caught if issubclass(one.category, CollapseGuardWarning)]
-        return guard, learner, told, raised
+        return SimpleNamespace(guard=guard, learner=learner, told=told, raised=raised)
 
     return run
 
 
 def test_a_probe_that_raises_costs_one_warning_and_no_training(train):
     store = MemoryStore()
-    guard, learner, [told], raised = train(Rows(ZeroDivisionError("no rows")), store, actions=("alert", "raise"))
-    assert raised is None
-    assert learner.steps == STEPS
+    done = train(Rows(ZeroDivisionError("no rows")), store, actions=("alert", "raise"))
+    assert done.raised is None
+    assert done.learner.steps == STEPS
+    [told] = done.told
     assert told.startswith("generation 0 of 'tables' is trained, but was not measured: ZeroDivisionError: no rows")
-    [reason] = guard.verdict.reasons
-    assert (guard.verdict.severity, reason.kind) == (Severity.UNDECIDED, ReasonKind.NOT_MEASURED)
+    [reason] = done.guard.verdict.reasons
+    assert (done.guard.verdict.severity, reason.kind) == (Severity.UNDECIDED, ReasonKind.NOT_MEASURED)
     assert store.lineages() == []
-    assert guard.assess(learner).severity is Severity.HEALTHY
+    assert done.guard.assess(done.learner).severity is Severity.HEALTHY
     assert store.latest("tables").origin.step == STEPS
 
 
 def test_a_probe_that_fails_in_the_run_costs_a_look_and_one_warning(train):
     store = MemoryStore()
-    guard, learner, [told], raised = train(Rows(OSError("gone")), store, assess_every_n_steps=1)
-    assert raised is None
+    done = train(Rows(OSError("gone")), store, assess_every_n_steps=1)
+    assert done.raised is None
+    [told] = done.told
     assert told.startswith("the model could not be measured after step 1: OSError: gone")
-    assert [step for step, _ in guard.looks][:1] == [2]
-    assert store.latest("tables").verdict == guard.verdict
+    assert done.guard.looks[0][0] == 2
+    assert store.latest("tables").verdict == done.guard.verdict
 
 
 def test_a_store_that_refuses_costs_a_warning_and_the_evidence_is_kept(train):
-    store = FaultyStore(appending=OSError(28, "No space left on device"))
-    guard, learner, [told], raised = train(Rows(), store)
-    assert raised is None
+    done = train(Rows(), FaultyStore(appending=OSError(28, "No space left on device")))
+    assert done.raised is None
+    [told] = done.told
     assert told.startswith("generation 0 of 'tables' is not in the store: ")
     assert "collapse-guard assess --resume" in told
     [kept] = list_pending(PENDING)
-    assert load_pending(kept).evidence.digest() == guard.evidence.digest()
-    assert guard.verdict.severity is Severity.HEALTHY
+    assert load_pending(kept).evidence.digest() == done.guard.evidence.digest()
+    assert done.guard.verdict.severity is Severity.HEALTHY
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("no loss"), KeyboardInterrupt()], ids=repr)
 def test_a_training_that_ends_before_its_end_is_no_generation(train, error):
     store = MemoryStore()
-    guard, learner, told, raised = train(Rows(), store, faults={2: error})
-    assert isinstance(raised, type(error) | SystemExit)
-    assert learner.steps == 2
-    assert (told, guard.verdict, guard.evidence, store.lineages()) == ([], None, None, [])
-    again, _, told, raised = train(Rows(), store)
-    assert (raised, told) == (None, [])
-    assert again.verdict.generation == 0
+    done = train(Rows(), store, faults={2: error})
+    assert isinstance(done.raised, type(error) | SystemExit)
+    assert done.learner.steps == 2
+    assert (done.told, done.guard.verdict, done.guard.evidence, store.lineages()) == ([], None, None, [])
+    assert list_pending(PENDING) == []
+    again = train(Rows(), store)
+    assert (again.raised, again.told) == (None, [])
+    assert again.guard.verdict.generation == 0
 
 
 def test_what_the_user_interrupts_while_it_measures_ends(train):
     store = MemoryStore()
-    guard, learner, told, raised = train(Rows(KeyboardInterrupt()), store)
-    assert isinstance(raised, KeyboardInterrupt | SystemExit)
+    done = train(Rows(KeyboardInterrupt()), store)
+    assert isinstance(done.raised, KeyboardInterrupt | SystemExit)
     assert store.lineages() == []
     assert list_pending(PENDING) == []
