@@ -48,11 +48,17 @@ def trained_on(texts: Sequence[str], wild_type: WildType, seed: int) -> Evidence
 
 
 def assessed(
-    evidence: Evidence, wild_type: WildType, seen: Sequence[str] | None, history: Sequence[Assessment] = ()
+    evidence: Evidence,
+    wild_type: WildType,
+    seen: Sequence[str] | None,
+    history: Sequence[Assessment] = (),
+    *,
+    whole: bool = False,
 ) -> Assessment:
-    """`seen` is what 20 batches of 16 are drawn from; None: nobody looks."""
-    places = [] if seen is None else np.random.default_rng(0).permutation(len(seen))[:320].tolist()
-    check = None if seen is None else wild_type.leaks_in([seen[place] for place in places])
+    """`seen` is what 20 batches of 16 are drawn from, or looked at as a whole; None: nobody looks."""
+    places = [] if seen is None else np.random.default_rng(0).permutation(len(seen)).tolist()
+    looked_at = [] if seen is None else [seen[place] for place in (places if whole else places[:320])]
+    check = None if seen is None else wild_type.leaks_in(looked_at, whole=whole)
     generation = None if history else FIRST
     return assess(wild_type, evidence, history=history, generation=generation, training_check=check)
 
@@ -92,13 +98,44 @@ def test_a_generation_that_is_retrained_on_the_pool_is_no_collapse(
     assert unseen.verdict.severity is Severity.COLLAPSED
 
 
-def test_a_collapse_after_a_clean_founder_stays_one(wild_type: WildType, pool: list[str], clean: Evidence) -> None:
+@pytest.fixture(scope="module")
+def written(clean: Evidence) -> list[str]:
+    """What the model wrote that was trained on the pool."""
+    assert clean.samples is not None
+    return list(clean.samples)
+
+
+@pytest.fixture(scope="module")
+def inbred(wild_type: WildType, written: list[str]) -> Evidence:
+    return trained_on(written, wild_type, 3)
+
+
+def test_a_collapse_after_a_clean_founder_stays_one(
+    wild_type: WildType, pool: list[str], clean: Evidence, written: list[str], inbred: Evidence
+) -> None:
     founder = assessed(clean, wild_type, pool)
     assert not [one for one in founder.verdict.reasons if one.kind is ReasonKind.LEAKED]
-    assert clean.samples is not None
-    written = list(clean.samples)
-    inbred = assessed(trained_on(written, wild_type, 3), wild_type, written, [founder])
-    assert inbred.verdict.severity is Severity.COLLAPSED
-    assert inbred.verdict.reasons[0].is_about("perplexity")
-    assert inbred.training_check is not None
-    assert (inbred.training_check.copies, inbred.training_check.of_pool < 320) == (0, True)
+    later = assessed(inbred, wild_type, written, [founder])
+    assert later.verdict.severity is Severity.COLLAPSED
+    assert later.verdict.reasons[0].is_about("perplexity")
+    assert later.training_check is not None
+    assert (later.training_check.copies, later.training_check.of_pool < 320) == (0, True)
+
+
+def test_beside_a_founder_with_a_small_leak_the_other_documents_decide(
+    wild_type: WildType, pool: list[str], clean: Evidence, inbred: Evidence
+) -> None:
+    """Every twentieth evaluation document was trained on. Without a look at all texts, no losses could decide."""
+    texts = [*pool, *list(wild_type.evaluation)[::20]]
+    evidence = trained_on(texts, wild_type, 4)
+    founder, part = (assessed(evidence, wild_type, texts, whole=whole) for whole in (True, False))
+    assert founder.training_check is not None
+    assert len(founder.training_check.found) == len(texts) - len(pool)
+    healthy, collapsed = (assessed(one, wild_type, None, [founder]).verdict for one in (clean, inbred))
+    assert healthy.severity is not Severity.COLLAPSED
+    assert not [one for one in healthy.reasons if one.severity is not Severity.HEALTHY and one.is_about("perplexity")]
+    assert collapsed.severity is Severity.COLLAPSED
+    assert collapsed.reasons[0].is_about("perplexity")
+    assert any("they are left out, and the others decide. Without them" in one.sentence for one in collapsed.reasons)
+    [watched] = [one for one in assessed(inbred, wild_type, None, [part]).verdict.reasons if one.is_about("perplexity")]
+    assert watched.severity is Severity.WATCH

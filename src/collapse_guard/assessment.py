@@ -9,10 +9,12 @@ from collapse_guard.decision.baselines import comparisons_of
 from collapse_guard.decision.confounders import is_of_samples, other_prompts
 from collapse_guard.decision.founder import founded_anew
 from collapse_guard.decision.gaps import NONE_MISSING, gaps_of
-from collapse_guard.decision.leak import beside_a_leak, leak_of
+from collapse_guard.decision.leak import leak_of
+from collapse_guard.decision.leaked_founder import beside_a_leak, nobody_looked, unseen_by
 from collapse_guard.decision.obstacles import obstacles_of
 from collapse_guard.decision.other_units import in_other_units
 from collapse_guard.decision.policy import Policy
+from collapse_guard.decision.unseen import Unseen
 from collapse_guard.decision.verdict import decide
 from collapse_guard.errors import FingerprintMismatchError, InputError
 from collapse_guard.evidence import Evidence
@@ -197,8 +199,10 @@ def conclude(
     """Compare and decide on existing readings, without a forecast."""
     past = of_foundation(history, generation)
     founder = founder_of(past, generation)
-    drift = founder.readings if founder else {}
-    comparisons = comparisons_of(generation, readings, reference, drift=drift, policy=policy, history=past, look=look)
+    drift, unseen = founder.readings if founder else {}, unseen_by(founder, policy)
+    comparisons = comparisons_of(
+        generation, readings, reference, drift=drift, policy=policy, history=past, look=look, unseen=unseen
+    )
     of_founder = founder.other_unit if founder else None
     of_something_else = other_prompts(readings, drift) + in_other_units(
         other_unit, of_founder, readings, policy.decides
@@ -206,8 +210,11 @@ def conclude(
     if any(reason.severity is Severity.UNDECIDED for reason in of_something_else):
         comparisons = [_shown_only(one) if is_of_samples(readings[one.indicator]) else one for one in comparisons]
     leaks = leak_of(generation, readings, policy, training_check)
+    evidence = _by_this_policy(past, drift, policy, unseen) if policy.rotate_folds else past
     if founder:
-        spoilt = beside_a_leak(comparisons, readings, founder, policy)
+        spoilt = beside_a_leak(
+            comparisons, readings, founder, generation=generation, history=evidence, policy=policy, look=look
+        )
         comparisons = [
             _shown_only(one) if any(reason.is_about(one.indicator) for reason in spoilt) else one for one in comparisons
         ]
@@ -218,8 +225,10 @@ def conclude(
         obstacles += obstacles_of(generation, readings, reference, drift=drift, policy=policy)
     obstacles += leaks + of_something_else
     obstacles += founded_anew(generation, history)
-    evidence = _by_this_policy(past, drift, policy) if policy.rotate_folds else past
     verdict = decide(comparisons, evidence, generation=generation, policy=policy, obstacles=obstacles, look=look)
+    if founder:
+        remarks = nobody_looked(verdict, readings, founder)
+        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, *remarks)})
     return Assessment(
         generation=generation,
         readings=dict(readings),
@@ -289,13 +298,15 @@ def _with_outlook(concluded: Assessment, history: Sequence[Assessment], policy: 
     return concluded.model_copy(update={"outlook": ahead, "prescription": mixture})
 
 
-def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy) -> list[Assessment]:
+def _by_this_policy(history: Sequence[Assessment], drift: Readings, policy: Policy, unseen: Unseen) -> list[Assessment]:
     """The history with the comparisons that this policy would have made: on its folds, against its margins."""
-    return [past if past.generation.is_founder else _compared_anew(past, drift, policy) for past in history]
+    return [past if past.generation.is_founder else _compared_anew(past, drift, policy, unseen) for past in history]
 
 
-def _compared_anew(past: Assessment, drift: Readings, policy: Policy) -> Assessment:
-    comparisons = comparisons_of(past.generation, past.readings, past.reference, drift=drift, policy=policy)
+def _compared_anew(past: Assessment, drift: Readings, policy: Policy, unseen: Unseen) -> Assessment:
+    comparisons = comparisons_of(
+        past.generation, past.readings, past.reference, drift=drift, policy=policy, unseen=unseen
+    )
     return past.model_copy(update={"comparisons": tuple(comparisons)})
 
 

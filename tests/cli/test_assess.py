@@ -26,11 +26,11 @@ def _json(run, world, path, *arguments):
     return outcome, Assessment.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _losses(path, wild_type, shift=0.0, *, documents=400, bad=None):
-    """Losses of two kinds of documents: ordinary ones, and a few hard ones."""
+def _losses(path, wild_type, shift=0.0, *, documents=400, bad=None, known=0):
+    """Losses of two kinds of documents: ordinary ones, and a few hard ones; of the first ones, some may be known."""
     rows = ["document,nll,n_tokens"]
     for number, document in enumerate(wild_type.evaluation.hashes[:documents]):
-        nats = (9.0 if number % 10 == 0 else 4.0) + 0.1 * (number % 7) + shift
+        nats = (9.0 if number % 10 == 0 else 4.0) + 0.1 * (number % 7) + shift - (number < known)
         rows.append(f"{document},{bad if bad and number == 3 else 20 * nats},20")
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
@@ -189,23 +189,34 @@ def test_losses_in_another_unit_are_undecided_with_the_option_that_reads_them(ru
 
 
 def test_training_texts_are_looked_through_for_evaluation_documents(run, world, tmp_path, wild_type):
-    """The founder was trained on all documents; the next generation, on the pool alone, is worse by two thirds."""
+    """Founders were trained on none, some or all evaluation documents. What comes after is worse by two thirds."""
     common = ("--wild-type", world.wild_type, "--store", world.uri)
-    losses = [("--losses", _losses(tmp_path / f"{shift}.csv", wild_type, shift)) for shift in (0.0, 0.5)]
-    pool, held = list(wild_type.pool)[:300], list(wild_type.evaluation)[:60]
-    clean, leaked = tmp_path / "clean.txt", tmp_path / "leaked.txt"
+    pool, held = list(wild_type.pool)[:300], list(wild_type.evaluation)
+    clean = tmp_path / "0.txt"
     clean.write_text("\n".join(pool), encoding="utf-8")
-    leaked.write_text("\n".join([*pool, *held]), encoding="utf-8")
-    for texts, severity, code in ((leaked, "WATCH", 0), (clean, "HEALTHY", 1)):
-        named = ("--lineage", f"trained on {texts.stem}")
-        founder = run("assess", *common, *losses[0], *named, "--founder", "--training-texts", texts)
+    worse = ("--losses", _losses(tmp_path / "worse.csv", wild_type, 0.5))
+    told = {
+        60: "60 of 700 evaluation documents are in the founder's training texts",
+        700: "so what is worse than its own on these is no sign of collapse",
+    }
+    for n, severity, code in ((0, "HEALTHY", 1), (60, "WATCH", 1), (700, "WATCH", 0)):
+        texts, named = tmp_path / f"{n}.txt", ("--lineage", f"trained on {n}")
+        texts.write_text("\n".join([*pool, *held[:n]]), encoding="utf-8")
+        losses = ("--losses", _losses(tmp_path / "founder.csv", wild_type, known=n))
+        founder = run("assess", *common, *losses, *named, "--founder", "--training-texts", texts)
         assert f"{severity}: generation 0" in founder.out
-        held_back = "60 of 360 training texts that were looked at hold evaluation documents (60 of 700, such as '"
-        assert (held_back in founder.out) == (texts is leaked)
-        worse = run("assess", *common, *losses[1], *named, "--training-texts", clean)
-        assert worse.code == code
-        assert "300 training texts, 9,000 words, 300 of the pool, none with an evaluation document." in worse.out
-        assert ("so what is worse than its own on these is no sign of collapse" in worse.out) == (texts is leaked)
+        looked_at = (
+            f"{n} of {300 + n:,} training texts that were looked at hold evaluation documents ({n} of 700, such as '"
+        )
+        assert (looked_at in founder.out) == (n > 0)
+        later = run("assess", *common, *worse, *named, "--training-texts", clean)
+        assert later.code == code
+        assert "300 training texts, 9,000 words, 300 of the pool, none with an evaluation document." in later.out
+        for number, sentence in told.items():
+            assert (sentence in " ".join(later.out.split())) == (number == n), later.out
+    honest = ("--losses", _losses(tmp_path / "honest.csv", wild_type))
+    again = run("assess", *common, *honest, "--lineage", "trained on 60", "--training-texts", clean)
+    assert "HEALTHY: generation 2" in again.out
 
 
 def test_a_founder_that_knows_its_evaluation_documents_is_watched(run, world, tmp_path, wild_type):

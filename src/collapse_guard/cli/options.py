@@ -129,8 +129,8 @@ class Submission:
         list[Path] | None,
         typer.Option(
             metavar="TEXTS",
-            help="Texts that the generation was trained on, as whole documents or parts of them, in files as SAMPLES "
-            "are: evaluation documents are looked for in them. May be repeated.",
+            help="All texts that the generation was trained on, as whole documents or parts of them, in files as "
+            "SAMPLES are: evaluation documents are looked for in them. May be repeated.",
             show_default=False,
         ),
     ] = None

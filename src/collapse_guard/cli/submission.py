@@ -155,9 +155,9 @@ def _samples(submission: Submission, files: TextFiles, column: str, sources: dic
 
 
 def _training_check(wild_type: WildType, files: TextFiles, column: str) -> TrainingCheck:
-    """What training texts hold of evaluation documents."""
+    """What all training texts hold of evaluation documents."""
     with waiting() as wait:
-        return wild_type.leaks_in(wait.read(stream_samples(files, column=column), files))
+        return wild_type.leaks_in(wait.read(stream_samples(files, column=column), files), whole=True)
 
 
 def _check_unit(submission: Submission, losses: dict[str, Any]) -> None:

@@ -73,6 +73,7 @@ def paired_e_value(
     hypothesis: float,
     side: int = 1,
     log_ratio: bool = False,
+    without_worst: int = 0,
 ) -> float:
     r"""e-value against "the effect is at most `hypothesis`" of paired documents; of a fall, for side -1.
 
@@ -94,6 +95,8 @@ def paired_e_value(
         hypothesis: Largest effect, or for side -1 smallest, that the hypothesis allows: a difference, or a log ratio.
         side: 1: evidence that the effect is above it; -1: below it.
         log_ratio: Whether the effect is the log ratio of the means instead of their difference.
+        without_worst: k: so many documents may be no fair ones, and nobody knows which. The k largest contributions are
+            left out: whichever the fair documents are, as many of them say at least as much.
 
     Returns:
         As `betting_e_value`: NaN where a rate is NaN.
@@ -116,7 +119,8 @@ def paired_e_value(
         raise InputError(f"`observed` and `reference` must be of the same documents, but got {len(x)} and {len(y)}")
     w = _relative_weights(weights, len(x))
     distance = (x - math.exp(hypothesis) * y) / _mean_above_0(y, w) if log_ratio else x - y - hypothesis
-    return betting_e_value(side * np.clip(w * distance / CLIP, -1.0, 1.0))
+    contributions = np.sort(side * np.clip(w * distance / CLIP, -1.0, 1.0))
+    return betting_e_value(contributions[: max(0, len(contributions) - without_worst)])
 
 
 def _relative_weights(weights: Sequence[float], n: int) -> FloatArray:

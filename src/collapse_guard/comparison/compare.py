@@ -82,6 +82,7 @@ def compare(
     decides: bool = True,
     seed_limit: float | None = None,
     chance: Callable[[Contrast], Chance] | None = None,
+    without_worst: int = 0,
 ) -> Comparison:
     """Compare a reading with its baseline against a margin of harm.
 
@@ -102,6 +103,8 @@ def compare(
         seed_limit: Harm that another seed alone does not reach; None: not known.
         chance: From the effect with its error to what chance alone does to it, which raises margin and watch level
             where it is larger; None: nothing is said of it.
+        without_worst: So many paired documents may be no fair ones: those with most harm are left out of the evidence
+            that harm is beyond margin or watch level, and of nothing else.
 
     Returns:
         The comparison. Power grows with n; the margin does not shrink with n.
@@ -119,7 +122,7 @@ def compare(
         margin, watch = max(margin, alone.margin), max(watch, alone.watch)
     direction = reading.direction
     low, high = interval(contrast, level)
-    e_margin, e_watch = (_e_value(reading, reference, harm) for harm in (margin, watch))
+    e_margin, e_watch = (_e_value(reading, reference, harm, without_worst) for harm in (margin, watch))
     p_beyond = beyond(contrast, margin, direction) if e_margin is None else _p_of(e_margin)
     p_within = within(contrast, margin, direction)
     bets = e_margin is not None
@@ -161,10 +164,11 @@ def compare(
         chance=alone,
         replicate=reading.group,
         decides=decides,
+        without_worst=without_worst,
     )
 
 
-def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
+def _e_value(reading: Reading, reference: Reading, harm: float, without_worst: int) -> float | None:
     """Evidence against "harm is at most `harm`" of paired documents; two-sided harm takes the mean of both sides."""
     if not reading.keys:
         return None
@@ -178,6 +182,7 @@ def _e_value(reading: Reading, reference: Reading, harm: float) -> float | None:
             hypothesis=side * harm,
             side=side,
             log_ratio=reading.scale is EffectScale.LOG_RATIO,
+            without_worst=without_worst,
         )
         for side in sides
     ]

@@ -16,6 +16,7 @@ from collapse_guard.decision.drift import Drift
 from collapse_guard.decision.plausibility import doubt, of_documents
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
+from collapse_guard.decision.unseen import ALL, Unseen, taken
 from collapse_guard.records import Assessment, Comparison, Generation, Reading
 from collapse_guard.records.readings import Readings
 
@@ -32,11 +33,13 @@ def comparisons_of(
     policy: Policy,
     history: Sequence[Assessment] = (),
     look: int | None = None,
+    unseen: Unseen = ALL,
 ) -> list[Comparison]:
     """All comparisons of a generation: with the founder, and with the wild type.
 
     Distance to the wild type decides on the founder and is shown of the others, on which only drift decides: margins of
-    distance are much wider.
+    distance are much wider. Of a founder that was trained on some evaluation documents, drift is that of the others
+    (`unseen`).
     """
     fold = generation.since_founder if drift else None
     # Levels are shared among what the founder has, which is known before this generation is looked at.
@@ -52,6 +55,7 @@ def comparisons_of(
         watch_level=policy.watch_level(generation.since_founder, look) / n,
         history=history,
         founder=generation.founder,
+        unseen=unseen,
     )
     return [
         *of_founder.comparisons(here, there, drift.keys() - doubtful),
@@ -76,13 +80,10 @@ def on_fold(readings: Readings, since_founder: int | None, policy: Policy) -> Re
 
 def _cut(reading: Reading, fold: int, folds: int) -> Reading:
     places = [i for i, key in enumerate(reading.keys) if _fold_of(key, folds) == fold]
-    columns = ("keys", "replicates", "weights", *(["slices"] if reading.slices else []))
-    parts = {name: tuple(getattr(reading, name)[i] for i in places) for name in columns}
     of_all = f"{len(places)} of {len(reading.keys)} {reading.group}s"
     few = f"{of_all} are in fold {fold + 1} of {folds}, {SMALLEST_FOLD} are needed"
-    return reading.model_copy(
-        update={**parts, "problem": reading.problem or (few if len(places) < SMALLEST_FOLD else "")}
-    )
+    problem = reading.problem or (few if len(places) < SMALLEST_FOLD else "")
+    return taken(reading, places).model_copy(update={"problem": problem})
 
 
 def _fold_of(document: str, folds: int) -> int:

@@ -13,7 +13,8 @@ from collapse_guard.comparison.trend import theil_sen
 from collapse_guard.decision.chances import Chances
 from collapse_guard.decision.policy import Policy
 from collapse_guard.decision.saturation import says_nothing
-from collapse_guard.records import Assessment, Comparison, Growth, Reading
+from collapse_guard.decision.unseen import ALL, Sides, Unseen
+from collapse_guard.records import Assessment, Comparison, Growth
 from collapse_guard.records.readings import Readings
 
 FEWEST_BEFORE = 3
@@ -34,6 +35,8 @@ class Drift:
     """The generations from the founder on, oldest first: their effects show the noise of retraining."""
     founder: int = 0
     """Number of the founder."""
+    unseen: Unseen = ALL
+    """The documents that the founder was not trained on."""
 
     def comparisons(self, readings: Readings, founder: Readings, deciding: Collection[str]) -> list[Comparison]:
         """All comparisons that can be made.
@@ -43,14 +46,17 @@ class Drift:
             founder: Of its founder.
             deciding: Names of those that may decide.
         """
-        compared = [
-            self._compare(reading, founder[name], decides=name in deciding and name in self.policy.decides)
-            for name, reading in readings.items()
-            if name in founder and not obstacle(reading, founder[name])
-        ]
-        return [comparison for comparison in compared if comparison is not None]
+        found = []
+        for name, reading in readings.items():
+            if name not in founder or obstacle(reading, founder[name]):
+                continue
+            sides = self.unseen.of(reading, founder[name])
+            compared = self._compare(sides, decides=name in deciding and name in self.policy.decides)
+            found += [] if compared is None else [compared.model_copy(update={"left_out": sides.left_out})]
+        return found
 
-    def _compare(self, reading: Reading, founder: Reading, *, decides: bool) -> Comparison | None:
+    def _compare(self, sides: Sides, *, decides: bool) -> Comparison | None:
+        reading, founder = sides.here, sides.founder
         name = reading.indicator
         chances = Chances(
             watch_level=self.watch_level,
@@ -58,7 +64,7 @@ class Drift:
             past=tuple(self._before(name).values()),
         )
         if reading.slices:
-            return self._worst_slice(reading, founder, chances, decides=decides)
+            return self._worst_slice(sides, chances, decides=decides)
         limits = self.policy.limits(name, "founder", direction=reading.direction, scale=reading.scale)
         compared = compare(
             reading,
@@ -72,11 +78,13 @@ class Drift:
             decides=decides and not says_nothing(reading, founder),
             seed_limit=limits.seeds,
             chance=partial(chances.of, reading, founder, watch=limits.watch),
+            without_worst=sides.without_worst,
         )
         return self._with_growth(compared)
 
-    def _worst_slice(self, reading: Reading, founder: Reading, chances: Chances, *, decides: bool) -> Comparison | None:
+    def _worst_slice(self, sides: Sides, chances: Chances, *, decides: bool) -> Comparison | None:
         """The slice with most harm; None where there are not two slices on both sides."""
+        reading, founder = sides.here, sides.founder
         here, there = slice_readings(reading), slice_readings(founder)
         contrasts = {name: contrast_of(here[name], there[name]) for name in here if name in there}
         effects = {name: contrast.effect for name, contrast in contrasts.items()}
@@ -99,6 +107,7 @@ class Drift:
                 chance=partial(
                     chances.of, reading, founder, watch=limits.watch, others=others, slice_=name, n_slices=n
                 ),
+                without_worst=sides.without_worst,
             )
         if not comparisons:
             return None

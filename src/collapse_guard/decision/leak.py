@@ -12,13 +12,12 @@
 A model knows what it was trained on better than other documents of the same kind, unless it remembers no single
 document: it is underfit, or saw each one once among very many. Losses cannot tell that from a leak; training texts can.
 
-A founder that is a WATCH for a leak is no baseline on evaluation documents: to be worse than it there is no collapse.
+A founder that is a WATCH for a leak is no baseline on documents that it was trained on (`decision.leaked_founder`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from scipy.special import stdtrit
@@ -26,21 +25,9 @@ from scipy.stats import binom
 
 from collapse_guard.comparison.effects import relative
 from collapse_guard.comparison.paired import paired_difference
-from collapse_guard.decision.founder import change
-from collapse_guard.decision.plausibility import doubt, of_documents
+from collapse_guard.decision.plausibility import doubt
 from collapse_guard.decision.policy import Policy
-from collapse_guard.errors import FOUND_ANEW
-from collapse_guard.records import (
-    Assessment,
-    Comparison,
-    EffectScale,
-    Generation,
-    Reading,
-    Reason,
-    ReasonKind,
-    Severity,
-    TrainingCheck,
-)
+from collapse_guard.records import EffectScale, Generation, Reading, Reason, ReasonKind, Severity, TrainingCheck
 from collapse_guard.records.readings import TRAINING_PERPLEXITY, Readings
 
 LEAST_HARDER = 0.05
@@ -100,7 +87,7 @@ def leak_of(
         policy: Its confidence, and the lowest perplexity that is plausible.
         check: What was found in its training texts; None: nobody looked.
     """
-    return [*_of_texts(check), *(_of_losses(readings, policy, check) if generation.is_founder else [])]
+    return [*_of_texts(check), *(of_losses(readings, policy, check) if generation.is_founder else [])]
 
 
 def is_leaking(check: TrainingCheck) -> bool:
@@ -123,64 +110,6 @@ def is_leaking(check: TrainingCheck) -> bool:
     return check.copies > 0 and (by_chance <= CHANCE or len(check.found) >= needed)
 
 
-def beside_a_leak(
-    comparisons: Sequence[Comparison], readings: Readings, founder: Assessment, policy: Policy
-) -> list[Reason]:
-    """One WATCH for all that is worse on evaluation documents than a founder that was, or may have been, trained on
-    them; none where it was not, or nothing is worse.
-
-    Losses on them rest on these documents, and so do those of a small model that is fitted on samples (`reverse`), in
-    which a founder tells what it knows by heart. All else that is read of samples decides as it did.
-
-    It names the indicators that must not decide because of that (`Reason.is_about`).
-
-    Args:
-        comparisons: Of the generation.
-        readings: Its readings.
-        founder: Its founder.
-        policy: As in `leak_of`.
-    """
-    leaks = leak_of(founder.generation, founder.readings, policy, founder.training_check)
-    is_watched = any(reason.kind is ReasonKind.LEAKED for reason in leaks)
-    worse = _worse(comparisons, _on_evaluation(readings), policy) if is_watched else []
-    if not worse:
-        return []
-    is_sure = founder.training_check is not None and is_leaking(founder.training_check)
-    was, sign = ("was", "sign") if is_sure else ("may have been", "sure sign")
-    changes = "; ".join(change(comparison) for comparison in worse)
-    sentence = (
-        f"the founder {was} trained on evaluation documents, so what is worse than its own on these is no {sign} of "
-        f"collapse: {changes}. Train on `wild_type.pool` alone, and {FOUND_ANEW}"
-    )
-    first, *others = (comparison.indicator for comparison in worse)
-    return [
-        Reason(
-            kind=ReasonKind.LEAKED,
-            severity=Severity.WATCH,
-            indicator=first,
-            others=tuple(others),
-            sentence=sentence,
-        )
-    ]
-
-
-def _on_evaluation(readings: Readings) -> list[str]:
-    return [*of_documents(readings), *(name for name, reading in readings.items() if reading.family == "reverse")]
-
-
-def _worse(comparisons: Sequence[Comparison], names: Collection[str], policy: Policy) -> list[Comparison]:
-    """Deciding comparisons with the founder that are not shown to be within margin and watch level, worst first."""
-    worse = [
-        one
-        for one in comparisons
-        if one.decides
-        and one.baseline == "founder"
-        and one.indicator in names
-        and not (one.p_within_margin <= 1.0 - policy.confidence and one.harm <= one.watch)
-    ]
-    return sorted(worse, key=lambda one: one.harm / one.margin, reverse=True)
-
-
 def _of_texts(check: TrainingCheck | None) -> list[Reason]:
     if check is None or not check.copies:
         return []
@@ -195,7 +124,8 @@ def _of_texts(check: TrainingCheck | None) -> list[Reason]:
     return [Reason(kind=ReasonKind.LEAKED, severity=Severity.WATCH, sentence=sentence)]
 
 
-def _of_losses(readings: Readings, policy: Policy, check: TrainingCheck | None) -> list[Reason]:
+def of_losses(readings: Readings, policy: Policy, check: TrainingCheck | None) -> list[Reason]:
+    """What the losses of a founder say of a leak; the arguments are those of `leak_of`."""
     evaluation, training = readings.get("perplexity"), readings.get(TRAINING_PERPLEXITY)
     if evaluation is None or training is None:
         return []

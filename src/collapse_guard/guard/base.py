@@ -171,7 +171,7 @@ class GuardBase:
             self._begin(training)
         return self._end(training, module)
 
-    def check(self, texts: Iterable[str]) -> TrainingCheck:
+    def check(self, texts: Iterable[str], *, whole: bool = False) -> TrainingCheck:
         """Look for evaluation documents in the texts that the coming generation is trained on, before it is.
 
         What is found is warned of, and enters the record of the next generation that is measured: a model that was
@@ -180,6 +180,8 @@ class GuardBase:
 
         Args:
             texts: All of them or a part, in one call: a later call takes the place of an earlier one. One pass.
+            whole: Whether these are all of them. Then the evaluation documents that are not in them decide beside such
+                a founder.
 
         Returns:
             What was found.
@@ -187,7 +189,7 @@ class GuardBase:
         Raises:
             InputError: The wild type is not of text.
         """
-        self._checked = self.wild_type.leaks_in(texts)
+        self._checked = self.wild_type.leaks_in(texts, whole=whole)
         warned_of_leak(self._checked)
         return self._checked
 

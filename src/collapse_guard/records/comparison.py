@@ -88,6 +88,12 @@ class Comparison(Record):
     """Harm that another seed alone does not reach in any generation of the horizon; None: not measured."""
     replicate: str = ""
     """What n counts: "document", "4096 tokens"."""
+    left_out: int = 0
+    """Documents that are left out on both sides, because the founder was trained on them or cannot be shown not to have
+    been."""
+    without_worst: int = 0
+    """So many of the documents, those with most harm, are left out of the evidence that harm is beyond margin or watch
+    level: the founder may have been trained on as many more."""
     seed: int | None = None
     """Seed of a randomised method; None if nothing was drawn."""
     decides: bool = True

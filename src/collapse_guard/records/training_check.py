@@ -45,6 +45,11 @@ class TrainingCheck(Record):
     """Content hashes of the evaluation documents that were found, sorted."""
     examples: tuple[str, ...] = ()
     """Openings of up to three of these, quoted and escaped."""
+    untold: tuple[str, ...] = ()
+    """Where some were found: content hashes of other evaluation documents that parts of texts may not tell, because they
+    have fewer than 23 words, or most of them in common with others; sorted."""
+    whole: bool = False
+    """Whether these are all texts that the model is trained on, as whoever gave them says."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -55,13 +60,18 @@ class TrainingCheck(Record):
             )
         if self.copies > self.pieces:
             raise ValueError(f"copies must be at most {self.pieces}, the pieces, but got {self.copies}")
-        if len(self.found) > self.evaluation:
-            raise ValueError(f"found must be of {self.evaluation} documents, but got {len(self.found)}")
+        n = len({*self.found, *self.untold})
+        if n > self.evaluation or n < len(self.found) + len(self.untold):
+            raise ValueError(
+                f"found and untold must be different ones of {self.evaluation} documents, but got {len(self.found)} "
+                f"and {len(self.untold)}"
+            )
         return self
 
     @classmethod
     def together(cls, checks: Sequence[TrainingCheck]) -> TrainingCheck:
-        """One or more checks of different texts against one wild type, such as those of all ranks, as one.
+        """One or more checks of different texts against one wild type, such as those of all ranks, as one. It is of all
+        texts where one of them is.
 
         Example:
             >>> one = TrainingCheck(texts=16, words=600, evaluation=50, leaking=1, pieces=1, copies=1, found=("a",))
@@ -71,11 +81,14 @@ class TrainingCheck(Record):
         """
         sums = {name: sum(getattr(one, name) for one in checks) for name in _COUNTED}
         examples = dict.fromkeys(example for one in checks for example in one.examples)
+        found = {document for one in checks for document in one.found}
         return cls(
             **sums,
             evaluation=checks[0].evaluation,
-            found=tuple(sorted({document for one in checks for document in one.found})),
+            found=tuple(sorted(found)),
             examples=tuple(examples)[:MOST_EXAMPLES],
+            untold=tuple(sorted({document for one in checks for document in one.untold} - found)),
+            whole=any(one.whole for one in checks),
         )
 
     def __str__(self) -> str:

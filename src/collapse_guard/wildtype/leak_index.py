@@ -29,6 +29,8 @@ RUN = 8
 """Words in a run."""
 FEWEST_RUNS = 4
 """Own runs of a document that part of it must have: 11 words in a row."""
+FEWEST_TOLD = 16
+"""Own runs of a document that is nearly always found in windows of texts, wherever these are cut: 23 words in a row."""
 HALF = 0.5
 MOST_READ = 1 << 26
 """Bytes of the pool that are read. It is in a random order, so its head is a sample of it."""
@@ -104,7 +106,11 @@ class LeakIndex:
     def check(self, texts: Iterable[str], evaluation: Documents) -> TrainingCheck:
         """Look for the evaluation documents in texts; about 1 µs for a word."""
         nothing = TrainingCheck(texts=0, words=0, evaluation=len(evaluation))
-        return TrainingCheck.together([nothing, *(self._look(batch, evaluation) for batch in word_hashes(texts))])
+        check = TrainingCheck.together([nothing, *(self._look(batch, evaluation) for batch in word_hashes(texts))])
+        if not check.found:
+            return check
+        hashes = evaluation.select(self._untold()).hashes
+        return check.model_copy(update={"untold": tuple(sorted(set(hashes) - set(check.found)))})
 
     def arrays(self) -> Arrays:
         """Its numbers; the inverse of `from_arrays`."""
@@ -168,6 +174,11 @@ class LeakIndex:
         known = np.bincount(text[is_part], weights=shared[is_part], minlength=len(counts))
         holds = is_part & ((shared >= HALF * own) | (known >= HALF * unknown)[text])
         return _Held(text[holds], document[holds])
+
+    def _untold(self) -> IntArray:
+        """The documents that parts of texts may not tell: few of their runs are their own, or less than half."""
+        own = np.bincount(self.owners, minlength=len(self.lengths))
+        return np.flatnonzero(own < np.maximum(FEWEST_TOLD, HALF * self.lengths))
 
     def _pool_shares(self, hashes: HashArray, of_text: IntArray, n: int) -> FloatArray:
         """n: share of the runs of each text that stand in the pool; 0 where none of them is held."""

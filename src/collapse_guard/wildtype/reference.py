@@ -320,7 +320,7 @@ class WildType(Instruments):
         """
         refuse_leaks(texts_of("texts", texts), self.evaluation, self.pool, near=near)
 
-    def leaks_in(self, texts: Iterable[str]) -> TrainingCheck:
+    def leaks_in(self, texts: Iterable[str], *, whole: bool = False) -> TrainingCheck:
         """Look for evaluation documents in training texts, and count what is found; nothing is refused.
 
         Unlike `check_training`, it finds parts of documents: the texts may be chunks of documents, or windows of
@@ -330,6 +330,8 @@ class WildType(Instruments):
 
         Args:
             texts: Any number of texts, read once and not kept; of a table, its column `text`.
+            whole: Whether these are all texts that the model is trained on. Then the evaluation documents that are not
+                in them decide beside such a founder.
 
         Raises:
             InputError: The wild type holds vectors.
@@ -344,7 +346,8 @@ class WildType(Instruments):
             (0, 12)
         """
         evaluation = self.evaluation
-        return self._leak_index.check(texts_of("texts", texts), evaluation)
+        check = self._leak_index.check(texts_of("texts", texts), evaluation)
+        return check.model_copy(update={"whole": whole})
 
     @cached_property
     def _leak_index(self) -> LeakIndex:
