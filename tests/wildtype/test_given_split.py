@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -110,3 +111,89 @@ def test_no_cluster_is_on_both_sides(items: list[tuple[int, bool]], most: int) -
     assert pool == {place for place, label in enumerate(labels) if label not in labels[is_given]}
     if most >= is_given.sum():
         assert len(held) == is_given.sum()
+
+
+ROWS = np.random.default_rng(0).normal(size=(90, 3))
+TRAIN, TEST = ROWS[:70], ROWS[70:]
+
+
+def as_set(rows: np.ndarray) -> set[tuple[float, ...]]:
+    return set(map(tuple, rows.tolist()))
+
+
+def test_rows_that_are_given_for_evaluation_are_measured_on_and_all_others_are_the_pool() -> None:
+    wild_type = WildType.fit_arrays(TRAIN, evaluation=TEST)
+    assert as_set(wild_type.evaluation_vectors) == as_set(TEST)
+    assert as_set(wild_type.pool_vectors) == as_set(TRAIN)
+    assert wild_type.settings.evaluation_fraction == 20 / 90
+    assert wild_type.settings.group_samples == WildType.fit_arrays(ROWS).settings.group_samples
+
+
+def test_rows_that_are_in_both_are_left_out_of_the_pool_and_counted() -> None:
+    said = r"^3 of `x` are in `evaluation` too and left out of the pool: train on `wild_type.pool_vectors`, which lacks"
+    with pytest.warns(CollapseGuardWarning, match=said) as caught:
+        wild_type = WildType.fit_arrays([*TRAIN, *TEST[:2], TEST[0]], evaluation=[*TEST, TEST[5]])
+    assert caught[0].filename == __file__
+    assert as_set(wild_type.pool_vectors) == as_set(TRAIN)
+    assert len(wild_type.evaluation_vectors) == 21
+    with pytest.warns(CollapseGuardWarning, match="^1 of `x` is in `evaluation` too"):
+        WildType.fit_arrays([*TRAIN, TEST[0]], evaluation=TEST)
+
+
+def test_the_order_of_the_rows_of_either_side_does_not_matter_and_the_seed_orders_them() -> None:
+    one, other = WildType.fit_arrays(TRAIN, evaluation=TEST), WildType.fit_arrays(TRAIN[::-1], evaluation=TEST[::-1])
+    assert one.fingerprint == other.fingerprint
+    again = WildType.fit_arrays(TRAIN, evaluation=TEST, seed=1)
+    assert again.fingerprint != one.fingerprint
+    assert again.pool_vectors.tolist() != one.pool_vectors.tolist()
+
+
+def test_images_that_are_split_already_are_rows_of_one_shape() -> None:
+    images = np.random.default_rng(1).normal(size=(60, 2, 4, 4))
+    wild_type = WildType.fit_arrays(images[:40], evaluation=images[40:])
+    assert as_set(wild_type.evaluation_vectors) == as_set(images[40:].reshape(20, 32))
+    for other, got in ((images[40:, :, :2], r"\(2, 2, 4\)"), (images[40:].reshape(20, 32), r"\(32,\)")):
+        with pytest.raises(InputError, match=rf"`evaluation` must have items of the shape \(2, 4, 4\).* but got {got}"):
+            WildType.fit_arrays(images[:40], evaluation=other)
+
+
+def test_tables_that_are_split_already_share_their_columns_and_kinds() -> None:
+    cities = [["Oslo", "Bern"][place % 2] for place in range(70)]
+    train = pd.DataFrame({"age": TRAIN[:, 0], "city": cities})
+    test = pd.DataFrame({"note": 1.0, "city": ["Rome"] * 20, "age": TEST[:, 0]})
+    wild_type = WildType.fit_arrays(train, evaluation=test)
+    assert wild_type.contents.labels == ("age", "city=Bern", "city=Oslo", "city=Rome")  # type: ignore[union-attr]
+    assert wild_type.evaluation_vectors[:, 1:].tolist() == [[0.0, 0.0, 1.0]] * 20
+    assert set(wild_type.pool_table["city"]) == {"Oslo", "Bern"}
+    digits = pd.DataFrame({"age": [str(age) for age in TEST[:, 0]], "city": [7.0] * 20})
+    alike = WildType.fit_arrays(train, evaluation=digits)
+    assert sorted(alike.evaluation_vectors[:, 0].tolist()) == sorted(TEST[:, 0].tolist())
+    assert alike.contents.labels[1] == "city=7"  # type: ignore[union-attr, index]
+    with pytest.raises(InputError, match="`evaluation` must have the columns of the real table, but `age` is none of"):
+        WildType.fit_arrays(train, evaluation=test.drop(columns="age"))
+    with pytest.raises(InputError, match="`evaluation` must have a number in each row, but `age` lacks 1 of 20, the f"):
+        WildType.fit_arrays(train, evaluation=test.assign(age=[None, *TEST[1:, 0]]))
+    with pytest.raises(InputError, match="`x` must have a number in each row, but `age` lacks 1 of 70, the first in"):
+        WildType.fit_arrays(train.assign(age=[*TRAIN[1:, 0], None]), evaluation=test)
+
+
+def test_rows_that_cannot_be_used_are_refused_by_the_name_of_their_argument() -> None:
+    with pytest.raises(InputError, match=r"`evaluation` must be finite, but 1 rows are not.* row 1"):
+        WildType.fit_arrays(TRAIN, evaluation=[[0.0, 1.0, 2.0], [0.0, np.nan, 1.0]])
+    with pytest.raises(InputError, match="`evaluation` must hold numbers, but got "):
+        WildType.fit_arrays(TRAIN, evaluation=[["a", "b", "c"]])
+    with pytest.raises(InputError, match=r"`evaluation` must be an n d array .* but got shape \(3,\)"):
+        WildType.fit_arrays(TRAIN, evaluation=TEST[0])
+    with pytest.raises(InputError, match="`evaluation` must be an array, as `x` is, but got a table with named colu"):
+        WildType.fit_arrays(TRAIN, evaluation=pd.DataFrame({"a": [1.0]}))
+    with pytest.raises(InputError, match="`evaluation` must be a table with named columns, as `x` is, but got an arr"):
+        WildType.fit_arrays(pd.DataFrame({"a": TRAIN[:, 0]}), evaluation=TEST)
+    with pytest.raises(InputError, match=r"of which 20 are in `evaluation`, give 20 and 0: give more .* `evaluation`$"):
+        WildType.fit_arrays(TEST, evaluation=TEST)
+
+
+def test_a_split_of_rows_that_exists_is_saved_and_read_back(tmp_path: Path) -> None:
+    wild_type = WildType.fit_arrays(TRAIN, evaluation=TEST)
+    loaded = WildType.load(wild_type.save(tmp_path / "wild-type"))
+    assert loaded.fingerprint == wild_type.fingerprint
+    assert loaded.evaluation_vectors.tolist() == wild_type.evaluation_vectors.tolist()

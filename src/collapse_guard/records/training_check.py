@@ -46,8 +46,8 @@ class TrainingCheck(Record):
     examples: tuple[str, ...] = ()
     """Openings of up to three of these, quoted and escaped."""
     untold: tuple[str, ...] = ()
-    """Where some were found: content hashes of other evaluation documents that parts of texts may not tell, because they
-    have fewer than 23 words, or most of them in common with others; sorted."""
+    """Where some were found: content hashes of others that parts of texts may not tell, because they have fewer than 23
+    words, or most of them in common with other documents; sorted."""
     whole: bool = False
     """Whether these are all texts that the model is trained on, as whoever gave them says."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from itertools import chain
 from typing import Annotated, Any, Self
 
@@ -83,12 +84,7 @@ class Columns(Record):
         Raises:
             InputError: The table lacks a column.
         """
-        lacking = [column.name for column in self.columns if column.name not in table.columns]
-        if lacking:
-            raise InputError(
-                f"`samples` must have the columns of the real table, but `{lacking[0]:.80}` is none of theirs: "
-                f"{near(lacking[0], table.columns)}"
-            )
+        _require_columns("samples", [column.name for column in self.columns], table)
         parts = [_encoded(column, table.columns[column.name]) for column in self.columns]
         return np.concatenate(parts, axis=1)
 
@@ -103,6 +99,44 @@ def owners_of(columns: Columns | None) -> IntArray | None:
     return None if columns is None or not columns.have_texts else columns.owners
 
 
+def joined(x: Table, evaluation: Table) -> Table:
+    """Two real tables as one, the rows of `x` first. Columns are those of `x`, and so is what is in them.
+
+    Raises:
+        InputError: `evaluation` lacks a column, or a number.
+    """
+    _require_columns("evaluation", list(x.columns), evaluation)
+    columns: dict[str, Column] = {}
+    for name, here in x.columns.items():
+        there = evaluation.columns[name]
+        if isinstance(here, tuple):
+            columns[name] = (*here, *_texts(there))
+        else:
+            numbers = _numbers(there)
+            _require_numbers("x", name, here)
+            _require_numbers("evaluation", name, numbers)
+            columns[name] = np.concatenate([here, numbers])
+    return Table(columns)
+
+
+def _require_columns(argument: str, names: Sequence[str], table: Table) -> None:
+    lacking = [name for name in names if name not in table.columns]
+    if lacking:
+        raise InputError(
+            f"`{argument}` must have the columns of the real table, but `{lacking[0]:.80}` is none of theirs: "
+            f"{near(lacking[0], table.columns)}"
+        )
+
+
+def _require_numbers(argument: str, name: str, column: FloatArray) -> None:
+    missing = np.flatnonzero(np.isnan(column))
+    if len(missing):
+        raise InputError(
+            f"`{argument}` must have a number in each row, but `{name:.80}` lacks {len(missing):,} of {len(column):,}, "
+            f"the first in row {missing[0]}: fill them in, or drop these rows"
+        )
+
+
 def _named(name: str, column: Column) -> NamedColumn:
     if isinstance(column, tuple):
         values = tuple(sorted(set(column)))
@@ -112,12 +146,7 @@ def _named(name: str, column: Column) -> NamedColumn:
                 f"in {len(column):,} rows, such as {values[0]!r:.80}: leave it out, or give numbers in its place"
             )
         return NamedColumn(name=name, values=values)
-    missing = np.flatnonzero(np.isnan(column))
-    if len(missing):
-        raise InputError(
-            f"`x` must have a number in each row, but `{name:.80}` lacks {len(missing):,} of {len(column):,}, the "
-            f"first in row {missing[0]}: fill them in, or drop these rows"
-        )
+    _require_numbers("x", name, column)
     return NamedColumn(name=name)
 
 
@@ -128,10 +157,10 @@ def _labels(column: NamedColumn) -> list[str]:
 def _encoded(column: NamedColumn, given: Column) -> FloatArray:
     """n by the number of the column's different texts, or by 1."""
     if column.values is None:
-        numbers = np.array([_number(text) for text in given]) if isinstance(given, tuple) else given
+        numbers = _numbers(given)
         _warn_of_no_numbers(column.name, given, numbers)
         return numbers[:, None]
-    texts = given if isinstance(given, tuple) else tuple(map(_text, given.tolist()))
+    texts = _texts(given)
     places = {value: place for place, value in enumerate(column.values)}
     found = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
     unknown = [text for text, place in zip(texts, found.tolist(), strict=True) if place < 0]
@@ -164,6 +193,14 @@ def _warn_of_no_numbers(name: str, given: Column, numbers: FloatArray) -> None:
         CollapseGuardWarning,
         stacklevel=2,
     )
+
+
+def _numbers(given: Column) -> FloatArray:
+    return np.array([_number(text) for text in given]) if isinstance(given, tuple) else given
+
+
+def _texts(given: Column) -> tuple[str, ...]:
+    return given if isinstance(given, tuple) else tuple(map(_text, given.tolist()))
 
 
 def _number(text: str) -> float:

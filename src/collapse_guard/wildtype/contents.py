@@ -137,6 +137,8 @@ class VectorContents:
     """The first vectors of the pool as they are measured, and what is fitted on them."""
     columns: Columns | None = None
     """The columns of the table that the rows came from; None: they came as an array."""
+    n_left_out: int = 0
+    """Rows that were not given for evaluation and are on no side."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:

@@ -22,7 +22,7 @@ from collapse_guard.corpus.unique import UniqueTexts
 from collapse_guard.errors import InputError, WildTypeError
 from collapse_guard.frames import rows_of, without_gradient
 from collapse_guard.table import Table
-from collapse_guard.wildtype.columns import Columns, owners_of
+from collapse_guard.wildtype.columns import Columns, joined, owners_of
 from collapse_guard.wildtype.contents import (
     Contents,
     EmbedderCheck,
@@ -50,6 +50,7 @@ FEW_COLUMNS = 64
 N_CHECKED = 4
 """Evaluation documents whose embeddings identify a custom embedder."""
 _EMBEDDER_TOLERANCE = 1e-3
+_FRACTION = "`evaluation_fraction`"
 
 
 class Watch(Protocol):
@@ -106,7 +107,7 @@ def fit_texts(
 
 
 def fit_vectors(
-    x: Any, *, standardize: bool | None, group_samples: int | None, **options: Any
+    x: Any, *, standardize: bool | None, group_samples: int | None, evaluation: Any = None, **options: Any
 ) -> tuple[VectorSettings, VectorContents]:
     """Split rows by the hash of their bytes, and fit the geometry on the pool. Equal rows stay on one side, unless most
     rows of a table are equal to others (`REPEATED`).
@@ -115,37 +116,85 @@ def fit_vectors(
         x: As `WildType.fit_arrays` takes it.
         standardize: As there.
         group_samples: As there.
+        evaluation: As there.
         options: The other fields of `VectorSettings`.
     """
-    given = rows_of("x", x)
-    columns = Columns.of(given) if isinstance(given, Table) else None
-    rows, shape = finite_rows(given if columns is None else columns.encode(given))
+    real = _real_rows(x, evaluation)
     if standardize is None:
-        standardize = columns is not None or differ_in_scale(rows)
+        standardize = real.columns is not None or differ_in_scale(real.rows)
     size = 2 if group_samples is None else group_samples
-    settings = VectorSettings.checked(standardized=standardize, group_samples=size, shape=shape, **options)
-    contents = _split_rows(rows, settings, columns)
-    if group_samples is None:
-        fitting = fitting_size(len(contents.evaluation), SAMPLES)
-        settings = settings.model_copy(update={"group_samples": fitting})
-    return settings, contents
+    settings = VectorSettings.checked(standardized=standardize, group_samples=size, shape=real.shape, **options)
+    contents = _split_rows(real, settings)
+    n = len(contents.evaluation)
+    fitting = {"group_samples": fitting_size(n, SAMPLES)} if group_samples is None else {}
+    given = {} if real.is_given is None else {"evaluation_fraction": n / (n + len(contents.pool))}
+    return settings.model_copy(update={**fitting, **given}), contents
 
 
-def _split_rows(rows: FloatArray, settings: VectorSettings, columns: Columns | None) -> VectorContents:
-    keys = row_keys(rows)
-    n_distinct = len(set(keys))
-    if n_distinct * REPEATED <= len(rows) and (len(columns.columns) if columns else rows.shape[1]) <= FEW_COLUMNS:
+class _RealRows(NamedTuple):
+    """Rows as they come in."""
+
+    rows: FloatArray
+    shape: tuple[int, ...]
+    """Of what each was made of."""
+    columns: Columns | None
+    """Of the table that they came in."""
+    is_given: npt.NDArray[np.bool_] | None
+    """n: whether each is given for evaluation; None: none are."""
+
+
+def _real_rows(x: Any, evaluation: Any) -> _RealRows:
+    given, held = rows_of("x", x), None if evaluation is None else rows_of("evaluation", evaluation)
+    if held is not None and isinstance(given, Table) != isinstance(held, Table):
+        need, got = ("a table with named columns", "an array")[:: 1 if isinstance(given, Table) else -1]
+        raise InputError(f"`evaluation` must be {need}, as `x` is, but got {got}: give both alike")
+    if isinstance(given, Table):
+        table = joined(given, held) if isinstance(held, Table) else given
+        columns = Columns.of(table)
+        (rows, shape), n = finite_rows(columns.encode(table)), len(given)
+    else:
+        columns = None
+        rows, shape = finite_rows(given)
+        n = len(rows)
+        if held is not None:
+            others, other_shape = finite_rows(held, "evaluation")
+            if (others.shape[1], other_shape) != (rows.shape[1], shape):
+                sizes = [other or (one.shape[1],) for one, other in ((rows, shape), (others, other_shape))]
+                raise InputError(
+                    f"`evaluation` must have items of the shape {sizes[0]}, as those of `x`, but got {sizes[1]}: give "
+                    "both alike"
+                )
+            rows = np.concatenate([rows, others])
+    return _RealRows(rows, shape, columns, None if held is None else np.arange(len(rows)) >= n)
+
+
+def _split_rows(real: _RealRows, settings: VectorSettings) -> VectorContents:
+    rows, keys = real.rows, row_keys(real.rows)
+    n_distinct, n_left_out = len(set(keys)), 0
+    n_columns = len(real.columns.columns) if real.columns else rows.shape[1]
+    if n_distinct * REPEATED <= len(rows) and n_columns <= FEW_COLUMNS:
         keys = _numbered(keys)
     labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     _require(n_distinct, "distinct finite rows", "`x`")
-    n_evaluation = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
-    split = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed)
-    _require_both_sides(split, 1, f"{n_distinct} distinct rows of {len(rows)}")
+    got = f"{n_distinct} distinct rows of {len(rows)}"
+    if real.is_given is None:
+        n_evaluation = _n_evaluation(len(rows), settings.evaluation_fraction, len(rows))
+        split, another = split_clusters(labels, keys, n_evaluation=n_evaluation, seed=settings.seed), _FRACTION
+    else:
+        split = split_given(labels, keys, real.is_given, most=len(rows), seed=settings.seed)
+        n_left_out = int((~real.is_given).sum()) - len(split.pool)
+        got, another = f"{got}, of which {int(real.is_given.sum())} are in `evaluation`,", "`evaluation`"
+    _require_both_sides(split, 1, got, another)
     pool = freeze(rows[split.pool])
-    scaling = Scaling.of(pool, standardized=settings.standardized, owners=owners_of(columns))
-    geometry = Geometry.fit(scaling(pool), n_clusters=settings.n_clusters, seed=settings.seed)
-    evaluation = freeze(rows[split.evaluation])
-    return VectorContents(evaluation=evaluation, pool=pool, scaling=scaling, geometry=geometry, columns=columns)
+    scaling = Scaling.of(pool, standardized=settings.standardized, owners=owners_of(real.columns))
+    return VectorContents(
+        evaluation=freeze(rows[split.evaluation]),
+        pool=pool,
+        scaling=scaling,
+        geometry=Geometry.fit(scaling(pool), n_clusters=settings.n_clusters, seed=settings.seed),
+        columns=real.columns,
+        n_left_out=n_left_out,
+    )
 
 
 def _numbered(keys: Iterable[str]) -> list[str]:
@@ -158,42 +207,44 @@ def _numbered(keys: Iterable[str]) -> list[str]:
     return numbered
 
 
-def finite_rows(x: Any) -> tuple[FloatArray, tuple[int, ...]]:
+def finite_rows(x: Any, argument: str = "x") -> tuple[FloatArray, tuple[int, ...]]:
     """Vectors as they come in, one in each row, and the shape of what each was made of; raises InputError."""
-    rows, shape = flat_rows(_numbers(x))
+    rows, shape = flat_rows(_numbers(x, argument))
     if rows.ndim != 2 or not rows.shape[1]:
         raise InputError(
-            f"`x` must be an n d array of vectors, or of items of any shape, but got shape {rows.shape}: "
-            "give each sample a row, as `x.reshape(-1, 1)` does where each is one number"
+            f"`{argument}` must be an n d array of vectors, or of items of any shape, but got shape {rows.shape}: "
+            f"give each sample a row, as `{argument}.reshape(-1, 1)` does where each is one number"
         )
     bad = np.flatnonzero(~is_usable(rows).all(axis=1))
     if len(bad):
         raise InputError(
-            f"`x` must be finite, but {len(bad)} rows are not, or exceed {LARGEST:g}; the first is row {bad[0]}: "
-            "drop or repair them"
+            f"`{argument}` must be finite, but {len(bad)} rows are not, or exceed {LARGEST:g}; the first is row "
+            f"{bad[0]}: drop or repair them"
         )
     ranges = np.ptp(rows, axis=0) if len(rows) else np.zeros(rows.shape[1])
     narrow = np.flatnonzero((ranges > 0.0) & (ranges < 1.0 / LARGEST))
     if len(narrow):
         raise InputError(
-            f"`x` must have columns that are constant or vary by {1.0 / LARGEST:g} or more, but column {narrow[0]} "
-            f"varies by {ranges[narrow[0]]:g}: give them in a smaller unit"
+            f"`{argument}` must have columns that are constant or vary by {1.0 / LARGEST:g} or more, but column "
+            f"{narrow[0]} varies by {ranges[narrow[0]]:g}: give them in a smaller unit"
         )
     return rows, shape
 
 
-def _numbers(x: Any) -> FloatArray:
+def _numbers(x: Any, argument: str) -> FloatArray:
     """An array of numbers; raises InputError where it holds anything else."""
     try:
         array = np.asarray(without_gradient(x))
     except ValueError as error:
-        raise InputError(f"`x` must have rows of one length, but {error}: give each sample as many numbers") from error
+        raise InputError(
+            f"`{argument}` must have rows of one length, but {error}: give each sample as many numbers"
+        ) from error
     if array.dtype.kind == "O":
         array = np.array(x, dtype=np.float64) if all(map(is_number, array.flat)) else array
     if array.dtype.kind not in "biuf":
         wrong = next((value for value in array.flat if not is_number(value)), x)
         raise InputError(
-            f"`x` must hold numbers, but got {wrong!r:.80}: give a table with named columns, such as a "
+            f"`{argument}` must hold numbers, but got {wrong!r:.80}: give a table with named columns, such as a "
             "pandas.DataFrame, whose texts are taken for kinds"
         )
     return array.astype(np.float64)
@@ -289,7 +340,7 @@ def _split(
     if is_given is None:
         n_evaluation = _n_evaluation(len(unique), settings.evaluation_fraction, most)
         split = split_clusters(labels, unique.hashes, n_evaluation=n_evaluation, seed=settings.seed, strata=strata)
-        got, another = f"{got} and `evaluation_fraction={settings.evaluation_fraction:g}`", "`evaluation_fraction`"
+        got, another = f"{got} and `evaluation_fraction={settings.evaluation_fraction:g}`", _FRACTION
     else:
         split = split_given(labels, unique.hashes, is_given, most=most, seed=settings.seed, strata=strata)
         got, another = f"{got}, of which {int(is_given.sum())} are in `evaluation`,", "`evaluation`"
@@ -309,7 +360,7 @@ def _require(n: int, what: str, argument: str) -> None:
         )
 
 
-def _require_both_sides(split: Split, n_folds: int, got: str, another: str = "`evaluation_fraction`") -> None:
+def _require_both_sides(split: Split, n_folds: int, got: str, another: str) -> None:
     if len(split.evaluation) < n_folds or len(split.pool) <= NEIGHBOURS:
         raise InputError(
             f"a wild type must have at least {n_folds} for evaluation (one per fold) and "

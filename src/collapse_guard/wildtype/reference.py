@@ -136,7 +136,8 @@ class WildType(Instruments):
             n, n_pool = len(contents.evaluation), len(contents.pool)
             settings = settings.model_copy(update={"evaluation_fraction": n / (n + n_pool)})
         if contents.n_left_out:
-            warnings.warn(_left_out(contents.n_left_out), CollapseGuardWarning, stacklevel=2)
+            message = _left_out(contents.n_left_out, "documents", ", or resemble a document there,", "pool")
+            warnings.warn(message, CollapseGuardWarning, stacklevel=2)
         fitting = sizes_for_texts(contents.evaluation, contents.tokenizer) if sizes else {}
         return cls._of(settings.model_copy(update={name: fitting[name] for name in sizes}), contents)
 
@@ -150,6 +151,7 @@ class WildType(Instruments):
         group_samples: int | None = None,
         n_clusters: int = 64,
         standardize: bool | None = None,
+        evaluation: npt.ArrayLike | None = None,
     ) -> WildType:
         """Fit a wild type of vectors; the order of the rows does not matter.
 
@@ -168,6 +170,9 @@ class WildType(Instruments):
                 None: of a table, and where the deviation of one is more than 30 times that of another; columns that
                 differ from their median in fewer than 5% of the rows do not count. Rows are kept, given and sampled in
                 their own units.
+            evaluation: Rows that are never trained on, where you have split them already, as into train and test; those
+                of `x` are then the pool. All of them are measured on. Rows of `x` that are in `evaluation` too are left
+                out of the pool, and a warning counts them. None: `evaluation_fraction` of the rows.
 
         A column that is constant in the pool (`constant_columns`) is left out of spread, which a model's noise in it
         would change, and kept in distances.
@@ -182,7 +187,11 @@ class WildType(Instruments):
             ('vectors', (5, 2), (20, 2))
         """
         options = {name: value for name, value in locals().items() if name not in ("cls", "x")}
-        return cls._of(*fit_vectors(x, **options))
+        settings, contents = fit_vectors(x, **options)
+        if contents.n_left_out:
+            message = _left_out(contents.n_left_out, "x", "", "pool_vectors")
+            warnings.warn(message, CollapseGuardWarning, stacklevel=2)
+        return cls._of(settings, contents)
 
     @classmethod
     def load(cls, path: str | Path, *, embedder: TextEmbedder | None = None) -> WildType:
@@ -371,9 +380,6 @@ def _kinds(slices: Any, documents: Any, evaluation: Any) -> Iterator[str]:
     return labels_of(chain.from_iterable(column_of("slices", slices, table) for table in tables))
 
 
-def _left_out(n: int) -> str:
-    are = "1 of `documents` is" if n == 1 else f"{n:,} of `documents` are"
-    return (
-        f"{are} in `evaluation` too, or resemble a document there, and left out of the pool: train on "
-        "`wild_type.pool`, which lacks them"
-    )
+def _left_out(n: int, argument: str, alike: str, pool: str) -> str:
+    are = f"1 of `{argument}` is" if n == 1 else f"{n:,} of `{argument}` are"
+    return f"{are} in `evaluation` too{alike} and left out of the pool: train on `wild_type.{pool}`, which lacks them"
