@@ -72,7 +72,7 @@ bench-loaders:  ## mixing libraries on a run with a change of weights that is in
 # Lineages of tuning seeds stand for what a user would calibrate; the tables are of other seeds. Hours; goes on where it was stopped.
 DETECTOR ?= detector-lineages
 PUBLISHED := benchmarks/detecting/published.zip
-calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs, what samples are worth
+calibrate: $(READY)  ## the full-size calibrations: the scored detector and forecast, the seed noise of the demo's model, killed runs, what samples are worth, leaks
 	$(BIN)/python benchmarks/seed_noise.py --out $(DETECTOR)/seed-noise
 	$(BIN)/python benchmarks/seed_alarms.py --markdown docs/calibrate.md
 	$(BIN)/python benchmarks/detector.py simulate --out $(DETECTOR)/tuning --seeds tuning --healthy 6 --neural 0 --neural-healthy 1 --jobs 2 \
@@ -96,6 +96,8 @@ calibrate: $(READY)  ## the full-size calibrations: the scored detector and fore
 	$(BIN)/python benchmarks/worth.py images --markdown docs/vectors.md
 	$(BIN)/python benchmarks/worth.py texts --markdown docs/reverse-perplexity.md
 	$(BIN)/python benchmarks/worth.py slices --markdown docs/slices.md
+	$(BIN)/python benchmarks/leaks.py texts --markdown docs/leaks.md
+	$(BIN)/python benchmarks/leaks.py founders --markdown docs/leaks.md
 
 $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
