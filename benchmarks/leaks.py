@@ -1,6 +1,6 @@
 """Look for leaks of known size in training texts, and judge what comes after founders that have one.
 
-    python benchmarks/leaks.py texts [--seeds 0 1 2] [--markdown docs/leaks.md]
+    python benchmarks/leaks.py texts [--seeds 0 1] [--markdown docs/leaks.md]
     python benchmarks/leaks.py founders [--seeds 0 1 2 3 4 5 6 7 8 9] [--markdown docs/leaks.md]
 
 `texts` has three sources of documents: four minutes on one core. `founders` trains 70 small models: three minutes.
@@ -21,7 +21,7 @@ from rich.progress import track
 
 from detecting.table import Sheet, tell
 from leaking import corpora, founders, looking
-from leaking.forms import FORMS
+from leaking.forms import FORMS, chunks
 
 SHORT = 24
 """Words of short documents."""
@@ -37,7 +37,7 @@ def _texts(arguments: argparse.Namespace) -> dict[str, Sheet]:
     how = {"most": arguments.documents, "evaluation": arguments.evaluation}
     chance: dict[str, tuple[int, list[float]]] = {}
     missed: dict[str, list[looking.Missed]] = {}
-    rows = [(share, beside) for beside in (True, False) for share in looking.SHARES]
+    rows = [(share, beside_pool) for beside_pool in (True, False) for share in looking.SHARES]
     seen: dict[tuple[float, bool], list[list[int]]] = {row: [[] for _ in looking.BATCHES] for row in rows}
     for name in _watched(arguments.sources):
         divided = [corpora.divided(name, seed=seed, **how) for seed in arguments.seeds]
@@ -53,12 +53,15 @@ def _texts(arguments: argparse.Namespace) -> dict[str, Sheet]:
                 looking.Missed(*np.mean([looking.missed(one, form, 0) for one in wild_types], axis=0))
                 for form in FORMS.values()
             ]
-        for share, beside in rows:
+        wild_type = divided[0].wild_type
+        leaked, pool, unseen = (
+            chunks(wild_type, list(texts)) for texts in (wild_type.evaluation, wild_type.pool, divided[0].unseen)
+        )
+        for share, beside_pool in rows:
             for place, batches in enumerate(looking.BATCHES):
-                times = looking.seen(
-                    divided[0], share, beside_pool=beside, batches=batches, draws=arguments.draws, seed=1
-                )
-                seen[share, beside][place].append(round(looking.OF_100 * times / arguments.draws))
+                how_often = {"batches": batches, "draws": arguments.draws, "seed": 1}
+                times = looking.seen(wild_type, leaked, pool if beside_pool else unseen, share, **how_often)
+                seen[share, beside_pool][place].append(round(looking.OF_100 * times / arguments.draws))
     return {
         "copies by chance": looking.sheet_of_chance(chance),
         "leaks seen": looking.sheet_of_seen(seen, arguments.sources),
@@ -85,10 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     texts = commands.add_parser("texts", help="what is found of them in training texts")
     texts.set_defaults(run=_texts)
     texts.add_argument("--sources", nargs="+", choices=corpora.SOURCES, default=list(corpora.SOURCES), metavar="NAME")
-    texts.add_argument("--documents", type=int, default=10_000, metavar="N", help="documents of a source, at most")
+    texts.add_argument("--documents", type=int, default=6_000, metavar="N", help="documents of a source, at most")
     texts.add_argument("--evaluation", type=int, default=1_000, metavar="N", help="evaluation documents, at most")
     texts.add_argument("--draws", type=int, default=looking.OF_100, metavar="N", help="of each line of batches")
-    texts.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="of divisions of a source")
+    texts.add_argument("--seeds", nargs="+", type=int, default=[0, 1], metavar="N", help="of divisions of a source")
     of_founders = commands.add_parser("founders", help="verdicts on what comes after founders that have one")
     of_founders.set_defaults(run=_founders)
     of_founders.add_argument("--seeds", nargs="+", type=int, default=list(range(10)), metavar="N", help="one for each")

@@ -11,7 +11,7 @@ from collapse_guard.decision.leak import is_leaking
 from collapse_guard.wildtype import WildType
 from detecting.table import Cells, Sheet
 from leaking.corpora import Divided
-from leaking.forms import FORMS, Form, chunks
+from leaking.forms import FORMS, Form
 
 BATCH = 16
 """Texts of a batch."""
@@ -36,21 +36,28 @@ def by_chance(divided: Divided, form: Form) -> float:
     return check.copies / check.pieces
 
 
-def seen(divided: Divided, share: float, *, beside_pool: bool, batches: int, draws: int, seed: int) -> int:
-    """How often a leak is seen in batches of chunks, of which a share are of evaluation documents.
+def seen(
+    wild_type: WildType,
+    leaked: Sequence[str],
+    rest: Sequence[str],
+    share: float,
+    *,
+    batches: int,
+    draws: int,
+    seed: int,
+) -> int:
+    """How often a leak is seen in batches of texts, of which a share are of evaluation documents.
 
     Args:
-        divided: Documents.
-        share: Of the chunks, which are of evaluation documents.
-        beside_pool: Whether the others are of the pool, or of documents that the wild type never saw.
+        wild_type: Whose evaluation documents are looked for.
+        leaked: Texts of these.
+        rest: Other texts.
+        share: Of the texts, which are leaked.
         batches: How many are looked at.
         draws: How often they are drawn.
         seed: Of the draws.
     """
-    wild_type, rng = divided.wild_type, np.random.default_rng(seed)
-    leaked = chunks(wild_type, list(wild_type.evaluation))
-    rest = chunks(wild_type, list(wild_type.pool) if beside_pool else divided.unseen)
-    found = 0
+    rng, found = np.random.default_rng(seed), 0
     for _ in range(draws):
         drawn = [leaked if one else rest for one in rng.random(BATCH * batches) < share]
         found += is_leaking(wild_type.leaks_in([texts[rng.integers(len(texts))] for texts in drawn]))

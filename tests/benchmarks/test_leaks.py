@@ -44,8 +44,9 @@ def test_fresh_documents_hold_few_and_evaluation_documents_themselves(divided):
 
 
 def test_the_larger_a_leak_the_more_often_it_is_seen(divided):
+    leaked, pool = list(divided.wild_type.evaluation), list(divided.wild_type.pool)
     none, some, half = (
-        looking.seen(divided, share, beside_pool=True, batches=2, draws=8, seed=1) for share in (0.0, 0.1, 0.5)
+        looking.seen(divided.wild_type, leaked, pool, share, batches=2, draws=8, seed=1) for share in (0.0, 0.1, 0.5)
     )
     assert 0 == none <= some <= half == 8
 

@@ -146,6 +146,11 @@ def test_losses_of_the_others_that_look_like_a_leak_keep_them_from_deciding():
     training = {"training_perplexity": losses(0.4, indicator="training_perplexity", direction="both")}
     found = later(0.9, [founded(FEW, check(FEW), **training)])
     assert found.verdict.severity is Severity.WATCH
+    # Hardly harder than training documents, as those of an underfit model are: its texts tell that it is none.
+    mean = np.average(EASE[11:], weights=TOKENS[11:]) + 0.01
+    same = losses(indicator="training_perplexity", direction="both", replicates=(float(mean),) * N)
+    underfit = founded(FEW, check(FEW), training_perplexity=same)
+    assert later(0.9, [underfit]).verdict.severity is Severity.COLLAPSED
     harder = {"training_perplexity": losses(-0.4, indicator="training_perplexity", direction="both")}
     assert later(0.9, [founded(FEW, check(FEW), **harder)]).verdict.severity is Severity.COLLAPSED
 
