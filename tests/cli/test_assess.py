@@ -211,7 +211,7 @@ def test_training_texts_are_looked_through_for_evaluation_documents(run, world, 
         assert (looked_at in founder.out) == (n > 0)
         later = run("assess", *common, *worse, *named, "--training-texts", clean)
         assert later.code == code
-        assert "300 training texts, 9,000 words, 300 of the pool, none with an evaluation document." in later.out
+        assert "all 300 training texts, 9,000 words, 300 of the pool, none with an evaluation document." in later.out
         for number, sentence in told.items():
             assert (sentence in " ".join(later.out.split())) == (number == n), later.out
     honest = ("--losses", _losses(tmp_path / "honest.csv", wild_type))

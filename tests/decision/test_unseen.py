@@ -221,6 +221,14 @@ def test_evidence_without_the_worst_is_the_least_of_all_others():
     assert paired_e_value(observed=x, reference=y, hypothesis=0.05, without_worst=9) == 1.0
 
 
+def test_a_check_names_each_document_once():
+    for untold, n in ((KEYS[:3], 3), (tuple(f"other {key}" for key in KEYS), N)):
+        with pytest.raises(ValueError, match=f"must be different ones of 300 documents, but got 11 and {n}"):
+            check(FEW, untold=untold)
+    assert str(check(FEW)).startswith("all 2,000 training texts, 90,000 words")
+    assert str(check(FEW, whole=False)).startswith("2,000 training texts, 90,000 words")
+
+
 def test_readings_of_the_same_documents_are_cut_alike():
     sides = Unseen(frozenset(KEYS[:200]), 4).of(losses(seed=1), losses())
     assert sides.here.keys == sides.founder.keys == KEYS[200:]

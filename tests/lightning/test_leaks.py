@@ -47,9 +47,10 @@ def test_the_pool_is_no_leak(fit, guard, reading):
 def test_texts_that_are_checked_before_training_enter_the_record(fit, guard, store):
     own = guard("healthy")
     with pytest.warns(CollapseGuardWarning, match="measured with"):
-        found = own.check(own.wild_type.evaluation.texts)
+        found = own.check(own.wild_type.evaluation.texts, whole=True)
     fit(own, max_epochs=1)
     assert store.latest("newsbot").training_check == found
+    assert found.whole
     assert own.verdict.severity is Severity.WATCH
 
 

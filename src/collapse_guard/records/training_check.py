@@ -93,7 +93,8 @@ class TrainingCheck(Record):
 
     def __str__(self) -> str:
         """How many texts were looked at, and what they hold."""
-        facts = [f"{self.texts:,} training text{'' if self.texts == 1 else 's'}", f"{self.words:,} words"]
+        n = f"{'all ' if self.whole else ''}{self.texts:,}"
+        facts = [f"{n} training text{'' if self.texts == 1 else 's'}", f"{self.words:,} words"]
         if self.too_short:
             facts.append(f"{self.too_short:,} more too short to tell")
         facts.append(f"{self.of_pool:,} of the pool")
