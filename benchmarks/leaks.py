@@ -3,7 +3,7 @@
     python benchmarks/leaks.py texts [--seeds 0 1] [--markdown docs/leaks.md]
     python benchmarks/leaks.py founders [--seeds 0 1 2 3 4 5 6 7 8 9] [--markdown docs/leaks.md]
 
-`texts` has three sources of documents: four minutes on one core. `founders` trains 70 small models: three minutes.
+`texts` has three sources of documents, and `founders` trains 70 small models: some four minutes each on one core.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ LEAST_HARDER = 0.05
 """So much harder, in perplexity, should documents be that a founder was not trained on."""
 COPIED = 0.04
 """Largest share of fresh documents that are copies of evaluation documents by chance. It was 3% of the functions of
-Python's standard library, 0.4% of the paragraphs of speeches, and none of an encyclopedia."""
+Python's standard library, 0.1% of the paragraphs of speeches, and hardly any of an encyclopedia."""
 CHANCE = 0.005
 """Probability of a WATCH where that is so."""
 COVERED, FEWEST_COVERED = 0.10, 3
