@@ -180,8 +180,7 @@ class GuardBase:
 
         Args:
             texts: All of them or a part, in one call: a later call takes the place of an earlier one. One pass.
-            whole: Whether these are all of them. Then the evaluation documents that are not in them decide beside such
-                a founder.
+            whole: Whether these are all: evaluation documents that are in none then decide beside such a founder.
 
         Returns:
             What was found.
