@@ -154,7 +154,7 @@ class ShardedOnCPU(FSDPStrategy):
 
 
 def a_loop_of_fabric_in_shards():
-    probe = CausalLMProbe(TEXTS.tokenizer, n_samples=84, batch_size=4, max_new_tokens=8, n_documents=7)
+    probe = CausalLMProbe(TEXTS.tokenizer, n_samples=84, batch_size=4, max_new_tokens=8, n_documents=33)
     guard, model = FabricGuard(TEXTS, "sharded", probe, store=MemoryStore(), generation=0), Language()
     alone = parts_of(probe.collect(model, TEXTS, seed=mixed_seed(0, 0)))
     fabric = Fabric(accelerator="cpu", devices=2, strategy=ShardedOnCPU(), callbacks=[guard])
@@ -246,7 +246,7 @@ def weights_in_shards():
     """
     reports = {}
     for name, keep in {"whole": lambda model: model, "FSDP2": in_shards, "FSDP1": wrapped}.items():
-        probe = CausalLMProbe(TEXTS.tokenizer, n_samples=84, batch_size=4, max_new_tokens=8, n_documents=7)
+        probe = CausalLMProbe(TEXTS.tokenizer, n_samples=84, batch_size=4, max_new_tokens=8, n_documents=33)
         guard, model = Guard(TEXTS, name, probe, store=MemoryStore(), generation=0), keep(Language())
         with guard.generation(model):
             losses = steps(model, 3)

@@ -131,7 +131,7 @@ def train(guard, *, epochs=1, data=None, module=None, strategy="ddp"):
 
 
 def a_language_model():
-    probe = Recorded(WILD_TYPE.tokenizer, n_samples=82, batch_size=4, max_new_tokens=8, n_documents=7)
+    probe = Recorded(WILD_TYPE.tokenizer, n_samples=82, batch_size=4, max_new_tokens=8, n_documents=33)
     store = MemoryStore()
     train(CollapseGuard(WILD_TYPE, "measured", Scripted(5.0), store=store, generation=0))
     guard = CollapseGuard(WILD_TYPE, "measured", probe, store=store)

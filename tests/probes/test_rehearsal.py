@@ -51,6 +51,18 @@ def test_samples_that_fill_too_few_groups_are_counted(model, wild_type):
     assert obstacles(model, wild_type, n_samples=4 * size, decides=["perplexity"]) == []
 
 
+def test_documents_that_are_too_few_for_their_perplexity_are_counted(model, wild_type):
+    assert obstacles(model, wild_type, n_documents=29, decides=["perplexity"]) == [
+        "`n_documents=29` is below the 30 documents that perplexity needs: n_documents=30"
+    ]
+    few = WildType.fit([f"ban ben {letter} {letter * 2}" for letter in "abcdefghijklmnopqrst"])
+    [obstacle] = obstacles(model, few, decides=["perplexity"])
+    assert obstacle.startswith(f"the wild type has {len(few.evaluation)} evaluation documents, and perplexity needs 30")
+    for settings in ({"n_documents": 30}, {"n_documents": 0}, {}):
+        assert obstacles(model, wild_type, decides=["perplexity"], **settings) == []
+    assert obstacles(model, wild_type, n_documents=29, decides=["vendi"], n_samples=5 * wild_type.group_samples) == []
+
+
 def test_prompts_that_fill_too_few_groups_are_counted(model, wild_type):
     settings = {"n_samples": 100, "decides": ["vendi"]}
     [obstacle] = obstacles(model, wild_type, prompts=PROMPTS, **settings)

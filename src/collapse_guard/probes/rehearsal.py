@@ -11,7 +11,7 @@ from torch import nn
 from collapse_guard.probes.forward import device_of
 from collapse_guard.probes.founder import check_apart
 from collapse_guard.probes.isolation import placed, untouched
-from collapse_guard.probes.shortage import too_few_prompts, too_few_samples, too_few_tokens
+from collapse_guard.probes.shortage import too_few_documents, too_few_prompts, too_few_samples, too_few_tokens
 from collapse_guard.probes.trial import Trial, failure_of
 from collapse_guard.probes.writing import Writer
 from collapse_guard.wildtype import WildType
@@ -36,6 +36,7 @@ class Rehearsal:
         ids, found = self._encoded(wild_type)
         if found:
             return found
+        found += too_few_documents(wild_type, self.n_documents, decides)
         found += self._shortages(wild_type, ids[:N_TRIED], decides)
         if self.founder is not None:
             found += failure_of(partial(check_apart, self.founder, module), "`founder`", "load another one")

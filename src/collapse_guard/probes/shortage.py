@@ -1,4 +1,4 @@
-"""Shortage: samples that cannot fill the groups which indicators are read from, known before any is drawn."""
+"""Shortage: documents and samples that are too few for the indicators that are read of them, known before any is."""
 
 from __future__ import annotations
 
@@ -62,6 +62,35 @@ def too_few_samples(wild_type: WildType, n_samples: int, decides: Collection[str
     return [
         f"`n_samples={n_samples}` fills {n_samples // size} of the {needed} groups of {size} samples that are needed: "
         f"n_samples={needed * size}"
+    ]
+
+
+def too_few_documents(wild_type: WildType, n_documents: int | None, decides: Collection[str]) -> list[str]:
+    """Say that documents are too few for their perplexity, which decides.
+
+    Args:
+        wild_type: Whose evaluation documents are scored.
+        n_documents: How many of them; None: all; 0: none, and nothing is said.
+        decides: Names of the indicators that decide.
+
+    Example:
+        >>> wild_type = WildType.fit([f"the year {year} was long" for year in range(200)], near_duplicate_threshold=1.0)
+        >>> too_few_documents(wild_type, 20, ["perplexity"])
+        ['`n_documents=20` is below the 30 documents that perplexity needs: n_documents=30']
+        >>> too_few_documents(wild_type, None, ["perplexity"])
+        []
+    """
+    needed = all_indicators()["perplexity"].minimum_n
+    n_there = len(wild_type.evaluation)
+    if n_documents == 0 or "perplexity" not in decides or min(n_there, n_documents or n_there) >= needed:
+        return []
+    if n_there >= needed:
+        return [
+            f"`n_documents={n_documents}` is below the {needed} documents that perplexity needs: n_documents={needed}"
+        ]
+    return [
+        f"the wild type has {n_there} evaluation documents, and perplexity needs {needed}: fit it with more, or give "
+        "the probe n_documents=0, which measures no losses"
     ]
 
 
