@@ -192,6 +192,7 @@ SLOW = {
     "perplexity": slow_perplexity,
     "depression": slow_depression,
     "attached": slow_training,
+    "watched": slow_training,
     "mixture_loader": lambda windows: len(list(map(windows.__getitem__, range(len(windows))))),
 }
 TOLERANCE = {"mmd": 1e-3, "perplexity": error_of_a_sum(32_000)}

@@ -97,6 +97,7 @@ class TestInTheRun:
         saved = torch.load(tmp_path / "epoch=0.ckpt", weights_only=True)
         state = saved["callbacks"]["CollapseGuard{'lineage': 'newsbot'}"]
         assert len(state.pop("training")) == 32
+        assert state.pop("trained") > 0.0
         assert state == {"generation": 1, "looks": [(4, "HEALTHY")], "decisions": []}
 
 

@@ -12,6 +12,7 @@ from collapse_guard.errors import CollapseGuardWarning
 from collapse_guard.measurement.lost import what_was_lost
 from collapse_guard.measurement.measure import measure, reference_readings
 from collapse_guard.records import Assessment
+from collapse_guard.wildtype.fitting import FEW_COLUMNS
 
 UNITS = np.array([1e5, 1.0, 10.0, 0.01])
 SIZE = 20
@@ -107,10 +108,10 @@ def test_rounding_in_a_constant_column_is_not_told() -> None:
 
 
 def test_a_pool_of_one_value_is_told_of_and_no_error() -> None:
-    """Equal rows stay on one side, so all that differ may be for evaluation."""
-    rng = np.random.default_rng(0)
-    real = np.where(rng.random((400, 6)) < 0.02, rng.normal(size=(400, 6)), 0.0)
+    """Equal rows of many columns stay on one side, so all that differ may be for evaluation."""
+    rng, n = np.random.default_rng(0), FEW_COLUMNS + 1
+    real = np.where(rng.random((400, n)) < 0.1 / n, rng.normal(size=(400, n)), 0.0)
     wild_type = WildType.fit_arrays(real)
-    assert len(wild_type.constant_columns) == 6
+    assert len(wild_type.constant_columns) == n
     with pytest.warns(CollapseGuardWarning, match="is constant in real data, but"):
         measure(wild_type, Evidence(samples=real), only=("total_variance",))

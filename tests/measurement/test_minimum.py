@@ -80,6 +80,11 @@ def of_vectors(wild_type, rng, n):
     return group_readings("vectors", groups_of_vectors(rows, SIZE), instruments(wild_type), EVERY)
 
 
+def of_columns(_, rng, n):
+    real = WildType.fit_arrays(np.random.default_rng(0).normal(size=(400, 3)), group_samples=SIZE)
+    return measure(real, Evidence(samples=rng.normal(size=(n * SIZE, 3))), only=("narrowest_column",)).values()
+
+
 def of_whole(wild_type, rng, n):
     """Some of them empty, which few indicators count: the others need n that are not."""
     written = texts(rng, n, 8)
@@ -105,6 +110,7 @@ READINGS = {
     "words": of_words,
     "texts": of_texts,
     "vectors": of_vectors,
+    "columns": of_columns,
     "whole": of_whole,
     "prompts": of_prompts,
 }

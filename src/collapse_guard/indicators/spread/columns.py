@@ -63,6 +63,7 @@ class NarrowestColumn(VectorIndicator):
         owners: As there.
 
     Example:
+        >>> import torch
         >>> metric = NarrowestColumn([2.0, 1.0])
         >>> metric.update(torch.tensor([[0.0, 1.0], [2.0, 1.5]]))
         >>> metric.compute()
