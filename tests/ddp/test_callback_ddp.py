@@ -45,7 +45,7 @@ def test_both_ranks_have_the_same_assessment(ranks):
     first, second = (report["model"] for report in ranks)
     assert first["error"] is second["error"] is None
     assert first["assessment"] == second["assessment"]
-    assert first["assessment"]["readings"]["perplexity"]["n"] == 7
+    assert first["assessment"]["readings"]["perplexity"]["n"] == 33
 
 
 def test_the_weights_are_to_the_bit_those_without_a_guard(ranks):
@@ -54,7 +54,7 @@ def test_the_weights_are_to_the_bit_those_without_a_guard(ranks):
 
 def test_the_evidence_of_two_ranks_is_that_of_one(ranks):
     merged, alone = ranks[0]["model"]["merged"], ranks[0]["model"]["alone"]
-    assert merged["sizes"] == [[42, 4], [40, 3]]
+    assert merged["sizes"] == [[42, 17], [40, 16]]
     assert merged["samples"] == alone["samples"]
     assert merged["documents"] == alone["documents"]
     assert merged["nll"] == pytest.approx(alone["nll"], rel=1e-5)
