@@ -182,7 +182,7 @@ class CausalLMProbe:
             check_apart(self.founder, module)
         with untouched(module):
             step = self._checked(module, wild_type)
-            with part("losses of documents"):
+            with part("scoring documents"):
                 losses = None if self.n_documents == 0 else self._score(module, documents)
             if not self.writer.n_samples:
                 return Evidence(losses=losses)
@@ -235,7 +235,7 @@ class CausalLMProbe:
         few.n_documents = min(size, n_documents)
         with cost.counting(), cost.of("the rest"):
             few.collect(module, wild_type, seed=0)
-        documents, rest = (cost.parts[name].seconds for name in ("losses of documents", "the rest"))
+        documents, rest = (cost.parts[name].seconds for name in ("scoring documents", "the rest"))
         samples = cost.total.seconds - documents - rest
         return Price(
             once=rest + documents * n_documents / max(1, few.n_documents), sample=samples / max(1, few.n_samples)
@@ -318,13 +318,13 @@ class CausalLMProbe:
     def _at_itself(self, module: nn.Module, samples: Sequence[Document]) -> Losses | None:
         if not self.score_samples:
             return None
-        with part("losses of samples"):
+        with part("scoring samples"):
             return _sums_of(self._score(module, samples))
 
     def _at_founder(self, samples: Sequence[Document], device: torch.device) -> Losses | None:
         if self.founder is None:
             return None
-        with part("losses of samples"), placed(self.founder, device), untouched(self.founder):
+        with part("scoring samples"), placed(self.founder, device), untouched(self.founder):
             return _sums_of(self._score(self.founder, samples))
 
 
