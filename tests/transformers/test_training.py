@@ -248,9 +248,11 @@ class Searching(TrainerCallback):
 
 
 def test_trials_of_a_search_are_no_generations(scripted, trainer_of, model, store):
+    trainer = trainer_of(model, Searching(), scripted("collapsed", assess_every_n_steps=1), max_steps=2)
     with pytest.warns(CollapseGuardWarning, match="search for hyperparameters is no generation"):
-        trainer_of(model, Searching(), scripted("collapsed"), max_steps=1).train()
+        trainer.train()
     assert not store.has("newsbot")
+    assert not any(key.startswith("collapse_guard") for key in trainer.state.stateful_callbacks)
 
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning")  # peft asks for it

@@ -207,7 +207,9 @@ class CollapseGuardCallback(GuardBase, TrainerCallback):
             sampler.load_state_dict({**kept, "index": epoch * sampler.length})
 
     def _keep(self, state: TrainerState) -> None:
-        """Put what a checkpoint is to say of the guard where the trainer saves it."""
+        """Put what a checkpoint is to say of the guard where the trainer saves it; nothing of what is no generation."""
+        if self._planned is None:
+            return
         sampler = sampler_of(self._loader)
         mixing = {} if sampler is None else {"sampler": sampler.state_dict(0)}
         own = {**self._state(), **mixing, "has_plain_names": self._has_plain_names}
