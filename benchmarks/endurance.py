@@ -8,6 +8,7 @@ python benchmarks/endurance.py --kind vectors
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import random
 import tempfile
@@ -15,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -36,6 +37,9 @@ class Left(NamedTuple):
     generation: int
     megabytes: float
     """Resident."""
+    in_use: float | None
+    """Of these what the C library has handed out, in megabytes; the rest is Python's own and what is free again. None:
+    it is another library than glibc."""
     files: int
     """Open ones, sockets and pipes among them."""
     threads: int
@@ -44,7 +48,9 @@ class Left(NamedTuple):
 
     def __str__(self) -> str:
         """A row of the table."""
-        return f"| {self.generation} | {self.megabytes:,.0f} MB | {self.files} | {self.threads} | {self.objects:,} |"
+        used = "-" if self.in_use is None else f"{self.in_use:,.0f} MB"
+        cells = (self.generation, f"{self.megabytes:,.0f} MB", used, self.files, self.threads, f"{self.objects:,}")
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 class Writer(nn.Module):
@@ -144,7 +150,36 @@ def left(generation: int) -> Left:
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
     files = len(list(Path("/proc/self/fd").iterdir()))
     megabytes = int(status["VmRSS"].split()[0]) / 1024
-    return Left(generation, megabytes, files, threading.active_count(), len(gc.get_objects()))
+    return Left(generation, megabytes, _in_use(), files, threading.active_count(), len(gc.get_objects()))
+
+
+class _Heap(ctypes.Structure):
+    """What `mallinfo2` of glibc returns."""
+
+    _fields_: ClassVar = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keep",
+        )
+    ]
+
+
+def _in_use() -> float | None:
+    read = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if read is None:
+        return None
+    read.restype = _Heap
+    heap = read()
+    return float(heap.uordblks + heap.hblkhd) / 2**20
 
 
 def _place(generation: int) -> dict[str, Any]:
@@ -158,7 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--generations", type=int, default=N)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    print("| behind generation | memory | open files | threads | objects |\n| --- | --- | --- | --- | --- |")
+    print("| behind generation | memory | in use | open files | threads | objects |")
+    print("| --- | --- | --- | --- | --- | --- |")
     every = max(1, chosen.generations // LINES)
     with tempfile.TemporaryDirectory() as folder:
         for line in generations(chosen.kind, chosen.generations, Path(folder)):
