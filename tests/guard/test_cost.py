@@ -218,6 +218,15 @@ class TestATimeBudget:
         ):
             pass
 
+    def test_keeps_what_a_derived_probe_does_of_its_own(self, guard_of):
+        class Derived(EmbeddingProbe):
+            pass
+
+        probe = Derived(guard_of().probe.sample, n_samples=1000, batch_size=100)
+        fewer = probe.with_samples(10)
+        assert type(fewer) is Derived
+        assert (fewer.n_samples, fewer.batch_size, fewer.sample, probe.n_samples) == (10, 100, probe.sample, 1000)
+
     @pytest.mark.parametrize("budget", [0.0, -0.1, float("nan")])
     def test_is_above_nothing(self, guard_of, budget):
         with pytest.raises(InputError, match="`time_budget` must be"):

@@ -102,7 +102,10 @@ class TimeBudget:
         takes = (self._price.once + asked * self._price.sample) / self._n_processes
         _log.info(
             "a measurement with all %d samples takes some %s, which is %s of a training of %s",
-            *(asked, seconds(takes), share(self._share), seconds(takes / self._share)),
+            asked,
+            seconds(takes),
+            share(self._share),
+            seconds(takes / self._share),
         )
 
     def plan(self, training: Training, cost: Cost, *, is_look: bool) -> Plan | None:

@@ -6,7 +6,9 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -120,9 +122,11 @@ class EmbeddingProbe:
         found = too_few_samples(wild_type, self.n_samples, decides)
         return found + failure_of(draw_twice, "`sample(module, n, generator)`", "mend it")
 
-    def with_samples(self, n: int) -> EmbeddingProbe:
+    def with_samples(self, n: int) -> Self:
         """The same probe, with so many samples."""
-        return EmbeddingProbe(self.sample, n_samples=n, batch_size=self.batch_size)
+        sized = copy(self)
+        sized.n_samples = n
+        return sized
 
     def price(self, module: nn.Module, wild_type: WildType) -> Price:
         """Seconds of one process for each sample, found out by one batch of them. Leaves no trace."""
