@@ -85,5 +85,6 @@ def test_the_fewest_samples_fill_twice_the_groups_that_decide(wild_type):
     assert probe_of(max_new_tokens=99).fewest(wild_type, decides=["distinct_2"]) == pytest.approx(
         max(needed / (N_WORDS * tokens), 2), abs=1
     )
+    assert probe_of().fewest(wild_type, decides=["rare_coverage"]) == needed / 8  # an id is a word
     assert probe_of().fewest(wild_type, decides=["vendi"]) == 2 * 5 * 8
     assert probe_of().fewest(wild_type, decides=["perplexity"]) == 2

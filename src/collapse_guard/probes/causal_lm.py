@@ -245,9 +245,12 @@ class CausalLMProbe:
         """Samples that some indicators need to decide, with as many again to spare: as long as real texts, or cut."""
         texts = wild_type.evaluation.texts[:N_LENGTHS]
         n_ids = [len(self.writer.codec.encode(text)) for text in texts]
-        tokens = sum(map(len, wild_type.encode(texts))) / max(1, sum(n_ids))
         each = float(np.mean([min(n, self.writer.max_new_tokens) for n in n_ids]))
-        return fewest_samples(wild_type, decides, max(1.0, each * tokens))
+        tokens, words = (
+            max(1.0, each * sum(units) / max(1, sum(n_ids)))
+            for units in (map(len, wild_type.encode(texts)), (len(wild_type.words(text)) for text in texts))
+        )
+        return fewest_samples(wild_type, decides, tokens=tokens, words=words)
 
     def rehearse(self, module: nn.Module, wild_type: WildType, *, decides: Collection[str] = DECIDES) -> list[str]:
         """Every obstacle to `collect` that is known before training, with the one change that cures it.

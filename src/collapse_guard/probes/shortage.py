@@ -19,13 +19,16 @@ _SPARE = 2
 """How many times as many samples as are needed at least, because they may be shorter than real texts."""
 
 
-def fewest_samples(wild_type: WildType, decides: Collection[str], tokens_of_sample: float | None = None) -> int:
+def fewest_samples(
+    wild_type: WildType, decides: Collection[str], *, tokens: float | None = None, words: float | None = None
+) -> int:
     """Samples with which deciding indicators are read whose number is planned, with as many again to spare.
 
     Args:
         wild_type: What the samples will be measured against.
         decides: Names of the indicators that decide.
-        tokens_of_sample: Tokens of the wild type in a sample, on average; None: samples are no texts.
+        tokens: Tokens of the wild type in a sample, on average; None: samples are no texts.
+        words: Words in a sample, in the same way.
 
     Example:
         >>> wild_type = WildType.fit_arrays(np.random.default_rng(0).normal(size=(1000, 2)), group_samples=10)
@@ -35,8 +38,9 @@ def fewest_samples(wild_type: WildType, decides: Collection[str], tokens_of_samp
     fewest = [2]
     if _are_read(decides, ("samples", "vectors")):
         fewest.append(_SPARE * MINIMUM_GROUPS * wild_type.group_samples)
-    if tokens_of_sample is not None and _are_read(decides, ("tokens", "words")):
-        fewest.append(math.ceil(_SPARE * MINIMUM_GROUPS * wild_type.group_tokens / tokens_of_sample))
+    for kind, each in {"tokens": tokens, "words": words}.items():
+        if each is not None and _are_read(decides, (kind,)):
+            fewest.append(math.ceil(_SPARE * MINIMUM_GROUPS * wild_type.group_tokens / each))
     return max(fewest)
 
 
